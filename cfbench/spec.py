@@ -1,0 +1,102 @@
+"""The one way to name a component with parameters: ``NAME[param=value,...]``.
+
+Values are JSON where they parse as JSON (``50``, ``0.1``, ``true``, ``null``, ``[100, 50]``) and plain text
+otherwise. The canonical form, with sorted parameters, is what tables show and keys hash.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TypeAlias
+
+from cfbench.errors import SpecError
+
+Scalar: TypeAlias = str | int | float | bool | None
+Value: TypeAlias = Scalar | tuple[Scalar, ...]
+
+_SHAPE = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<params>.*)\])?", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A component's name and the parameters asked for.
+
+    Attributes:
+        name: the name it is registered under, or a path for data files.
+        params: parameter values by name, only those given.
+    """
+
+    name: str
+    params: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        frozen = {key: _frozen_value(self.name, key, value) for key, value in self.params.items()}
+        object.__setattr__(self, "params", MappingProxyType(frozen))
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        if not self.params:
+            return self.name
+        inside = ",".join(f"{key}={_rendered(self.params[key])}" for key in sorted(self.params))
+        return f"{self.name}[{inside}]"
+
+    @classmethod
+    def parse(cls, text: str) -> Spec:
+        """Read ``NAME`` or ``NAME[param=value,...]``; raises SpecError with the offending part."""
+        match = _SHAPE.fullmatch(text.strip())
+        if match is None:
+            raise SpecError(f"cannot read {text!r}: expected NAME or NAME[param=value,...]")
+        params: dict[str, Value] = {}
+        for part in _split_outside_brackets(match["params"] or ""):
+            key, equals, value = part.partition("=")
+            key = key.strip()
+            if not equals or not key:
+                raise SpecError(f"cannot read {part!r} in {text!r}: expected param=value")
+            if key in params:
+                raise SpecError(f"{text!r} gives {key!r} twice; keep one")
+            params[key] = _parsed(value.strip())
+        return cls(match["name"].strip(), params)
+
+
+def _split_outside_brackets(text: str) -> Iterator[str]:
+    """Yield the comma-separated parts of ``text``, commas inside ``[...]`` or quotes kept."""
+    depth, quoted, start = 0, False, 0
+    for position, char in enumerate(text):
+        if char == '"':
+            quoted = not quoted
+        elif not quoted:
+            depth += (char == "[") - (char == "]")
+            if char == "," and depth == 0:
+                yield text[start:position]
+                start = position + 1
+    if text[start:].strip() or start:
+        yield text[start:]
+
+
+def _parsed(text: str) -> Value:
+    try:
+        value = json.loads(text, parse_constant=str)
+    except json.JSONDecodeError:
+        return text
+    return value if not isinstance(value, list) else tuple(value)
+
+
+def _frozen_value(name: str, key: str, value: object) -> Value:
+    if isinstance(value, list | tuple):
+        if all(isinstance(part, str | int | float | bool | None) for part in value):
+            return tuple(value)
+    elif isinstance(value, str | int | float | bool | None):
+        return value
+    raise SpecError(f"{name}: parameter {key!r} must be a number, text, boolean or flat list, got {value!r}")
+
+
+def _rendered(value: Value) -> str:
+    if isinstance(value, str) and isinstance(_parsed(value), str) and not set(value) & set(',[]"'):
+        return value
+    return json.dumps(value, separators=(",", ":"))
