@@ -63,6 +63,11 @@ class Spec:
             params[key] = _parsed(value.strip())
         return cls(match["name"].strip(), params)
 
+    @classmethod
+    def parse_many(cls, text: str) -> list[Spec]:
+        """Read a comma-separated list of specs, e.g. ``"dot,nn[layers=[100,50]]"``."""
+        return [cls.parse(part) for part in _split_outside_brackets(text)]
+
 
 def _split_outside_brackets(text: str) -> Iterator[str]:
     """Yield the comma-separated parts of ``text``, commas inside ``[...]`` or quotes kept."""

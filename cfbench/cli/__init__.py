@@ -1,5 +1,103 @@
-"""The command line."""
+"""The command line: one module per command, imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from cyclopts import App, CycloptsError, Parameter
+
+from cfbench.errors import CfbenchError
+
+_HELP = """Compare recommenders fairly.
+
+Models come from installed plugins; every model gets the same splits; every figure comes with its uncertainty and its
+definition. Add --debug to any command to see the traceback of an error."""
+
+_EXAMPLES = """Examples:
+
+cfbench run                         the default line-up on the embedded data
+cfbench run --quick                 the same on a small sample, under a minute
+cfbench list models                 what is installed
+cfbench data describe ml-100k       what a data set holds
+cfbench report runs/default         the tables again, from the records"""
+
+_RUN_EXAMPLES = """Finished cells are kept in the run's folder: the same command again computes only what is missing.
+
+Examples:
+
+cfbench run
+cfbench run --quick
+cfbench run my-suite.toml --jobs 2
+cfbench run -m dot-bias[n_factors=20,weight_decay=0.1] -m svd -d ml-100k -s predefined
+cfbench run -d path/to/ratings.csv -s kfold[k=5] --dry-run"""
+
+_COMMANDS = {
+    "run": ("cfbench.cli.run:run", "Run a suite: fit, ask, measure, and print the tables.", _RUN_EXAMPLES),
+    "report": (
+        "cfbench.cli.report:report",
+        "Render the tables of a finished run again, from its records.",
+        "Example:\n\ncfbench report runs/default",
+    ),
+    "list": (
+        "cfbench.cli.listing:show",
+        "Show installed models, datasets, splitters and metrics; loads none of them.",
+        "Examples:\n\ncfbench list\ncfbench list models --long",
+    ),
+    "data": (
+        "cfbench.cli.data:app",
+        "List, describe and fetch data sets.",
+        "",
+    ),
+}
 
 
-def main() -> None:
-    """Run the command line."""
+def application() -> App:
+    """Build the command tree; commands are import paths, so that --help imports none of them."""
+    app = App(
+        name="cfbench",
+        help=_HELP,
+        help_epilogue=_EXAMPLES,
+        help_format="plaintext",
+        default_parameter=Parameter(negative=()),
+        version=version("cfbench"),
+        result_action="return_value",
+    )
+    for name, (target, summary, examples) in _COMMANDS.items():
+        epilogue = {"help_epilogue": examples} if examples else {}
+        app.command(target, name=name, help=summary, **epilogue)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 well, 1 a failed run, 2 the user's mistake, 130 interrupted."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_code([word for word in given if word != "--debug"], debug="--debug" in given))
+
+
+def _code(words: list[str], debug: bool) -> int:
+    try:
+        code = application()(words, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _complain(str(error), 2)
+    except CfbenchError as error:
+        if debug:
+            raise
+        return _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output, a pager say, has left: not an error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        return _complain(f"internal error, {type(error).__name__}: {error}; --debug shows where; please report it", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"cfbench: {message}", file=sys.stderr)
+    return code

@@ -98,6 +98,11 @@ class Split:
         return cls(dataset, name, fold.name, train, test, user_coding, item_coding, frozen(rows), frozen(asked))
 
     @cached_property
+    def people(self) -> NDArray[np.int32]:
+        """Distinct test users as positions in the data set's table, ascending, shape (t,)."""
+        return np.unique(self.test.people)
+
+    @cached_property
     def fingerprint(self) -> str:
         """sha256 over the data's fingerprint and the membership and order of both parts."""
         digest = hashlib.sha256(b"cfbench-split-1")

@@ -8,4 +8,12 @@ A plugin's whole contract test::
     @pytest.mark.parametrize("check", conformance_checks("cfbench-torch"), ids=str)
     def test_contract(check):
         check()
+
+A model class that no distribution registers yet is checked by :func:`checks_for`. A check that a model cannot pass for a good
+reason is named, with the reason, in ``expected_failures``; one that passes all the same is an error.
 """
+
+from cfbench.testing.check import Check
+from cfbench.testing.suite import checks_for, conformance_checks
+
+__all__ = ["Check", "checks_for", "conformance_checks"]

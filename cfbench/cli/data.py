@@ -1,0 +1,113 @@
+"""``cfbench data``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from cyclopts import App
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cfbench.dataset import Dataset
+from cfbench.plan import load_dataset
+from cfbench.registry import Plugin, Registry
+from cfbench.sources.source import Storage
+from cfbench.sources.storage import default_storage
+
+_EXAMPLES = """Examples:
+
+cfbench data list
+cfbench data describe movietweetings-100k
+cfbench data fetch ml-100k"""
+
+app = App(name="data", help_format="plaintext", help_epilogue=_EXAMPLES)
+
+
+@app.command(name="list")
+def list_data(*, data_dir: Path | None = None) -> int:
+    """Show the data sets: where each would come from, its licence, what it is.
+
+    Parameters
+    ----------
+    data_dir: Path
+        A folder with data sets; CFBENCH_DATA where omitted.
+    """
+    storage = default_storage(data_dir)
+    table = Table()
+    for column in ("name", "plugin", "comes from", "licence", "description"):
+        table.add_column(column, no_wrap=column == "name")
+    for plugin in Registry.discover().plugins("dataset"):
+        table.add_row(*(Text(text) for text in _row(plugin, storage)))
+    Console().print(table)
+    return 0
+
+
+@app.command
+def describe(dataset: str, /, *, data_dir: Path | None = None) -> int:
+    """Load a data set and tell its size, scale, licence, citation and fingerprint.
+
+    Parameters
+    ----------
+    dataset: str
+        A name as in `cfbench data list`, with parameters if wanted, or the path of a ratings file.
+    data_dir: Path
+        A folder with data sets; CFBENCH_DATA where omitted.
+    """
+    label, data = load_dataset(dataset, Registry.discover(), default_storage(data_dir))
+    table = Table(show_header=False, title=Text(label), title_justify="left")
+    for name, value in _facts(data).items():
+        table.add_row(name, Text(value))
+    Console().print(table)
+    return 0
+
+
+@app.command
+def fetch(dataset: str, /, *, data_dir: Path | None = None) -> int:
+    """Bring a data set to this machine, verify it and keep it, so that later runs need no network.
+
+    Parameters
+    ----------
+    dataset: str
+        A name as in `cfbench data list`.
+    data_dir: Path
+        A folder that is looked into first; CFBENCH_DATA where omitted.
+    """
+    label, data = load_dataset(dataset, Registry.discover(), default_storage(data_dir))
+    Console().print(Text(f"{label}: {len(data):,} ratings, sha256 {data.fingerprint}"))
+    return 0
+
+
+def _row(plugin: Plugin, storage: Storage) -> list[str]:
+    head = [plugin.name, f"{plugin.distribution} {plugin.version}"]
+    if plugin.problem:
+        return [*head, "cannot be used", "-", plugin.problem]
+    declaration = plugin.declaration
+    source = plugin.load()
+    required = any(parameter.required for parameter in declaration.parameters.values())
+    whereabouts = "a path you give" if required else source().whereabouts(storage)
+    return [*head, whereabouts, source.origin.licence, declaration.description]
+
+
+def _facts(data: Dataset) -> dict[str, str]:
+    times = "no" if data.timestamps is None else "yes"
+    return {
+        "ratings": f"{len(data):,}",
+        "users": f"{len(data.users):,}" + _columns(data.users.columns),
+        "items": f"{len(data.items):,}" + _columns(data.items.columns),
+        "density": f"{data.density:.3%}",
+        "scale": f"{data.scale}, mean {data.ratings.mean(dtype='float64'):.6f}",
+        "liked from": f"{data.relevant_from:g}",
+        "timestamps": times,
+        "published folds": ", ".join(data.folds) or "none",
+        "licence": data.origin.licence,
+        "citation": data.origin.citation,
+        "homepage": data.origin.homepage,
+        "fingerprint": f"sha256 {data.fingerprint}",
+    }
+
+
+def _columns(columns: Iterable[str]) -> str:
+    names = ", ".join(columns)
+    return f" ({names})" if names else ""

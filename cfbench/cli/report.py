@@ -1,0 +1,24 @@
+"""``cfbench report``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cfbench.report.files import stored_lines, write_report
+from cfbench.report.terminal import print_report, report_console
+
+
+def report(folder: Path, /) -> int:
+    """Render the tables of a run again from its records: nothing is fitted or measured.
+
+    Parameters
+    ----------
+    folder: Path
+        A run's folder, or a published suite's, with records.jsonl in it.
+    """
+    lines = stored_lines(folder)
+    print_report(lines, report_console())
+    for written in write_report(folder, folder.resolve().name, lines):
+        print(f"wrote {written}", file=sys.stderr)
+    return 0

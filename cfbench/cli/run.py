@@ -1,0 +1,178 @@
+"""``cfbench run``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cfbench.cli.display import display_for
+from cfbench.errors import UsageError
+from cfbench.executors.in_process import run_in_process
+from cfbench.executors.processes import ProcessExecutor
+from cfbench.executors.task import Executor
+from cfbench.plan import Plan, Setting, make_plan
+from cfbench.record import Record
+from cfbench.registry import Registry
+from cfbench.report.files import write_report
+from cfbench.report.terminal import print_report, report_console
+from cfbench.run import Run
+from cfbench.sources.storage import default_storage
+from cfbench.spec import Spec
+from cfbench.store import RunFolder
+from cfbench.suite import Suite
+
+
+def run(
+    suite: str | None = None,
+    /,
+    *,
+    model: Annotated[list[str] | None, Parameter(name=["--model", "-m"])] = None,
+    dataset: Annotated[list[str] | None, Parameter(name=["--dataset", "-d"])] = None,
+    split: Annotated[list[str] | None, Parameter(name=["--split", "-s"])] = None,
+    metric: list[str] | None = None,
+    seed: int | None = None,
+    repeats: int | None = None,
+    jobs: Annotated[int, Parameter(name=["--jobs", "-j"])] = 1,
+    threads: int = 1,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    data_dir: Path | None = None,
+    quick: bool = False,
+    force: bool = False,
+    in_process: bool = False,
+    dry_run: bool = False,
+) -> int:
+    """Run a suite: fit every model, ask it, measure, print and write the tables.
+
+    Parameters
+    ----------
+    suite: str
+        A suite file (.toml) or the name of a shipped suite; the default suite where omitted.
+    model: list[str]
+        Models to run instead of the suite's, as NAME[param=value,...]; repeat the option, or separate by commas.
+    dataset: list[str]
+        Data sets instead of the suite's: a name, or the path of a CSV, TSV, Parquet, .dat or .inter file.
+    split: list[str]
+        Splitters instead of the suite's, e.g. holdout[share=0.1], kfold[k=5], predefined.
+    metric: list[str]
+        Metrics instead of the suite's, e.g. RMSE, NDCG@10.
+    seed: int
+        Base seed of splits and models.
+    repeats: int
+        Fits of each cell with different model seeds.
+    jobs: int
+        Cells that run at the same time; results do not depend on it.
+    threads: int
+        Threads of each cell. One is fastest for most models here.
+    device: str
+        Where torch models run; auto takes CUDA where there is any.
+    output: Path
+        The run's folder; runs/<suite> where omitted.
+    data_dir: Path
+        A folder with data sets; CFBENCH_DATA where omitted.
+    quick: bool
+        The shipped quick suite: a small sample, under a minute.
+    force: bool
+        Compute finished cells again.
+    in_process: bool
+        Run cells in this process, for debugging; a crash of a model then takes the run along.
+    dry_run: bool
+        Show what would be run, and run nothing.
+    """
+    chosen = _suite(suite, quick)
+    overrides = {
+        "models": _texts(model),
+        "datasets": _dataset_texts(dataset),
+        "splits": _texts(split),
+        "metrics": metric,
+        "seed": seed,
+        "repeats": repeats,
+    }
+    chosen = _overridden(chosen, {key: value for key, value in overrides.items() if value is not None})
+    if jobs < 1 or threads < 1:
+        raise UsageError(f"--jobs and --threads must be at least 1, got {jobs} and {threads}")
+    plan = make_plan(chosen, Registry.discover(), default_storage(data_dir), Setting(device, threads))
+    folder = output or Path("runs") / chosen.name
+    executor: Executor = run_in_process if in_process else ProcessExecutor(jobs, threads)
+    if dry_run:
+        return _show_plan(plan, folder, force)
+    return _run(plan, folder, executor, force)
+
+
+def _suite(name: str | None, quick: bool) -> Suite:
+    if name is not None and quick:
+        raise UsageError(f"--quick is a suite of its own; leave out {name!r} or --quick")
+    return Suite.find(name or ("quick" if quick else "default"))
+
+
+def _texts(given: list[str] | None) -> list[str] | None:
+    return None if given is None else [str(spec) for text in given for spec in Spec.parse_many(text)]
+
+
+def _dataset_texts(given: list[str] | None) -> list[str] | None:
+    return None if given is None else [str(Spec.parse(text)) for text in given]
+
+
+def _overridden(suite: Suite, overrides: dict[str, object]) -> Suite:
+    """Put the command line over the suite; what is no longer the named suite gets a folder of its own."""
+    if not overrides:
+        return suite
+    changed = {**suite.model_dump(), **overrides}
+    if overrides.keys() - {"seed", "repeats"}:
+        changed |= {"name": f"{suite.name}-custom", "description": ""}
+    return Suite.check(changed, "command line")
+
+
+def _show_plan(plan: Plan, folder: Path, force: bool) -> int:
+    console = Console()
+    pending = {
+        planned.cell.key
+        for planned in Run(
+            plan, RunFolder(folder), run_in_process, display_for(Console(stderr=True), 0), force
+        ).pending()
+    }
+    table = Table(title=Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}"), title_justify="left")
+    for column in ("model", "plugin", "data", "split", "fold", "repeat", "seed", "state"):
+        table.add_column(column, overflow="fold")
+    for planned in plan.cells:
+        cell = planned.cell
+        state = planned.plugin.problem or ("to compute" if cell.key in pending else "done")
+        plugin = f"{cell.distribution} {cell.version}"
+        values = (cell.model, plugin, cell.dataset, cell.split, cell.fold, cell.repeat, planned.seed, state)
+        table.add_row(*(Text(str(value)) for value in values))
+    console.print(table)
+    return 0
+
+
+def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
+    folder = RunFolder(path)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with display_for(Console(stderr=True), len(plan.cells)) as display:
+        try:
+            lines = Run(plan, folder, executor, display, force).execute()
+        except KeyboardInterrupt:
+            display.note(f"interrupted; finished cells are kept in {path}, the same command goes on from there")
+            return 130
+    print_report(lines, report_console())
+    for written in write_report(path, plan.suite.name, lines):
+        print(f"wrote {written}", file=sys.stderr)
+    return _verdict([line for line in lines if isinstance(line, Record)])
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _verdict(records: Sequence[Record]) -> int:
+    bad = [record for record in records if record.status != "ok"]
+    for record in bad:
+        print(f"cfbench: {record.status}: {record.cell}: {record.reason}", file=sys.stderr)
+    return 1 if bad else 0

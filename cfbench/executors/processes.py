@@ -1,0 +1,175 @@
+"""The supervisor: every cell in a process of its own, so that a crash loses that cell only."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cfbench.contracts import EpochReport
+from cfbench.executors.task import Listener, Outcome, Task
+from cfbench.executors.work import collect
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+_LOG_TAIL = 600
+
+
+@dataclass(frozen=True)
+class ProcessExecutor:
+    """Runs up to ``jobs`` cells at a time, each forked from the server of its plugin's distribution.
+
+    Attributes:
+        jobs: how many cells run at the same time.
+        threads: threads that each cell's libraries may use.
+    """
+
+    jobs: int = 1
+    threads: int = 1
+
+    def __call__(self, tasks: Iterable[Task], listener: Listener) -> Generator[Outcome]:
+        """Yield outcomes as cells end; the next cell starts before an outcome is handed out."""
+        supervisor = _Supervisor(self.threads, listener)
+        waiting = iter(tasks)
+        try:
+            self._fill(supervisor, waiting)
+            while supervisor.running:
+                ended = supervisor.wait()
+                self._fill(supervisor, waiting)
+                yield from ended
+        finally:
+            supervisor.close()
+
+    def _fill(self, supervisor: _Supervisor, waiting: Iterator[Task]) -> None:
+        """Start tasks until all places are taken or none is left."""
+        while len(supervisor.running) < self.jobs and (task := next(waiting, None)) is not None:
+            supervisor.start(task)
+
+
+@dataclass(eq=False)
+class _Server:
+    """A running fork server, and the bytes of an event line not yet complete."""
+
+    process: subprocess.Popen[bytes]
+    events: int
+    partial: bytes = b""
+
+
+@dataclass
+class _Supervisor:
+    """Keeps one server per distribution and knows which tasks run where."""
+
+    threads: int
+    listener: Listener
+    running: dict[str, Task] = field(default_factory=dict)
+    servers: dict[str, _Server] = field(default_factory=dict)
+    selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
+
+    def start(self, task: Task) -> None:
+        """Hand a task to the server of its home, starting one where there is none."""
+        self.running[task.name] = task
+        self.listener.started(task)
+        if task.home not in self.servers:
+            self.servers[task.home] = self._serve(task.home, Path(task.log))
+        stdin = self.servers[task.home].process.stdin
+        assert stdin is not None
+        try:
+            stdin.write(task.to_json().encode() + b"\n")
+            stdin.flush()
+        except BrokenPipeError:
+            return  # the server has died; its end of events tells how
+
+    def wait(self) -> list[Outcome]:
+        """Wait for events and return the outcomes of the tasks that ended."""
+        ended: list[Outcome] = []
+        for key, _ in self.selector.select():
+            ended += self._read(key.data)
+        return ended
+
+    def close(self) -> None:
+        """End all servers and their children."""
+        for home in list(self.servers):
+            self._drop(home)
+        self.selector.close()
+
+    def _serve(self, home: str, log: Path) -> _Server:
+        read, write = os.pipe()
+        environment = dict(os.environ) | dict.fromkeys(_THREAD_VARIABLES, str(self.threads))
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-m", "cfbench.executors.fork_server", str(write)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=(write,),
+                start_new_session=True,  # an interrupt at the terminal reaches the supervisor alone
+                env=environment,
+            )
+        os.close(write)
+        server = _Server(process, read)
+        self.selector.register(read, selectors.EVENT_READ, home)
+        return server
+
+    def _read(self, home: str) -> list[Outcome]:
+        server = self.servers[home]
+        data = os.read(server.events, 65536)
+        if not data:
+            return self._lost(home)
+        *lines, server.partial = (server.partial + data).split(b"\n")
+        outcomes = (self._hear(json.loads(line)) for line in lines)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _hear(self, event: dict[str, object]) -> Outcome | None:
+        kind, name = event.pop("event"), str(event.pop("task"))
+        task = self.running.get(name)
+        if task is None:
+            return None
+        if kind == "epoch":
+            self.listener.epoch(task, EpochReport(**event))  # type: ignore[arg-type]
+        if kind != "exited":
+            return None
+        del self.running[name]
+        return collect(task) or _crashed(task, int(str(event["code"])))
+
+    def _lost(self, home: str) -> list[Outcome]:
+        """A server is gone: so are the cells that it ran."""
+        process = self._drop(home)
+        lost = [task for task in self.running.values() if task.home == home]
+        for task in lost:
+            del self.running[task.name]
+        return [_crashed(task, process.returncode) for task in lost]
+
+    def _drop(self, home: str) -> subprocess.Popen[bytes]:
+        server = self.servers.pop(home)
+        self.selector.unregister(server.events)
+        os.close(server.events)
+        assert server.process.stdin is not None
+        with suppress(BrokenPipeError):  # a dead server reads nothing; closing was all that was wanted
+            server.process.stdin.close()
+        try:
+            server.process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            server.process.kill()
+            server.process.wait()
+        return server.process
+
+
+def _crashed(task: Task, code: int) -> Outcome:
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    tail = _tail(Path(task.log))
+    said = f"; it last printed: {tail}" if tail else ""
+    return Outcome(task, "crashed", f"its process {how} before it answered{said}")
+
+
+def _tail(log: Path) -> str:
+    try:
+        text = log.read_bytes()[-_LOG_TAIL:].decode(errors="replace")
+    except OSError:
+        return ""
+    return " ".join(text.split())

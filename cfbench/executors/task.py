@@ -1,0 +1,102 @@
+"""What an executor is given and what it gives back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from cfbench.answers import Answers
+from cfbench.contracts import EpochReport
+from cfbench.record import Cost, Epoch, Status
+from cfbench.spec import Value
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell's work, as plain text and paths: it must cross a process border.
+
+    Attributes:
+        name: the cell's key.
+        home: the distribution of the model; cells of one home may share imported libraries.
+        who: the model as the user wrote it, for messages.
+        model: ``package.module:Class``.
+        params: constructor arguments.
+        questions: folder of :class:`cfbench.questions.Questions`.
+        output: a folder of its own for the answers; exists and is empty.
+        log: the file that takes what the model prints.
+        seed: the model's seed.
+        list_length: how long the top-k lists are.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        threads: threads allowed.
+    """
+
+    name: str
+    home: str
+    who: str
+    model: str
+    params: Mapping[str, Value]
+    questions: str
+    output: str
+    log: str
+    seed: int
+    list_length: int
+    device: str
+    threads: int
+
+    def to_json(self) -> str:
+        """Write as one line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Task:
+        """Read what :meth:`to_json` wrote."""
+        fields = json.loads(text)
+        lists = {key: tuple(value) if isinstance(value, list) else value for key, value in fields["params"].items()}
+        return cls(**{**fields, "params": lists})
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a task.
+
+    Attributes:
+        task: the task.
+        status: ``ok``, ``failed`` or ``crashed``.
+        reason: why not ok.
+        answers: the raw answers where ok.
+        cost: seconds and memory, as far as measured.
+        losses: the learning curve.
+        versions: versions of the libraries that the model's process had imported.
+    """
+
+    task: Task
+    status: Status
+    reason: str = ""
+    answers: Answers | None = None
+    cost: Cost = field(default_factory=Cost)
+    losses: tuple[Epoch, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class Listener(Protocol):
+    """Hears what happens while tasks run; the live display is one."""
+
+    def started(self, task: Task) -> None:
+        """A task begins."""
+        ...
+
+    def epoch(self, task: Task, report: EpochReport) -> None:
+        """A model finished an epoch."""
+        ...
+
+
+Executor: TypeAlias = Callable[[Iterable[Task], Listener], Generator[Outcome]]
+"""Runs tasks and yields outcomes as they come, in any order; closing the iterator stops what still runs."""
+
+
+def output_of(task: Task) -> Path:
+    """Return the folder that the task's answers go to."""
+    return Path(task.output)

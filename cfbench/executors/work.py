@@ -1,0 +1,136 @@
+"""Carrying out one task in the present process: fit inside the clock, then answers, validated."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from cfbench.answers import Answers
+from cfbench.clock import Clock
+from cfbench.contracts import EpochReport, FitContext, PredictsRatings, RunsOnDevice, ScoresItems, WarmsUp
+from cfbench.errors import CfbenchError, ModelError
+from cfbench.executors.task import Outcome, Task, output_of
+from cfbench.memory import peak_bytes, reset_peak
+from cfbench.predictions import ask_predictions
+from cfbench.questions import Questions
+from cfbench.rankings import ask_rankings
+from cfbench.record import Cost, Epoch
+from cfbench.registry import instantiate, load_class
+
+_REPORTED = ("numpy", "scipy", "torch", "implicit", "surprise")
+_DISTRIBUTION = {"surprise": "scikit-surprise"}
+
+
+def prepare(model: str, who: str) -> type[Any]:
+    """Import the class and let it do its one-off start-up work."""
+    cls = load_class(model, who)
+    if issubclass(cls, WarmsUp):
+        cls.warm_up()
+    return cls
+
+
+def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
+    """Carry out ``task``. A model's failure becomes an outcome; the traceback goes to standard error."""
+    clock, losses = Clock(), list[Epoch]()
+
+    def on_epoch(epoch: EpochReport) -> None:
+        losses.append(Epoch(epoch.epoch, epoch.train_loss, epoch.validation_loss))
+        report(epoch)
+
+    reset_peak()
+    try:
+        with threadpool_limits(task.threads):
+            model, answers = _fit_and_ask(task, clock, on_epoch)
+    except CfbenchError as error:
+        traceback.print_exc()
+        return _failed(task, str(error), clock, losses)
+    except (Exception, SystemExit) as error:  # whatever a plugin raises loses its own cell only
+        traceback.print_exc()
+        return _failed(task, f"{type(error).__name__}: {error}", clock, losses)
+    device = model.device_ if isinstance(model, RunsOnDevice) else "cpu"
+    cost = Cost(clock.wall, clock.cpu, peak_bytes(), str(device))
+    return Outcome(task, "ok", "", answers, cost, tuple(losses), _versions())
+
+
+def _fit_and_ask(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]) -> tuple[object, Answers]:
+    with clock.part("import"):
+        cls = prepare(task.model, task.who)
+    with clock.part("load"):
+        questions = Questions.read(Path(task.questions))
+    model = instantiate(cls, task.params, f"model {task.who}")
+    context = FitContext(task.seed, task.device, task.threads, on_epoch)
+    with clock.part("fit"):
+        model.fit(questions.train, context)
+    return model, _ask(model, questions, task, clock)
+
+
+def _ask(model: object, questions: Questions, task: Task, clock: Clock) -> Answers:
+    rates, ranks = isinstance(model, PredictsRatings), isinstance(model, ScoresItems)
+    if not rates and not ranks:
+        raise ModelError(f"{task.who} has neither predict nor score_items; a model needs at least one of them")
+    predictions = lists = None
+    if isinstance(model, PredictsRatings):
+        predictions = ask_predictions(model, questions.users, questions.items, clock)
+    with clock.part("rank"):
+        lists = ask_rankings(
+            model,
+            questions.train,
+            questions.ranked_users,
+            k=task.list_length,
+            tie_seed=questions.tie_seed,
+            clock=clock,
+        )
+    return Answers(predictions, lists)
+
+
+def _failed(task: Task, reason: str, clock: Clock, losses: list[Epoch]) -> Outcome:
+    return Outcome(task, "failed", reason, None, Cost(clock.wall, clock.cpu, peak_bytes()), tuple(losses), _versions())
+
+
+def _versions() -> dict[str, str]:
+    return {name: metadata.version(_DISTRIBUTION.get(name, name)) for name in _REPORTED if name in sys.modules}
+
+
+def deliver(outcome: Outcome) -> None:
+    """Leave the outcome in the task's output folder, for the parent to :func:`collect`."""
+    folder = output_of(outcome.task)
+    if outcome.answers is not None:
+        for name in ("predictions", "lists"):
+            array = getattr(outcome.answers, name)
+            if array is not None:
+                np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    facts = {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "cost": asdict(outcome.cost),
+        "losses": [asdict(epoch) for epoch in outcome.losses],
+        "versions": dict(outcome.versions),
+    }
+    (folder / "outcome.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def collect(task: Task) -> Outcome | None:
+    """Read what :func:`deliver` left, or None where the process did not get so far."""
+    folder = output_of(task)
+    path = folder / "outcome.json"
+    if not path.exists():
+        return None
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    answers = None
+    if facts["status"] == "ok":
+        arrays = {
+            name: np.load(file, allow_pickle=False) if (file := folder / f"{name}.npy").exists() else None
+            for name in ("predictions", "lists")
+        }
+        answers = Answers(**arrays)
+    losses = tuple(Epoch(**epoch) for epoch in facts["losses"])
+    return Outcome(task, facts["status"], facts["reason"], answers, Cost(**facts["cost"]), losses, facts["versions"])

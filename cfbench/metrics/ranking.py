@@ -1,0 +1,131 @@
+"""How well top-k lists hit what users liked: full ranking of the catalogue, never sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.metrics.cutoff import check_k, first_k
+from cfbench.metrics.evaluation import Evaluation
+from cfbench.metrics.metric import Contract, PerUser
+
+_USERS = "mean over test users with a relevant test item; an empty list counts 0"
+_CANDIDATES = "training catalogue minus the user's training items, all of it"
+_RELEVANT = "test rating >= relevant_from of the data set"
+_COLD = "cold users count; cold items count as relevant and cannot be hit"
+
+
+@dataclass(frozen=True)
+class NDCG:
+    """Normalised discounted cumulative gain of the first ``k``, in [0, 1]; 1 is the best order possible.
+
+    Gain is binary; the ideal list holds ``min(k, |Rel_u|)`` relevant items first.
+    """
+
+    contract: ClassVar[Contract] = Contract(
+        title="normalised discounted cumulative gain of the top k",
+        formula="mean_u (sum_(j<=k) [L_uj in Rel_u] / log2(j+1)) / (sum_(j<=min(k,|Rel_u|)) 1 / log2(j+1))",
+        needs="lists",
+        direction="higher",
+        averaging=_USERS,
+        candidates=_CANDIDATES,
+        relevance=_RELEVANT + ", binary gain",
+        cold_policy=_COLD,
+        source="Järvelin and Kekäläinen 2002, Cumulated gain-based evaluation of IR techniques",
+        unit="share",
+    )
+    k: int = 10
+
+    def __post_init__(self) -> None:
+        check_k("NDCG", self.k)
+
+    @property
+    def name(self) -> str:
+        """The standard name with its cut-off."""
+        return f"NDCG@{self.k}"
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Compute the gain of every user's list against the ideal one."""
+        discounts = 1 / np.log2(np.arange(2, self.k + 2))
+        gains = (first_k(self.name, evaluation.hits, self.k) * discounts).sum(axis=1)
+        ideal = np.append(0.0, np.cumsum(discounts))[np.minimum(evaluation.n_relevant, self.k)]
+        return _mean_over_truth(gains, ideal, evaluation)
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Share of a user's relevant items that the first ``k`` hold, in [0, 1]."""
+
+    contract: ClassVar[Contract] = Contract(
+        title="share of the relevant items found in the top k",
+        formula="mean_u |L_u & Rel_u| / |Rel_u|",
+        needs="lists",
+        direction="higher",
+        averaging=_USERS,
+        candidates=_CANDIDATES,
+        relevance=_RELEVANT,
+        cold_policy=_COLD,
+        source="Herlocker et al. 2004, Evaluating collaborative filtering recommender systems",
+        unit="share",
+    )
+    k: int = 10
+
+    def __post_init__(self) -> None:
+        check_k("Recall", self.k)
+
+    @property
+    def name(self) -> str:
+        """The standard name with its cut-off."""
+        return f"Recall@{self.k}"
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Divide hits by all relevant items, never by ``min(k, |Rel_u|)``."""
+        return _mean_over_truth(_n_hits(self.name, evaluation, self.k), evaluation.n_relevant, evaluation)
+
+
+@dataclass(frozen=True)
+class Precision:
+    """Share of the ``k`` places that hold a relevant item, in [0, 1]; places left empty count as misses."""
+
+    contract: ClassVar[Contract] = Contract(
+        title="share of the top k that is relevant",
+        formula="mean_u |L_u & Rel_u| / k",
+        needs="lists",
+        direction="higher",
+        averaging=_USERS,
+        candidates=_CANDIDATES,
+        relevance=_RELEVANT,
+        cold_policy=_COLD,
+        source="Herlocker et al. 2004, Evaluating collaborative filtering recommender systems",
+        unit="share",
+    )
+    k: int = 10
+
+    def __post_init__(self) -> None:
+        check_k("Precision", self.k)
+
+    @property
+    def name(self) -> str:
+        """The standard name with its cut-off."""
+        return f"Precision@{self.k}"
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Divide hits by ``k``, never by the length of a shorter list."""
+        hits = _n_hits(self.name, evaluation, self.k)
+        return _mean_over_truth(hits, np.full(len(hits), self.k), evaluation)
+
+
+def _n_hits(name: str, evaluation: Evaluation, k: int) -> NDArray[np.float64]:
+    """Return the number of hits among the first ``k`` of every list, shape (t,)."""
+    hits: NDArray[np.float64] = first_k(name, evaluation.hits, k).sum(axis=1, dtype=np.float64)
+    return hits
+
+
+def _mean_over_truth(gained: NDArray[np.float64], possible: NDArray[Any], evaluation: Evaluation) -> PerUser:
+    """Average ``gained / possible``, both shape (t,), over the users with a relevant test item."""
+    counts = evaluation.n_relevant > 0
+    shares = np.divide(gained, possible, out=np.zeros(len(gained)), where=counts)
+    return PerUser(shares, counts.astype(np.float64))

@@ -1,0 +1,117 @@
+"""Asking a model which ratings it predicts, and checking what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.clock import Clock
+from cfbench.contracts import PredictsRatings
+from cfbench.errors import ModelError
+from cfbench.ratings import Codes, Floats, RatingScale, frozen
+
+PAIRS_PER_CALL = 1 << 18
+"""How many pairs ``predict`` is asked about at once; bounds the rows of factors that a model gathers."""
+
+
+def ask_predictions(
+    model: PredictsRatings, users: Codes, items: Codes, clock: Clock, pairs_per_call: int = PAIRS_PER_CALL
+) -> NDArray[np.float32]:
+    """Ask ``model`` for the ratings of pairs, in chunks, and check every answer.
+
+    Args:
+        model: a fitted model.
+        users: user codes, shape (m,), ``0 .. n_users``; the model sees read-only views.
+        items: item codes, shape (m,), ``0 .. n_items``.
+        clock: gets the model's own seconds, and nothing else, under ``"predict"``.
+        pairs_per_call: the most pairs per call.
+
+    Returns:
+        Predicted ratings in rating units, shape (m,), float32; not filled, not clipped, NaN = "cannot say".
+
+    Raises:
+        ModelError: an answer is no float array of the asked shape, or holds an infinite value.
+    """
+    users, items = frozen(users), frozen(items)
+    predictions = np.empty(len(users), dtype=np.float32)
+    who = f"{type(model).__name__}.predict"
+    for start in range(0, len(users), pairs_per_call):
+        part = slice(start, start + pairs_per_call)
+        with clock.part("predict"):
+            answer = model.predict(users[part], items[part])
+        predictions[part] = checked_floats(answer, (len(users[part]),), who)
+    return predictions
+
+
+def checked_floats(answer: object, shape: tuple[int, ...], who: str) -> Floats:
+    """Return ``answer`` as float32 (float64 stays) if it is a float array of ``shape`` without infinities.
+
+    NaN is allowed: it means "I cannot say". Raises ModelError naming ``who``, what was expected, what came.
+    """
+    if not isinstance(answer, np.ndarray) or isinstance(answer, np.ma.MaskedArray):
+        raise ModelError(
+            f"{who} must return a plain numpy array of shape {shape}, got {type(answer).__name__}; "
+            "convert it (e.g. tensor.numpy()) and write NaN where the model cannot say"
+        )
+    if answer.shape != shape:
+        raise ModelError(
+            f"{who} must return an array of shape {shape}, got {answer.shape}; give one answer per question"
+        )
+    if not np.issubdtype(answer.dtype, np.floating):
+        raise ModelError(f"{who} must return floats, got dtype {answer.dtype}; convert with .astype(np.float32)")
+    _reject_infinities(answer, who)
+    return answer.astype(np.float64 if answer.dtype.itemsize > 4 else np.float32, copy=False)
+
+
+def _reject_infinities(answer: Floats, who: str) -> None:
+    """Raise ModelError if a value is infinite or lies beyond float32."""
+    limit = np.finfo(np.float32).max
+    highest = np.fmax.reduce(answer, axis=None, initial=0.0)
+    lowest = np.fmin.reduce(answer, axis=None, initial=0.0)
+    if lowest >= -limit and highest <= limit:
+        return
+    infinite = np.abs(answer) > limit  # NaN compares false
+    where = tuple(int(index) for index in np.argwhere(infinite)[0])
+    raise ModelError(
+        f"{who} must return finite values or NaN, got {np.count_nonzero(infinite)} of {answer.size} that are "
+        f"infinite or beyond float32, the first {answer[where]} at index {where}; did training diverge? "
+        'NaN is the way to say "I cannot"'
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Completed:
+    """Predictions as the accuracy metrics use them: holes filled, then clipped to the scale.
+
+    Attributes:
+        values: predicted ratings in rating units, shape (m,), float64, within the scale, no NaN.
+        fallback: the rating that stands where the model could not say.
+        n_filled: how many rows got the fallback.
+        n_clipped: how many of the model's own answers lay off the scale.
+    """
+
+    values: NDArray[np.float64]
+    fallback: float
+    n_filled: int
+    n_clipped: int
+
+
+def fill_and_clip(predictions: Floats, fallback: float, scale: RatingScale) -> Completed:
+    """Put ``fallback`` for NaN and clip to ``scale``: the same treatment for every model.
+
+    Args:
+        predictions: raw predicted ratings, shape (m,), NaN = "cannot say".
+        fallback: the training mean, in rating units.
+        scale: the declared rating scale.
+    """
+    holes = np.isnan(predictions)
+    off_scale = (predictions < scale.low) | (predictions > scale.high)  # NaN compares false
+    values = np.where(holes, fallback, predictions.astype(np.float64)).clip(scale.low, scale.high)
+    return Completed(
+        values=values,
+        fallback=fallback,
+        n_filled=int(np.count_nonzero(holes)),
+        n_clipped=int(np.count_nonzero(off_scale)),
+    )

@@ -1,0 +1,176 @@
+"""Asking a model for top-k lists: the model scores, cfbench masks seen items, breaks ties and cuts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.clock import Clock
+from cfbench.contracts import PredictsRatings, ScoresItems
+from cfbench.errors import ModelError
+from cfbench.predictions import ask_predictions, checked_floats
+from cfbench.ratings import Codes, Floats, Ratings, frozen
+
+MEMORY_CAP = 256 << 20
+"""Bytes that one chunk of scores with its temporaries may take."""
+
+_BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pair of codes, and the checks
+_SCORES_PER_BLOCK = 1 << 18  # a block of this many scores stays in the processor's cache while it is cut
+
+
+def ask_rankings(
+    model: object,
+    train: Ratings,
+    users: Codes,
+    *,
+    k: int,
+    tie_seed: int,
+    clock: Clock,
+    memory_cap: int = MEMORY_CAP,
+) -> NDArray[np.int32]:
+    """Ask ``model`` for the ``k`` best items of every user.
+
+    Candidates are the training catalogue minus the user's own training items. Equal scores are ordered by one
+    permutation of the catalogue drawn from ``tie_seed``, never by code: a model gains nothing from the order
+    of the data. The lists depend neither on the order of ``users`` nor, as far as the model's own arithmetic
+    does not, on the chunk size. Without ``score_items`` the model's ``predict`` ranks.
+
+    Args:
+        model: a fitted model with ``score_items`` or ``predict``.
+        train: what it was fitted on.
+        users: user codes, shape (u,), ``0 .. n_users``; a code that occurs twice is scored once.
+        k: length of the lists, at least 1.
+        tie_seed: the same for all models of a split.
+        clock: gets the model's own seconds, and nothing else, under ``"predict"``.
+        memory_cap: bytes that the scores of one chunk with their temporaries may take.
+
+    Returns:
+        Item codes, best first, shape (u, k), int32; a list with fewer than ``k`` candidates whose score is
+        not NaN ends in ``train.n_items``.
+
+    Raises:
+        ModelError: the model can do neither, or an answer has a wrong type, shape or an infinite value.
+    """
+    if k < 1:
+        raise ValueError(f"lists need k of at least 1, got {k}")
+    asked, places = np.unique(users, return_inverse=True)
+    seen = Seen.of(train)
+    tie_rank = _tie_ranks(train.n_items, tie_seed)
+    lists = np.empty((len(asked), k), dtype=np.int32)
+    rows = max(1, memory_cap // (train.n_items * _BYTES_PER_SCORE))
+    for start in range(0, len(asked), rows):
+        chunk = asked[start : start + rows]
+        scores = _ask_scores(model, train.n_items, chunk, clock)
+        lists[start : start + rows] = _best(scores, chunk, seen, k, tie_rank)
+    return lists[places]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """The training items of every user, one range of an array each.
+
+    Attributes:
+        items: item codes ordered by user, shape (n,), int32.
+        starts: user ``u`` has ``items[starts[u]:starts[u + 1]]``, shape (n_users + 2,); unknown: none.
+    """
+
+    items: NDArray[np.int32]
+    starts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, train: Ratings) -> Seen:
+        """Order the training rows by user."""
+        starts = np.zeros(train.n_users + 2, dtype=np.int64)
+        np.cumsum(train.user_counts, out=starts[1:-1])
+        starts[-1] = starts[-2]
+        return cls(items=train.items[np.argsort(train.users, kind="stable")], starts=starts)
+
+    def cells(self, users: Codes, width: int) -> NDArray[np.int64]:
+        """Return the seen items of ``users``, shape (b,), as flat indices into an array (b, width)."""
+        first = self.starts[users]
+        counts = self.starts[users + 1] - first
+        ends = np.cumsum(counts)
+        # Position within the concatenation, moved to where the user's own range begins.
+        places = np.arange(ends[-1]) + np.repeat(first - (ends - counts), counts)
+        flat: NDArray[np.int64] = np.repeat(np.arange(len(users)) * width, counts) + self.items[places]
+        return flat
+
+
+def _tie_ranks(n_items: int, seed: int) -> NDArray[np.int32]:
+    """Return the rank of every item among equals, shape (n_items + 1,); the padding code comes last."""
+    return np.append(np.random.default_rng(seed).permutation(n_items), n_items).astype(np.int32)
+
+
+def _ask_scores(model: object, n_items: int, users: Codes, clock: Clock) -> Floats:
+    """Return checked scores of the whole catalogue, shape (b, n_items)."""
+    if isinstance(model, ScoresItems):
+        with clock.part("predict"):
+            answer = model.score_items(frozen(users))
+        return checked_floats(answer, (len(users), n_items), f"{type(model).__name__}.score_items")
+    if isinstance(model, PredictsRatings):
+        everything = np.tile(np.arange(n_items, dtype=np.int32), len(users))
+        return ask_predictions(model, np.repeat(users, n_items), everything, clock).reshape(-1, n_items)
+    raise ModelError(
+        f"{type(model).__name__} cannot be ranked: expected a method score_items(users) or "
+        "predict(users, items), found neither; add one of them"
+    )
+
+
+def _best(scores: Floats, users: Codes, seen: Seen, k: int, tie_rank: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Mask, cut and sort the scores of ``users``, shape (b, n_items), into lists, shape (b, k)."""
+    n_items = scores.shape[1]
+    lists = np.full((len(users), k), n_items, dtype=np.int32)
+    values = np.full((len(users), k), -np.inf, dtype=scores.dtype)
+    drawn = np.argsort(tie_rank[:-1])  # the catalogue in the order in which equals are preferred
+    rows = max(16, _SCORES_PER_BLOCK // n_items)
+    for start in range(0, len(users), rows):
+        block = np.fmax(scores[start : start + rows], -np.inf)  # a copy, with NaN turned into "never"
+        block.reshape(-1)[seen.cells(users[start : start + rows], n_items)] = -np.inf
+        row, item, slot = _leaders(block, k, drawn)
+        lists[start + row, slot] = item
+        values[start + row, slot] = block[row, item]
+    order = np.lexsort((tie_rank[lists], -values))
+    return np.take_along_axis(lists, order, axis=1)
+
+
+def _leaders(
+    scores: Floats, k: int, drawn: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Find the at most ``k`` best of each row, unordered, as (row, item, slot); -inf is never among them."""
+    cut = _cut(scores, k)
+    reach = scores >= cut
+    crowded = np.flatnonzero(np.count_nonzero(reach, axis=1) > k)
+    if len(crowded):
+        reach[crowded] = _without_surplus(scores[crowded], cut[crowded], k, drawn)
+    return _found(reach)
+
+
+def _cut(scores: Floats, k: int) -> Floats:
+    """Return the ``k``-th best score of each row, at least the lowest finite number, shape (b, 1)."""
+    n_items = scores.shape[1]
+    lowest = np.finfo(scores.dtype).min
+    if k >= n_items:
+        return np.full((len(scores), 1), lowest, dtype=scores.dtype)
+    cut = np.partition(scores, n_items - k, axis=1)[:, n_items - k, np.newaxis]
+    return np.maximum(cut, lowest)
+
+
+def _without_surplus(scores: Floats, cut: Floats, k: int, drawn: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark exactly ``k`` items in rows where more reach the cut: those above it, then equals as drawn."""
+    reach = scores > cut
+    row, place, slot = _found(np.take(scores == cut, drawn, axis=1))
+    room = k - np.count_nonzero(reach, axis=1)
+    wins = slot < room[row]
+    reach[row[wins], drawn[place[wins]]] = True
+    return reach
+
+
+def _found(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return row, column and running number within its row of every true cell."""
+    rows, columns = mask.shape
+    cells = np.flatnonzero(mask)
+    starts = np.searchsorted(cells, np.arange(rows + 1) * columns)
+    row = np.repeat(np.arange(rows), np.diff(starts))
+    return row, cells - row * columns, np.arange(len(cells)) - starts[row]

@@ -1,0 +1,237 @@
+"""One cell of a benchmark and what came of it: the unit of storing, resuming and publishing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from cfbench.spec import Spec
+
+SCHEMA = 1
+"""Version of the stored form; a record of another version is not trusted."""
+
+Status: TypeAlias = Literal["ok", "failed", "crashed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Coordinates of one fit: dataset x split x fold x model x parameters x repeat.
+
+    Attributes:
+        dataset: the data set as the user wrote it, e.g. ``"ml-100k"`` or ``"synthetic[seed=3]"``.
+        split: the splitter likewise.
+        fold: the fold's name, ``""`` for a single one.
+        split_fingerprint: content of data and membership; see :attr:`cfbench.splits.split.Split.fingerprint`.
+        model: the model as the user wrote it.
+        params: all parameters of the model, defaults included.
+        distribution: the distribution that registers the model.
+        version: that distribution's version.
+        code: digest of that distribution's sources.
+        base_seed: the run's seed.
+        repeat: 0 for the first fit of these coordinates; each repeat has its own model seed.
+        list_length: length of the top-k lists asked for.
+        device: the device asked for.
+        threads: threads allowed to the model.
+    """
+
+    dataset: str
+    split: str
+    fold: str
+    split_fingerprint: str
+    model: str
+    params: Mapping[str, Any]
+    distribution: str
+    version: str
+    code: str
+    base_seed: int
+    repeat: int
+    list_length: int
+    device: str = "auto"
+    threads: int = 1
+
+    @property
+    def key(self) -> str:
+        """Content address: equal exactly for cells that must give equal answers."""
+        content = {name: value for name, value in asdict(self).items() if name not in ("dataset", "split", "model")}
+        content["model_name"] = Spec.parse(self.model).name
+        text = json.dumps({"schema": SCHEMA, **content}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """What folds and repeats are pooled over: data set, split, model."""
+        return (self.dataset, self.split, self.model)
+
+    def __str__(self) -> str:
+        where = f"{self.dataset} {self.split}" + (f" {self.fold}" if self.fold else "")
+        return f"{self.model} on {where}" + (f" repeat {self.repeat}" if self.repeat else "")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value with its 95 % interval where there is one.
+
+    Attributes:
+        value: the value, None where it is not defined (nothing to average).
+        low: lower end of the interval, or None.
+        high: upper end of the interval, or None.
+        n: how many units (users, rows, items) it rests on.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A metric that is a table: figures by stratum, and facts of the whole."""
+
+    rows: Mapping[str, Mapping[str, float | None]]
+    facts: Mapping[str, float | None]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a cell took.
+
+    Attributes:
+        seconds: wall seconds by part: ``import``, ``load``, ``fit``, ``predict`` (the model's own answers),
+            ``rank`` (masking and cutting lists), ``write``, and in the parent ``measure``.
+        cpu_seconds: CPU seconds likewise.
+        peak_memory: peak resident bytes of the cell's process.
+        device: the device the model ran on.
+    """
+
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    cpu_seconds: Mapping[str, float] = field(default_factory=dict)
+    peak_memory: int = 0
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Losses of one epoch as the model reported them."""
+
+    epoch: int
+    train_loss: float | None
+    validation_loss: float | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What came of a cell.
+
+    Attributes:
+        cell: its coordinates.
+        status: ``ok``; ``failed`` (raised, or broke the contract); ``crashed`` (its process died);
+            ``skipped`` (the plugin cannot be used here).
+        reason: why it is not ok, for a reader.
+        metrics: figures by metric name.
+        tables: figures by stratum, by metric name.
+        not_applicable: why a metric has no value, by metric name.
+        counts: rows, users and items of training and test part.
+        fallback: the one value that stands in where the model could not say (the training mean).
+        cost: seconds and memory.
+        losses: the learning curve.
+        provenance: versions and machine.
+        kind: tells records from summaries in one file.
+    """
+
+    cell: Cell
+    status: Status
+    reason: str = ""
+    metrics: Mapping[str, Figure] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    fallback: float | None = None
+    cost: Cost = field(default_factory=Cost)
+    losses: tuple[Epoch, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA
+    kind: Literal["record"] = "record"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model against the best of its table in one metric, on the same users.
+
+    Attributes:
+        dataset: the data set's name.
+        split: the split's name.
+        metric: the metric compared.
+        best: the model with the best value.
+        model: the other model.
+        difference: ``metric(model) - metric(best)``.
+        low: lower end of the 95 % paired cluster-bootstrap interval of the difference.
+        high: upper end.
+        kind: tells comparisons from records in one file.
+    """
+
+    dataset: str
+    split: str
+    metric: str
+    best: str
+    model: str
+    difference: float
+    low: float
+    high: float
+    schema_version: int = SCHEMA
+    kind: Literal["comparison"] = "comparison"
+
+    @property
+    def equal(self) -> bool:
+        """Whether the two are the same on every resample."""
+        return self.low == self.difference == self.high == 0.0
+
+    @property
+    def tied(self) -> bool:
+        """Whether the data cannot tell the two apart: the interval holds zero."""
+        return self.low <= 0.0 <= self.high
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One model over the folds and repeats of one split: what a table's row shows.
+
+    Attributes:
+        dataset: the data set's name.
+        split: the split's name.
+        model: the model as written.
+        distribution: who registers it.
+        version: in which version.
+        cells: how many cells there should be.
+        finished: how many of them are ok.
+        reason: the first failure's reason, or an empty text.
+        metrics: mean over the cells, with an interval over users pooled over folds.
+        tables: cell means of the strata tables; counts are summed over folds.
+        not_applicable: why a metric has no value.
+        seconds: wall seconds by part, mean over cells.
+        cpu_seconds: CPU seconds likewise.
+        peak_memory: largest peak of any cell, bytes.
+        seed_spread: standard deviation of each metric over repeats, where there are several.
+        kind: tells summaries from records in one file.
+    """
+
+    dataset: str
+    split: str
+    model: str
+    distribution: str
+    version: str
+    cells: int
+    finished: int
+    reason: str
+    metrics: Mapping[str, Figure]
+    tables: Mapping[str, Table]
+    not_applicable: Mapping[str, str]
+    seconds: Mapping[str, float]
+    cpu_seconds: Mapping[str, float]
+    peak_memory: int
+    seed_spread: Mapping[str, float] = field(default_factory=dict)
+    schema_version: int = SCHEMA
+    kind: Literal["summary"] = "summary"

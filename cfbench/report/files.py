@@ -1,0 +1,38 @@
+"""Writing a run's tables beside its records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cfbench.atomic import write_text
+from cfbench.errors import UsageError
+from cfbench.record import Record
+from cfbench.report.csv_files import csv_files
+from cfbench.report.markdown import markdown_report
+from cfbench.store import Line, RunFolder, read_lines
+
+
+def write_report(folder: Path, title: str, lines: Sequence[Line]) -> list[Path]:
+    """Write ``table.md`` and the CSV files into ``folder``; return their paths."""
+    texts = {"table.md": markdown_report(title, lines), **csv_files(lines)}
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return [folder / name for name in texts]
+
+
+def stored_lines(folder: Path) -> Sequence[Line]:
+    """Read the lines of a run or of a published suite.
+
+    Raises UsageError where the folder holds none.
+    """
+    run = RunFolder(folder)
+    if run.records_path.exists():
+        return read_lines(run.records_path)
+    records: list[Record] = run.all_records()
+    if records:
+        raise UsageError(
+            f"{folder} holds {len(records)} finished cells but no records.jsonl: the run was cut off; "
+            "start the same `cfbench run` again, it keeps what is done"
+        )
+    raise UsageError(f"{folder} holds no run: expected records.jsonl in it, as `cfbench run` writes to runs/<suite>/")

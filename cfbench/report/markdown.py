@@ -1,0 +1,51 @@
+"""Sheets as Markdown."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable
+
+from tabulate import tabulate
+
+from cfbench.report.sheets import Division, Entry, Sheet, divisions, sheets
+from cfbench.store import Line
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
+
+
+def markdown_report(title: str, lines: Iterable[Line]) -> str:
+    """Render all tables of a run as one Markdown document."""
+    parts = [f"# {escaped(title)}", *(_division(division) for division in divisions(lines))]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(sheet: Sheet) -> str:
+    """Render one sheet as a pipe table."""
+    rows = [[_entry(entry) for entry in row] for row in sheet.rows]
+    headings = [escaped(column) for column in sheet.columns]
+    alignment = ["left", *("left" if _is_text(sheet, i) else "right" for i in range(1, len(headings)))]
+    return tabulate(rows, headers=headings, tablefmt="pipe", disable_numparse=True, colalign=alignment)
+
+
+def escaped(text: str) -> str:
+    """Make text from plugins and data harmless in Markdown and in the HTML that it becomes."""
+    return html.escape(_SPECIAL.sub(r"\\\1", " ".join(text.split())), quote=False)
+
+
+def _division(division: Division) -> str:
+    parts = [f"## {escaped(division.dataset)}, {escaped(division.split)}"]
+    for sheet in sheets(division):
+        notes = "\n\n".join(escaped(note) for note in sheet.notes if note)
+        parts += [f"### {escaped(sheet.title)}", markdown_table(sheet), *([notes] if notes else [])]
+    return "\n\n".join(parts)
+
+
+def _entry(entry: Entry) -> str:
+    text = escaped(entry.text)
+    marked = {"best": f"**{text}**", "tie": f"{text} ≈", "": text}[entry.mark]
+    return f"{marked} {escaped(entry.interval)}".rstrip()
+
+
+def _is_text(sheet: Sheet, column: int) -> bool:
+    return sheet.columns[column] in ("plugin", "reason")

@@ -1,0 +1,280 @@
+"""What the tables say, before any format: sheets of entries made from summaries and comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Literal, TypeAlias
+
+from cfbench.record import Comparison, Record, Summary
+from cfbench.store import Line
+
+Mark: TypeAlias = Literal["", "best", "tie"]
+
+ACCURACY = ("RMSE", "MAE", "answered", "NDCG", "Recall", "Precision")
+POPULARITY = ("ARP", "APLT", "Gini", "coverage")
+STRATA = (("cold-users", "Cold start: users", "user"), ("cold-items", "Cold start: items", "item"))
+_DIGITS = {"ARP": 1}
+_WITH_INTERVAL = ("RMSE", "NDCG")
+_PERCENT = ("answered", "APLT", "coverage")
+_TIE_NOTE = (
+    "Bold (*): best value. ≈: not told apart from the best (the 95 % interval of the paired difference, "
+    "resampling users, holds zero). Brackets: 95 % interval, resampling users."
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of a table: its text, the interval beside it, and how it is marked."""
+
+    text: str
+    mark: Mark = ""
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table.
+
+    Attributes:
+        title: its heading.
+        columns: column headings; the first column names the row.
+        rows: entries, one per column.
+        notes: what a reader must know to believe it.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Division:
+    """All models on one data set under one split.
+
+    Attributes:
+        dataset: the data set's name.
+        split: the split's name.
+        summaries: one per model, best RMSE first, rankers after, failures last.
+        comparisons: against the best, by metric and model.
+        counts: rows, users, items of the first cell.
+        relevance: facts of the strata tables.
+    """
+
+    dataset: str
+    split: str
+    summaries: tuple[Summary, ...]
+    comparisons: Mapping[tuple[str, str], Comparison]
+    counts: Mapping[str, int]
+
+    def mark(self, metric: str, model: str) -> Mark:
+        """Say whether ``model`` is the best in ``metric`` or tied with it."""
+        comparison = self.comparisons.get((metric, model))
+        if comparison is not None:
+            return "best" if comparison.equal else "tie" if comparison.tied else ""
+        is_best = any(c.metric == metric and c.best == model for c in self.comparisons.values())
+        return "best" if is_best else ""
+
+
+def divisions(lines: Iterable[Line]) -> list[Division]:
+    """Group the lines of a run by data set and split, in their order."""
+    lines = list(lines)
+    summaries = [line for line in lines if isinstance(line, Summary)]
+    found = []
+    for (dataset, split), group in groupby(summaries, key=lambda one: (one.dataset, one.split)):
+        comparisons = {
+            (line.metric, line.model): line
+            for line in lines
+            if isinstance(line, Comparison) and (line.dataset, line.split) == (dataset, split)
+        }
+        counts = next(
+            (r.counts for r in lines if isinstance(r, Record) and r.cell.group[:2] == (dataset, split) and r.counts),
+            {},
+        )
+        found.append(Division(dataset, split, tuple(sorted(group, key=_rank)), comparisons, counts))
+    return found
+
+
+def sheets(division: Division) -> list[Sheet]:
+    """Make the tables of one division: accuracy, cold start, popularity bias, anything else, cost, failures."""
+    made = [
+        _accuracy(division),
+        *_cold_start(division),
+        _popularity(division),
+        _others(division),
+        _cost(division),
+    ]
+    return [sheet for sheet in [*made, _failures(division)] if len(sheet.columns) > 1 and sheet.rows]
+
+
+def family(metric: str) -> str:
+    """Return the metric's name without its parameter: ``NDCG`` of ``NDCG@10``."""
+    return metric.partition("@")[0]
+
+
+def _rank(summary: Summary) -> tuple[bool, float, float]:
+    """Order of rows: finished before failed, lower RMSE, then higher NDCG."""
+    values = {family(name): figure.value for name, figure in summary.metrics.items()}
+    rmse, ndcg = values.get("RMSE"), values.get("NDCG")
+    return (summary.finished == 0, float("inf") if rmse is None else rmse, -(ndcg or 0.0))
+
+
+def _finished(division: Division) -> list[Summary]:
+    return [summary for summary in division.summaries if summary.finished]
+
+
+def _metric_names(division: Division, wanted: Callable[[str], bool]) -> list[str]:
+    names = dict.fromkeys(name for summary in _finished(division) for name in summary.metrics)
+    return [name for name in names if wanted(family(name))]
+
+
+def _in_order(names: Iterable[str], order: Sequence[str]) -> list[str]:
+    return sorted(names, key=lambda name: order.index(family(name)))
+
+
+def _accuracy(division: Division) -> Sheet:
+    names = _in_order(_metric_names(division, lambda name: name in ACCURACY), ACCURACY)
+    rows = tuple(
+        (
+            _model(summary),
+            *(_figure(division, summary, name) for name in names),
+            Entry(f"{summary.distribution} {summary.version}"),
+        )
+        for summary in _finished(division)
+    )
+    return Sheet("Accuracy", ("model", *names, "plugin"), rows, (_setting(division), _TIE_NOTE))
+
+
+def _setting(division: Division) -> str:
+    counts = division.counts
+    if not counts:
+        return ""
+    return (
+        f"{counts['train_rows']:,} training ratings of {counts['train_users']:,} users and "
+        f"{counts['train_items']:,} items; {counts['test_rows']:,} test ratings, "
+        f"{counts['test_rows_of_unknown_users']:,} of them by users and "
+        f"{counts['test_rows_of_unknown_items']:,} of items that training has never seen."
+    )
+
+
+def _cold_start(division: Division) -> list[Sheet]:
+    return [_strata(division, name, title, entity) for name, title, entity in STRATA]
+
+
+def _strata(division: Division, name: str, title: str, entity: str) -> Sheet:
+    with_table = [summary for summary in _finished(division) if name in summary.tables]
+    if not with_table:
+        return Sheet(title, ("model",), ())
+    strata = with_table[0].tables[name].rows
+    columns = tuple(f"{stratum} (n={_count(row.get('n'))})" for stratum, row in strata.items())
+    rows = tuple(
+        (_model(summary), *(_stratum(row) for row in summary.tables[name].rows.values())) for summary in with_table
+    )
+    notes = (
+        f"RMSE by the number of training ratings of the {entity}; n = test ratings.",
+        "†: the model could not answer all of these; the training mean stood in.",
+    )
+    return Sheet(title, ("model", *columns), rows, notes)
+
+
+def _stratum(row: Mapping[str, float | None]) -> Entry:
+    if row.get("RMSE") is None:
+        return Entry("-")
+    answered = row.get("answered")
+    return Entry(f"{row['RMSE']:.4f}" + ("†" if answered is not None and answered < 1 else ""))
+
+
+def _popularity(division: Division) -> Sheet:
+    names = _in_order(_metric_names(division, lambda name: name in POPULARITY), POPULARITY)
+    errors = [summary for summary in _finished(division) if "popularity-deciles" in summary.tables]
+    ends = ("1", "10") if errors else ()
+    rows = tuple(
+        (
+            _model(summary),
+            *(_figure(division, summary, name, intervals=False) for name in names),
+            *(_signed_error(summary, decile) for decile in ends),
+        )
+        for summary in _finished(division)
+    )
+    columns = ("model", *names, *(f"signed error, decile {decile}" for decile in ends))
+    notes = (
+        "ARP: mean popularity (training users) of listed items. APLT: share of long-tail items in the lists. "
+        "Gini: inequality of exposure, 1 = all on one item. Coverage: share of the catalogue that is listed at all.",
+        "Signed error: mean of prediction - truth among test ratings of the least and the most popular tenth of items.",
+        *_tail_note(errors),
+    )
+    return Sheet("Popularity bias", columns, rows, notes)
+
+
+def _tail_note(errors: Sequence[Summary]) -> Iterable[str]:
+    facts = errors[0].tables["popularity-deciles"].facts if errors else {}
+    cut, share = facts.get("tail cut"), facts.get("tail share")
+    if cut is not None and share is not None:
+        yield (
+            f"Long tail: items outside the smallest set that covers 80 % of training ratings; here the head ends at "
+            f"{cut:g} ratings and the tail is {share:.1%} of the items."
+        )
+
+
+def _signed_error(summary: Summary, decile: str) -> Entry:
+    table = summary.tables.get("popularity-deciles")
+    value = table.rows[decile].get("signed error") if table else None
+    return Entry("n/a" if table is None else "-" if value is None else f"{value:+.3f}")
+
+
+def _others(division: Division) -> Sheet:
+    names = _metric_names(division, lambda name: name not in (*ACCURACY, *POPULARITY))
+    rows = tuple((_model(s), *(_figure(division, s, name) for name in names)) for s in _finished(division))
+    return Sheet("Other metrics", ("model", *names), rows)
+
+
+def _cost(division: Division) -> Sheet:
+    rows = tuple(
+        (
+            _model(summary),
+            *(Entry(f"{summary.seconds.get(part, 0.0):.2f}") for part in ("fit", "predict")),
+            Entry(f"{summary.cpu_seconds.get('fit', 0.0):.2f}"),
+            Entry(f"{summary.peak_memory / 2**20:,.0f}"),
+        )
+        for summary in _finished(division)
+    )
+    columns = ("model", "fit s", "predict s", "fit CPU s", "peak memory MiB")
+    notes = ("Predict: test ratings and scores of the whole catalogue for every test user; the model's own time.",)
+    return Sheet("Cost", columns, rows, notes)
+
+
+def _failures(division: Division) -> Sheet:
+    rows = tuple(
+        (_model(summary), Entry(f"{summary.finished} of {summary.cells}"), Entry(summary.reason))
+        for summary in division.summaries
+        if summary.finished < summary.cells
+    )
+    return Sheet("Not finished", ("model", "cells done", "reason"), rows)
+
+
+def _model(summary: Summary) -> Entry:
+    partial = f" ({summary.finished} of {summary.cells} cells)" if 0 < summary.finished < summary.cells else ""
+    return Entry(summary.model + partial)
+
+
+def _figure(division: Division, summary: Summary, metric: str, intervals: bool = True) -> Entry:
+    figure = summary.metrics.get(metric)
+    if figure is None:
+        return Entry("n/a")
+    if figure.value is None:
+        return Entry("-")
+    mark, name = division.mark(metric, summary.model), family(metric)
+    wanted = intervals and name in _WITH_INTERVAL and figure.low is not None and figure.high is not None
+    interval = f"[{_number(name, figure.low)}, {_number(name, figure.high)}]" if wanted else ""
+    return Entry(_number(name, figure.value), mark, interval)
+
+
+def _number(name: str, value: float | None) -> str:
+    assert value is not None
+    return f"{value:.1%}" if name in _PERCENT else f"{value:.{_DIGITS.get(name, 4)}f}"
+
+
+def _count(value: float | None) -> str:
+    return f"{value or 0:,.0f}"

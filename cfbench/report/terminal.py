@@ -1,0 +1,53 @@
+"""Sheets on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from cfbench.report.sheets import Entry, Sheet, divisions, sheets
+from cfbench.store import Line
+
+_MARK = {"best": " *", "tie": " ≈", "": ""}
+_PAGE = 140  # columns where the output is no terminal
+_ROOM_FOR_PLUGINS = 110  # narrower terminals leave out which distribution a model comes from
+_STYLE = {"best": "bold green", "tie": "bold", "": ""}
+
+
+def print_report(lines: Iterable[Line], console: Console) -> None:
+    """Print all tables of a run."""
+    for division in divisions(lines):
+        console.rule(Text(f"{division.dataset}, {division.split}"))
+        for sheet in sheets(division):
+            console.print(_table(sheet, console.width))
+            for note in sheet.notes:
+                console.print(Text(note, style="dim"))
+            console.print()
+
+
+def report_console() -> Console:
+    """Return the console that tables go to: the terminal's width, or a wide page where there is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_PAGE)
+
+
+def _table(sheet: Sheet, width: int) -> RichTable:
+    table = RichTable(
+        title=Text(sheet.title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1)
+    )
+    shown = [i for i, column in enumerate(sheet.columns) if column != "plugin" or width >= _ROOM_FOR_PLUGINS]
+    for i in shown:
+        text = i == 0 or sheet.columns[i] in ("plugin", "reason")
+        table.add_column(Text(sheet.columns[i]), justify="left" if text else "right", overflow="fold")
+    for row in sheet.rows:
+        table.add_row(*(_text(row[i]) for i in shown))
+    return table
+
+
+def _text(entry: Entry) -> Text:
+    text = Text(entry.text + _MARK[entry.mark], style=_STYLE[entry.mark])
+    return text.append(f"\n{entry.interval}", style="not bold dim") if entry.interval else text

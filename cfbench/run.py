@@ -1,0 +1,215 @@
+"""Running a plan: what is finished is kept, what is missing is computed, every failure is a record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol
+
+from cfbench.answers import Answers
+from cfbench.clock import Clock
+from cfbench.errors import StoreError
+from cfbench.executors.task import Executor, Listener, Outcome, Task, output_of
+from cfbench.harness import measure, with_intervals
+from cfbench.plan import Plan, Planned
+from cfbench.questions import Questions
+from cfbench.record import Cell, Cost, Record
+from cfbench.splits.split import Split
+from cfbench.store import Line, RunFolder
+from cfbench.summary import summaries_and_comparisons
+
+
+class Observer(Listener, Protocol):
+    """Hears how a run goes on."""
+
+    def kept(self, record: Record) -> None:
+        """A cell was finished before and is kept."""
+        ...
+
+    def finished(self, record: Record) -> None:
+        """A cell ended, well or not."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+        ...
+
+
+@dataclass
+class Run:
+    """One execution of a plan in a folder.
+
+    Attributes:
+        plan: what to run.
+        folder: where records are kept.
+        executor: what runs the cells.
+        observer: who is told.
+        force: recompute what is already there.
+    """
+
+    plan: Plan
+    folder: RunFolder
+    executor: Executor
+    observer: Observer
+    force: bool = False
+
+    def execute(self) -> list[Line]:
+        """Run what is missing; return and write all records with their summaries and comparisons.
+
+        Records of finished cells are on the disk as soon as they end, so that an interruption loses only the
+        cells in flight; the consolidated file is written from what there is, also then.
+        """
+        records = {planned.cell.key: record for planned, record in self._kept()}
+        try:
+            for record in self._computed([p for p in self.plan.cells if p.cell.key not in records]):
+                records[record.cell.key] = record
+        finally:
+            lines = self._consolidate(records)
+        return lines
+
+    def pending(self) -> list[Planned]:
+        """Return the cells that :meth:`execute` would compute."""
+        done = {planned.cell.key for planned, _ in self._kept()}
+        return [planned for planned in self.plan.cells if planned.cell.key not in done]
+
+    def _kept(self) -> Iterator[tuple[Planned, Record]]:
+        for planned in self.plan.cells if not self.force else ():
+            try:
+                stored = self.folder.load(planned.cell)
+            except StoreError as error:
+                self.observer.note(f"{error}; computing the cell again")
+                continue
+            if stored is not None and stored[1] is not None:
+                record = self._with_all_metrics(planned, stored[0], stored[1])
+                self.observer.kept(record)
+                yield planned, record
+
+    def _with_all_metrics(self, planned: Planned, record: Record, answers: Answers) -> Record:
+        """Measure a kept cell again, from its raw answers, where the suite asks for metrics it lacks."""
+        there = {*record.metrics, *record.tables, *record.not_applicable}
+        record = replace(record, cell=planned.cell)
+        if there >= {metric.name for metric in self.plan.metrics}:
+            return record
+        record = self._measured(record, answers)
+        self.folder.save(record, answers)
+        return record
+
+    def _computed(self, missing: list[Planned]) -> Iterator[Record]:
+        usable = [planned for planned in missing if not planned.plugin.problem]
+        for planned in missing:
+            if planned.plugin.problem:
+                record = self._record(planned.cell, Cost(), "skipped", planned.plugin.problem)
+                yield self._end(record, None)
+        workspace = Path(tempfile.mkdtemp(prefix="cfbench-"))
+        by_name = {planned.cell.key: planned for planned in usable}
+        try:
+            with closing(self.executor(self._tasks(usable, workspace), self.observer)) as outcomes:
+                for outcome in outcomes:
+                    yield self._conclude(by_name[outcome.task.name], outcome)
+                    shutil.rmtree(output_of(outcome.task), ignore_errors=True)
+        finally:
+            shutil.rmtree(workspace, ignore_errors=True)
+
+    def _tasks(self, usable: list[Planned], workspace: Path) -> Iterator[Task]:
+        """Make tasks one by one, so that a split's questions are written when its first cell needs them."""
+        for planned in usable:
+            cell = planned.cell
+            questions = workspace / cell.split_fingerprint[:16]
+            if not questions.exists():
+                questions.mkdir()
+                Questions.of(self.plan.splits.of(cell)).write(questions)
+            output = workspace / cell.key
+            output.mkdir()
+            log = self.folder.log_path(cell)
+            log.unlink(missing_ok=True)
+            yield Task(
+                name=cell.key,
+                home=cell.distribution,
+                who=cell.model,
+                model=planned.plugin.value,
+                params=planned.params,
+                questions=str(questions),
+                output=str(output),
+                log=str(log.absolute()),
+                seed=planned.seed,
+                list_length=cell.list_length,
+                device=cell.device,
+                threads=cell.threads,
+            )
+
+    def _conclude(self, planned: Planned, outcome: Outcome) -> Record:
+        record = self._record(planned.cell, outcome.cost, outcome.status, outcome.reason, outcome.versions)
+        record = replace(record, losses=outcome.losses)
+        if outcome.answers is not None:
+            record = self._measured(record, outcome.answers)
+        return self._end(record, outcome.answers)
+
+    def _end(self, record: Record, answers: Answers | None) -> Record:
+        self.folder.save(record, answers)
+        self.observer.finished(record)
+        return record
+
+    def _measured(self, record: Record, answers: Answers) -> Record:
+        split = self.plan.splits.of(record.cell)
+        clock = Clock()
+        with clock.part("measure"):
+            measured = measure(split, answers, self.plan.metrics)
+            figures = with_intervals(measured, _resampling_seed(split))
+        cost = replace(
+            record.cost,
+            seconds={**record.cost.seconds, **clock.wall},
+            cpu_seconds={**record.cost.cpu_seconds, **clock.cpu},
+        )
+        return replace(
+            record,
+            metrics=figures,
+            tables=measured.tables,
+            not_applicable=measured.not_applicable,
+            counts=_counts(split),
+            fallback=split.train.mean,
+            cost=cost,
+        )
+
+    def _record(
+        self, cell: Cell, cost: Cost, status: str, reason: str, versions: Mapping[str, str] | None = None
+    ) -> Record:
+        provenance = {
+            "cfbench": version("cfbench"),
+            "python": platform.python_version(),
+            "platform": f"{platform.system()} {platform.machine()}",
+            "cpus": str(os.cpu_count()),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            **(versions or {}),
+        }
+        return Record(cell=cell, status=status, reason=reason, cost=cost, provenance=provenance)  # type: ignore[arg-type]
+
+    def _consolidate(self, records: Mapping[str, Record]) -> list[Line]:
+        ordered = [records[p.cell.key] for p in self.plan.cells if p.cell.key in records]
+        lines: list[Line] = [*ordered, *summaries_and_comparisons(self.plan, ordered, self.folder)]
+        self.folder.write_lines(lines)
+        return lines
+
+
+def _resampling_seed(split: Split) -> int:
+    """Return the seed of the bootstrap: the same for all models of a split, so that they can be paired."""
+    return int(split.fingerprint[12:24], 16)
+
+
+def _counts(split: Split) -> dict[str, int]:
+    train, test = split.train, split.test
+    return {
+        "train_rows": len(train),
+        "test_rows": len(test),
+        "train_users": train.n_users,
+        "train_items": train.n_items,
+        "test_rows_of_unknown_users": int((test.users == train.n_users).sum()),
+        "test_rows_of_unknown_items": int((test.items == train.n_items).sum()),
+    }

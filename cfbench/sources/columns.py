@@ -1,0 +1,125 @@
+"""Which column of a file is the user, the item, the rating, the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+from cfbench.errors import DataError
+
+ALIASES = {
+    "user": ("user", "userid", "uid", "reviewerid", "customerid", "visitorid"),
+    "item": ("item", "itemid", "iid", "movie", "movieid", "book", "bookid", "isbn", "product", "productid", "asin",
+             "parentasin", "article", "articleid", "song", "songid", "artist", "artistid", "business", "businessid"),
+    "rating": ("rating", "ratings", "userrating", "bookrating", "overall", "score", "stars", "star", "value",
+               "preference"),
+    "timestamp": ("timestamp", "ratingtimestamp", "ts", "time", "unixtime", "unixreviewtime", "unixtimestamp"),
+}  # fmt: skip
+"""Accepted column names, without case, underscores, hyphens, spaces and RecBole's ``:type`` suffix."""
+
+REQUIRED = ("user", "item", "rating")
+
+
+@dataclass(frozen=True)
+class ColumnNames:
+    """Columns that the user named; None leaves it to the aliases."""
+
+    user: str | None = None
+    item: str | None = None
+    rating: str | None = None
+    timestamp: str | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether at least one column was named."""
+        return any(getattr(self, field.name) is not None for field in fields(self))
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Positions of the four columns in a file, 0-based."""
+
+    user: int
+    item: int
+    rating: int
+    timestamp: int | None
+
+    @property
+    def used(self) -> list[int]:
+        """The positions to read, ascending."""
+        wanted = (self.user, self.item, self.rating, self.timestamp)
+        return sorted(position for position in wanted if position is not None)
+
+    def without_timestamp(self) -> Columns:
+        """Return the same columns, the time left out."""
+        return replace(self, timestamp=None)
+
+    @classmethod
+    def by_name(cls, header: Sequence[str], named: ColumnNames, file: str) -> Columns:
+        """Find the columns in ``header``; raises DataError where one is missing or could be several."""
+        found = {role: _position(role, header, named, file) for role in ALIASES}
+        missing = [role for role in REQUIRED if found[role] is None]
+        if missing:
+            raise DataError(
+                f"{file}: no column for {' and '.join(missing)}; the file has {', '.join(map(repr, header))}; "
+                f"name it, e.g. {missing[0]}_column={header[0].strip() or 'NAME'}"
+            )
+        user, item, rating = (found[role] for role in REQUIRED)
+        assert user is not None
+        assert item is not None
+        assert rating is not None
+        return cls(user, item, rating, found["timestamp"])
+
+    @classmethod
+    def by_position(cls, first: Sequence[str], file: str) -> Columns:
+        """Take columns 1 to 3 as user, item, rating, and a fourth as the time where ``first`` has a number there.
+
+        ``first`` holds the fields of the file's first row. Raises DataError on fewer than three columns.
+        """
+        if len(first) < len(REQUIRED):
+            raise DataError(
+                f"{file}, line 1: expected at least user, item and rating, got {len(first)} column(s): "
+                f"{', '.join(map(repr, first))}; if the separator is another one, say sep=..."
+            )
+        timed = len(first) > len(REQUIRED) and is_number(first[3])
+        return cls(0, 1, 2, 3 if timed else None)
+
+
+def looks_like_header(first: Sequence[str]) -> bool:
+    """Say whether a first row is a header: it names a known column, or its third field is no number."""
+    known = {alias for aliases in ALIASES.values() for alias in aliases}
+    return any(normalised(name) in known for name in first) or (len(first) >= 3 and not is_number(first[2]))
+
+
+def normalised(name: str) -> str:
+    """Reduce a column name to what aliases are compared by: ``"User_ID:token"`` -> ``"userid"``."""
+    bare = name.strip().strip('"').partition(":")[0].casefold()
+    return "".join(char for char in bare if char.isalnum())
+
+
+def is_number(text: str) -> bool:
+    """Whether ``text`` reads as a number (``nan`` and ``inf`` included)."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _position(role: str, header: Sequence[str], named: ColumnNames, file: str) -> int | None:
+    name = getattr(named, role)
+    if name is not None:
+        found = [at for at, title in enumerate(header) if title.strip() == name]
+        found = found or [at for at, title in enumerate(header) if normalised(title) == normalised(name)]
+        if not found:
+            columns = ", ".join(map(repr, header))
+            raise DataError(f"{file}: {role}_column={name!r} is not among its columns: {columns}")
+    else:
+        # The first alias that matches wins: a file with both "user_id" and "customer_id" has users by
+        # "user_id".
+        places = [[at for at, title in enumerate(header) if normalised(title) == alias] for alias in ALIASES[role]]
+        found = next((matches for matches in places if matches), [])
+    if len(found) > 1:
+        same = " and ".join(repr(header[at]) for at in found)
+        raise DataError(f"{file}: columns {same} could both be the {role}; name one: {role}_column=...")
+    return found[0] if found else None

@@ -1,0 +1,163 @@
+"""Reading ratings from delimited text with the C parser of pandas: no Python object per row."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cfbench.errors import DataError
+from cfbench.sources.columns import ColumnNames, Columns, looks_like_header
+from cfbench.sources.raw import IdColumn, RawRatings
+from cfbench.sources.textfile import TextFile
+
+# pandas (from 3.1) turns a category column whose ids all look numeric into numbers, which makes "007" and "7"
+# the same id. One leading row with an id that is no number keeps every id text, in any version; it is dropped
+# again.
+_NOT_A_NUMBER = "~"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """A text file with its columns settled."""
+
+    text: TextFile
+    columns: Columns
+    width: int
+    has_header: bool
+
+    @property
+    def file(self) -> str:
+        return str(self.text.path)
+
+    def place(self, row: int) -> str:
+        """Name the line of data row ``row`` (from 0)."""
+        return f"line {self.text.line_of(row + self.has_header)}"
+
+
+def read_delimited(
+    path: Path, sep: str | None, encoding: str, header: bool | None, named: ColumnNames, use_timestamps: bool
+) -> RawRatings:
+    """Read a CSV, TSV, ``::``-separated or RecBole file, gzip or not.
+
+    Args:
+        path: the file.
+        sep: the separator, or None to take the first of ``::``, tab, ``,``, ``;``, ``|``, blank in the first
+            line.
+        encoding: of the text.
+        header: whether the first row names the columns; None decides by its looks.
+        named: columns that the user named.
+        use_timestamps: False leaves a column of times unread.
+
+    Raises DataNotFoundError, or DataError that names file, line and remedy.
+    """
+    layout = _layout(TextFile.at(path, sep, encoding), header, named, use_timestamps)
+    frame = _parsed(layout)
+    columns = layout.columns
+    timestamps = None if columns.timestamp is None else frame[columns.timestamp].to_numpy(np.float64)
+    return RawRatings(
+        users=_ids(frame[columns.user]),
+        items=_ids(frame[columns.item]),
+        ratings=frame[columns.rating].to_numpy(np.float32)[1:],
+        timestamps=None if timestamps is None else timestamps[1:],
+        file=layout.file,
+        place=layout.place,
+    )
+
+
+def _layout(text: TextFile, header: bool | None, named: ColumnNames, use_timestamps: bool) -> _Layout:
+    _, first = next(text.records())
+    has_header = header if header is not None else named.any or looks_like_header(first)
+    file = str(text.path)
+    columns = Columns.by_name(first, named, file) if has_header else Columns.by_position(first, file)
+    if not use_timestamps:
+        columns = columns.without_timestamp()
+    return _Layout(text, columns, len(first), has_header)
+
+
+def _parsed(layout: _Layout) -> pd.DataFrame:
+    """Run pandas over the file; whatever it stumbles over is looked up again to name the line."""
+    text, columns = layout.text, layout.columns
+    sentinel = text.field_sep.join(
+        _NOT_A_NUMBER if at in (columns.user, columns.item) else "0" for at in range(layout.width)
+    )
+    options: dict[str, Any] = {
+        "sep": text.field_sep,
+        "quoting": text.quoting,
+        "encoding": text.encoding,
+        "header": None,
+        "names": range(layout.width),
+        "index_col": False,
+        # Given usecols, pandas no longer notices rows that are too long: only where columns are left out.
+        "usecols": None if len(columns.used) == layout.width else columns.used,
+        "dtype": _dtypes(columns),
+        "keep_default_na": False,
+        "na_values": [""],
+        "skipinitialspace": True,
+        "engine": "c",
+    }
+    try:
+        with text.stream(skip_first=layout.has_header, before=f"{sentinel}\n".encode()) as stream:
+            frame: pd.DataFrame = pd.read_csv(stream, **options)
+        return frame
+    except UnicodeDecodeError as error:
+        raise _undecodable(text) from error
+    except (ValueError, OverflowError) as error:  # ParserError is a ValueError too
+        raise _explained(layout, error) from error
+    except (OSError, EOFError) as error:
+        raise DataError(f"{layout.file} cannot be read to its end: {error}") from error
+
+
+def _dtypes(columns: Columns) -> dict[int, str]:
+    dtypes = {columns.user: "category", columns.item: "category", columns.rating: "float32"}
+    if columns.timestamp is not None:
+        dtypes[columns.timestamp] = "float64"
+    return dtypes
+
+
+def _ids(column: pd.Series[Any]) -> IdColumn:
+    labels = np.asarray(column.cat.categories.to_numpy(dtype=object), dtype=np.str_)
+    return IdColumn(labels, np.asarray(column.cat.codes, dtype=np.int32)[1:])
+
+
+def _undecodable(text: TextFile) -> DataError:
+    line = text.undecodable_line()
+    return DataError(
+        f"{text.path}, line {line}: not valid {text.encoding}; say in which encoding it was written, "
+        "e.g. encoding=latin-1, or save it as UTF-8"
+    )
+
+
+def _explained(layout: _Layout, error: Exception) -> DataError:
+    """Find the first record that the parser cannot have accepted, and say what is wrong with it."""
+    for at, (line, fields) in enumerate(layout.text.records()):
+        if at < layout.has_header:
+            continue
+        found = _complaint(layout, fields)
+        if found:
+            return DataError(f"{layout.file}, line {line}: {found}")
+    return DataError(f"{layout.file} cannot be read: {error}")
+
+
+def _complaint(layout: _Layout, fields: list[str]) -> str | None:
+    if len(fields) > layout.width:
+        return (
+            f"expected {layout.width} fields, got {len(fields)}; quote fields that contain {layout.text.sep!r}, "
+            "or say sep=..."
+        )
+    columns = layout.columns
+    for role, at in (("rating", columns.rating), ("timestamp", columns.timestamp)):
+        if at is None or at >= len(fields) or not fields[at]:
+            continue
+        try:
+            finite = math.isfinite(float(fields[at]))
+        except ValueError:
+            finite = False
+        if not finite:
+            wanted = "a finite number" if role == "rating" else "seconds since 1970 (or use_timestamps=false)"
+            return f"the {role} is {fields[at]!r}, expected {wanted}; correct or remove the row"
+    return None

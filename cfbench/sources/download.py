@@ -1,0 +1,139 @@
+"""Fetching a published archive: verified, atomic, unpacked without leaving its folder."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import stat
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cfbench.errors import DataError, DataNotFoundError
+from cfbench.sources.source import Storage
+
+_TIMEOUT = 30  # seconds without an answer or a byte
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip file that is published somewhere.
+
+    Attributes:
+        name: the folder it becomes, e.g. ``"ml-100k"``.
+        urls: where it can be had, tried in this order.
+        sha256: of the zip file; None where no stable one is known and the content must speak for itself.
+        megabytes: size of the download, for messages.
+        homepage: where a person can download it.
+    """
+
+    name: str
+    urls: Sequence[str]
+    sha256: str | None
+    megabytes: float
+    homepage: str
+
+
+def fetch(archive: Archive, storage: Storage, check: Callable[[Path], object]) -> Path:
+    """Return the folder with the unpacked ``archive`` in the cache, downloaded where it is not there yet.
+
+    ``check`` is given the unpacked folder before it is put in place and raises DataError where it does not
+    like the content. Raises DataNotFoundError, with what to do by hand, where downloads are forbidden or
+    every host fails.
+    """
+    place = kept_at(archive, storage)
+    if place.is_dir():
+        return place
+    if not storage.may_download:
+        raise DataNotFoundError(f"{archive.name} is not here and downloads are off. {_by_hand(archive, storage)}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for url in archive.urls:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=place.parent) as work:
+            try:
+                _install(url, archive, Path(work), place, check)
+            except (OSError, DataError, zipfile.BadZipFile) as error:  # requests' errors are OSErrors
+                failures.append(f"{url}: {_first_sentence(error)}")
+                _log.warning("download failed: %s", failures[-1])
+            else:
+                return place
+    reasons = "".join(f"\n  {failure}" for failure in failures)
+    raise DataNotFoundError(f"{archive.name} could not be downloaded:{reasons}\n{_by_hand(archive, storage)}")
+
+
+def kept_at(archive: Archive, storage: Storage) -> Path:
+    """Return the folder in which ``fetch`` keeps the unpacked archive, there or not."""
+    return storage.cache_dir / "downloads" / archive.name
+
+
+def _install(url: str, archive: Archive, work: Path, place: Path, check: Callable[[Path], object]) -> None:
+    zipped, unpacked = work / "archive.zip", work / "content"
+    _download(url, zipped)
+    _verify(zipped, archive)
+    _unpack(zipped, unpacked)
+    content = _content_of(unpacked)
+    check(content)
+    try:
+        content.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+        # Another process has finished the same download.
+
+
+def _download(url: str, out: Path) -> None:
+    import pooch  # noqa: PLC0415 - brings an HTTP library that only a download needs
+
+    pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT)(url, str(out), None)
+
+
+def _verify(zipped: Path, archive: Archive) -> None:
+    if archive.sha256 is None:
+        return
+    import pooch  # noqa: PLC0415
+
+    found = pooch.file_hash(str(zipped), alg="sha256")
+    if found != archive.sha256:
+        raise DataError(f"the file has sha256 {found}, expected {archive.sha256}")
+
+
+def _unpack(zipped: Path, folder: Path) -> None:
+    """Unpack into ``folder``; raises DataError on a member that would land outside of it, before writing anything."""
+    with zipfile.ZipFile(zipped) as source:
+        members = [member for member in source.infolist() if not member.is_dir()]
+        for member in members:
+            path = PurePosixPath(member.filename.replace("\\", "/"))
+            if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or _is_link(member):
+                raise DataError(f"the archive has a member outside its folder: {member.filename!r}")
+        for member in members:
+            target = folder.joinpath(*PurePosixPath(member.filename.replace("\\", "/")).parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with source.open(member) as packed, target.open("wb") as out:
+                shutil.copyfileobj(packed, out)
+
+
+def _is_link(member: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(member.external_attr >> 16)
+
+
+def _content_of(unpacked: Path) -> Path:
+    """Return the folder that holds the files: archives usually have one folder at the top."""
+    entries = [entry for entry in unpacked.iterdir() if entry.name != "__MACOSX"] if unpacked.is_dir() else []
+    return entries[0] if len(entries) == 1 and entries[0].is_dir() else unpacked
+
+
+def _by_hand(archive: Archive, storage: Storage) -> str:
+    return (
+        f"Download it from {archive.homepage} ({archive.megabytes:g} MB), unpack it, and either name the folder "
+        f"that holds {archive.name}/ with --data-dir or CFBENCH_DATA, or move {archive.name}/ to {kept_at(archive, storage)}"
+    )
+
+
+def _first_sentence(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:200]}" if not isinstance(error, DataError) else text

@@ -1,0 +1,81 @@
+"""Reading ratings from Parquet; needs pyarrow, the extra ``cfbench[parquet]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.errors import DataError
+from cfbench.sources.columns import ColumnNames, Columns
+from cfbench.sources.raw import IdColumn, RawRatings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRatings:
+    """Read the rating columns of a Parquet file.
+
+    Integer ids become their decimal text; integral floats (what a table makes of integers beside a missing
+    value) lose the ``.0``. Raises DataError where pyarrow is missing, the file is damaged, a column is
+    missing or of a type that cannot hold ratings or times.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an optional package, needed for this format alone
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError as error:
+        raise DataError(f"{path}: reading Parquet needs pyarrow; run: pip install 'cfbench[parquet]'") from error
+    try:
+        header = pq.read_schema(path).names
+        columns = Columns.by_name(header, named, str(path))
+        if not use_timestamps:
+            columns = columns.without_timestamp()
+        table = pq.read_table(path, columns=[header[at] for at in columns.used])
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}") from error
+
+    def numbers(role: str, at: int) -> NDArray[np.float64]:
+        return _numbers(table[header[at]], f"{path}: the {role} column {header[at]!r}")
+
+    return RawRatings(
+        users=_ids(table[header[columns.user]]),
+        items=_ids(table[header[columns.item]]),
+        ratings=numbers("rating", columns.rating).astype(np.float32),
+        timestamps=None if columns.timestamp is None else numbers("timestamp", columns.timestamp),
+        file=str(path),
+        place=lambda row: f"row {row + 1}",
+    )
+
+
+def _ids(column: pa.ChunkedArray) -> IdColumn:
+    import pyarrow as pa  # noqa: PLC0415
+
+    encoded = column.combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):  # no chunk at all stays chunked
+        encoded = pa.array([], type=column.type)
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    distinct = encoded.dictionary.to_numpy(zero_copy_only=False)
+    index = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return IdColumn(_labels(distinct), index.astype(np.int32))
+
+
+def _labels(distinct: NDArray[Any]) -> NDArray[np.str_]:
+    if distinct.dtype.kind == "f" and np.all(distinct == np.trunc(distinct)):
+        distinct = distinct.astype(np.int64)
+    return distinct.astype(np.str_)
+
+
+def _numbers(column: pa.ChunkedArray, what: str) -> NDArray[np.float64]:
+    """Return a column as floats, NaN where null; times of any unit as whole seconds since 1970."""
+    import pyarrow as pa  # noqa: PLC0415
+
+    try:
+        if pa.types.is_timestamp(column.type):
+            column = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+        return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"{what} must hold numbers, got {column.type}: {error}") from error

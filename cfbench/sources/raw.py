@@ -1,0 +1,50 @@
+"""Ratings as they stand in a file: read, not yet judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class IdColumn:
+    """A column of ids, each distinct id kept once.
+
+    Attributes:
+        labels: the distinct ids as text, shape (m,), in any order; may hold ids that no row uses.
+        index: position in ``labels`` of each row's id, shape (n,), int32; -1 where the row has none.
+    """
+
+    labels: NDArray[np.str_]
+    index: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class RawRatings:
+    """The four columns of a ratings file, in file order.
+
+    Attributes:
+        users: user ids.
+        items: item ids.
+        ratings: rating values, shape (n,), float32; NaN where missing.
+        timestamps: seconds since 1970, shape (n,), float64, NaN where missing; None without such a column.
+        file: the file as messages should name it.
+        place: tells where a row stands in the file, e.g. ``"line 12"``; may be slow, for messages only.
+    """
+
+    users: IdColumn
+    items: IdColumn
+    ratings: NDArray[np.float32]
+    timestamps: NDArray[np.float64] | None
+    file: str
+    place: Callable[[int], str]
+
+    def __len__(self) -> int:
+        return len(self.ratings)
+
+    def pair_keys(self) -> NDArray[np.int64]:
+        """One integer per row, equal exactly where user and item are equal; shape (n,)."""
+        return self.users.index.astype(np.int64) * len(self.items.labels) + self.items.index

@@ -1,0 +1,135 @@
+"""Uncertainty of metrics: the bootstrap over users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.metrics.metric import PerUser
+
+RESAMPLES = 1000
+"""How many samples of users an interval rests on."""
+
+LEVEL = 0.95
+"""The probability with which an interval should cover the true value."""
+
+_DRAWS_PER_CHUNK = 1 << 18  # 2 MB of drawn users and as much of weights at a time: they stay in cache
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval in the metric's own unit; both ends NaN where it cannot be estimated."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two models, first minus second, with its confidence interval.
+
+    Attributes:
+        estimate: the difference on all users, in the metric's unit.
+        low: lower end of the interval.
+        high: upper end; the data cannot tell the two apart where ``low <= 0 <= high``.
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+
+def bootstrap_intervals(
+    per_user: Mapping[str, PerUser], seed: int, resamples: int = RESAMPLES, level: float = LEVEL
+) -> dict[str, Interval]:
+    """Return the percentile interval of every metric under resampling of whole users with replacement.
+
+    Ratings of one user are not independent, so users are drawn, not rows (cluster bootstrap: Efron and
+    Tibshirani 1993; Field and Welsh 2007). All test users are drawn, also those whom a metric leaves out: how
+    many count varies between samples as it would in new data. All metrics share the samples.
+
+    Args:
+        per_user: metrics as sums over users, by name; all of the same users in the same order.
+        seed: equal seeds draw equal users.
+        resamples: how many samples of users to draw.
+        level: probability with which the interval should cover the true value, in (0, 1).
+
+    Returns:
+        By name, the interval; NaN for a metric of fewer than two users, from whom no spread can be learned.
+
+    Raises:
+        ValueError: the metrics are not of the same number of users, or ``level`` is no probability.
+    """
+    if not per_user:
+        return {}
+    samples = resampled(list(per_user.values()), seed, resamples)
+    return {name: percentile_interval(sample, level) for name, sample in zip(per_user, samples, strict=True)}
+
+
+def bootstrap_interval(per_user: PerUser, seed: int, resamples: int = RESAMPLES, level: float = LEVEL) -> Interval:
+    """Return the interval of one metric, equal to the one it has among others in ``bootstrap_intervals``."""
+    return bootstrap_intervals({"": per_user}, seed, resamples, level)[""]
+
+
+def paired_difference(
+    a: PerUser, b: PerUser, seed: int, resamples: int = RESAMPLES, level: float = LEVEL
+) -> Difference:
+    """Return ``a - b`` with its percentile interval; both models are resampled with the same users.
+
+    Args:
+        a: a metric of the first model, as sums over users.
+        b: the same metric of the second model, for the same users in the same order.
+        seed: equal seeds draw equal users.
+        resamples: how many samples of users to draw.
+        level: probability with which the interval should cover the true difference, in (0, 1).
+
+    Raises:
+        ValueError: the two are not of the same number of users, or ``level`` is no probability.
+    """
+    of_a, of_b = resampled([a, b], seed, resamples)
+    interval = percentile_interval(of_a - of_b, level)
+    return Difference(a.value - b.value, interval.low, interval.high)
+
+
+def resampled(metrics: Sequence[PerUser], seed: int, resamples: int = RESAMPLES) -> list[NDArray[np.float64]]:
+    """Return the values of every metric on the same samples of users, each of shape (resamples,)."""
+    sizes = {len(metric.numerators) for metric in metrics}
+    if len(sizes) != 1:
+        raise ValueError(f"metrics to resample together must be of the same users, got {sorted(sizes)} users")
+    columns = np.stack([part for metric in metrics for part in (metric.numerators, metric.denominators)], axis=1)
+    sums = np.concatenate([weights @ columns for weights in _weights(sizes.pop(), seed, resamples)])
+    return [ratio_of_sums(metric, sums[:, 2 * place : 2 * place + 2]) for place, metric in enumerate(metrics)]
+
+
+def _weights(n: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each of ``n`` users was drawn, in chunks of samples, shape (c, n); rows sum to n."""
+    rng = np.random.default_rng(seed)
+    step = max(1, _DRAWS_PER_CHUNK // n)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        drawn = rng.integers(0, n, size=(size, n))
+        drawn += np.arange(size)[:, np.newaxis] * n
+        yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
+
+
+def ratio_of_sums(metric: PerUser, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the metric on each sample from its two sums, shape (resamples, 2); NaN where nobody counts."""
+    if np.count_nonzero(metric.denominators) < 2:
+        return np.full(len(sums), np.nan)
+    numerators, denominators = sums.T
+    ratios: NDArray[np.float64] = numerators / np.where(denominators == 0, np.nan, denominators)
+    return np.sqrt(ratios) if metric.rooted else ratios
+
+
+def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
+    """Return the central interval that holds ``level`` of ``values``."""
+    if not 0 < level < 1:
+        raise ValueError(f"a confidence level lies between 0 and 1, got {level}")
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return Interval(float("nan"), float("nan"))
+    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(low), float(high))

@@ -1,0 +1,128 @@
+"""A suite: which models meet which data under which splits, as TOML or from the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cfbench.errors import SpecError, UnknownNameError, UsageError
+from cfbench.spec import Spec
+
+METRICS = (
+    "RMSE",
+    "MAE",
+    "answered",
+    "NDCG@10",
+    "Recall@10",
+    "Precision@10",
+    "cold-users",
+    "cold-items",
+    "ARP@10",
+    "APLT@10",
+    "Gini@10",
+    "coverage@10",
+    "popularity-deciles",
+)
+"""What is measured unless a suite says otherwise."""
+
+
+class Suite(BaseModel):
+    """A benchmark, fully described.
+
+    In TOML a component is a text ``"dot-bias[n_factors=50]"`` or a table ``{name = "dot-bias", n_factors = 50}``.
+
+    Attributes:
+        name: names the run's folder.
+        description: one line for readers.
+        datasets, splits, models, metrics: component texts.
+        seed: base seed; splits and models derive theirs from it.
+        repeats: fits of each cell with different model seeds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    description: str = ""
+    datasets: tuple[str, ...] = Field(min_length=1)
+    splits: tuple[str, ...] = Field(default=("holdout",), min_length=1)
+    models: tuple[str, ...] = Field(min_length=1)
+    metrics: tuple[str, ...] = Field(default=METRICS, min_length=1)
+    seed: int = Field(default=0, ge=0)
+    repeats: int = Field(default=1, ge=1)
+
+    @field_validator("datasets", "splits", "models", "metrics", mode="before")
+    @classmethod
+    def _component_texts(cls, value: object) -> object:
+        """Bring every component to its canonical text."""
+        if not isinstance(value, list | tuple):
+            return value
+        texts = tuple(_component_text(entry) for entry in value)
+        repeated = {text for text in texts if texts.count(text) > 1}
+        if repeated:
+            raise ValueError(f"listed twice: {', '.join(sorted(repeated))}")
+        return texts
+
+    @classmethod
+    def read(cls, path: Path) -> Suite:
+        """Read a suite file; raises SpecError that lists all mistakes with their places."""
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"cannot read suite {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SpecError(f"suite {path} is not valid TOML: {error}") from error
+        return cls.check({"name": path.stem, **content}, str(path))
+
+    @classmethod
+    def check(cls, content: Mapping[str, Any], where: str) -> Suite:
+        """Validate ``content``; raises SpecError that lists all mistakes."""
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            mistakes = (_mistake(detail) for detail in error.errors())
+            raise SpecError(f"{where}: " + "; ".join(mistakes)) from error
+
+    @classmethod
+    def find(cls, name: str) -> Suite:
+        """Return the suite file at path ``name`` or the suite of that name that ships with cfbench."""
+        path = Path(name)
+        if path.suffix == ".toml" or path.is_file():
+            return cls.read(path)
+        shipped = shipped_suites()
+        if name not in shipped:
+            raise UnknownNameError.among("suite", name, shipped, "A suite file's name ends in .toml.")
+        return cls.read(shipped[name])
+
+
+def shipped_suites() -> dict[str, Path]:
+    """Return the suites inside this package by name."""
+    folder = Path(str(resources.files("cfbench") / "suites"))
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def _component_text(entry: object) -> str:
+    if isinstance(entry, Mapping):
+        params = dict(entry)
+        name = params.pop("name", None)
+        if not isinstance(name, str):
+            raise ValueError(f"a component table needs a text 'name', got {entry!r}")
+        return str(Spec(name, params))
+    if isinstance(entry, str):
+        return str(Spec.parse(entry))
+    raise ValueError(f"a component is a text or a table with a name, got {entry!r}")
+
+
+def _mistake(detail: Mapping[str, Any]) -> str:
+    place = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        return str(UnknownNameError.among("key", place, _keys()))
+    return f"{place}: {detail['msg']}"
+
+
+def _keys() -> Iterable[str]:
+    return Suite.model_fields

@@ -1,0 +1,64 @@
+"""One conformance check of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from cfbench.testing.subject import Subject
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the contract, for any model.
+
+    Attributes:
+        name: states the behaviour, e.g. ``"the same seed gives the same answers"``.
+        verify: raises, preferably AssertionError, where the model breaks the rule.
+        needs: powers (see :data:`cfbench.contracts.POWERS`) without which the rule says nothing.
+    """
+
+    name: str
+    verify: Callable[[Subject], None]
+    needs: tuple[str, ...] = ()
+
+    def applies(self, powers: Iterable[str]) -> bool:
+        """Whether a model with these powers is bound by the rule."""
+        return set(self.needs) <= set(powers)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule applied to a model; call it to run it.
+
+    Attributes:
+        rule: what is checked.
+        subject: the model.
+        expected_failure: why the model may break the rule, or an empty text.
+    """
+
+    rule: Rule
+    subject: Subject
+    expected_failure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.subject.name}: {self.rule.name}"
+
+    def __call__(self) -> None:
+        """Run the check; raises AssertionError, with advice to the model's author, unless the model conforms.
+
+        A model that conforms where a failure was expected fails too, so that exemptions do not outlive their reason.
+        """
+        try:
+            self.rule.verify(self.subject)
+        except Exception as error:  # whatever a model raises is its failure
+            if self.expected_failure:
+                return
+            if isinstance(error, AssertionError):
+                raise
+            raise AssertionError(f"{self}: the model raised {type(error).__name__}: {error}") from error
+        if self.expected_failure:
+            raise AssertionError(
+                f"{self}: passes, although it is listed in expected_failures because "
+                f"{self.expected_failure!r}; take it off that list"
+            )

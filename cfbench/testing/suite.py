@@ -1,0 +1,99 @@
+"""All rules, applied to the models of a distribution or to a class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cfbench.contracts import POWERS
+from cfbench.errors import PluginError, UnknownNameError
+from cfbench.registry import Plugin, Registry
+from cfbench.spec import Value
+from cfbench.testing import answering, consistency, construction, isolation, learning
+from cfbench.testing.check import Check, Rule
+from cfbench.testing.subject import Subject
+
+RULES: tuple[Rule, ...] = (
+    *construction.RULES,
+    *answering.RULES,
+    *consistency.RULES,
+    *isolation.RULES,
+    *learning.RULES,
+)
+
+
+def conformance_checks(
+    distribution: str,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    params: Mapping[str, Mapping[str, Value]] | None = None,
+) -> list[Check]:
+    """Return the checks of every model that the installed ``distribution`` registers, importing none.
+
+    ``expected_failures`` gives a reason for each check that may fail, by ``str(check)`` or, for all models, by the
+    rule's name. ``params`` gives hyperparameters to check a model with, by the model's name, where its defaults would be
+    slow on small data.
+
+    Raises UnknownNameError where the distribution registers no model, or a name fits no check or model.
+    """
+    plugins = Registry.discover().plugins("model")
+    mine = [plugin for plugin in plugins if plugin.distribution == distribution]
+    if not mine:
+        known = {plugin.distribution for plugin in plugins}
+        raise UnknownNameError.among(
+            "distribution with models", distribution, known, "(is it installed, with entry points in cfbench.models?)"
+        )
+    chosen = dict(params or {})
+    for name in chosen.keys() - {plugin.name for plugin in mine}:
+        raise UnknownNameError.among(f"model of {distribution}", name, (plugin.name for plugin in mine))
+    checks = [check for plugin in mine for check in _checks_of(plugin, chosen.get(plugin.name, {}))]
+    return _with_exemptions(checks, expected_failures or {})
+
+
+def checks_for(
+    model: type[Any],
+    *,
+    name: str | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    params: Mapping[str, Value] | None = None,
+) -> list[Check]:
+    """Return the checks of a model class that need not be registered; the rest as :func:`conformance_checks`."""
+    subject = Subject(name or model.__name__, lambda: model, params or {})
+    powers = [power.name for power in POWERS if hasattr(model, power.method)]
+    checks = [Check(rule, subject) for rule in RULES if rule.applies(powers)]
+    return _with_exemptions(checks, expected_failures or {})
+
+
+def _checks_of(plugin: Plugin, params: Mapping[str, Value]) -> list[Check]:
+    subject = Subject(plugin.name, plugin.load, params)
+    declared = Rule("loads and is what its source declares", lambda _: _require_declared(plugin))
+    try:
+        powers = plugin.declaration.powers
+    except PluginError:
+        return [Check(declared, subject)]
+    return [Check(rule, subject) for rule in (declared, *RULES) if rule.applies(powers)]
+
+
+def _require_declared(plugin: Plugin) -> None:
+    """Demand that the class can be loaded and has exactly the powers that can be read off its source."""
+    if plugin.problem:
+        raise AssertionError(f"{plugin.name}: {plugin.problem}")
+    model = plugin.load()
+    declared = set(plugin.declaration.powers)
+    present = {power.name for power in POWERS if hasattr(model, power.method)}
+    if declared != present:
+        raise AssertionError(
+            f"{plugin.name}: its source declares {sorted(declared)}, the loaded class has {sorted(present)}; "
+            "define the methods in the class body, where they can be read without importing"
+        )
+
+
+def _with_exemptions(checks: Iterable[Check], reasons: Mapping[str, str]) -> list[Check]:
+    found = list(checks)
+    known = {str(check) for check in found} | {check.rule.name for check in found}
+    for name in reasons.keys() - known:
+        raise UnknownNameError.among("check in expected_failures", name, known)
+    return [
+        Check(check.rule, check.subject, reasons.get(str(check)) or reasons.get(check.rule.name, ""))
+        for check in found
+    ]

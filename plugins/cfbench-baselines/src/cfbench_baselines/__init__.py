@@ -1,0 +1,1 @@
+"""Baselines that any recommender must beat before it is worth its cost."""

@@ -1,0 +1,1 @@
+"""Rankers of the implicit library as cfbench models."""

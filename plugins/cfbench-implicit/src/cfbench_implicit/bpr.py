@@ -1,0 +1,58 @@
+"""Bayesian personalised ranking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+from cfbench.contracts import FitContext
+from cfbench.ratings import Codes, Floats, Ratings
+from cfbench_implicit.confidence import confidences
+from cfbench_implicit.factors import fit_factors, library_seed
+
+
+@dataclass
+class ImplicitBPR:
+    """Ranks by Bayesian personalised ranking: a positive item before a random other one (BPR).
+
+    Maximises ``sum of ln sigmoid(s(u, i) - s(u, j)) - regularization |.|^2`` over positive pairs ``(u, i)`` and sampled
+    items ``j`` that are not positive for u, with ``s(u, i) = b_i + p_u . q_i``. Which items are positive matters, how
+    high they were rated does not. Ranks only; unknown users get no list. The fit runs on one thread whatever the
+    context offers: with more, threads race for the same factors and no two runs agree. Rendle et al., "BPR:
+    Bayesian personalized ranking from implicit feedback", UAI 2009.
+
+    Attributes:
+        factors: length of the factor vectors.
+        learning_rate: step of the stochastic gradient.
+        regularization: weight of the squared norms.
+        positive_from: ratings below this share of the scale, in [0, 1], are left out; 0 takes every rating.
+        iterations: passes over the positive pairs.
+    """
+
+    factors: int = 50
+    learning_rate: float = 0.01
+    regularization: float = 0.01
+    positive_from: float = 0.0
+    iterations: int = 100
+
+    def fit(self, train: Ratings, context: FitContext) -> None:
+        """Fit on one thread; the seed starts the factors and draws the samples."""
+        matrix = confidences(train, alpha=0, positive_from=self.positive_from)
+        self.ranking_ = fit_factors(
+            lambda: BayesianPersonalizedRanking(
+                factors=self.factors,
+                learning_rate=self.learning_rate,
+                regularization=self.regularization,
+                iterations=self.iterations,
+                num_threads=1,
+                random_state=library_seed(context),
+            ),
+            matrix,
+            context,
+            epochs=self.iterations,
+        )
+
+    def score_items(self, users: Codes) -> Floats:
+        """Return ``b_i + p_u . q_i`` for every item, shape (b, n_items); a row of NaN for unknown users."""
+        return self.ranking_.scores(users)

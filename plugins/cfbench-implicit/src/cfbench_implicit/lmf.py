@@ -1,0 +1,63 @@
+"""Logistic matrix factorisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from implicit.cpu.lmf import LogisticMatrixFactorization
+
+from cfbench.contracts import FitContext
+from cfbench.ratings import Codes, Floats, Ratings
+from cfbench_implicit.confidence import confidences
+from cfbench_implicit.factors import fit_factors, library_seed
+
+
+@dataclass
+class ImplicitLMF:
+    """Ranks by the probability that a user takes to an item (logistic matrix factorisation).
+
+    Models ``P(u likes i) = sigmoid(s(u, i))`` with ``s(u, i) = b_u + b_i + p_u . q_i``; a positive pair counts with its
+    confidence (:func:`cfbench_implicit.confidence.confidences`), sampled other items count as negative with
+    weight 1. Ranks only; unknown users get no list. Johnson, "Logistic matrix factorization for implicit feedback
+    data", NIPS workshop 2014. The fit runs on one thread whatever the context offers, because the sampled
+    negatives would depend on how threads share the work.
+
+    Attributes:
+        factors: length of the factor vectors.
+        learning_rate: first step of the adaptive gradient (AdaGrad).
+        regularization: weight of the squared norms.
+        alpha: how much more than 1 the confidence of the highest rating is.
+        positive_from: ratings below this share of the scale, in [0, 1], are left out; 0 takes every rating.
+        neg_prop: sampled negatives per positive.
+        iterations: alternations over users and items.
+    """
+
+    factors: int = 30
+    learning_rate: float = 1.0
+    regularization: float = 0.6
+    alpha: float = 1.0
+    positive_from: float = 0.0
+    neg_prop: int = 30
+    iterations: int = 30
+
+    def fit(self, train: Ratings, context: FitContext) -> None:
+        """Fit on one thread; the seed starts the factors and draws the negatives."""
+        matrix = confidences(train, alpha=self.alpha, positive_from=self.positive_from)
+        self.ranking_ = fit_factors(
+            lambda: LogisticMatrixFactorization(
+                factors=self.factors,
+                learning_rate=self.learning_rate,
+                regularization=self.regularization,
+                iterations=self.iterations,
+                neg_prop=self.neg_prop,
+                num_threads=1,
+                random_state=library_seed(context),
+            ),
+            matrix,
+            context,
+            epochs=self.iterations,
+        )
+
+    def score_items(self, users: Codes) -> Floats:
+        """Return ``b_u + b_i + p_u . q_i`` for every item, shape (b, n_items); NaN rows for unknown users."""
+        return self.ranking_.scores(users)

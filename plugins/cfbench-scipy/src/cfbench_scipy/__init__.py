@@ -1,0 +1,1 @@
+"""Recommenders out of scipy's sparse linear algebra."""

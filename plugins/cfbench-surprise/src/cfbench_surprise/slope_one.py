@@ -1,0 +1,64 @@
+"""SlopeOne: mean differences between items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from surprise import SlopeOne
+
+from cfbench.contracts import FitContext
+from cfbench.ratings import Codes, Floats, Ratings
+from cfbench_surprise.trainset import coded_trainset
+from cfbench_surprise.whole_ratings import whole_ratings
+
+_CHUNK = 256
+
+
+@dataclass
+class SurpriseSlopeOne:
+    """Surprise's SlopeOne: the user's mean plus the mean difference of the item to what the user rated.
+
+    ``r(u, i) = mu_u + mean of dev(i, j) over the items j that u rated and that share a rater with i``, with
+    ``dev(i, j) = mean of r(v, i) - r(v, j) over the users v who rated both``. Unknown users and items get NaN. Lemire and
+    Maclachlan, "Slope one predictors for online rating-based collaborative filtering", SDM 2005. Memory grows with
+    the square of the number of items. Ratings between whole numbers are learned exactly, which the bare
+    library does not do (:mod:`cfbench_surprise.whole_ratings`).
+    """
+
+    def fit(self, train: Ratings, context: FitContext) -> None:
+        """Learn by the library; no randomness."""
+        ratings, units = whole_ratings(train.ratings)
+        coded = coded_trainset(train, ratings)
+        algo = SlopeOne().fit(coded.trainset)
+        self.means_ = coded.by_user(algo.user_mean, np.nan) / units
+        order = np.ix_(coded.inner_items, coded.inner_items)
+        # Both as (j, i): row j is what an item j that the user rated contributes to every item i.
+        self.shares_raters_ = (algo.freq[order] > 0).T.astype(np.float32)
+        self.deviations_ = np.where(self.shares_raters_ > 0, algo.dev[order].T / units, 0.0)
+        shape = (train.n_users + 1, train.n_items)
+        self.rated_ = csr_array((np.ones(len(train)), (train.users, train.items)), shape=shape)
+
+    def predict(self, users: Codes, items: Codes) -> Floats:
+        """Return the formula's ratings, shape (m,); NaN for unknown users and items."""
+        answers = np.full(len(users), np.nan)
+        asked, row = np.unique(users, return_inverse=True)
+        known = items < len(self.deviations_)
+        for start in range(0, len(asked), _CHUNK):
+            here = known & (row >= start) & (row < start + _CHUNK)
+            scores = self._rows(asked[start : start + _CHUNK])
+            answers[here] = scores[row[here] - start, items[here]]
+        return answers
+
+    def score_items(self, users: Codes) -> Floats:
+        """Return the formula's ratings of every item, shape (b, n_items); a row of NaN for unknown users."""
+        return self._rows(users)
+
+    def _rows(self, users: Codes) -> NDArray[np.float64]:
+        rated = self.rated_[users]
+        counts = rated @ self.shares_raters_
+        sums = rated @ self.deviations_
+        means: NDArray[np.float64] = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
+        return self.means_[users, None] + means

@@ -1,0 +1,141 @@
+"""Matrix factorisation: one table of user and item rows, with its gradient written out.
+
+The gradient of a dot product is two lines, and batches are small: a table that users and items share
+needs one gather, one scatter and one optimiser call per step, and no autograd graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+
+from cfbench.ratings import Codes, Ratings
+from cfbench_torch.link import Link
+from cfbench_torch.machine import Machine
+
+_START = 0.01  # standard deviation of the first random values
+_CHUNK = 1 << 16  # pairs predicted at a time
+
+
+@dataclass(eq=False)
+class Factors:
+    """A factorisation with k factors, with or without a bias column.
+
+    score(u, i) = offset + p_u · q_i + bias_scale (b_u + b_i);  rating = link(score).
+
+    Attributes:
+        table: rows of users, then the unknown user, items, the unknown item: (n_users + n_items + 2, k or k +
+            1); the bias is the last column. The rows of the unknown are 0 and stay so: no gradient reaches
+            them.
+        n_users: number of known users.
+        n_items: number of known items.
+        n_factors: k.
+        link: map from scores to ratings.
+        offset: score of the row of zeros, or None where zeros mean nothing and the unknown gets NaN.
+        bias_scale: what a bias counts in the score. Adam moves every number equally fast, so this is also how
+            much faster biases learn than factors, and how much less weight decay holds them.
+        dropout: shares of the user's and the item's factors that are left out in each training row.
+    """
+
+    table: torch.Tensor
+    n_users: int
+    n_items: int
+    n_factors: int
+    link: Link
+    offset: float | None = None
+    bias_scale: float = 1.0
+    dropout: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def random(
+        cls,
+        train: Ratings,
+        n_factors: int,
+        generator: torch.Generator,
+        *,
+        biases: bool,
+        link: Link,
+        offset: float | None = None,
+        bias_scale: float = 1.0,
+        dropout: tuple[float, float] = (0.0, 0.0),
+    ) -> Self:
+        """Start from N(0, .01) for whatever is in training and 0 for the unknown."""
+        shape = (train.n_users + train.n_items + 2, n_factors + biases)
+        table = torch.randn(shape, generator=generator, device=generator.device) * _START
+        table[[train.n_users, -1]] = 0
+        return cls(table, train.n_users, train.n_items, n_factors, link, offset, bias_scale, dropout)
+
+    def __post_init__(self) -> None:
+        self.table.grad = torch.zeros_like(self.table)
+        self.parameters = [self.table]
+        self._biased = self.table.shape[1] > self.n_factors
+        self._first_row = torch.tensor([[0], [self.n_users + 1]], device=self.table.device)
+
+    @torch.no_grad()
+    def learn(self, pairs: torch.Tensor, ratings: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Set the gradient of the batch's mean squared error; return its sum of squared errors."""
+        rows, vectors = self._gather(pairs)  # (2b,), (2, b, k or k + 1)
+        mask = self._mask(vectors, generator)
+        if mask is not None:
+            vectors = vectors * mask
+        predicted = self.link.rating(self._score(vectors))  # (b,)
+        errors = predicted - ratings
+        by_score = errors * self.link.slope(predicted) * (2 / len(ratings))  # d loss / d score, (b,)
+        by_vector = vectors.flip(0) * by_score[:, None]  # d score / d p_u = q_i and the reverse
+        if self._biased:
+            by_vector[:, :, -1] = by_score * self.bias_scale
+        if mask is not None:
+            by_vector *= mask
+        assert self.table.grad is not None
+        self.table.grad.zero_().index_add_(0, rows, by_vector.view(len(rows), -1))
+        return torch.dot(errors, errors)
+
+    def rate(self, pairs: torch.Tensor) -> torch.Tensor:
+        """Predict the ratings of ``pairs``, shape (2, b) -> (b,)."""
+        return self.link.rating(self._score(self._gather(pairs)[1]))
+
+    def predict(self, users: Codes, items: Codes, machine: Machine) -> np.ndarray:
+        """Predict pairs of codes in chunks, shape (m,) float32; NaN for the unknown where it means nothing."""
+        pairs = machine.tensor(np.stack([users, items]))  # (2, m)
+        ratings = torch.cat([self.rate(chunk) for chunk in pairs.split(_CHUNK, dim=1)])
+        if self.offset is None:
+            ratings[(pairs[0] == self.n_users) | (pairs[1] == self.n_items)] = torch.nan
+        return ratings.cpu().numpy()
+
+    def score_items(self, users: Codes, machine: Machine) -> np.ndarray:
+        """Predict every known item for ``users`` (b,): shape (b, n_items) float32."""
+        codes = machine.tensor(users)
+        asked = self.table.index_select(0, codes)  # (b, k or k + 1)
+        items = self.table[self.n_users + 1 : -1]  # (n_items, k or k + 1)
+        scores = asked[:, : self.n_factors] @ items[:, : self.n_factors].T + (self.offset or 0.0)
+        if self._biased:
+            scores += self.bias_scale * (asked[:, -1:] + items[:, -1])
+        ratings = self.link.rating(scores)
+        if self.offset is None:
+            ratings[codes == self.n_users] = torch.nan
+        return ratings.cpu().numpy()
+
+    def _gather(self, pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the table rows of ``pairs`` (2, b), flat, and their vectors (2, b, width): users over items."""
+        rows = (pairs + self._first_row).view(-1)
+        return rows, self.table.index_select(0, rows).view(2, pairs.shape[1], -1)
+
+    def _score(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Return the scores, shape (b,), of user and item vectors (2, b, width)."""
+        factors = vectors[:, :, : self.n_factors]
+        scores = torch.linalg.vecdot(factors[0], factors[1])
+        if self._biased:
+            scores += vectors[:, :, -1].sum(0) * self.bias_scale
+        return scores + self.offset if self.offset else scores
+
+    def _mask(self, vectors: torch.Tensor, generator: torch.Generator) -> torch.Tensor | None:
+        """Draw which factors take part (0, or 1 over the share kept); biases always do. None without dropout."""
+        if not any(self.dropout):
+            return None
+        kept = 1 - torch.tensor(self.dropout, device=vectors.device).view(2, 1, 1)
+        mask = (torch.rand(vectors.shape, generator=generator, device=vectors.device) < kept) / kept
+        mask[:, :, self.n_factors :] = 1
+        return mask

@@ -1,0 +1,107 @@
+"""How a model's raw score becomes a rating, and back."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+import torch
+
+from cfbench.ratings import Ratings, RatingScale
+from cfbench_torch.requirement import require
+
+YRange: TypeAlias = tuple[float, float] | Literal["scale"] | None
+
+_MARGIN = 0.1  # of the scale's width, on each side: a sigmoid only approaches its ends, ratings sit on theirs
+
+
+class Link(Protocol):
+    """A differentiable, increasing map from scores (any real number) to ratings."""
+
+    def rating(self, score: torch.Tensor) -> torch.Tensor:
+        """Map scores to ratings, any shape."""
+        ...
+
+    def slope(self, rating: torch.Tensor) -> torch.Tensor | float:
+        """Return d rating / d score at ``rating``."""
+        ...
+
+    def score(self, rating: float) -> float:
+        """Return the score whose rating is ``rating``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Scores are ratings; nothing bounds them."""
+
+    def rating(self, score: torch.Tensor) -> torch.Tensor:
+        """Map scores to ratings: ``rating = score``."""
+        return score
+
+    def slope(self, rating: torch.Tensor) -> float:  # noqa: ARG002 - the same everywhere
+        """Return 1."""
+        return 1.0
+
+    def score(self, rating: float) -> float:
+        """Return ``rating`` itself."""
+        return rating
+
+
+@dataclass(frozen=True)
+class SigmoidRange:
+    """``rating = low + (high - low) sigmoid(score)``, so that every answer lies in (low, high)."""
+
+    low: float
+    high: float
+
+    def rating(self, score: torch.Tensor) -> torch.Tensor:
+        """Map scores to ratings within (low, high)."""
+        return torch.sigmoid(score) * (self.high - self.low) + self.low
+
+    def slope(self, rating: torch.Tensor) -> torch.Tensor:
+        """Return ``(rating - low) (high - rating) / (high - low)``."""
+        return (rating - self.low) * (self.high - rating) / (self.high - self.low)
+
+    def score(self, rating: float) -> float:
+        """Return the log-odds of ``rating`` within the range."""
+        return math.log((rating - self.low) / (self.high - rating))
+
+
+def check_range(y_range: YRange) -> None:
+    """Raise ValueError unless ``y_range`` is a rising pair of numbers, ``"scale"`` or None."""
+    pair = isinstance(y_range, tuple) and len(y_range) == 2 and all(isinstance(end, int | float) for end in y_range)
+    rising = pair and y_range[0] < y_range[1]  # type: ignore[index]
+    require(
+        y_range is None or y_range == "scale" or bool(rising),
+        "y_range",
+        y_range,
+        'a pair (low, high) with low < high, "scale" or None',
+    )
+
+
+def link_for(y_range: YRange, train: Ratings) -> Link:
+    """Return the link that ``y_range`` asks for on this data.
+
+    None gives the identity; ``"scale"`` the data's scale, widened by a tenth of its width on each side. A
+    pair that
+    leaves training ratings outside raises ValueError: no such model could ever fit them.
+    """
+    if y_range is None:
+        return Identity()
+    if y_range == "scale":
+        return _around(train.scale)
+    low, high = y_range
+    lowest, highest = float(train.ratings.min()), float(train.ratings.max())
+    require(
+        low <= lowest and highest <= high and low < train.mean < high,
+        "y_range",
+        y_range,
+        f'a range that covers the ratings ({lowest:g} to {highest:g}), such as "scale"',
+    )
+    return SigmoidRange(low, high)
+
+
+def _around(scale: RatingScale) -> SigmoidRange:
+    return SigmoidRange(scale.low - _MARGIN * scale.width, scale.high + _MARGIN * scale.width)
