@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cyclopts import App
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cfbench.cli.console import output
 from cfbench.dataset import Dataset
 from cfbench.plan import load_dataset
 from cfbench.registry import Plugin, Registry
@@ -40,7 +40,7 @@ def list_data(*, data_dir: Path | None = None) -> int:
         table.add_column(column, no_wrap=column == "name")
     for plugin in Registry.discover().plugins("dataset"):
         table.add_row(*(Text(text) for text in _row(plugin, storage)))
-    Console().print(table)
+    output().print(table)
     return 0
 
 
@@ -59,7 +59,7 @@ def describe(dataset: str, /, *, data_dir: Path | None = None) -> int:
     table = Table(show_header=False, title=Text(label), title_justify="left")
     for name, value in _facts(data).items():
         table.add_row(name, Text(value))
-    Console().print(table)
+    output().print(table)
     return 0
 
 
@@ -75,7 +75,7 @@ def fetch(dataset: str, /, *, data_dir: Path | None = None) -> int:
         A folder that is looked into first; CFBENCH_DATA where omitted.
     """
     label, data = load_dataset(dataset, Registry.discover(), default_storage(data_dir))
-    Console().print(Text(f"{label}: {len(data):,} ratings, sha256 {data.fingerprint}"))
+    output().print(Text(f"{label}: {len(data):,} ratings, sha256 {data.fingerprint}"))
     return 0
 
 

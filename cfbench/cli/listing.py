@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cfbench.cli.console import output
 from cfbench.declaration import Declaration
 from cfbench.registry import KINDS, Kind, Plugin, Registry
 
@@ -23,7 +23,7 @@ def show(what: Literal["models", "datasets", "splitters", "metrics"] | None = No
         Show the parameters with their defaults too.
     """
     registry = Registry.discover()
-    console = Console()
+    console = output()
     for kind in KINDS:
         if what in (None, f"{kind}s"):
             console.print(_table(kind, registry.plugins(kind), long))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from cfbench.cli.console import output
 from cfbench.report.files import stored_lines, write_report
-from cfbench.report.terminal import print_report, report_console
+from cfbench.report.terminal import print_report
 
 
 def report(folder: Path, /) -> int:
@@ -18,7 +19,7 @@ def report(folder: Path, /) -> int:
         A run's folder, or a published suite's, with records.jsonl in it.
     """
     lines = stored_lines(folder)
-    print_report(lines, report_console())
-    for written in write_report(folder, folder.resolve().name, lines):
+    print_report(lines, output())
+    for written in write_report(folder, lines):
         print(f"wrote {written}", file=sys.stderr)
     return 0

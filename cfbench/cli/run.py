@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cfbench.cli.console import messages, output
 from cfbench.cli.display import display_for
 from cfbench.errors import UsageError
 from cfbench.executors.in_process import run_in_process
@@ -22,7 +22,7 @@ from cfbench.plan import Plan, Setting, make_plan
 from cfbench.record import Record
 from cfbench.registry import Registry
 from cfbench.report.files import write_report
-from cfbench.report.terminal import print_report, report_console
+from cfbench.report.terminal import print_report
 from cfbench.run import Run
 from cfbench.sources.storage import default_storage
 from cfbench.spec import Spec
@@ -43,7 +43,7 @@ def run(
     jobs: Annotated[int, Parameter(name=["--jobs", "-j"])] = 1,
     threads: int = 1,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    folder: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     data_dir: Path | None = None,
     quick: bool = False,
     force: bool = False,
@@ -74,7 +74,7 @@ def run(
         Threads of each cell. One is fastest for most models here.
     device: str
         Where torch models run; auto takes CUDA where there is any.
-    output: Path
+    folder: Path
         The run's folder; runs/<suite> where omitted.
     data_dir: Path
         A folder with data sets; CFBENCH_DATA where omitted.
@@ -100,11 +100,11 @@ def run(
     if jobs < 1 or threads < 1:
         raise UsageError(f"--jobs and --threads must be at least 1, got {jobs} and {threads}")
     plan = make_plan(chosen, Registry.discover(), default_storage(data_dir), Setting(device, threads))
-    folder = output or Path("runs") / chosen.name
+    path = folder or Path("runs") / chosen.name
     executor: Executor = run_in_process if in_process else ProcessExecutor(jobs, threads)
     if dry_run:
-        return _show_plan(plan, folder, force)
-    return _run(plan, folder, executor, force)
+        return _show_plan(plan, path, force)
+    return _run(plan, path, executor, force)
 
 
 def _suite(name: str | None, quick: bool) -> Suite:
@@ -132,12 +132,10 @@ def _overridden(suite: Suite, overrides: dict[str, object]) -> Suite:
 
 
 def _show_plan(plan: Plan, folder: Path, force: bool) -> int:
-    console = Console()
+    console = output()
     pending = {
         planned.cell.key
-        for planned in Run(
-            plan, RunFolder(folder), run_in_process, display_for(Console(stderr=True), 0), force
-        ).pending()
+        for planned in Run(plan, RunFolder(folder), run_in_process, display_for(messages(), 0), force).pending()
     }
     table = Table(title=Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}"), title_justify="left")
     for column in ("model", "plugin", "data", "split", "fold", "repeat", "seed", "state"):
@@ -155,14 +153,14 @@ def _show_plan(plan: Plan, folder: Path, force: bool) -> int:
 def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
     folder = RunFolder(path)
     signal.signal(signal.SIGTERM, _interrupt)
-    with display_for(Console(stderr=True), len(plan.cells)) as display:
+    with display_for(messages(), len(plan.cells)) as display:
         try:
             lines = Run(plan, folder, executor, display, force).execute()
         except KeyboardInterrupt:
             display.note(f"interrupted; finished cells are kept in {path}, the same command goes on from there")
             return 130
-    print_report(lines, report_console())
-    for written in write_report(path, plan.suite.name, lines):
+    print_report(lines, output())
+    for written in write_report(path, lines):
         print(f"wrote {written}", file=sys.stderr)
     return _verdict([line for line in lines if isinstance(line, Record)])
 

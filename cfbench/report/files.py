@@ -13,9 +13,9 @@ from cfbench.report.markdown import markdown_report
 from cfbench.store import Line, RunFolder, read_lines
 
 
-def write_report(folder: Path, title: str, lines: Sequence[Line]) -> list[Path]:
-    """Write ``table.md`` and the CSV files into ``folder``; return their paths."""
-    texts = {"table.md": markdown_report(title, lines), **csv_files(lines)}
+def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
+    """Write ``table.md``, titled as the folder is called, and the CSV files into ``folder``; return their paths."""
+    texts = {"table.md": markdown_report(folder.resolve().name, lines), **csv_files(lines)}
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]

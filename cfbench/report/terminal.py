@@ -13,7 +13,6 @@ from cfbench.report.sheets import Entry, Sheet, divisions, sheets
 from cfbench.store import Line
 
 _MARK = {"best": " *", "tie": " ≈", "": ""}
-_PAGE = 140  # columns where the output is no terminal
 _ROOM_FOR_PLUGINS = 110  # narrower terminals leave out which distribution a model comes from
 _STYLE = {"best": "bold green", "tie": "bold", "": ""}
 
@@ -27,12 +26,6 @@ def print_report(lines: Iterable[Line], console: Console) -> None:
             for note in sheet.notes:
                 console.print(Text(note, style="dim"))
             console.print()
-
-
-def report_console() -> Console:
-    """Return the console that tables go to: the terminal's width, or a wide page where there is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_PAGE)
 
 
 def _table(sheet: Sheet, width: int) -> RichTable:

@@ -150,7 +150,6 @@ def _read_column(entry: Path, name: str, size: int, checksum: int) -> NDArray[An
     path = entry / Path(name).name
     if path.stat().st_size != size:
         raise ValueError(f"{name} has {path.stat().st_size} bytes instead of {size}")
-    # An empty array cannot be mapped.
     column: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     if _checksum(column) != checksum:
         raise ValueError(f"{name} does not have the checksum it was written with")
@@ -158,7 +157,7 @@ def _read_column(entry: Path, name: str, size: int, checksum: int) -> NDArray[An
 
 
 def _checksum(column: NDArray[Any]) -> int:
-    return zlib.crc32(column.view(np.uint8).data if column.size else b"")
+    return zlib.crc32(column.view(np.uint8).data)
 
 
 def _facts(dataset: Dataset) -> dict[str, Any]:

@@ -86,9 +86,8 @@ class Columns:
 
 
 def looks_like_header(first: Sequence[str]) -> bool:
-    """Say whether a first row is a header: it names a known column, or its third field is no number."""
-    known = {alias for aliases in ALIASES.values() for alias in aliases}
-    return any(normalised(name) in known for name in first) or (len(first) >= 3 and not is_number(first[2]))
+    """Say whether a first row is a header: a row of data has at least its rating as a number, a header has none."""
+    return not any(is_number(field) for field in first)
 
 
 def normalised(name: str) -> str:

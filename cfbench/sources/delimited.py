@@ -81,42 +81,49 @@ def _layout(text: TextFile, header: bool | None, named: ColumnNames, use_timesta
 
 def _parsed(layout: _Layout) -> pd.DataFrame:
     """Run pandas over the file; whatever it stumbles over is looked up again to name the line."""
-    text, columns = layout.text, layout.columns
-    sentinel = text.field_sep.join(
-        _NOT_A_NUMBER if at in (columns.user, columns.item) else "0" for at in range(layout.width)
-    )
-    options: dict[str, Any] = {
-        "sep": text.field_sep,
-        "quoting": text.quoting,
-        "encoding": text.encoding,
+    text = layout.text
+    try:
+        with text.stream(skip_first=layout.has_header, before=_leading_row(layout)) as stream:
+            frame: pd.DataFrame = pd.read_csv(stream, **_options(layout))
+    except UnicodeDecodeError as error:
+        raise _undecodable(text) from error
+    except (ValueError, OverflowError) as error:  # ParserError is a ValueError too
+        raise _explained(layout, str(error)) from error
+    except (OSError, EOFError) as error:
+        raise DataError(f"{layout.file} cannot be read to its end: {error}") from error
+    if frame[layout.width].notna().any():
+        raise _explained(layout, f"a row has more than {layout.width} fields")
+    return frame
+
+
+def _leading_row(layout: _Layout) -> bytes:
+    ids = (layout.columns.user, layout.columns.item)
+    fields = (_NOT_A_NUMBER if at in ids else "0" for at in range(layout.width))
+    return f"{layout.text.field_sep.join(fields)}\n".encode()
+
+
+def _options(layout: _Layout) -> dict[str, Any]:
+    columns = layout.columns
+    dtypes = {columns.user: "category", columns.item: "category", columns.rating: "float32"}
+    if columns.timestamp is not None:
+        dtypes[columns.timestamp] = "float64"
+    # Told which columns to use, pandas silently passes over fields beyond the last one: a column that should
+    # stay empty catches rows that are too long.
+    dtypes[layout.width] = "category"
+    return {
+        "sep": layout.text.field_sep,
+        "quoting": layout.text.quoting,
+        "encoding": layout.text.encoding,
         "header": None,
-        "names": range(layout.width),
+        "names": range(layout.width + 1),
+        "usecols": sorted(dtypes),
         "index_col": False,
-        # Given usecols, pandas no longer notices rows that are too long: only where columns are left out.
-        "usecols": None if len(columns.used) == layout.width else columns.used,
-        "dtype": _dtypes(columns),
+        "dtype": dtypes,
         "keep_default_na": False,
         "na_values": [""],
         "skipinitialspace": True,
         "engine": "c",
     }
-    try:
-        with text.stream(skip_first=layout.has_header, before=f"{sentinel}\n".encode()) as stream:
-            frame: pd.DataFrame = pd.read_csv(stream, **options)
-        return frame
-    except UnicodeDecodeError as error:
-        raise _undecodable(text) from error
-    except (ValueError, OverflowError) as error:  # ParserError is a ValueError too
-        raise _explained(layout, error) from error
-    except (OSError, EOFError) as error:
-        raise DataError(f"{layout.file} cannot be read to its end: {error}") from error
-
-
-def _dtypes(columns: Columns) -> dict[int, str]:
-    dtypes = {columns.user: "category", columns.item: "category", columns.rating: "float32"}
-    if columns.timestamp is not None:
-        dtypes[columns.timestamp] = "float64"
-    return dtypes
 
 
 def _ids(column: pd.Series[Any]) -> IdColumn:
@@ -132,7 +139,7 @@ def _undecodable(text: TextFile) -> DataError:
     )
 
 
-def _explained(layout: _Layout, error: Exception) -> DataError:
+def _explained(layout: _Layout, problem: str) -> DataError:
     """Find the first record that the parser cannot have accepted, and say what is wrong with it."""
     for at, (line, fields) in enumerate(layout.text.records()):
         if at < layout.has_header:
@@ -140,7 +147,7 @@ def _explained(layout: _Layout, error: Exception) -> DataError:
         found = _complaint(layout, fields)
         if found:
             return DataError(f"{layout.file}, line {line}: {found}")
-    return DataError(f"{layout.file} cannot be read: {error}")
+    return DataError(f"{layout.file} cannot be read: {problem}")
 
 
 def _complaint(layout: _Layout, fields: list[str]) -> str | None:

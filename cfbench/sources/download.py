@@ -130,7 +130,8 @@ def _content_of(unpacked: Path) -> Path:
 def _by_hand(archive: Archive, storage: Storage) -> str:
     return (
         f"Download it from {archive.homepage} ({archive.megabytes:g} MB), unpack it, and either name the folder "
-        f"that holds {archive.name}/ with --data-dir or CFBENCH_DATA, or move {archive.name}/ to {kept_at(archive, storage)}"
+        f"that holds {archive.name}/ with --data-dir or CFBENCH_DATA, or move {archive.name}/ to "
+        f"{kept_at(archive, storage)}"
     )
 
 

@@ -27,7 +27,8 @@ class Edition:
             format.
         scale: the rating scale.
         shared_folder: a folder name that several versions go by, or None.
-        opening: how the second line of the ratings starts; tells versions in a shared folder apart.
+        opening: how the second line of the ratings may start; tells versions apart in a folder that is not named
+            after one of them.
     """
 
     archive: Archive
@@ -35,7 +36,7 @@ class Edition:
     content: str
     scale: RatingScale
     shared_folder: str | None = None
-    opening: bytes = b""
+    opening: tuple[bytes, ...] = (b"",)
 
     def folder(self, storage: Storage, *, verify: bool) -> Path:
         """Return the folder to read, after a verified download where nothing is at hand."""

@@ -41,7 +41,7 @@ ML_1M = Edition(
     rating_files=("ratings.dat", "ratings_no_timestamp.csv"),
     content="9210fb40605341f1ad4da391b9f52719ce0014dbcfc2cf0e4600b734b64147a4",
     scale=_STARS,
-    opening=b"1",
+    opening=(b"1::661::3::", b"1,1193,5"),
 )
 # GroupLens replaces ml-latest-small.zip in place, so no checksum of the archive is stable: the ratings are
 # checked.
@@ -58,7 +58,7 @@ ML_LATEST_SMALL = {
         content="3c21eb4cf72e2382926e7f371f5a7463fac1086741c60e5050491892f2fb9bb7",
         scale=_HALF_STARS,
         shared_folder="ml-latest-small",
-        opening=b"1,1,4.0,",
+        opening=(b"1,1,4.0,",),
     ),
     "2016": Edition(
         archive=Archive(
@@ -72,6 +72,6 @@ ML_LATEST_SMALL = {
         content="ae242a8ae08a820ee751a88f082936dd2f57bf4aec1cec467a9c1d64bedf98f7",
         scale=_HALF_STARS,
         shared_folder="ml-latest-small",
-        opening=b"1,31,2.5,",
+        opening=(b"1,31,2.5,",),
     ),
 }

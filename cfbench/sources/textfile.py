@@ -132,9 +132,9 @@ class _Rewritten(io.RawIOBase):
 
 def _opened(path: Path) -> IO[bytes]:
     """Open ``path`` for reading bytes, unzipped, past a byte order mark."""
-    raw = path.open("rb")
-    zipped = raw.peek(2)[:2] == _GZIP_MAGIC
-    source = cast("IO[bytes]", gzip.GzipFile(fileobj=raw, mode="rb")) if zipped else raw
+    with path.open("rb") as start:
+        zipped = start.read(2) == _GZIP_MAGIC
+    source = cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")  # noqa: SIM115 - the caller closes it
     if source.read(3) != _UTF8_MARK:
         source.seek(0)
     return source

@@ -49,4 +49,5 @@ def largest_family(names: Iterable[str]) -> tuple[str, ...]:
     for name in names:
         stem = name.rstrip("0123456789")
         families[stem] = (*families.get(stem, ()), name)
-    return max(families.values(), key=lambda family: len(family), default=())
+    largest = max((len(family) for family in families.values()), default=0)
+    return next((family for family in families.values() if len(family) == largest), ())

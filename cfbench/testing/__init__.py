@@ -9,8 +9,8 @@ A plugin's whole contract test::
     def test_contract(check):
         check()
 
-A model class that no distribution registers yet is checked by :func:`checks_for`. A check that a model cannot pass for a good
-reason is named, with the reason, in ``expected_failures``; one that passes all the same is an error.
+A model class that no distribution registers yet is checked by :func:`checks_for`. A check that a model cannot pass
+for a good reason is named, with the reason, in ``expected_failures``; one that passes all the same is an error.
 """
 
 from cfbench.testing.check import Check

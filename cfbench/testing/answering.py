@@ -31,9 +31,7 @@ def _require_floats(subject: Subject, method: str, answer: Floats, shape: tuple[
     subject.require(
         np.issubdtype(answer.dtype, np.floating), f"{method} returned {answer.dtype}, expected a float type"
     )
-    subject.require(
-        not np.isinf(answer).any(), f"{method} returned infinite values; say NaN where there is no answer"
-    )
+    subject.require(not np.isinf(answer).any(), f"{method} returned infinite values; say NaN where there is no answer")
 
 
 def _in_form(subject: Subject) -> None:

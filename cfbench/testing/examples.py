@@ -50,7 +50,7 @@ class Checkerboard:
     unseen: NDArray[np.bool_]
 
 
-def checkerboard(n_users: int = 120, n_items: int = 80, seed: int = 0) -> Checkerboard:
+def checkerboard(n_users: int = 300, n_items: int = 200, seed: int = 0) -> Checkerboard:
     """Draw a checkerboard; users and items are numerous enough for stochastic learners."""
     rng = np.random.default_rng(seed)
     liked = np.indices((n_users, n_items)).sum(axis=0) % 2 == 0
@@ -64,15 +64,21 @@ def checkerboard(n_users: int = 120, n_items: int = 80, seed: int = 0) -> Checke
 def _training(users: NDArray[Any], items: NDArray[Any], ratings: NDArray[Any]) -> Ratings:
     """Code users and items by first appearance, as splits do; nothing may be written to."""
     user_coding, item_coding = _coding(users), _coding(items)
-    columns = {
-        "users": user_coding.codes(users),
-        "items": item_coding.codes(items),
-        "ratings": ratings.astype(np.float32),
-        "timestamps": 1_000_000_000 + np.arange(len(users), dtype=np.int64),
-    }
-    for column in columns.values():
-        column.flags.writeable = False
-    return Ratings(**columns, n_users=len(user_coding), n_items=len(item_coding), scale=_STARS)
+    return Ratings(
+        users=_sealed(user_coding.codes(users)),
+        items=_sealed(item_coding.codes(items)),
+        ratings=_sealed(ratings.astype(np.float32)),
+        timestamps=_sealed(1_000_000_000 + np.arange(len(users), dtype=np.int64)),
+        n_users=len(user_coding),
+        n_items=len(item_coding),
+        scale=_STARS,
+    )
+
+
+def _sealed(array: NDArray[Any]) -> NDArray[Any]:
+    """Forbid writing to the array itself, beneath the read-only view that models get."""
+    array.flags.writeable = False
+    return array
 
 
 def _coding(positions: NDArray[Any]) -> Coding:

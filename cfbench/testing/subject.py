@@ -31,9 +31,7 @@ class Subject:
         """Make a fresh, unfitted model."""
         return self.load()(**self.params)
 
-    def fitted(
-        self, train: Ratings, seed: int = 1, on_epoch: Callable[[EpochReport], None] | None = None
-    ) -> Any:
+    def fitted(self, train: Ratings, seed: int = 1, on_epoch: Callable[[EpochReport], None] | None = None) -> Any:
         """Make a fresh model and fit it on ``train``, on one CPU thread."""
         listener = {} if on_epoch is None else {"on_epoch": on_epoch}
         model = self.new()

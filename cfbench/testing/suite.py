@@ -31,8 +31,8 @@ def conformance_checks(
     """Return the checks of every model that the installed ``distribution`` registers, importing none.
 
     ``expected_failures`` gives a reason for each check that may fail, by ``str(check)`` or, for all models, by the
-    rule's name. ``params`` gives hyperparameters to check a model with, by the model's name, where its defaults would be
-    slow on small data.
+    rule's name. ``params`` gives hyperparameters to check a model with, by the model's name, where its defaults would
+    be slow on small data.
 
     Raises UnknownNameError where the distribution registers no model, or a name fits no check or model.
     """
@@ -94,6 +94,5 @@ def _with_exemptions(checks: Iterable[Check], reasons: Mapping[str, str]) -> lis
     for name in reasons.keys() - known:
         raise UnknownNameError.among("check in expected_failures", name, known)
     return [
-        Check(check.rule, check.subject, reasons.get(str(check)) or reasons.get(check.rule.name, ""))
-        for check in found
+        Check(check.rule, check.subject, reasons.get(str(check)) or reasons.get(check.rule.name, "")) for check in found
     ]

@@ -53,7 +53,7 @@ def test_als_scores_are_the_product_of_the_librarys_own_factors(train):
     ranker = ImplicitALS(factors=4, iterations=3, alpha=2)
     ranker.fit(train, FitContext(seed=11))
     with threadpool_limits(1, user_api="blas"):
-        theirs = AlternatingLeastSquares(factors=4, iterations=3, random_state=11, num_threads=1)
+        theirs = AlternatingLeastSquares(factors=4, iterations=3, regularization=0.1, random_state=11, num_threads=1)
         theirs.fit(confidences(train, alpha=2, positive_from=0), show_progress=False)
     np.testing.assert_allclose(
         ranker.score_items(codes(0, 1, 2)), theirs.user_factors @ theirs.item_factors.T, rtol=1e-5

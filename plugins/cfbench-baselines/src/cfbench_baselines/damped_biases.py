@@ -33,9 +33,7 @@ class DampedBiases:
         return self.mean + self.users[users, None] + self.items[None, :-1]
 
 
-def damped_biases(
-    train: Ratings, *, damping_users: float, damping_items: float, iterations: int
-) -> DampedBiases:
+def damped_biases(train: Ratings, *, damping_users: float, damping_items: float, iterations: int) -> DampedBiases:
     """Fit the biases by alternating least squares, items first, starting from zero.
 
     Each half-step is the closed form that minimises ``sum (r - mu - b_u - b_i)^2 + l_u sum b_u^2 + l_i sum b_i^2``
@@ -56,9 +54,8 @@ def damped_biases(
     return DampedBiases(mean=train.mean, users=users, items=items)
 
 
-def _damped_means(
-    codes: Codes, residuals: NDArray[np.float64], n: int, damping: float
-) -> NDArray[np.float64]:
+def _damped_means(codes: Codes, residuals: NDArray[np.float64], n: int, damping: float) -> NDArray[np.float64]:
     sums = np.bincount(codes, weights=residuals, minlength=n + 1)
     weights = np.bincount(codes, minlength=n + 1) + damping
-    return np.divide(sums, weights, out=np.zeros(n + 1), where=weights > 0)
+    means: NDArray[np.float64] = np.divide(sums, weights, out=np.zeros(n + 1), where=weights > 0)
+    return means

@@ -18,4 +18,5 @@ def group_means(codes: Codes, ratings: NDArray[Any], n: int) -> NDArray[np.float
     """
     sums = np.bincount(codes, weights=ratings, minlength=n + 1)
     counts = np.bincount(codes, minlength=n + 1)
-    return np.divide(sums, counts, out=np.full(n + 1, np.nan), where=counts > 0)
+    means: NDArray[np.float64] = np.divide(sums, counts, out=np.full(n + 1, np.nan), where=counts > 0)
+    return means

@@ -32,9 +32,7 @@ class RankingFactors:
         return self.users[users] @ self.items.T
 
 
-def fit_factors(
-    build: Callable[[], Any], matrix: csr_matrix, context: FitContext, *, epochs: int
-) -> RankingFactors:
+def fit_factors(build: Callable[[], Any], matrix: csr_matrix, context: FitContext, *, epochs: int) -> RankingFactors:
     """Build one of the library's models, fit it on ``matrix`` and keep its factors.
 
     The library does its own threading and is slowed down many times over by BLAS threads, of which it warns

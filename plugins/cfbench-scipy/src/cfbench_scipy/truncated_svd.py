@@ -23,9 +23,9 @@ class TruncatedSVD:
 
     ``r(u, i) = mu + b_u + b_i + p_u . q_i``, where the rows of ``P = U S`` and ``Q = V`` come from the best
     approximation ``U S V'`` of rank ``n_factors`` to the matrix of ``r(u, i) - mu - b_u - b_i``, with 0 where there
-    is no rating. The biases are those of :func:`cfbench_baselines.damped_biases.damped_biases`. Since a missing rating counts
-    as an average one, few factors predict ratings best and more factors rank better. Unknown users and items have
-    biases and factors 0. Sarwar et al., "Application of dimensionality reduction in recommender system",
+    is no rating. The biases are those of :func:`cfbench_baselines.damped_biases.damped_biases`. Since a missing
+    rating counts as an average one, few factors predict ratings best. Unknown users and items have biases and
+    factors 0. Sarwar et al., "Application of dimensionality reduction in recommender system",
     WebKDD 2000; Cremonesi, Koren and Turrin, "Performance of recommender algorithms on top-n tasks", RecSys 2010.
 
     Attributes:
@@ -56,9 +56,7 @@ class TruncatedSVD:
         answers = self.biases_.of_pairs(users, items)
         for start in range(0, len(users), _CHUNK):
             part = slice(start, start + _CHUNK)
-            answers[part] += np.einsum(
-                "mk,mk->m", self.user_factors_[users[part]], self.item_factors_[items[part]]
-            )
+            answers[part] += np.einsum("mk,mk->m", self.user_factors_[users[part]], self.item_factors_[items[part]])
         return answers
 
     def score_items(self, users: Codes) -> Floats:

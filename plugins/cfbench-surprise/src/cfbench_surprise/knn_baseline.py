@@ -19,13 +19,14 @@ from cfbench_surprise.trainset import coded_trainset
 class SurpriseKNNBaseline:
     """Surprise's KNNBaseline: regularised biases plus the neighbours' deviations from them.
 
-    ``r(u, i) = b(u, i) + sum of sim(u, v) (r(v, i) - b(v, i)) / sum of sim(u, v)`` over the ``k`` users v most similar to u
-    who rated i, as far as their similarity is above 0; likewise over the user's items if not ``user_based``.
-    ``b(u, i) = mu + b_u + b_i`` as in ``surprise-baseline``, whose parameters carry the prefix ``bsl_`` here, is the answer
-    with fewer than ``min_k`` neighbours; unknown users and items have the bias 0. Koren, "Factor in the
-    neighbors", TKDD 2010, formula (3). Parameters are the library's own, those of ``sim_options`` flat: ``k`` neighbours at most, ``min_k`` at least;
-    ``similarity`` over common ratings, 0 with fewer than ``min_support`` of them; ``user_based=False`` compares items;
-    ``shrinkage`` serves ``pearson_baseline`` alone. Memory grows with the square of the number of users (of items).
+    ``r(u, i) = b(u, i) + sum of sim(u, v) (r(v, i) - b(v, i)) / sum of sim(u, v)`` over the ``k`` users v most
+    similar to u who rated i, as far as their similarity is above 0; likewise over the user's items if not
+    ``user_based``. ``b(u, i) = mu + b_u + b_i`` as in ``surprise-baseline``, whose parameters carry the prefix
+    ``bsl_`` here, is the answer with fewer than ``min_k`` neighbours; unknown users and items have the bias 0.
+    Koren, "Factor in the neighbors", TKDD 2010, formula (3). Parameters are the library's own, those of
+    ``sim_options`` flat: ``k`` neighbours at most, ``min_k`` at least; ``similarity`` over common ratings, 0
+    with fewer than ``min_support`` of them; ``user_based=False`` compares items; ``shrinkage`` serves
+    ``pearson_baseline`` alone. Memory grows with the square of the number of users (of items).
     """
 
     k: int = 40

@@ -19,12 +19,13 @@ from cfbench_surprise.trainset import coded_trainset
 class SurpriseKNNBasic:
     """Surprise's KNNBasic: the mean rating of the nearest neighbours, weighted by similarity.
 
-    ``r(u, i) = sum of sim(u, v) r(v, i) / sum of sim(u, v)`` over the ``k`` users v most similar to u who rated i, as far as
-    their similarity is above 0; likewise over the user's items if not ``user_based``. NaN for unknown users and items
-    and where fewer than ``min_k`` neighbours are found. Resnick et al., "GroupLens", CSCW 1994; Sarwar et al.,
-    "Item-based collaborative filtering", WWW 2001. Parameters are the library's own, those of ``sim_options`` flat: ``k`` neighbours at most, ``min_k`` at least;
-    ``similarity`` over common ratings, 0 with fewer than ``min_support`` of them; ``user_based=False`` compares items;
-    ``shrinkage`` serves ``pearson_baseline`` alone. Memory grows with the square of the number of users (of items).
+    ``r(u, i) = sum of sim(u, v) r(v, i) / sum of sim(u, v)`` over the ``k`` users v most similar to u who rated
+    i, as far as their similarity is above 0; likewise over the user's items if not ``user_based``. NaN for
+    unknown users and items and where fewer than ``min_k`` neighbours are found. Resnick et al., "GroupLens",
+    CSCW 1994; Sarwar et al., "Item-based collaborative filtering", WWW 2001. Parameters are the library's own,
+    those of ``sim_options`` flat: ``k`` neighbours at most, ``min_k`` at least; ``similarity`` over common
+    ratings, 0 with fewer than ``min_support`` of them; ``user_based=False`` compares items; ``shrinkage``
+    serves ``pearson_baseline`` alone. Memory grows with the square of the number of users (of items).
     """
 
     k: int = 40
@@ -37,9 +38,9 @@ class SurpriseKNNBasic:
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; no randomness."""
         coded = coded_trainset(train)
-        algo = KNNBasic(
-            k=self.k, min_k=self.min_k, sim_options=similarity_options(self), verbose=False
-        ).fit(coded.trainset)
+        algo = KNNBasic(k=self.k, min_k=self.min_k, sim_options=similarity_options(self), verbose=False).fit(
+            coded.trainset
+        )
         base = one_sided_base(coded, 0.0, user_based=self.user_based)
         self.neighbourhood_ = neighbourhood(self, algo, coded, train, base, empty=np.nan)
 

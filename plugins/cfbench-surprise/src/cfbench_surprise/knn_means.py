@@ -18,12 +18,13 @@ from cfbench_surprise.trainset import coded_trainset
 class SurpriseKNNMeans:
     """Surprise's KNNWithMeans: the user's mean plus the neighbours' deviations from theirs.
 
-    ``r(u, i) = mu_u + sum of sim(u, v) (r(v, i) - mu_v) / sum of sim(u, v)`` over the ``k`` users v most similar to u who
-    rated i, as far as their similarity is above 0; likewise over the user's items if not ``user_based``. With fewer
-    than ``min_k`` neighbours it is ``mu_u``; NaN for unknown users and items. Resnick et al., "GroupLens", CSCW 1994.
-    Parameters are the library's own, those of ``sim_options`` flat: ``k`` neighbours at most, ``min_k`` at least;
-    ``similarity`` over common ratings, 0 with fewer than ``min_support`` of them; ``user_based=False`` compares items;
-    ``shrinkage`` serves ``pearson_baseline`` alone. Memory grows with the square of the number of users (of items).
+    ``r(u, i) = mu_u + sum of sim(u, v) (r(v, i) - mu_v) / sum of sim(u, v)`` over the ``k`` users v most
+    similar to u who rated i, as far as their similarity is above 0; likewise over the user's items if not
+    ``user_based``. With fewer than ``min_k`` neighbours it is ``mu_u``; NaN for unknown users and items.
+    Resnick et al., "GroupLens", CSCW 1994. Parameters are the library's own, those of ``sim_options`` flat:
+    ``k`` neighbours at most, ``min_k`` at least; ``similarity`` over common ratings, 0 with fewer than
+    ``min_support`` of them; ``user_based=False`` compares items; ``shrinkage`` serves ``pearson_baseline``
+    alone. Memory grows with the square of the number of users (of items).
     """
 
     k: int = 40
@@ -36,9 +37,9 @@ class SurpriseKNNMeans:
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; no randomness."""
         coded = coded_trainset(train)
-        algo = KNNWithMeans(
-            k=self.k, min_k=self.min_k, sim_options=similarity_options(self), verbose=False
-        ).fit(coded.trainset)
+        algo = KNNWithMeans(k=self.k, min_k=self.min_k, sim_options=similarity_options(self), verbose=False).fit(
+            coded.trainset
+        )
         base = one_sided_base(coded, algo.means, user_based=self.user_based)
         self.neighbourhood_ = neighbourhood(self, algo, coded, train, base)
 

@@ -19,13 +19,14 @@ from cfbench_surprise.trainset import coded_trainset
 class SurpriseKNNZScore:
     """Surprise's KNNWithZScore: the user's mean plus the neighbours' z-scores in the user's own spread.
 
-    ``r(u, i) = mu_u + s_u * sum of sim(u, v) (r(v, i) - mu_v) / s_v / sum of sim(u, v)`` over the ``k`` users v most similar
-    to u who rated i, as far as their similarity is above 0; likewise over the user's items if not ``user_based``.
-    ``s`` is a user's standard deviation, that of all ratings where it is 0. With fewer than ``min_k`` neighbours it is
-    ``mu_u``; NaN for unknown users and items. Herlocker, Konstan and Riedl, Information Retrieval 2002.
-    Parameters are the library's own, those of ``sim_options`` flat: ``k`` neighbours at most, ``min_k`` at least;
-    ``similarity`` over common ratings, 0 with fewer than ``min_support`` of them; ``user_based=False`` compares items;
-    ``shrinkage`` serves ``pearson_baseline`` alone. Memory grows with the square of the number of users (of items).
+    ``r(u, i) = mu_u + s_u * sum of sim(u, v) (r(v, i) - mu_v) / s_v / sum of sim(u, v)`` over the ``k`` users v
+    most similar to u who rated i, as far as their similarity is above 0; likewise over the user's items if not
+    ``user_based``. ``s`` is a user's standard deviation, that of all ratings where it is 0. With fewer than
+    ``min_k`` neighbours it is ``mu_u``; NaN for unknown users and items. Herlocker, Konstan and Riedl,
+    Information Retrieval 2002. Parameters are the library's own, those of ``sim_options`` flat: ``k``
+    neighbours at most, ``min_k`` at least; ``similarity`` over common ratings, 0 with fewer than
+    ``min_support`` of them; ``user_based=False`` compares items; ``shrinkage`` serves ``pearson_baseline``
+    alone. Memory grows with the square of the number of users (of items).
     """
 
     k: int = 40
@@ -38,9 +39,9 @@ class SurpriseKNNZScore:
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; no randomness."""
         coded = coded_trainset(train)
-        algo = KNNWithZScore(
-            k=self.k, min_k=self.min_k, sim_options=similarity_options(self), verbose=False
-        ).fit(coded.trainset)
+        algo = KNNWithZScore(k=self.k, min_k=self.min_k, sim_options=similarity_options(self), verbose=False).fit(
+            coded.trainset
+        )
         base = one_sided_base(coded, algo.means, user_based=self.user_based)
         # Ratings that are all equal have no spread at all: any will do, as every residual is 0.
         spread = np.where(algo.sigmas > 0, algo.sigmas, 1.0)

@@ -78,9 +78,10 @@ class NeighbourMeans:
         chosen = _nearest(similar, self.k)
         weights = np.where(chosen, similar, 0.0)
         enough = np.count_nonzero(chosen, axis=1) >= max(self.min_k, 1)
-        return np.divide(
+        means: NDArray[np.float64] = np.divide(
             weights @ values, weights.sum(axis=1), out=np.full(len(similar), self.empty), where=enough
         )
+        return means
 
 
 def _nearest(similar: NDArray[np.float64], k: int) -> NDArray[np.bool_]:
@@ -92,4 +93,5 @@ def _nearest(similar: NDArray[np.float64], k: int) -> NDArray[np.bool_]:
     last = np.partition(similar, width - k, axis=1)[:, width - k, None]
     above, equal = similar > last, similar == last
     room = k - np.count_nonzero(above, axis=1)[:, None]
-    return (above | (equal & (np.cumsum(equal, axis=1) <= room))) & positive
+    chosen: NDArray[np.bool_] = (above | (equal & (np.cumsum(equal, axis=1) <= room))) & positive
+    return chosen

@@ -57,17 +57,13 @@ def neighbourhood(
 ) -> Neighbourhood:
     """Put together what a fitted algorithm of the library learned.
 
-    ``model`` gives ``k``, ``min_k`` and ``user_based``, ``algo`` the similarities. ``spread`` is by inner id of x, shape
-    (n_x,), 1 where None. ``empty`` is the residual where too few neighbours are found, NaN for "cannot say".
+    ``model`` gives ``k``, ``min_k`` and ``user_based``, ``algo`` the similarities. ``spread`` is by inner id of x,
+    shape (n_x,), 1 where None. ``empty`` is the residual where too few neighbours are found, NaN for "cannot say".
     """
     xs, ys, n_y = (
-        (train.users, train.items, train.n_items)
-        if model.user_based
-        else (train.items, train.users, train.n_users)
+        (train.users, train.items, train.n_items) if model.user_based else (train.items, train.users, train.n_users)
     )
-    inner, by_x = (
-        (coded.inner_users, coded.by_user) if model.user_based else (coded.inner_items, coded.by_item)
-    )
+    inner, by_x = (coded.inner_users, coded.by_user) if model.user_based else (coded.inner_items, coded.by_item)
     spreads = by_x(np.ones(len(inner)) if spread is None else spread, 1.0)
     residuals = (train.ratings - base.of_pairs(train.users, train.items)) / spreads[xs]
     order = np.argsort(ys, kind="stable")
@@ -84,9 +80,7 @@ def neighbourhood(
     return Neighbourhood(base=base, spread=spreads, means=means, user_based=model.user_based)
 
 
-def one_sided_base(
-    coded: CodedTrainset, of_x: NDArray[np.float64] | float, *, user_based: bool
-) -> Biases:
+def one_sided_base(coded: CodedTrainset, of_x: NDArray[np.float64] | float, *, user_based: bool) -> Biases:
     """Return the base ``of_x``, by inner id of x, shape (n_x,), that says nothing (NaN) about strangers."""
     users, items = np.zeros(coded.trainset.n_users), np.zeros(coded.trainset.n_items)
     side = users if user_based else items

@@ -22,8 +22,8 @@ class SurpriseSlopeOne:
     """Surprise's SlopeOne: the user's mean plus the mean difference of the item to what the user rated.
 
     ``r(u, i) = mu_u + mean of dev(i, j) over the items j that u rated and that share a rater with i``, with
-    ``dev(i, j) = mean of r(v, i) - r(v, j) over the users v who rated both``. Unknown users and items get NaN. Lemire and
-    Maclachlan, "Slope one predictors for online rating-based collaborative filtering", SDM 2005. Memory grows with
+    ``dev(i, j) = mean of r(v, i) - r(v, j) over the users v who rated both``. Unknown users and items get NaN. Lemire
+    and Maclachlan, "Slope one predictors for online rating-based collaborative filtering", SDM 2005. Memory grows with
     the square of the number of items. Ratings between whole numbers are learned exactly, which the bare
     library does not do (:mod:`cfbench_surprise.whole_ratings`).
     """

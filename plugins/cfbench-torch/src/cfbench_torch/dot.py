@@ -34,7 +34,7 @@ class DotProduct:
             :class:`cfbench_torch.training.TrainingPlan`.
     """
 
-    n_factors: int = 20
+    n_factors: int = 50
     y_range: tuple[float, float] | Literal["scale"] | None = "scale"
     epochs: int = 5
     learning_rate: float = 5e-3

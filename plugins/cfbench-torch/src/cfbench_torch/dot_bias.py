@@ -49,7 +49,7 @@ class BiasedDotProduct:
     item_dropout: float = 0.0
     epochs: int = 5
     learning_rate: float = 5e-3
-    weight_decay: float = 0.3
+    weight_decay: float = 0.2
     batch_size: int | None = None
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     patience: int | None = None

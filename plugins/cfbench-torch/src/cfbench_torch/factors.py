@@ -100,7 +100,7 @@ class Factors:
     def predict(self, users: Codes, items: Codes, machine: Machine) -> np.ndarray:
         """Predict pairs of codes in chunks, shape (m,) float32; NaN for the unknown where it means nothing."""
         pairs = machine.tensor(np.stack([users, items]))  # (2, m)
-        ratings = torch.cat([self.rate(chunk) for chunk in pairs.split(_CHUNK, dim=1)])
+        ratings = torch.cat([self.rate(chunk) for chunk in torch.split(pairs, _CHUNK, dim=1)])
         if self.offset is None:
             ratings[(pairs[0] == self.n_users) | (pairs[1] == self.n_items)] = torch.nan
         return ratings.cpu().numpy()
@@ -121,12 +121,12 @@ class Factors:
     def _gather(self, pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the table rows of ``pairs`` (2, b), flat, and their vectors (2, b, width): users over items."""
         rows = (pairs + self._first_row).view(-1)
-        return rows, self.table.index_select(0, rows).view(2, pairs.shape[1], -1)
+        return rows, self.table.index_select(0, rows).view(*pairs.shape, self.table.shape[1])
 
     def _score(self, vectors: torch.Tensor) -> torch.Tensor:
         """Return the scores, shape (b,), of user and item vectors (2, b, width)."""
         factors = vectors[:, :, : self.n_factors]
-        scores = torch.linalg.vecdot(factors[0], factors[1])
+        scores: torch.Tensor = torch.linalg.vecdot(factors[0], factors[1])
         if self._biased:
             scores += vectors[:, :, -1].sum(0) * self.bias_scale
         return scores + self.offset if self.offset else scores

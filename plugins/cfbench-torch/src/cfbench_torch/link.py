@@ -71,10 +71,8 @@ class SigmoidRange:
 
 def check_range(y_range: YRange) -> None:
     """Raise ValueError unless ``y_range`` is a rising pair of numbers, ``"scale"`` or None."""
-    pair = isinstance(y_range, tuple) and len(y_range) == 2 and all(isinstance(end, int | float) for end in y_range)
-    rising = pair and y_range[0] < y_range[1]  # type: ignore[index]
     require(
-        y_range is None or y_range == "scale" or bool(rising),
+        y_range is None or y_range == "scale" or _is_rising_pair(y_range),
         "y_range",
         y_range,
         'a pair (low, high) with low < high, "scale" or None',
@@ -84,9 +82,8 @@ def check_range(y_range: YRange) -> None:
 def link_for(y_range: YRange, train: Ratings) -> Link:
     """Return the link that ``y_range`` asks for on this data.
 
-    None gives the identity; ``"scale"`` the data's scale, widened by a tenth of its width on each side. A
-    pair that
-    leaves training ratings outside raises ValueError: no such model could ever fit them.
+    None gives the identity; ``"scale"`` the data's scale, widened by a tenth of its width on each side. A pair
+    that leaves training ratings outside raises ValueError: no such model could ever fit them.
     """
     if y_range is None:
         return Identity()
@@ -101,6 +98,13 @@ def link_for(y_range: YRange, train: Ratings) -> Link:
         f'a range that covers the ratings ({lowest:g} to {highest:g}), such as "scale"',
     )
     return SigmoidRange(low, high)
+
+
+def _is_rising_pair(value: object) -> bool:
+    if not isinstance(value, tuple) or len(value) != 2:
+        return False
+    low, high = value
+    return isinstance(low, int | float) and isinstance(high, int | float) and low < high
 
 
 def _around(scale: RatingScale) -> SigmoidRange:

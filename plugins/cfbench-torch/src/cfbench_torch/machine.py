@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from cfbench.contracts import FitContext
+from cfbench.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,16 @@ class Machine:
 
     @classmethod
     def of(cls, context: FitContext) -> Machine:
-        """Take what the harness grants; ``"auto"`` means CUDA where there is a device."""
+        """Take what the harness grants; ``"auto"`` means CUDA where there is a device.
+
+        Raises ModelError where CUDA is asked for and there is none.
+        """
         wanted = context.device
+        there = torch.cuda.is_available()
+        if wanted == "cuda" and not there:
+            raise ModelError('device "cuda" was asked for, but torch finds no CUDA device; use "auto" or "cpu"')
         if wanted == "auto":
-            wanted = "cuda" if torch.cuda.is_available() else "cpu"
+            wanted = "cuda" if there else "cpu"
         return cls(wanted, context.threads)
 
     @contextmanager

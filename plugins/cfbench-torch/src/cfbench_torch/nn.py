@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,9 +43,9 @@ class NeuralNetwork:
     user_size: int | None = None
     item_size: int | None = None
     y_range: tuple[float, float] | Literal["scale"] | None = "scale"
-    epochs: int = 5
+    epochs: int = 3
     learning_rate: float = 5e-3
-    weight_decay: float = 0.01
+    weight_decay: float = 0.3
     batch_size: int | None = None
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     patience: int | None = None
@@ -102,4 +103,4 @@ def embedding_size(n_levels: int) -> int:
 
     A rule of thumb from fastai's tabular models; 944 levels give 74 numbers, 1,665 give 102.
     """
-    return min(600, round(1.6 * n_levels**0.56))
+    return min(600, round(1.6 * math.pow(n_levels, 0.56)))

@@ -23,8 +23,7 @@ _HIDDEN_NUMBERS = 1 << 24  # float32 numbers of the widest layer held at a time 
 
 @dataclass(eq=False)
 class Perceptron:
-    """rating(u, i) = link(f(e_u ⊕ e_i)), with f linear layers with ReLU between them and one number at the
-    end.
+    """rating(u, i) = link(f(e_u ⊕ e_i)), with f linear layers, ReLU between them, one number at the end.
 
     Attributes:
         user_table: embeddings of users, (n_users + 1, d_u); the last row, of the unknown, is 0.
@@ -85,7 +84,7 @@ class Perceptron:
     def predict(self, users: Codes, items: Codes, machine: Machine) -> np.ndarray:
         """Predict pairs of codes in chunks, shape (m,) float32; NaN where both are unknown."""
         pairs = machine.tensor(np.stack([users, items]))
-        ratings = torch.cat([self.rate(chunk) for chunk in pairs.split(_CHUNK, dim=1)])
+        ratings = torch.cat([self.rate(chunk) for chunk in torch.split(pairs, _CHUNK, dim=1)])
         unknown_user = pairs[0] == len(self.user_table) - 1
         unknown_item = pairs[1] == len(self.item_table) - 1
         ratings[unknown_user & unknown_item] = torch.nan
@@ -98,12 +97,12 @@ class Perceptron:
         The first layer of a pair is the sum of a user's part and an item's part, each computed once.
         """
         size = self.user_table.shape[1]
-        asked = functional.embedding(machine.tensor(users), self.user_table)
+        asked = functional.embedding(machine.tensor(users), self.user_table)  # (b, d_u)
         by_user = functional.linear(asked, self.weights[0][:, :size], self.biases[0])  # (b, h)
         by_item = functional.linear(self.item_table[:-1], self.weights[0][:, size:])  # (n_items, h)
         widest = max(len(weight) for weight in self.weights)
         at_a_time = max(1, _HIDDEN_NUMBERS // (widest * len(by_item)))
-        chunks = [self._after_first(part[:, None] + by_item) for part in by_user.split(at_a_time)]
+        chunks = [self._after_first(part[:, None] + by_item) for part in torch.split(by_user, at_a_time)]
         return torch.cat(chunks).cpu().numpy()
 
     def _after_first(self, outputs: torch.Tensor) -> torch.Tensor:

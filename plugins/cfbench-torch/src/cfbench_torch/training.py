@@ -17,8 +17,8 @@ from cfbench_torch.machine import Machine
 from cfbench_torch.requirement import require, require_size
 from cfbench_torch.schedule import SCHEDULES, ScheduleName
 
-_SMALLEST_BATCH = 256
-_MOST_STEPS = 4096  # of an epoch, where the batch size is left open
+_SMALLEST_BATCH = 16
+_FEWEST_STEPS = 256  # of an epoch, where the batch size is left open
 _CHUNK = 1 << 16  # validation rows predicted at a time
 
 
@@ -51,8 +51,8 @@ class TrainingPlan:
         epochs: passes over the training rows.
         learning_rate: peak step size of one-cycle, or the constant one.
         weight_decay: decoupled decay of all parameters, per step and unit of learning rate.
-        batch_size: rows per step; None: the smallest power of two from 256 on with which an epoch takes at
-            most 4,096 steps.
+        batch_size: rows per step; None: the largest power of two with which an epoch takes at least 256 steps, at
+            least 16, so that small data gets enough steps and large data does not get endlessly many.
         schedule: ``"one-cycle"`` or ``"constant"``.
         patience: stop after so many epochs without a better validation loss and take back the best
             parameters; None trains on all rows for all epochs.
@@ -93,7 +93,7 @@ class TrainingPlan:
         if self.batch_size is not None:
             return self.batch_size
         size = _SMALLEST_BATCH
-        while n_rows > size * _MOST_STEPS:
+        while n_rows >= 2 * size * _FEWEST_STEPS:
             size *= 2
         return size
 
@@ -112,7 +112,7 @@ class _Rows:
         return _Rows(self.pairs[:, order], self.ratings[order])
 
     def batches(self, size: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        return zip(self.pairs.split(size, dim=1), self.ratings.split(size), strict=True)
+        return zip(torch.split(self.pairs, size, dim=1), torch.split(self.ratings, size), strict=True)
 
 
 def fit_network(

@@ -1,8 +1,7 @@
 """First calls of torch, taken once before any clock runs.
 
 The optimiser's first step imports for a second. Everything here is too small for torch to start threads, and
-none of it
-runs autograd backwards: a process may still be forked afterwards.
+none of it runs autograd backwards: a process may still be forked afterwards.
 """
 
 from __future__ import annotations

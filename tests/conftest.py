@@ -1,0 +1,64 @@
+"""Small hand-made splits and answers for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from cfbench.answers import Answers
+from cfbench.dataset import Dataset, Entities, Origin
+from cfbench.metrics.evaluation import Evaluation
+from cfbench.ratings import RatingScale
+from cfbench.splits.split import Split
+from cfbench.splits.splitter import Fold
+
+Row = tuple[int, int, float]
+
+
+@pytest.fixture(scope="session")
+def make_split() -> Callable[..., Split]:
+    """Build a split from rows of (user, item, rating) on a scale of 1 to 5, liked from 4 on."""
+
+    def build(train: Sequence[Row], test: Sequence[Row]) -> Split:
+        users, items, ratings = (np.array(column) for column in zip(*train, *test, strict=True))
+        dataset = Dataset(
+            name="by-hand",
+            users=Entities(ids=np.array([f"u{n}" for n in range(users.max() + 1)])),
+            items=Entities(ids=np.array([f"i{n}" for n in range(items.max() + 1)])),
+            user_index=users.astype(np.int32),
+            item_index=items.astype(np.int32),
+            ratings=ratings.astype(np.float32),
+            timestamps=None,
+            scale=RatingScale(1, 5),
+            relevant_from=4,
+            origin=Origin(licence="MIT", citation="made by hand"),
+        )
+        rows = np.arange(len(users), dtype=np.int64)
+        return Split.of(dataset, "by-hand", Fold("", rows[: len(train)], rows[len(train) :]))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_evaluation(make_split: Callable[..., Split]) -> Callable[..., Evaluation]:
+    """Build an evaluation; ``lists`` name items as the rows do, one list per test user in ascending order."""
+
+    def build(
+        train: Sequence[Row],
+        test: Sequence[Row],
+        predictions: Sequence[float] | None = None,
+        lists: Sequence[Sequence[int]] | None = None,
+        k: int = 2,
+    ) -> Evaluation:
+        split = make_split(train, test)
+        places = None
+        if lists is not None:
+            places = np.full((len(lists), k), split.train.n_items, dtype=np.int32)
+            for row, items in enumerate(lists):
+                places[row, : len(items)] = split.item_coding.code_of[list(items)]
+        said = None if predictions is None else np.array(predictions, dtype=np.float32)
+        return Evaluation(split, Answers(said, places))
+
+    return build

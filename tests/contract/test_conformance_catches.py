@@ -1,0 +1,262 @@
+"""Models that each break one rule, and the check that must notice."""
+
+import random
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from cfbench.contracts import EpochReport
+from cfbench.errors import UnknownNameError
+from cfbench.testing import checks_for, conformance_checks
+
+
+@dataclass
+class Tastes:
+    """A conforming model: the user's mean rating of items of the same kind, learned by clustering on taste."""
+
+    weight: float = 1.0
+
+    def fit(self, train, context):
+        matrix = np.zeros((train.n_users + 1, train.n_items + 1))
+        matrix[train.users, train.items] = train.ratings - train.mean
+        self.mean_ = train.mean
+        # Two hops along co-rating: what those who agree with the user thought of the item.
+        self.answers_ = self.mean_ + self.weight * (matrix @ matrix.T @ matrix) / len(train)
+
+    def predict(self, users, items):
+        return self.answers_[users, items]
+
+    def score_items(self, users):
+        return self.answers_[users, :-1]
+
+
+def outcome(model, **options):
+    """Names of the rules that ``model`` breaks."""
+    broken = []
+    for check in checks_for(model, **options):
+        try:
+            check()
+        except AssertionError:
+            broken.append(check.rule.name)
+    return broken
+
+
+def variant(**methods):
+    """``Tastes`` with some methods replaced."""
+    return dataclass(type("Variant", (Tastes,), methods))
+
+
+def original(name):
+    return getattr(Tastes, name)
+
+
+def test_a_conforming_model_breaks_no_rule():
+    assert outcome(Tastes) == []
+
+
+def fit_then(action):
+    def fit(self, train, context):
+        original("fit")(self, train, context)
+        action(self, train, context)
+
+    return fit
+
+
+def predict_instead(answer):
+    def predict(self, users, items):
+        return answer(original("predict")(self, users, items), users, items)
+
+    return predict
+
+
+def scores_instead(answer):
+    def score_items(self, users):
+        return answer(original("score_items")(self, users), users)
+
+    return score_items
+
+
+def raise_on_strangers(answers, users, items):
+    if len(users) and users.max() > 23:
+        raise IndexError("user 24")
+    return answers
+
+
+def shift_by_batch(answers, users, items):
+    return answers + answers.mean() if len(answers) else answers
+
+
+def write_into_training(self, train, context):
+    ratings = train.ratings.base if train.ratings.base is not None else train.ratings
+    ratings.flags.writeable = True
+    ratings[0] = 2.5
+
+
+def remember_in_class(self, train, context):
+    type(self).shared = type(self).shared + 1
+    self.answers_ = self.answers_ + type(self).shared
+
+
+def seed_from_clock(self, train, context):
+    self.answers_ = self.answers_ + np.random.default_rng().random()
+
+
+def report_backwards(self, train, context):
+    for epoch in (2, 1):
+        context.on_epoch(EpochReport(epoch, 2))
+
+
+def report_nan(self, train, context):
+    context.on_epoch(EpochReport(1, 1, train_loss=float("nan")))
+
+
+FORM = "answers have the right shape, a float type and no infinities"
+MUTANTS = {
+    "integer answers": (
+        {"predict": predict_instead(lambda a, u, i: np.rint(a).astype(int))},
+        {FORM, "an empty question has an empty answer"},
+    ),
+    "a column vector": ({"predict": predict_instead(lambda a, u, i: a[:, None])}, {FORM}),
+    "an infinite score": (
+        {"score_items": scores_instead(lambda a, u: a + np.where(u > 3, np.inf, 0)[:, None])},
+        {FORM},
+    ),
+    "a column for the unknown item": ({"score_items": lambda self, users: self.answers_[users]}, {FORM}),
+    "an error at strangers": ({"predict": predict_instead(raise_on_strangers)}, {FORM}),
+    "nothing to say": (
+        {"predict": predict_instead(lambda a, u, i: a * np.nan)},
+        {"has something to say about its own training data"},
+    ),
+    "its own array handed out": (
+        {"score_items": lambda self, users: self.answers_[: len(users), :-1]},
+        {"answers are the caller's to write to", "scores do not depend on order or chunks"},
+    ),
+    "a read-only answer": (
+        {"score_items": scores_instead(lambda a, u: np.broadcast_to(a[:1], a.shape) if len(u) else a)},
+        {"answers are the caller's to write to"},
+    ),
+    "answers that lean on the batch": (
+        {"predict": predict_instead(shift_by_batch)},
+        {"predictions do not depend on order or chunks", "unknown codes do not change the answers of known ones"},
+    ),
+    "scores upside down": ({"score_items": scores_instead(lambda a, u: -a)}, {"scores rank as predictions do"}),
+    "training data written to": ({"fit": fit_then(write_into_training)}, {"training data is left unchanged"}),
+    "a seed of its own": ({"fit": fit_then(seed_from_clock)}, {"the same seed gives the same answers"}),
+    "numpy's global state": (
+        {"fit": fit_then(lambda self, train, context: np.random.seed(0))},  # noqa: NPY002 - the very mistake
+        {"global random state is left alone"},
+    ),
+    "python's global state": (
+        {"fit": fit_then(lambda self, train, context: random.random())},
+        {"global random state is left alone"},
+    ),
+    "state on the class": (
+        {"shared": 0, "__annotations__": {"shared": ClassVar[int]}, "fit": fit_then(remember_in_class)},
+        {"a fresh instance owes nothing to an earlier one", "the same seed gives the same answers"},
+    ),
+    "no learning": (
+        {"fit": fit_then(lambda self, train, context: setattr(self, "answers_", self.answers_ * 0))},
+        {"learns a checkerboard of tastes"},
+    ),
+    "a learned name without underscore": (
+        {"fit": fit_then(lambda self, train, context: setattr(self, "factors", 1))},
+        {"fit keeps parameters and marks what it learned"},
+    ),
+    "a parameter overwritten": (
+        {"fit": fit_then(lambda self, train, context: setattr(self, "weight", 2.0))},
+        {"fit keeps parameters and marks what it learned"},
+    ),
+    "epochs backwards": ({"fit": fit_then(report_backwards)}, {"epochs are reported in order"}),
+    "a loss that is NaN": ({"fit": fit_then(report_nan)}, {"epochs are reported in order"}),
+    "work in the constructor": (
+        {"__post_init__": lambda self: setattr(self, "answers_", None)},
+        {"construction only stores parameters"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_rule_is_noticed_by_its_check(name):
+    methods, noticing = MUTANTS[name]
+    assert noticing <= set(outcome(variant(**methods)))
+
+
+def test_a_parameter_that_no_suite_file_can_hold_is_noticed():
+    @dataclass
+    class Fancy(Tastes):
+        options: dict = field(default_factory=dict)
+
+    assert outcome(Fancy) == ["parameters are JSON scalars or flat tuples"]
+
+
+def test_a_class_without_answers_is_noticed():
+    @dataclass
+    class Silent:
+        def fit(self, train, context):
+            pass
+
+    assert "has fit, and predict or score_items" in outcome(Silent)
+
+
+def test_a_class_that_is_no_dataclass_is_told_why_it_must_be_one():
+    class Plain:
+        fit, predict, score_items = original("fit"), original("predict"), original("score_items")
+        weight = 1.0
+
+    check = next(check for check in checks_for(Plain) if check.rule.name == "construction only stores parameters")
+    with pytest.raises(AssertionError, match=r"Plain: is not a dataclass; its annotated fields are how"):
+        check()
+
+
+def test_a_pure_ranker_is_not_asked_for_predictions():
+    @dataclass
+    class Ranker:
+        fit, score_items = original("fit"), original("score_items")
+        weight: float = 1.0
+
+    names = {check.rule.name for check in checks_for(Ranker)}
+    assert "scores do not depend on order or chunks" in names
+    assert not names & {"predictions do not depend on order or chunks", "scores rank as predictions do"}
+    assert outcome(Ranker) == []
+
+
+def test_a_checks_text_names_model_and_behaviour():
+    texts = [str(check) for check in checks_for(Tastes, name="tastes")]
+    assert "tastes: the same seed gives the same answers" in texts
+    assert len(texts) == len(set(texts))
+
+
+def test_params_reach_the_model():
+    # The weight 0 leaves nothing but the mean.
+    assert outcome(Tastes, params={"weight": 0.0}) == ["learns a checkerboard of tastes"]
+
+
+def test_an_expected_failure_passes_by_rule_or_by_full_name():
+    for name in ("learns a checkerboard of tastes", "Tastes: learns a checkerboard of tastes"):
+        assert outcome(Tastes, params={"weight": 0.0}, expected_failures={name: "weight 0"}) == []
+
+
+def test_an_expected_failure_that_passes_is_an_error():
+    reasons = {"learns a checkerboard of tastes": "said to be dull"}
+    check = next(check for check in checks_for(Tastes, expected_failures=reasons) if check.expected_failure)
+    with pytest.raises(AssertionError, match=r"passes, although it is listed .* 'said to be dull'; take it off"):
+        check()
+
+
+def test_an_expected_failure_of_no_check_is_refused_with_the_nearest_name():
+    with pytest.raises(UnknownNameError, match=r"did you mean .*learns a checkerboard of tastes"):
+        checks_for(Tastes, expected_failures={"learns a chequerboard of tastes": "spelling"})
+
+
+def test_a_distribution_without_models_is_refused():
+    with pytest.raises(UnknownNameError, match="unknown distribution with models 'numpy'"):
+        conformance_checks("numpy")
+
+
+def test_what_a_model_raises_is_told_with_the_check_that_found_it():
+    broken = variant(fit=fit_then(lambda self, train, context: train.no_such_column))
+    check = next(check for check in checks_for(broken) if check.rule.name == FORM)
+    with pytest.raises(AssertionError, match=r"^Variant: answers .*: the model raised AttributeError: .*no_such"):
+        check()

@@ -1,0 +1,50 @@
+"""RMSE, MAE and the answered share by hand."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import mean_absolute_error, root_mean_squared_error
+
+from cfbench.metrics.accuracy import MAE, RMSE, Answered
+
+TRAIN = [(0, 0, 2), (0, 1, 4), (1, 0, 3)]  # mean 3
+TEST = [(0, 2, 5), (1, 1, 1), (1, 2, 4)]
+PREDICTIONS = [9, np.nan, 2.5]  # clipped to 5, filled with 3: errors 0, 2, -1.5
+
+
+@pytest.mark.parametrize(
+    ("metric", "name", "value"),
+    [(RMSE(), "RMSE", np.sqrt(6.25 / 3)), (MAE(), "MAE", 3.5 / 3), (Answered(), "answered", 2 / 3)],
+)
+def test_all_rows_count_once_clipped_and_filled(make_evaluation, metric, name, value):
+    evaluation = make_evaluation(TRAIN, TEST, PREDICTIONS)
+    assert metric.name == name
+    assert metric.measure(evaluation).value == pytest.approx(value)
+
+
+def test_sums_are_kept_by_user_for_the_bootstrap(make_evaluation):
+    measured = RMSE().measure(make_evaluation(TRAIN, TEST, PREDICTIONS))
+    assert measured.numerators.tolist() == [0, 6.25]
+    assert measured.denominators.tolist() == [1, 2]
+    assert measured.rooted
+
+
+def test_rmse_is_not_the_mean_of_the_users_rmses(make_evaluation):
+    measured = RMSE().measure(make_evaluation(TRAIN, TEST, PREDICTIONS))
+    assert measured.value != pytest.approx((0 + np.sqrt(6.25 / 2)) / 2)
+
+
+def test_a_model_that_says_nothing_has_the_error_of_the_training_mean(make_evaluation):
+    evaluation = make_evaluation(TRAIN, TEST, [np.nan] * 3)
+    assert RMSE().measure(evaluation).value == pytest.approx(np.sqrt((4 + 4 + 1) / 3))
+    assert Answered().measure(evaluation).value == 0
+
+
+def test_rmse_and_mae_agree_with_scikit_learn(make_evaluation):
+    rng = np.random.default_rng(0)
+    train = [(user, user % 7, rng.integers(1, 6)) for user in range(30)]
+    test = [(user, (user + step) % 7, rng.integers(1, 6)) for user in range(30) for step in (1, 2)]
+    predictions = rng.uniform(1, 5, size=60).astype(np.float32)
+    truth = [rating for _, _, rating in test]
+    evaluation = make_evaluation(train, test, predictions)
+    assert RMSE().measure(evaluation).value == pytest.approx(root_mean_squared_error(truth, predictions))
+    assert MAE().measure(evaluation).value == pytest.approx(mean_absolute_error(truth, predictions))

@@ -1,0 +1,157 @@
+import hashlib
+import io
+import stat
+import threading
+import zipfile
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from cfbench.errors import DataError, DataNotFoundError
+from cfbench.sources.download import Archive, fetch, kept_at
+from cfbench.sources.source import Storage
+
+GOOD = {"tiny/ratings.csv": b"a,x,1\nb,y,2\n", "tiny/sub/more.txt": b"more"}
+
+
+def zipped(members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    return buffer.getvalue()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """A web server on the loopback device; yields (its folder, its address)."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    folder = tmp_path / "www"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return Storage(None, tmp_path / "cache")
+
+
+def archive(*urls, sha256=None):
+    return Archive("tiny", urls, sha256, 1, "https://example.org/tiny")
+
+
+def accept(_folder):
+    pass
+
+
+def leftovers(storage):
+    return sorted(path.name for path in (storage.cache_dir / "downloads").iterdir())
+
+
+def test_a_good_archive_is_unpacked_into_the_cache_and_fetched_once(host, storage):
+    folder, address = host
+    content = zipped(GOOD)
+    (folder / "tiny.zip").write_bytes(content)
+    wanted = archive(f"{address}/tiny.zip", sha256=hashlib.sha256(content).hexdigest())
+    place = fetch(wanted, storage, accept)
+    assert place == kept_at(wanted, storage)
+    assert (place / "ratings.csv").read_bytes() == GOOD["tiny/ratings.csv"]
+    assert (place / "sub" / "more.txt").read_bytes() == b"more"
+    (folder / "tiny.zip").unlink()
+    assert fetch(wanted, storage, accept) == place
+    assert leftovers(storage) == ["tiny"]
+
+
+def test_an_archive_without_a_top_folder_is_taken_as_it_is(host, storage):
+    folder, address = host
+    (folder / "tiny.zip").write_bytes(zipped({"ratings.csv": b"1", "movies.csv": b"2"}))
+    assert (fetch(archive(f"{address}/tiny.zip"), storage, accept) / "movies.csv").read_bytes() == b"2"
+
+
+def test_a_wrong_checksum_keeps_nothing_and_names_both_sums(host, storage):
+    folder, address = host
+    (folder / "tiny.zip").write_bytes(zipped(GOOD))
+    with pytest.raises(DataNotFoundError, match=f"the file has sha256 [0-9a-f]{{64}}, expected {'0' * 64}"):
+        fetch(archive(f"{address}/tiny.zip", sha256="0" * 64), storage, accept)
+    assert leftovers(storage) == []
+
+
+def test_the_next_mirror_stands_in_for_a_host_that_is_down_or_lacks_the_file(host, storage, caplog):
+    folder, address = host
+    (folder / "tiny.zip").write_bytes(zipped(GOOD))
+    urls = ("http://127.0.0.1:9/tiny.zip", f"{address}/gone.zip", f"{address}/tiny.zip")
+    assert (fetch(archive(*urls), storage, accept) / "ratings.csv").is_file()
+    assert caplog.text.count("download failed") == 2
+    assert leftovers(storage) == ["tiny"]
+
+
+def test_when_every_host_fails_the_message_says_what_to_do_by_hand(host, storage):
+    _, address = host
+    with pytest.raises(DataNotFoundError) as caught:
+        fetch(archive("http://127.0.0.1:9/tiny.zip", f"{address}/gone.zip"), storage, accept)
+    message = str(caught.value)
+    assert "http://127.0.0.1:9/tiny.zip" in message
+    assert "404" in message
+    assert "https://example.org/tiny" in message
+    assert "CFBENCH_DATA" in message
+    assert str(kept_at(archive(), storage)) in message
+
+
+@pytest.mark.parametrize("member", ["../evil.txt", "/evil.txt", "tiny/../../evil.txt", "C:/evil.txt", "..\\evil.txt"])
+def test_an_archive_that_would_leave_its_folder_is_refused_whole(host, storage, tmp_path, member):
+    folder, address = host
+    (folder / "tiny.zip").write_bytes(zipped({**GOOD, member: b"evil"}))
+    with pytest.raises(DataNotFoundError, match="member outside its folder"):
+        fetch(archive(f"{address}/tiny.zip"), storage, accept)
+    assert leftovers(storage) == []
+    assert not list(tmp_path.rglob("evil.txt"))
+
+
+def test_links_in_an_archive_are_refused(host, storage):
+    folder, address = host
+    link = zipfile.ZipInfo("tiny/link")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as content:
+        content.writestr(link, "/etc/passwd")
+    (folder / "tiny.zip").write_bytes(buffer.getvalue())
+    with pytest.raises(DataNotFoundError, match="member outside its folder"):
+        fetch(archive(f"{address}/tiny.zip"), storage, accept)
+
+
+def test_a_page_instead_of_an_archive_is_a_failed_download(host, storage):
+    folder, address = host
+    (folder / "tiny.zip").write_text("<html>moved</html>")
+    with pytest.raises(DataNotFoundError, match="not a zip file"):
+        fetch(archive(f"{address}/tiny.zip"), storage, accept)
+
+
+def test_content_that_the_check_refuses_is_not_kept(host, storage):
+    folder, address = host
+    (folder / "tiny.zip").write_bytes(zipped(GOOD))
+
+    def refuse(unpacked):
+        assert (unpacked / "ratings.csv").is_file()
+        raise DataError("other ratings")
+
+    with pytest.raises(DataNotFoundError, match="other ratings"):
+        fetch(archive(f"{address}/tiny.zip"), storage, refuse)
+    assert leftovers(storage) == []
+
+
+def test_without_permission_nothing_is_downloaded(tmp_path):
+    storage = Storage(None, tmp_path / "cache", may_download=False)
+    with pytest.raises(DataNotFoundError, match="downloads are off"):
+        fetch(archive("http://127.0.0.1:9/tiny.zip"), storage, accept)
+    assert not storage.cache_dir.exists()
