@@ -1,8 +1,9 @@
 """CPU seconds per epoch of ``dot-bias`` and of fastai's ``collab_learner``, on the same ratings.
 
-Protocol: MovieLens 100K with titles as items, a random 80/20 split, 50 factors with biases, sigmoid range (0, 5.5), weight
-decay .1, one-cycle with peak learning rate 5e-3, batches of 64, one thread. Both sides report their CPU seconds (all
-threads of the process) per epoch of training alone, without validation, and the RMSE on the same test rows.
+Protocol: MovieLens 100K with titles as items, a random 80/20 split, 50 factors with biases, sigmoid range (0, 5.5),
+weight decay .1, one-cycle with peak learning rate 5e-3, batches of 64, one thread. Both sides report their CPU
+seconds (all threads of the process) per epoch of training alone, without validation, and the RMSE on the same test
+rows.
 
 fastai is needed by nothing else here, so give it an environment of its own::
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 import time
 import warnings
 from dataclasses import dataclass
@@ -25,11 +27,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from cfbench_torch.dot_bias import BiasedDotProduct
 
 from cfbench.contracts import FitContext
-from cfbench.ids import Coding
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.dataset import Dataset
+from cfbench.sources.movielens import MovieLens100K
+from cfbench.sources.source import Storage
+from cfbench.splits.holdout import Holdout
+from cfbench.splits.split import Split
+from cfbench_torch.dot_bias import BiasedDotProduct
 
 EPOCHS = 5
 BATCH = 64
@@ -51,15 +56,15 @@ def main() -> None:
     """Run both on every seed and print a line each, then the means and their ratio."""
     arguments = _arguments()
     torch.set_num_threads(1)
-    table = _ratings(arguments.data_dir / "ml-100k")
+    dataset = _movielens(arguments.data_dir)
     BiasedDotProduct.warm_up()
     ours, theirs = [], []
     for seed in range(arguments.seeds):
-        held_out = _held_out(len(table), seed)
-        ours.append(_run_cfbench(table, held_out, seed))
+        split = Split.of(dataset, "holdout", Holdout(share=0.2).folds(dataset, seed)[0])
+        ours.append(_run_cfbench(split, seed))
         _show("cfbench dot-bias", seed, ours[-1])
         if not arguments.skip_fastai:
-            theirs.append(_run_fastai(table, held_out, seed))
+            theirs.append(_run_fastai(split, seed))
             _show("fastai collab_learner", seed, theirs[-1])
     _conclude("cfbench dot-bias", ours)
     if theirs:
@@ -78,27 +83,12 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _ratings(folder: Path) -> pd.DataFrame:
-    """Read user, title and rating of all rows."""
-    rated = pd.read_csv(folder / "u.data", sep="\t", names=["user", "item", "rating", "time"])
-    titles = pd.read_csv(
-        folder / "u.item", sep="|", encoding="latin-1", header=None, usecols=[0, 1], names=["item", "title"]
-    )
-    return rated.merge(titles, on="item")[["user", "title", "rating"]]
+def _movielens(data_dir: Path) -> Dataset:
+    with tempfile.TemporaryDirectory() as cache:
+        return MovieLens100K(items="title").load(Storage(data_dir, Path(cache), may_download=False))
 
 
-def _held_out(n_rows: int, seed: int) -> np.ndarray:
-    """Pick a fifth of the rows, as indices."""
-    return np.random.default_rng(seed).permutation(n_rows)[: n_rows // 5]
-
-
-def _run_cfbench(table: pd.DataFrame, held_out: np.ndarray, seed: int) -> Outcome:
-    tested = np.zeros(len(table), dtype=bool)
-    tested[held_out] = True
-    users, n_users = _codes(table["user"], ~tested)
-    items, n_items = _codes(table["title"], ~tested)
-    ratings = table["rating"].to_numpy(dtype=np.float32)
-    train = Ratings(users[~tested], items[~tested], ratings[~tested], None, n_users, n_items, RatingScale(1, 5))
+def _run_cfbench(split: Split, seed: int) -> Outcome:
     model = BiasedDotProduct(
         n_factors=FACTORS,
         y_range=RANGE,
@@ -110,20 +100,14 @@ def _run_cfbench(table: pd.DataFrame, held_out: np.ndarray, seed: int) -> Outcom
         batch_size=BATCH,
     )
     start = time.process_time()
-    model.fit(train, FitContext(seed, device="cpu"))
+    model.fit(split.train, FitContext(seed, device="cpu"))
     seconds = (time.process_time() - start) / EPOCHS
-    predicted = model.predict(users[tested], items[tested])
-    return Outcome(seconds, _rmse(np.where(np.isnan(predicted), train.mean, predicted), ratings[tested]))
+    predicted = model.predict(split.test.users, split.test.items)
+    filled = np.where(np.isnan(predicted), split.train.mean, predicted)
+    return Outcome(seconds, _rmse(filled, split.test.ratings))
 
 
-def _codes(column: pd.Series, in_training: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the codes of all rows and the number of values in training."""
-    positions, values = pd.factorize(column)
-    coding = Coding.of(positions[in_training].astype(np.int32), len(values))
-    return coding.codes(positions), len(coding)
-
-
-def _run_fastai(table: pd.DataFrame, held_out: np.ndarray, seed: int) -> Outcome:
+def _run_fastai(split: Split, seed: int) -> Outcome:
     from fastai.callback.core import Callback
     from fastai.collab import CollabDataLoaders, collab_learner
     from fastai.data.transforms import IndexSplitter
@@ -142,13 +126,21 @@ def _run_fastai(table: pd.DataFrame, held_out: np.ndarray, seed: int) -> Outcome
             self.seconds += time.process_time() - self.start
 
     set_seed(seed)
+    dataset = split.dataset
+    table = pd.DataFrame(
+        {
+            "user": dataset.users.ids[dataset.user_index],
+            "title": dataset.items.columns["title"][dataset.item_index],
+            "rating": np.array(dataset.ratings),
+        }
+    )
     # fastai's own loader for collaborative filtering samples with replacement; the tabular one shuffles.
     loaders = CollabDataLoaders.from_df(
         table,
         user_name="user",
         item_name="title",
         rating_name="rating",
-        splitter=IndexSplitter(held_out.tolist()),
+        splitter=IndexSplitter(split.test_rows.tolist()),
         bs=BATCH,
         dl_type=TabDataLoader,
         device=torch.device("cpu"),

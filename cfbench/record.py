@@ -65,6 +65,11 @@ class Cell:
         """What folds and repeats are pooled over: data set, split, model."""
         return (self.dataset, self.split, self.model)
 
+    @property
+    def resampling_seed(self) -> int:
+        """Seed of the bootstrap: the same for all models of a split, so that they can be paired."""
+        return int(self.split_fingerprint[:12], 16)
+
     def __str__(self) -> str:
         where = f"{self.dataset} {self.split}" + (f" {self.fold}" if self.fold else "")
         return f"{self.model} on {where}" + (f" repeat {self.repeat}" if self.repeat else "")

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import Protocol
 
 from cfbench.answers import Answers
 from cfbench.clock import Clock
+from cfbench.contracts import EpochReport
 from cfbench.errors import StoreError
 from cfbench.executors.task import Executor, Listener, Outcome, Task, output_of
 from cfbench.harness import measure, with_intervals
+from cfbench.metrics.metric import PerUser
 from cfbench.plan import Plan, Planned
 from cfbench.questions import Questions
 from cfbench.record import Cell, Cost, Record
@@ -53,6 +55,8 @@ class Run:
         executor: what runs the cells.
         observer: who is told.
         force: recompute what is already there.
+        computed: the records of this execution, kept ones left out.
+        per_user: the per-user sums of the cells measured in this execution, by cell key.
     """
 
     plan: Plan
@@ -60,6 +64,8 @@ class Run:
     executor: Executor
     observer: Observer
     force: bool = False
+    computed: list[Record] = field(default_factory=list)
+    per_user: dict[str, Mapping[str, PerUser]] = field(default_factory=dict)
 
     def execute(self) -> list[Line]:
         """Run what is missing; return and write all records with their summaries and comparisons.
@@ -108,42 +114,33 @@ class Run:
             if planned.plugin.problem:
                 record = self._record(planned.cell, Cost(), "skipped", planned.plugin.problem)
                 yield self._end(record, None)
-        workspace = Path(tempfile.mkdtemp(prefix="cfbench-"))
         by_name = {planned.cell.key: planned for planned in usable}
-        try:
-            with closing(self.executor(self._tasks(usable, workspace), self.observer)) as outcomes:
+        with tempfile.TemporaryDirectory(prefix="cfbench-", ignore_cleanup_errors=True) as workspace:
+            desk = _Desk(self.plan, by_name, self.observer)
+            tasks = [self._task(planned, Path(workspace)) for planned in usable]
+            with closing(self.executor(tasks, desk)) as outcomes:
                 for outcome in outcomes:
                     yield self._conclude(by_name[outcome.task.name], outcome)
                     shutil.rmtree(output_of(outcome.task), ignore_errors=True)
-        finally:
-            shutil.rmtree(workspace, ignore_errors=True)
 
-    def _tasks(self, usable: list[Planned], workspace: Path) -> Iterator[Task]:
-        """Make tasks one by one, so that a split's questions are written when its first cell needs them."""
-        for planned in usable:
-            cell = planned.cell
-            questions = workspace / cell.split_fingerprint[:16]
-            if not questions.exists():
-                questions.mkdir()
-                Questions.of(self.plan.splits.of(cell)).write(questions)
-            output = workspace / cell.key
-            output.mkdir()
-            log = self.folder.log_path(cell)
-            log.unlink(missing_ok=True)
-            yield Task(
-                name=cell.key,
-                home=cell.distribution,
-                who=cell.model,
-                model=planned.plugin.value,
-                params=planned.params,
-                questions=str(questions),
-                output=str(output),
-                log=str(log.absolute()),
-                seed=planned.seed,
-                list_length=cell.list_length,
-                device=cell.device,
-                threads=cell.threads,
-            )
+    def _task(self, planned: Planned, workspace: Path) -> Task:
+        cell = planned.cell
+        log = self.folder.log_path(cell)
+        log.unlink(missing_ok=True)
+        return Task(
+            name=cell.key,
+            home=cell.distribution,
+            who=cell.model,
+            model=planned.plugin.value,
+            params=planned.params,
+            questions=str(workspace / cell.split_fingerprint),
+            output=str(workspace / cell.key),
+            log=str(log.absolute()),
+            seed=planned.seed,
+            list_length=cell.list_length,
+            device=cell.device,
+            threads=cell.threads,
+        )
 
     def _conclude(self, planned: Planned, outcome: Outcome) -> Record:
         record = self._record(planned.cell, outcome.cost, outcome.status, outcome.reason, outcome.versions)
@@ -154,6 +151,7 @@ class Run:
 
     def _end(self, record: Record, answers: Answers | None) -> Record:
         self.folder.save(record, answers)
+        self.computed.append(record)
         self.observer.finished(record)
         return record
 
@@ -162,7 +160,8 @@ class Run:
         clock = Clock()
         with clock.part("measure"):
             measured = measure(split, answers, self.plan.metrics)
-            figures = with_intervals(measured, _resampling_seed(split))
+            self.per_user[record.cell.key] = measured.per_user
+            figures = with_intervals(measured, record.cell.resampling_seed)
         cost = replace(
             record.cost,
             seconds={**record.cost.seconds, **clock.wall},
@@ -191,16 +190,43 @@ class Run:
         }
         return Record(cell=cell, status=status, reason=reason, cost=cost, provenance=provenance)  # type: ignore[arg-type]
 
+    def _per_user(self, record: Record) -> Mapping[str, PerUser]:
+        """Return the per-user sums of a finished cell; a kept one is measured again from its raw answers."""
+        if record.cell.key not in self.per_user:
+            stored = self.folder.load(record.cell)
+            if stored is None or stored[1] is None:
+                raise StoreError(f"the answers of {record.cell} vanished from {self.folder.path} during the run")
+            measured = measure(self.plan.splits.of(record.cell), stored[1], self.plan.metrics)
+            self.per_user[record.cell.key] = measured.per_user
+        return self.per_user[record.cell.key]
+
     def _consolidate(self, records: Mapping[str, Record]) -> list[Line]:
         ordered = [records[p.cell.key] for p in self.plan.cells if p.cell.key in records]
-        lines: list[Line] = [*ordered, *summaries_and_comparisons(self.plan, ordered, self.folder)]
+        lines: list[Line] = [*ordered, *summaries_and_comparisons(self.plan, ordered, self._per_user)]
         self.folder.write_lines(lines)
         return lines
 
 
-def _resampling_seed(split: Split) -> int:
-    """Return the seed of the bootstrap: the same for all models of a split, so that they can be paired."""
-    return int(split.fingerprint[12:24], 16)
+@dataclass(frozen=True)
+class _Desk:
+    """Lays out a cell's questions when it is about to begin, so that a long plan fills no disk ahead of time."""
+
+    plan: Plan
+    planned: Mapping[str, Planned]
+    observer: Observer
+
+    def started(self, task: Task) -> None:
+        """Write the split's questions if no cell before has, and make the folder for the answers."""
+        questions = Path(task.questions)
+        if not questions.exists():
+            questions.mkdir()
+            Questions.of(self.plan.splits.of(self.planned[task.name].cell)).write(questions)
+        output_of(task).mkdir()
+        self.observer.started(task)
+
+    def epoch(self, task: Task, report: EpochReport) -> None:
+        """Pass on what a model reports."""
+        self.observer.epoch(task, report)
 
 
 def _counts(split: Split) -> dict[str, int]:

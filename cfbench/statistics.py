@@ -27,21 +27,6 @@ class Interval:
     high: float
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A difference of two models, first minus second, with its confidence interval.
-
-    Attributes:
-        estimate: the difference on all users, in the metric's unit.
-        low: lower end of the interval.
-        high: upper end; the data cannot tell the two apart where ``low <= 0 <= high``.
-    """
-
-    estimate: float
-    low: float
-    high: float
-
-
 def bootstrap_intervals(
     per_user: Mapping[str, PerUser], seed: int, resamples: int = RESAMPLES, level: float = LEVEL
 ) -> dict[str, Interval]:
@@ -69,33 +54,19 @@ def bootstrap_intervals(
     return {name: percentile_interval(sample, level) for name, sample in zip(per_user, samples, strict=True)}
 
 
-def bootstrap_interval(per_user: PerUser, seed: int, resamples: int = RESAMPLES, level: float = LEVEL) -> Interval:
-    """Return the interval of one metric, equal to the one it has among others in ``bootstrap_intervals``."""
-    return bootstrap_intervals({"": per_user}, seed, resamples, level)[""]
+def resampled(metrics: Sequence[PerUser], seed: int, resamples: int = RESAMPLES) -> list[NDArray[np.float64]]:
+    """Return the values of every metric on the same samples of users, each of shape (resamples,).
 
-
-def paired_difference(
-    a: PerUser, b: PerUser, seed: int, resamples: int = RESAMPLES, level: float = LEVEL
-) -> Difference:
-    """Return ``a - b`` with its percentile interval; both models are resampled with the same users.
+    Because the samples are shared, the difference of two models' values is a sample of the paired difference.
 
     Args:
-        a: a metric of the first model, as sums over users.
-        b: the same metric of the second model, for the same users in the same order.
+        metrics: sums over the same users in the same order.
         seed: equal seeds draw equal users.
         resamples: how many samples of users to draw.
-        level: probability with which the interval should cover the true difference, in (0, 1).
 
     Raises:
-        ValueError: the two are not of the same number of users, or ``level`` is no probability.
+        ValueError: the metrics are not of the same number of users.
     """
-    of_a, of_b = resampled([a, b], seed, resamples)
-    interval = percentile_interval(of_a - of_b, level)
-    return Difference(a.value - b.value, interval.low, interval.high)
-
-
-def resampled(metrics: Sequence[PerUser], seed: int, resamples: int = RESAMPLES) -> list[NDArray[np.float64]]:
-    """Return the values of every metric on the same samples of users, each of shape (resamples,)."""
     sizes = {len(metric.numerators) for metric in metrics}
     if len(sizes) != 1:
         raise ValueError(f"metrics to resample together must be of the same users, got {sorted(sizes)} users")

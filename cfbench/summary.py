@@ -6,21 +6,22 @@ that every model is seen on the same resamples: folds are pooled and differences
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.harness import finite, measure
+from cfbench.harness import finite
 from cfbench.metrics.metric import Metric, PerUser
 from cfbench.plan import Plan
 from cfbench.record import Comparison, Figure, Record, Summary, Table
 from cfbench.statistics import percentile_interval, resampled
-from cfbench.store import RunFolder
 
-Replicates = Mapping[tuple[str, str], NDArray[np.float64]]
+Replicates: TypeAlias = Mapping[tuple[str, str], NDArray[np.float64]]
+PerUserOf: TypeAlias = Callable[[Record], Mapping[str, PerUser]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,25 +34,30 @@ class _Sums:
     per_user: PerUser
 
 
-def summaries_and_comparisons(plan: Plan, records: Sequence[Record], folder: RunFolder) -> list[Summary | Comparison]:
-    """Summarise the records of a plan, division by division, in table order."""
+def summaries_and_comparisons(
+    plan: Plan, records: Sequence[Record], per_user_of: PerUserOf
+) -> list[Summary | Comparison]:
+    """Summarise the records of a plan, division by division, in table order.
+
+    ``per_user_of`` gives the per-user sums of a finished cell by metric name.
+    """
     expected: dict[tuple[str, str, str], int] = {}
     for planned in plan.cells:
         expected[planned.cell.group] = expected.get(planned.cell.group, 0) + 1
     lines: list[Summary | Comparison] = []
     by_division = sorted(records, key=lambda record: record.cell.group[:2])
     for _, division in groupby(by_division, key=lambda record: record.cell.group[:2]):
-        lines += _summarised(list(division), expected, plan, folder)
+        lines += _summarised(list(division), expected, plan, per_user_of)
     return lines
 
 
 def _summarised(
-    records: list[Record], expected: Mapping[tuple[str, str, str], int], plan: Plan, folder: RunFolder
+    records: list[Record], expected: Mapping[tuple[str, str, str], int], plan: Plan, per_user_of: PerUserOf
 ) -> list[Summary | Comparison]:
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
         groups.setdefault(record.cell.group, []).append(record)
-    replicates = _replicates(list(_all_sums(records, plan, folder)))
+    replicates = _replicates(list(_all_sums(records, plan, per_user_of)), records[0].cell.resampling_seed)
     summaries = [_summary(group, expected[key], replicates) for key, group in groups.items()]
     complete = [summary for summary in summaries if summary.finished == summary.cells]
     comparisons = (
@@ -60,24 +66,20 @@ def _summarised(
     return [*summaries, *(one for some in comparisons for one in some)]
 
 
-def _all_sums(records: Iterable[Record], plan: Plan, folder: RunFolder) -> Iterator[_Sums]:
-    """Measure the finished cells again, from their raw answers, for their per-user sums."""
+def _all_sums(records: Iterable[Record], plan: Plan, per_user_of: PerUserOf) -> Iterator[_Sums]:
     for record in records:
-        stored = folder.load(record.cell) if record.status == "ok" else None
-        if stored is None or stored[1] is None:
-            continue
-        split = plan.splits.of(record.cell)
-        people = split.people
-        for metric, per_user in measure(split, stored[1], plan.metrics).per_user.items():
-            yield _Sums(record.cell.model, metric, people, per_user)
+        if record.status == "ok":
+            people = plan.splits.of(record.cell).people
+            for metric, per_user in per_user_of(record).items():
+                yield _Sums(record.cell.model, metric, people, per_user)
 
 
-def _replicates(sums: list[_Sums]) -> Replicates:
+def _replicates(sums: list[_Sums], seed: int) -> Replicates:
     """Resample users; return each model's metric in every resample, mean over its cells, shape (resamples,)."""
     if not sums:
         return {}
     everyone = np.unique(np.concatenate([one.people for one in sums]))
-    samples = resampled([_aligned(one, everyone) for one in sums], seed=len(everyone))
+    samples = resampled([_aligned(one, everyone) for one in sums], seed)
     values: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     for one, sample in zip(sums, samples, strict=True):
         values.setdefault((one.model, one.metric), []).append(sample)

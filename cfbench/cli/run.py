@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -153,16 +154,28 @@ def _show_plan(plan: Plan, folder: Path, force: bool) -> int:
 def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
     folder = RunFolder(path)
     signal.signal(signal.SIGTERM, _interrupt)
+    began = time.monotonic()
     with display_for(messages(), len(plan.cells)) as display:
+        run = Run(plan, folder, executor, display, force)
         try:
-            lines = Run(plan, folder, executor, display, force).execute()
+            lines = run.execute()
         except KeyboardInterrupt:
             display.note(f"interrupted; finished cells are kept in {path}, the same command goes on from there")
             return 130
     print_report(lines, output())
     for written in write_report(path, lines):
         print(f"wrote {written}", file=sys.stderr)
+    print(_where_time_went(run.computed, time.monotonic() - began), file=sys.stderr)
     return _verdict([line for line in lines if isinstance(line, Record)])
+
+
+def _where_time_went(computed: Sequence[Record], wall: float) -> str:
+    """Tell how much of the run was the models' own work; cells that ran side by side can add up to more than all."""
+    parts = {
+        part: sum(record.cost.seconds.get(part, 0.0) for record in computed) for part in ("fit", "predict", "measure")
+    }
+    told = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in parts.items())
+    return f"{len(computed)} cells computed in {wall:.1f} s: {told}"
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

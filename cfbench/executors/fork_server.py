@@ -15,8 +15,9 @@ import selectors
 import signal
 import sys
 import traceback
+from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from cfbench.contracts import EpochReport
 from cfbench.executors.task import Task
@@ -47,10 +48,27 @@ def main(events: int) -> None:
             elif data := os.read(_STDIN, 65536):
                 *lines, partial = (partial + data).split(b"\n")
                 for line in lines:
-                    _start(Task.from_json(line.decode()), children, events)
+                    _obey(json.loads(line), children, events)
             else:
                 _kill_all(children)
                 return
+
+
+def prepare_line(model: str) -> bytes:
+    """Return the request to import ``package.module:Class`` ahead of its cells."""
+    return json.dumps({"prepare": model}).encode() + b"\n"
+
+
+def run_line(task: Task) -> bytes:
+    """Return the request to carry out a task."""
+    return json.dumps({"run": asdict(task)}).encode() + b"\n"
+
+
+def _obey(request: dict[str, Any], children: dict[int, Task], events: int) -> None:
+    if "run" in request:
+        _start(Task.of(request["run"]), children, events)
+    else:
+        _preload(request["prepare"])
 
 
 def tell(events: int, **event: object) -> None:
@@ -59,7 +77,6 @@ def tell(events: int, **event: object) -> None:
 
 
 def _start(task: Task, children: dict[int, Task], events: int) -> None:
-    _preload(task)
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
@@ -69,10 +86,10 @@ def _start(task: Task, children: dict[int, Task], events: int) -> None:
     tell(events, event="started", task=task.name, pid=pid)
 
 
-def _preload(task: Task) -> None:
+def _preload(model: str) -> None:
     """Import the model's libraries here once; a failure shows again, and is reported, in the child."""
     try:
-        prepare(task.model, task.who)
+        prepare(model, model)
     except (Exception, SystemExit):
         traceback.print_exc()
 

@@ -8,12 +8,13 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfbench.contracts import EpochReport
+from cfbench.executors.fork_server import prepare_line, run_line
 from cfbench.executors.task import Listener, Outcome, Task
 from cfbench.executors.work import collect
 
@@ -33,11 +34,12 @@ class ProcessExecutor:
     jobs: int = 1
     threads: int = 1
 
-    def __call__(self, tasks: Iterable[Task], listener: Listener) -> Generator[Outcome]:
+    def __call__(self, tasks: Sequence[Task], listener: Listener) -> Generator[Outcome]:
         """Yield outcomes as cells end; the next cell starts before an outcome is handed out."""
-        supervisor = _Supervisor(self.threads, listener)
+        supervisor = _Supervisor(self.threads, listener, tasks)
         waiting = iter(tasks)
         try:
+            supervisor.open_servers()
             self._fill(supervisor, waiting)
             while supervisor.running:
                 ended = supervisor.wait()
@@ -67,23 +69,24 @@ class _Supervisor:
 
     threads: int
     listener: Listener
+    tasks: Sequence[Task]
     running: dict[str, Task] = field(default_factory=dict)
     servers: dict[str, _Server] = field(default_factory=dict)
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
+    def open_servers(self) -> None:
+        """Start all servers at once, so that the imports of later cells happen while the first ones run."""
+        for task in self.tasks:
+            if task.home not in self.servers:
+                self._serve(task)
+
     def start(self, task: Task) -> None:
-        """Hand a task to the server of its home, starting one where there is none."""
+        """Hand a task to the server of its home, starting one anew where it has died."""
         self.running[task.name] = task
         self.listener.started(task)
         if task.home not in self.servers:
-            self.servers[task.home] = self._serve(task.home, Path(task.log))
-        stdin = self.servers[task.home].process.stdin
-        assert stdin is not None
-        try:
-            stdin.write(task.to_json().encode() + b"\n")
-            stdin.flush()
-        except BrokenPipeError:
-            return  # the server has died; its end of events tells how
+            self._serve(task)
+        self._tell(task.home, run_line(task))
 
     def wait(self) -> list[Outcome]:
         """Wait for events and return the outcomes of the tasks that ended."""
@@ -98,10 +101,19 @@ class _Supervisor:
             self._drop(home)
         self.selector.close()
 
-    def _serve(self, home: str, log: Path) -> _Server:
+    def _tell(self, home: str, line: bytes) -> None:
+        stdin = self.servers[home].process.stdin
+        assert stdin is not None
+        with suppress(BrokenPipeError):  # the server has died; its end of events tells how
+            stdin.write(line)
+            stdin.flush()
+
+    def _serve(self, task: Task) -> None:
+        """Start the server of a task's home and let it import what the home's cells need."""
+        home = task.home
         read, write = os.pipe()
         environment = dict(os.environ) | dict.fromkeys(_THREAD_VARIABLES, str(self.threads))
-        with log.open("ab") as output:
+        with Path(task.log).open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 [sys.executable, "-m", "cfbench.executors.fork_server", str(write)],
                 stdin=subprocess.PIPE,
@@ -112,9 +124,10 @@ class _Supervisor:
                 env=environment,
             )
         os.close(write)
-        server = _Server(process, read)
+        self.servers[home] = _Server(process, read)
         self.selector.register(read, selectors.EVENT_READ, home)
-        return server
+        for model in dict.fromkeys(one.model for one in self.tasks if one.home == home):
+            self._tell(home, prepare_line(model))
 
     def _read(self, home: str) -> list[Outcome]:
         server = self.servers[home]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from cfbench.answers import Answers
 from cfbench.contracts import EpochReport
@@ -46,14 +45,9 @@ class Task:
     device: str
     threads: int
 
-    def to_json(self) -> str:
-        """Write as one line of JSON."""
-        return json.dumps(asdict(self))
-
     @classmethod
-    def from_json(cls, text: str) -> Task:
-        """Read what :meth:`to_json` wrote."""
-        fields = json.loads(text)
+    def of(cls, fields: Mapping[str, Any]) -> Task:
+        """Make a task of fields that have been through JSON, which knows no tuples."""
         lists = {key: tuple(value) if isinstance(value, list) else value for key, value in fields["params"].items()}
         return cls(**{**fields, "params": lists})
 
@@ -85,7 +79,7 @@ class Listener(Protocol):
     """Hears what happens while tasks run; the live display is one."""
 
     def started(self, task: Task) -> None:
-        """A task begins."""
+        """A task is about to begin; its questions must be in place when this returns."""
         ...
 
     def epoch(self, task: Task, report: EpochReport) -> None:
@@ -93,7 +87,7 @@ class Listener(Protocol):
         ...
 
 
-Executor: TypeAlias = Callable[[Iterable[Task], Listener], Generator[Outcome]]
+Executor: TypeAlias = Callable[[Sequence[Task], Listener], Generator[Outcome]]
 """Runs tasks and yields outcomes as they come, in any order; closing the iterator stops what still runs."""
 
 

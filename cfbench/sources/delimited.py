@@ -88,11 +88,9 @@ def _parsed(layout: _Layout) -> pd.DataFrame:
     except UnicodeDecodeError as error:
         raise _undecodable(text) from error
     except (ValueError, OverflowError) as error:  # ParserError is a ValueError too
-        raise _explained(layout, str(error)) from error
+        raise _explained(layout, error) from error
     except (OSError, EOFError) as error:
         raise DataError(f"{layout.file} cannot be read to its end: {error}") from error
-    if frame[layout.width].notna().any():
-        raise _explained(layout, f"a row has more than {layout.width} fields")
     return frame
 
 
@@ -104,24 +102,23 @@ def _leading_row(layout: _Layout) -> bytes:
 
 def _options(layout: _Layout) -> dict[str, Any]:
     columns = layout.columns
-    dtypes = {columns.user: "category", columns.item: "category", columns.rating: "float32"}
+    # Told which columns to leave out (usecols), pandas no longer notices rows that are too long. So it reads all of
+    # them, and keeps one byte of those that are not wanted.
+    dtypes = dict.fromkeys(range(layout.width), "S1")
+    dtypes |= {columns.user: "category", columns.item: "category", columns.rating: "float32"}
     if columns.timestamp is not None:
         dtypes[columns.timestamp] = "float64"
-    # Told which columns to use, pandas silently passes over fields beyond the last one: a column that should
-    # stay empty catches rows that are too long.
-    dtypes[layout.width] = "category"
     return {
         "sep": layout.text.field_sep,
         "quoting": layout.text.quoting,
         "encoding": layout.text.encoding,
         "header": None,
-        "names": range(layout.width + 1),
-        "usecols": sorted(dtypes),
+        "names": range(layout.width),
         "index_col": False,
         "dtype": dtypes,
         "keep_default_na": False,
         "na_values": [""],
-        "skipinitialspace": True,
+        "skipinitialspace": layout.text.skips_blanks,
         "engine": "c",
     }
 
@@ -139,7 +136,7 @@ def _undecodable(text: TextFile) -> DataError:
     )
 
 
-def _explained(layout: _Layout, problem: str) -> DataError:
+def _explained(layout: _Layout, error: Exception) -> DataError:
     """Find the first record that the parser cannot have accepted, and say what is wrong with it."""
     for at, (line, fields) in enumerate(layout.text.records()):
         if at < layout.has_header:
@@ -147,7 +144,7 @@ def _explained(layout: _Layout, problem: str) -> DataError:
         found = _complaint(layout, fields)
         if found:
             return DataError(f"{layout.file}, line {line}: {found}")
-    return DataError(f"{layout.file} cannot be read: {problem}")
+    return DataError(f"{layout.file} cannot be read: {error}")
 
 
 def _complaint(layout: _Layout, fields: list[str]) -> str | None:

@@ -8,7 +8,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, Literal, Protocol, cast
 
 from cfbench.errors import DataError, DataNotFoundError
 
@@ -54,9 +54,14 @@ class TextFile:
         return "\t" if self.sep == DOUBLE else self.sep
 
     @property
-    def quoting(self) -> int:
+    def quoting(self) -> Literal[0, 3]:
         """csv's quoting: quotes mean something in comma-like files, nothing in ``::`` and tab-separated ones."""
         return csv.QUOTE_NONE if self.field_sep == "\t" else csv.QUOTE_MINIMAL
+
+    @property
+    def skips_blanks(self) -> bool:
+        """Whether blanks after a separator are no part of the field."""
+        return self.sep != " "
 
     def stream(self, skip_first: bool = False, before: bytes = b"") -> io.BufferedReader:
         """Open the bytes, ``::`` replaced by a tab; ``before`` comes first, the first record may be left out."""
@@ -72,7 +77,9 @@ class TextFile:
         Bytes that are no text appear as replacement characters.
         """
         with io.TextIOWrapper(self.stream(), self.encoding, errors="replace", newline="") as text:
-            reader = csv.reader(text, delimiter=self.field_sep, quoting=self.quoting, skipinitialspace=True)  # type: ignore[arg-type]
+            reader = csv.reader(
+                text, delimiter=self.field_sep, quoting=self.quoting, skipinitialspace=self.skips_blanks
+            )
             for fields in reader:
                 if len(fields) > 1 or any(field.strip() for field in fields):
                     yield reader.line_num, fields

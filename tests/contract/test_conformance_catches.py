@@ -9,6 +9,7 @@ import pytest
 
 from cfbench.contracts import EpochReport
 from cfbench.errors import UnknownNameError
+from cfbench.registry import Plugin, Registry
 from cfbench.testing import checks_for, conformance_checks
 
 
@@ -260,3 +261,34 @@ def test_what_a_model_raises_is_told_with_the_check_that_found_it():
     check = next(check for check in checks_for(broken) if check.rule.name == FORM)
     with pytest.raises(AssertionError, match=r"^Variant: answers .*: the model raised AttributeError: .*no_such"):
         check()
+
+
+def registered(monkeypatch, value, problem=""):
+    """The checks of a model that the distribution ``acme`` registers as ``value``."""
+    plugin = Plugin("model", "acme", value, "acme", "1.0", problem)
+    monkeypatch.setattr(Registry, "discover", lambda: Registry([plugin]))
+    return conformance_checks("acme")
+
+
+def test_a_plugin_that_cannot_be_used_fails_with_the_registrys_reason(monkeypatch):
+    checks = registered(monkeypatch, "cfbench.no_such_module:Model", problem="needs acme-core 2.0")
+    assert [str(check) for check in checks] == ["acme: loads and is what its source declares"]
+    with pytest.raises(AssertionError, match=r"acme: needs acme-core 2\.0"):
+        checks[0]()
+
+
+def test_a_power_that_cannot_be_read_off_the_source_is_noticed(monkeypatch, tmp_path):
+    source = (
+        "class Model:\n    def fit(self, train, context): ...\n\nModel.predict = lambda self, users, items: users\n"
+    )
+    (tmp_path / "acme_hidden_power.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    check = registered(monkeypatch, "acme_hidden_power:Model")[0]
+    with pytest.raises(AssertionError, match=r"its source declares \[\], the loaded class has \['rates'\]"):
+        check()
+
+
+def test_params_for_a_model_that_the_distribution_has_not_are_refused(monkeypatch):
+    registered(monkeypatch, "acme:Model")
+    with pytest.raises(UnknownNameError, match="did you mean 'acme'"):
+        conformance_checks("acme", params={"acne": {}})

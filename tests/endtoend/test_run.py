@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-HOSTILE = (
-    "Raises WrongShape WrongType Infinite Silent Writes Exits Leaves Killed Powerless Loud Picky Honest"
-).split()
+HOSTILE = ("Raises WrongShape WrongType Infinite Silent Writes Exits Leaves Killed Powerless Loud Picky Honest").split()
 DATA = "synthetic[n_items=60,n_ratings=1500,n_users=80]"
 
 

@@ -15,7 +15,7 @@ from cfbench.sources.tabular import read_ratings
 ids = st.one_of(
     st.integers(0, 999).map(str),
     st.integers(0, 99).map(lambda n: f"{n:04d}"),
-    st.text(st.characters(codec="utf-8", categories=["L", "N"]), min_size=1, max_size=6),
+    st.text("aZéЖ中0", min_size=1, max_size=6),
 )
 rows = st.tuples(ids, ids, st.sampled_from([1.0, 2.5, 3.0, 4.5, 5.0]), st.integers(0, 2_000_000_000))
 tables = st.lists(rows, min_size=1, max_size=40)

@@ -28,7 +28,7 @@ def lines(sep, rows=ROWS):
     return "".join(sep.join(map(str, row)) + "\n" for row in rows)
 
 
-@pytest.mark.parametrize("sep", [",", "\t", "::", ";", "|"])
+@pytest.mark.parametrize("sep", [",", "\t", "::", ";", "|", " "])
 @pytest.mark.parametrize("header", [True, False])
 def test_every_separator_is_recognised_with_and_without_header(tmp_path, sep, header):
     head = sep.join(["userId", "movieId", "rating", "timestamp"]) + "\n" if header else ""
@@ -199,6 +199,11 @@ def test_an_unquoted_separator_in_an_unused_column_is_no_silent_shift(tmp_path):
         read_ratings(path)
 
 
-def test_a_separator_at_the_end_of_every_line_is_tolerated(tmp_path):
-    path = written(tmp_path / "r.csv", "user,item,rating\na,x,1,\nb,y,3,\n")
+def test_a_separator_at_the_end_of_every_line_is_tolerated_where_the_header_has_it_too(tmp_path):
+    path = written(tmp_path / "r.csv", "user,item,rating,\na,x,1,\nb,y,3,\n")
     assert rows_of(read_ratings(path)) == [("a", "x", 1.0, None), ("b", "y", 3.0, None)]
+
+
+def test_unused_columns_may_be_empty_or_short_or_foreign(tmp_path):
+    path = written(tmp_path / "r.csv", "user,item,rating,comment\na,x,1,\nb,y,3\nc,z,5,été\n")
+    assert [row[0] for row in rows_of(read_ratings(path))] == ["a", "b", "c"]

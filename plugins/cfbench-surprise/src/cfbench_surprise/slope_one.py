@@ -35,9 +35,12 @@ class SurpriseSlopeOne:
         algo = SlopeOne().fit(coded.trainset)
         self.means_ = coded.by_user(algo.user_mean, np.nan) / units
         order = np.ix_(coded.inner_items, coded.inner_items)
-        # Both as (j, i): row j is what an item j that the user rated contributes to every item i.
-        self.shares_raters_ = (algo.freq[order] > 0).T.astype(np.float32)
-        self.deviations_ = np.where(self.shares_raters_ > 0, algo.dev[order].T / units, 0.0)
+        shares_raters = (algo.freq > 0)[order]
+        # Row j is what an item j that the user rated adds to every item i: dev(i, j), which is -dev(j, i).
+        self.deviations_ = np.negative(algo.dev[order])
+        self.deviations_[~shares_raters] = 0.0
+        self.deviations_ /= units
+        self.shares_raters_ = shares_raters.astype(np.float32)
         shape = (train.n_users + 1, train.n_items)
         self.rated_ = csr_array((np.ones(len(train)), (train.users, train.items)), shape=shape)
 

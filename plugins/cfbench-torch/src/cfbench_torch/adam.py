@@ -25,17 +25,17 @@ class Adam:
     def __init__(self, parameters: Sequence[torch.Tensor], weight_decay: float) -> None:
         """Start with zero moments for ``parameters``; gradients are read from their ``grad`` at each step."""
         self._parameters = list(parameters)
+        self._values = [parameter.detach() for parameter in parameters]  # the same memory, outside autograd
         self._weight_decay = weight_decay
         self._first = [torch.zeros_like(parameter) for parameter in parameters]
         self._second = [torch.zeros_like(parameter) for parameter in parameters]
         self._steps = [torch.zeros((), device=parameter.device) for parameter in parameters]
 
-    @torch.no_grad()
     def step(self, learning_rate: float, momentum: float) -> None:
         """Move every parameter against its gradient."""
         gradients = [parameter.grad for parameter in self._parameters]
         adamw(
-            self._parameters,
+            self._values,
             gradients,  # type: ignore[arg-type]
             self._first,
             self._second,

@@ -74,7 +74,6 @@ class Factors:
         self._biased = self.table.shape[1] > self.n_factors
         self._first_row = torch.tensor([[0], [self.n_users + 1]], device=self.table.device)
 
-    @torch.no_grad()
     def learn(self, pairs: torch.Tensor, ratings: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Set the gradient of the batch's mean squared error; return its sum of squared errors."""
         rows, vectors = self._gather(pairs)  # (2b,), (2, b, k or k + 1)
@@ -84,13 +83,14 @@ class Factors:
         predicted = self.link.rating(self._score(vectors))  # (b,)
         errors = predicted - ratings
         by_score = errors * self.link.slope(predicted) * (2 / len(ratings))  # d loss / d score, (b,)
-        by_vector = vectors.flip(0) * by_score[:, None]  # d score / d p_u = q_i and the reverse
+        by_vector = vectors * by_score[:, None]  # d score / d p_u = q_i and the reverse, (2, b, k or k + 1)
         if self._biased:
             by_vector[:, :, -1] = by_score * self.bias_scale
         if mask is not None:
-            by_vector *= mask
+            by_vector *= mask.flip(0)
         assert self.table.grad is not None
-        self.table.grad.zero_().index_add_(0, rows, by_vector.view(len(rows), -1))
+        others = rows.view(2, -1).flip(0).view(-1)  # what an item's vector says is for the user, and the reverse
+        self.table.grad.zero_().index_add_(0, others, by_vector.view(len(rows), -1))
         return torch.dot(errors, errors)
 
     def rate(self, pairs: torch.Tensor) -> torch.Tensor:

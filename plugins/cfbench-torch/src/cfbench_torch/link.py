@@ -40,7 +40,7 @@ class Identity:
         """Map scores to ratings: ``rating = score``."""
         return score
 
-    def slope(self, rating: torch.Tensor) -> float:  # noqa: ARG002 - the same everywhere
+    def slope(self, rating: torch.Tensor) -> float:
         """Return 1."""
         return 1.0
 

@@ -45,7 +45,7 @@ class NeuralNetwork:
     y_range: tuple[float, float] | Literal["scale"] | None = "scale"
     epochs: int = 3
     learning_rate: float = 5e-3
-    weight_decay: float = 0.3
+    weight_decay: float = 0.1
     batch_size: int | None = None
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     patience: int | None = None

@@ -65,7 +65,7 @@ class Perceptron:
         for parameter in self.parameters:
             parameter.requires_grad_(True)
 
-    def learn(self, pairs: torch.Tensor, ratings: torch.Tensor, generator: torch.Generator) -> torch.Tensor:  # noqa: ARG002 - nothing random here
+    def learn(self, pairs: torch.Tensor, ratings: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Set the gradient of the batch's mean squared error; return its sum of squared errors."""
         for parameter in self.parameters:
             parameter.grad = None

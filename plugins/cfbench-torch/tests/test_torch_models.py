@@ -1,0 +1,212 @@
+"""What the three models answer."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cfbench.contracts import FitContext
+from cfbench.ratings import Ratings, RatingScale
+from cfbench_torch.dot import DotProduct
+from cfbench_torch.dot_bias import BiasedDotProduct
+from cfbench_torch.factors import Factors
+from cfbench_torch.link import Identity, SigmoidRange, link_for
+from cfbench_torch.machine import Machine
+from cfbench_torch.nn import NeuralNetwork, embedding_size
+
+MODELS = {
+    "dot": DotProduct,
+    "dot without range": lambda: DotProduct(y_range=None, n_factors=3),
+    "dot-bias": BiasedDotProduct,
+    "dot-bias without offset": lambda: BiasedDotProduct(offset="none", bias_scale=1.0),
+    "dot-bias with dropout": lambda: BiasedDotProduct(user_dropout=0.3, item_dropout=0.6),
+    "nn": NeuralNetwork,
+    "nn of two layers": lambda: NeuralNetwork(layers=(8, 4), y_range=None),
+}
+
+
+def ratings(n_users: int = 9, n_items: int = 7, seed: int = 0) -> Ratings:
+    rng = np.random.default_rng(seed)
+    users, items = (grid.ravel().astype(np.int32) for grid in np.indices((n_users, n_items)))
+    values = rng.integers(1, 6, len(users)).astype(np.float32)
+    return Ratings(users, items, values, None, n_users, n_items, RatingScale(1, 5))
+
+
+def fitted(model, train=None):
+    model.fit(train or ratings(), FitContext(1, device="cpu"))
+    return model
+
+
+def factors(table: list[list[float]], **settings) -> Factors:
+    """One known user and one known item: rows are user, unknown, item, unknown."""
+    return Factors(torch.tensor(table), 1, 1, n_factors=2, **settings)
+
+
+PAIR = torch.zeros((2, 1), dtype=torch.int32)
+
+
+def test_a_score_is_the_dot_product_plus_scaled_biases_plus_offset():
+    table = [[1.0, 2.0, 0.1], [0.0, 0.0, 0.0], [3.0, -1.0, 0.2], [0.0, 0.0, 0.0]]
+    model = factors(table, link=Identity(), offset=3.0, bias_scale=2.0)
+    assert model.rate(PAIR).item() == pytest.approx(3 * 1 - 2 * 1 + 2 * (0.1 + 0.2) + 3)
+
+
+def test_a_sigmoid_range_puts_score_0_in_the_middle_and_never_reaches_its_ends():
+    link = SigmoidRange(0, 5.5)
+    assert link.rating(torch.zeros(1)).item() == pytest.approx(2.75)
+    assert link.rating(torch.tensor([np.log(10.0)])).item() == pytest.approx(5.0)  # 5.5 * 10 / 11
+    assert link.score(5.0) == pytest.approx(np.log(10.0))
+    assert link.slope(torch.tensor([2.75])).item() == pytest.approx(5.5 / 4)
+
+
+def test_scale_range_is_the_scale_widened_by_a_tenth_on_each_side():
+    assert link_for("scale", ratings()) == SigmoidRange(pytest.approx(0.6), pytest.approx(5.4))
+
+
+@pytest.mark.parametrize("biases", [False, True])
+@pytest.mark.parametrize("link", [Identity(), SigmoidRange(0, 5.5)], ids=["identity", "range"])
+@pytest.mark.parametrize("dropout", [(0.0, 0.0), (0.3, 0.6)], ids=["whole", "dropout"])
+def test_the_written_out_gradient_is_that_of_autograd(biases, link, dropout):
+    train, machine = ratings(), Machine("cpu", 1)
+    model = Factors.random(
+        train, 4, machine.generator(0), biases=biases, link=link, offset=0.4, bias_scale=3.0, dropout=dropout
+    )
+    model.table += torch.randn(model.table.shape, generator=machine.generator(5))
+    pairs = machine.tensor(np.stack([train.users, train.items]))
+    truth = machine.tensor(train.ratings)
+    total = model.learn(pairs, truth, machine.generator(7))
+
+    table = model.table.clone().requires_grad_(True)
+    vectors = table[pairs.long() + torch.tensor([[0], [train.n_users + 1]])]
+    if any(dropout):
+        kept = 1 - torch.tensor(dropout).view(2, 1, 1)
+        mask = (torch.rand(vectors.shape, generator=machine.generator(7)) < kept) / kept
+        mask[:, :, 4:] = 1
+        vectors = vectors * mask
+    score = (vectors[0, :, :4] * vectors[1, :, :4]).sum(1) + 0.4 + 3 * vectors[:, :, 4:].sum((0, 2))
+    squares = (link.rating(score) - truth).square()
+    squares.mean().backward()
+    torch.testing.assert_close(model.table.grad, table.grad)
+    torch.testing.assert_close(total, squares.sum().detach())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_score_items_and_predict_give_the_same_answers(name):
+    model = fitted(MODELS[name]())
+    users = np.arange(10, dtype=np.int32)  # the last one is unknown
+    scores = model.score_items(users)
+    pairs = np.array(list(itertools.product(users, range(7))), dtype=np.int32)
+    predicted = model.predict(pairs[:, 0], pairs[:, 1]).reshape(10, 7)
+    assert scores.dtype == predicted.dtype == np.float32
+    np.testing.assert_allclose(scores, predicted, rtol=1e-5)
+
+
+def test_chunks_do_not_change_the_answers(monkeypatch):
+    model = fitted(NeuralNetwork())
+    users = np.arange(10, dtype=np.int32)
+    whole = model.score_items(users)
+    monkeypatch.setattr("cfbench_torch.perceptron._HIDDEN_NUMBERS", 1)
+    np.testing.assert_allclose(model.score_items(users), whole, rtol=1e-5)
+
+
+def test_dot_cannot_say_anything_about_the_unknown():
+    model = fitted(DotProduct())
+    answers = model.predict(np.array([0, 9, 0, 9], dtype=np.int32), np.array([0, 0, 7, 7], dtype=np.int32))
+    assert np.isnan(answers).tolist() == [False, True, True, True]
+    assert np.isnan(model.score_items(np.array([9], dtype=np.int32))).all()
+
+
+def test_dot_bias_falls_back_to_the_known_sides_bias_and_then_to_the_mean():
+    train = ratings()
+    model = fitted(BiasedDotProduct(y_range=None), train)
+    table, scale = model.factors_.table.numpy(), model.bias_scale
+    answers = model.predict(np.array([2, 9, 9], dtype=np.int32), np.array([7, 3, 7], dtype=np.int32))
+    expected = [train.mean + scale * table[2, -1], train.mean + scale * table[10 + 3, -1], train.mean]
+    np.testing.assert_allclose(answers, expected, rtol=1e-5)
+
+
+def test_dot_bias_without_an_offset_cannot_say_anything_about_the_unknown():
+    model = fitted(BiasedDotProduct(offset="none"))
+    assert np.isnan(model.predict(np.array([9], dtype=np.int32), np.array([0], dtype=np.int32))).all()
+
+
+def test_nn_answers_for_one_unknown_side_but_not_for_two():
+    model = fitted(NeuralNetwork())
+    answers = model.predict(np.array([9, 0, 9], dtype=np.int32), np.array([0, 7, 7], dtype=np.int32))
+    assert np.isnan(answers).tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_of_the_unknown_stay_zero(name):
+    model = fitted(MODELS[name]())
+    tables = (
+        [model.network_.user_table[-1], model.network_.item_table[-1]]
+        if hasattr(model, "network_")
+        else [model.factors_.table[9], model.factors_.table[-1]]
+    )
+    assert all(not row.any() for row in tables)
+
+
+def test_answers_stay_within_the_range():
+    model = fitted(BiasedDotProduct(y_range=(0.5, 5.5), learning_rate=0.5, epochs=20))
+    scores = model.score_items(np.arange(9, dtype=np.int32))
+    assert scores.min() >= 0.5
+    assert scores.max() <= 5.5
+
+
+def test_a_range_that_cannot_reach_the_ratings_is_called_out():
+    with pytest.raises(ValueError, match=r"y_range=\(0, 0.5\).*1 to 5"):
+        fitted(NeuralNetwork(y_range=(0, 0.5)))
+
+
+@pytest.mark.parametrize("y_range", [(5, 1), (1,), "wide", (0, "5")])
+def test_a_malformed_range_is_refused(y_range):
+    with pytest.raises(ValueError, match="y_range"):
+        DotProduct(y_range=y_range)
+
+
+@pytest.mark.parametrize(
+    ("model", "parameters", "named"),
+    [
+        (DotProduct, {"n_factors": 0}, "n_factors"),
+        (BiasedDotProduct, {"offset": "median"}, "offset"),
+        (BiasedDotProduct, {"bias_scale": 0}, "bias_scale"),
+        (BiasedDotProduct, {"item_dropout": 1.0}, "item_dropout"),
+        (NeuralNetwork, {"layers": ()}, "layers"),
+        (NeuralNetwork, {"layers": (10, 0)}, "layers"),
+        (NeuralNetwork, {"user_size": -1}, "user_size"),
+    ],
+)
+def test_nonsense_parameters_of_a_model_are_named(model, parameters, named):
+    with pytest.raises(ValueError, match=named):
+        model(**parameters)
+
+
+@pytest.mark.parametrize(("n_levels", "size"), [(944, 74), (1665, 102), (10**6, 600)])
+def test_embedding_sizes_follow_the_published_rule(n_levels, size):
+    assert embedding_size(n_levels) == size
+
+
+def test_unset_embedding_sizes_count_the_unknown_row():
+    network = fitted(NeuralNetwork()).network_
+    assert network.user_table.shape == (10, embedding_size(10))
+    assert network.item_table.shape == (8, embedding_size(8))
+
+
+def test_warming_up_starts_no_threads_and_runs_nothing_backwards():
+    script = (
+        "import os, torch\n"
+        "from cfbench_torch.dot import DotProduct; from cfbench_torch.nn import NeuralNetwork\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "torch.Tensor.backward = None\n"
+        "DotProduct.warm_up(); NeuralNetwork.warm_up()\n"
+        "print(len(os.listdir('/proc/self/task')) - before)\n"
+    )
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("threads are counted in /proc, which this system lacks")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"

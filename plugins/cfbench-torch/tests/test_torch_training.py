@@ -1,0 +1,185 @@
+"""The training loop: schedules, optimiser, early stopping, reports, isolation."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cfbench.contracts import EpochReport, FitContext
+from cfbench.errors import ModelError
+from cfbench.ratings import Ratings, RatingScale
+from cfbench_torch.adam import Adam
+from cfbench_torch.dot_bias import BiasedDotProduct
+from cfbench_torch.machine import Machine
+from cfbench_torch.nn import NeuralNetwork
+from cfbench_torch.schedule import constant, one_cycle
+from cfbench_torch.training import TrainingPlan
+
+
+def tastes(n_users: int = 40, n_items: int = 30, seed: int = 0) -> Ratings:
+    """Full matrix of noisy user + item effects, shuffled."""
+    rng = np.random.default_rng(seed)
+    users, items = (grid.ravel().astype(np.int32) for grid in np.indices((n_users, n_items)))
+    effects = rng.normal(0, 0.5, n_users)[users] + rng.normal(0, 0.7, n_items)[items]
+    ratings = np.clip(3.5 + effects + rng.normal(0, 0.3, len(users)), 1, 5).astype(np.float32)
+    order = rng.permutation(len(users))
+    return Ratings(users[order], items[order], ratings[order], None, n_users, n_items, RatingScale(1, 5))
+
+
+def plan(**changes: object) -> TrainingPlan:
+    fields: dict = {
+        "epochs": 1,
+        "learning_rate": 1e-3,
+        "weight_decay": 0.0,
+        "batch_size": None,
+        "schedule": "one-cycle",
+        "patience": None,
+        "validation_share": 0.1,
+    }
+    return TrainingPlan(**{**fields, **changes})
+
+
+def test_one_cycle_rises_from_a_25th_to_the_peak_in_a_quarter_and_falls_to_nearly_nothing():
+    schedule = one_cycle(1.0, 101)
+    assert schedule.learning_rates[0] == pytest.approx(1 / 25)
+    assert schedule.learning_rates[25] == pytest.approx(1.0)
+    assert schedule.learning_rates[-1] == pytest.approx(1e-5)
+    assert max(schedule.learning_rates) == schedule.learning_rates[25]
+
+
+def test_one_cycle_moves_momentum_the_other_way():
+    momenta = one_cycle(1.0, 101).momenta
+    assert (momenta[0], momenta[25], momenta[-1]) == pytest.approx((0.95, 0.85, 0.95))
+
+
+@given(steps=st.integers(1, 500), peak=st.floats(1e-5, 1.0))
+def test_one_cycle_gives_every_step_a_rate_between_its_last_and_its_peak(steps, peak):
+    schedule = one_cycle(peak, steps)
+    assert len(schedule.learning_rates) == len(schedule.momenta) == steps
+    assert all(peak * 1e-5 * 0.999 <= rate <= peak * 1.001 for rate in schedule.learning_rates)
+
+
+def test_constant_schedule_is_constant():
+    assert constant(0.01, 3).learning_rates == [0.01] * 3
+
+
+def test_first_adam_step_moves_by_the_learning_rate_against_the_gradient_after_decay():
+    parameter = torch.tensor([1.0, 1.0, 0.0])
+    parameter.grad = torch.tensor([2.0, -3.0, 0.0])
+    Adam([parameter], weight_decay=0.5).step(0.1, 0.9)
+    # decay: 1 - 0.1 * 0.5 = 0.95; bias-corrected m / sqrt(v) = sign of the gradient, up to eps
+    assert parameter.tolist() == pytest.approx([0.85, 1.05, 0.0], abs=1e-5)
+
+
+def test_adam_equals_torchs_own_over_several_steps():
+    start, generator = torch.randn(7, generator=torch.Generator().manual_seed(1)), torch.Generator().manual_seed(2)
+    mine, theirs = start.clone(), start.clone().requires_grad_(True)
+    own = Adam([mine], weight_decay=0.1)
+    reference = torch.optim.AdamW([theirs], lr=1e-2, betas=(0.9, 0.99), eps=1e-5, weight_decay=0.1)
+    for _ in range(5):
+        gradient = torch.randn(7, generator=generator)
+        mine.grad, theirs.grad = gradient.clone(), gradient.clone()
+        own.step(1e-2, 0.9)
+        reference.step()
+    torch.testing.assert_close(mine, theirs.detach())
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "size"), [(1, 16), (8_191, 16), (8_192, 32), (80_000, 256), (800_000, 2048), (20_000_000, 65_536)]
+)
+def test_open_batch_size_leaves_at_least_256_steps_where_it_can(n_rows, size):
+    assert plan().batch_for(n_rows) == size
+
+
+def test_given_batch_size_is_kept():
+    assert plan(batch_size=7).batch_for(1_000_000) == 7
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", 1.5),
+        ("learning_rate", 0),
+        ("learning_rate", math.nan),
+        ("weight_decay", -0.1),
+        ("batch_size", 0),
+        ("schedule", "cosine"),
+        ("patience", 0),
+        ("validation_share", 1.0),
+    ],
+)
+def test_nonsense_is_refused_by_the_name_of_the_parameter(field, value):
+    with pytest.raises(ValueError, match=field):
+        BiasedDotProduct(**{field: value})
+
+
+def test_every_epoch_is_reported_with_a_falling_loss():
+    reports: list[EpochReport] = []
+    BiasedDotProduct(epochs=4).fit(tastes(), FitContext(0, on_epoch=reports.append))
+    assert [report.epoch for report in reports] == [1, 2, 3, 4]
+    assert reports[-1].train_loss < reports[0].train_loss
+    assert all(report.validation_loss is None for report in reports)
+
+
+def test_patience_stops_early_and_takes_back_the_best_parameters():
+    reports: list[EpochReport] = []
+    model = BiasedDotProduct(
+        epochs=60, patience=2, validation_share=0.5, schedule="constant", learning_rate=0.05, weight_decay=0.0
+    )
+    model.fit(tastes(), FitContext(0, on_epoch=reports.append))
+    losses = [report.validation_loss for report in reports]
+    assert len(losses) < 60
+    assert min(losses) == losses[-3] < losses[-1]
+
+
+def test_patience_needs_rows_to_validate_on():
+    one = np.zeros(1, dtype=np.int32)
+    train = Ratings(one, one, np.full(1, 3, dtype=np.float32), None, 1, 1, RatingScale(1, 5))
+    with pytest.raises(ModelError, match="validation_share"):
+        BiasedDotProduct(patience=1).fit(train, FitContext(0))
+
+
+def test_divergence_is_an_error_that_advises_on_the_learning_rate():
+    model = BiasedDotProduct(y_range=None, learning_rate=1e30, schedule="constant")
+    with pytest.raises(ModelError, match="learning_rate"):
+        model.fit(tastes(), FitContext(0))
+
+
+@pytest.mark.parametrize("model", [BiasedDotProduct, NeuralNetwork])
+def test_thread_count_denormal_mode_and_random_state_are_as_before(model):
+    threads, state = torch.get_num_threads(), torch.random.get_rng_state()
+    fitted = model(epochs=1)
+    fitted.fit(tastes(), FitContext(3, threads=threads + 1))
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert (torch.full((1,), 1e-40) * 1).item() > 0
+
+
+def test_denormal_mode_of_the_caller_is_kept():
+    torch.set_flush_denormal(True)
+    try:
+        with Machine("cpu", 1).at_work():
+            pass
+        assert (torch.full((1,), 1e-40) * 1).item() == 0
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def test_an_accelerator_is_taken_where_there_is_one_and_demanded_only_by_name():
+    there = torch.cuda.is_available()
+    assert Machine.of(FitContext(0)).device == ("cuda" if there else "cpu")
+    assert Machine.of(FitContext(0, device="cpu")).device == "cpu"
+    if not there:
+        with pytest.raises(ModelError, match="cuda"):
+            Machine.of(FitContext(0, device="cuda"))
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 2**70))
+def test_any_seed_that_a_hash_gives_is_accepted(seed):
+    generator = Machine("cpu", 1).generator(seed)
+    assert generator.initial_seed() == seed % 2**63
