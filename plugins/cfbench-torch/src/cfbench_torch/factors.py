@@ -128,7 +128,7 @@ class Factors:
         factors = vectors[:, :, : self.n_factors]
         scores: torch.Tensor = torch.linalg.vecdot(factors[0], factors[1])
         if self._biased:
-            scores += vectors[:, :, -1].sum(0) * self.bias_scale
+            scores.add_(vectors[:, :, -1].sum(0), alpha=self.bias_scale)
         return scores + self.offset if self.offset else scores
 
     def _mask(self, vectors: torch.Tensor, generator: torch.Generator) -> torch.Tensor | None:

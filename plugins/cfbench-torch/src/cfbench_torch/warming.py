@@ -1,6 +1,6 @@
 """First calls of torch, taken once before any clock runs.
 
-The optimiser's first step imports for a second. Everything here is too small for torch to start threads, and
+Everything here is too small for torch to start threads, and
 none of it runs autograd backwards: a process may still be forked afterwards.
 """
 
