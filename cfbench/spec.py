@@ -102,6 +102,6 @@ def _frozen_value(name: str, key: str, value: object) -> Value:
 
 
 def _rendered(value: Value) -> str:
-    if isinstance(value, str) and isinstance(_parsed(value), str) and not set(value) & set(',[]"'):
+    if isinstance(value, str) and _parsed(value.strip()) == value and not set(value) & set(',[]"'):
         return value
     return json.dumps(value, separators=(",", ":"))

@@ -35,7 +35,7 @@ class Adam:
         self._step += 1
         torch._fused_adamw_(
             self._values,
-            [parameter.grad for parameter in self._parameters],
+            [parameter.grad for parameter in self._parameters],  # type: ignore[misc]  # learning has set them
             self._first,
             self._second,
             [],

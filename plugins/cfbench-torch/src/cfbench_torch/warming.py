@@ -1,7 +1,7 @@
 """First calls of torch, taken once before any clock runs.
 
-Everything here is too small for torch to start threads, and
-none of it runs autograd backwards: a process may still be forked afterwards.
+Everything here is too small for torch to start threads, and none of it runs autograd backwards: a process may
+still be forked afterwards.
 """
 
 from __future__ import annotations
