@@ -17,6 +17,9 @@ MEMORY_CAP = 64 << 20
 """Bytes that one chunk of scores with its temporaries may take; more is slower, since fresh pages cost time."""
 
 _BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pair of codes, and the checks
+_GROUP = 8  # columns whose maximum stands for them when a row's floor is looked for
+_FEW = 4  # times k: so many candidates a row are sorted as they are, more are first cut exactly
+_FIRST_DRAWS = 256  # of the drawn order of equals, tried before all of it
 _SCORES_PER_BLOCK = 1 << 17  # a block of this many scores stays in the processor's cache while it is cut
 
 
@@ -124,59 +127,75 @@ def _best(scores: Floats, users: Codes, seen: Seen, k: int, tie_rank: NDArray[np
     """Mask, cut and sort the scores of ``users``, shape (b, n_items), into lists, shape (b, k)."""
     n_items = scores.shape[1]
     lists = np.full((len(users), k), n_items, dtype=np.int32)
-    values = np.full((len(users), k), -np.inf, dtype=scores.dtype)
     drawn = np.argsort(tie_rank[:-1])  # the catalogue in the order in which equals are preferred
     rows = max(16, _SCORES_PER_BLOCK // n_items)
     for start in range(0, len(users), rows):
         block = np.fmax(scores[start : start + rows], -np.inf)  # a copy, with NaN turned into "never"
         block.reshape(-1)[seen.cells(users[start : start + rows], n_items)] = -np.inf
-        row, item, slot = _leaders(block, k, drawn)
-        lists[start + row, slot] = item
-        values[start + row, slot] = block[row, item]
-    order = np.lexsort((tie_rank[lists], -values))
-    return np.take_along_axis(lists, order, axis=1)
+        row, item = _candidates(block, k, drawn)
+        order = np.lexsort((tie_rank[item], -block[row, item], row))
+        row, item = row[order], item[order]
+        slot = np.arange(len(row)) - np.searchsorted(row, row)
+        lists[start + row[slot < k], slot[slot < k]] = item[slot < k]
+    return lists
 
 
-def _leaders(
-    scores: Floats, k: int, drawn: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Find the at most ``k`` best of each row, unordered, as (row, item, slot); -inf is never among them."""
-    cut = _cut(scores, k)
-    reach = scores >= cut
-    crowded = np.flatnonzero(np.diff(_row_starts(np.flatnonzero(reach), reach.shape)) > k)
+def _candidates(scores: Floats, k: int, drawn: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find cells that hold the ``k`` best of each row and few others, as (row, item), by row; -inf is never one."""
+    floor = _floor(scores, k)
+    reach = scores >= floor
+    crowded = np.flatnonzero(_true_per_row(reach) > _FEW * k)
     if len(crowded):
-        reach[crowded] = _without_surplus(scores[crowded], cut[crowded], k, drawn)
+        reach[crowded] = _without_surplus(scores[crowded], floor[crowded], k, drawn)
     return _found(reach)
 
 
-def _cut(scores: Floats, k: int) -> Floats:
-    """Return the ``k``-th best score of each row, at least the lowest finite number, shape (b, 1)."""
+def _floor(scores: Floats, k: int) -> Floats:
+    """Return a number that at least ``k`` scores of each row reach and few more, shape (b, 1).
+
+    It is the k-th best of the maxima over groups of columns: as many groups, so many different cells, reach it.
+    That reads all scores once, where an exact cut would partition them.
+    """
     n_items = scores.shape[1]
+    width = n_items // _GROUP
     lowest = np.finfo(scores.dtype).min
-    if k >= n_items:
+    if k > width:
         return np.full((len(scores), 1), lowest, dtype=scores.dtype)
-    cut = np.partition(scores, n_items - k, axis=1)[:, n_items - k, np.newaxis]
-    return np.maximum(cut, lowest)
+    maxima = scores[:, : width * _GROUP].reshape(-1, _GROUP, width).max(axis=1)
+    return np.maximum(_kth_best(maxima, k), lowest)
 
 
-def _without_surplus(scores: Floats, cut: Floats, k: int, drawn: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark exactly ``k`` items in rows where more reach the cut: those above it, then equals as drawn."""
+def _kth_best(values: Floats, k: int) -> Floats:
+    """Return the ``k``-th best value of each row, shape (b, 1)."""
+    place = values.shape[1] - k
+    return np.partition(values, place, axis=1)[:, place, np.newaxis]
+
+
+def _true_per_row(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    counts: NDArray[np.int32] = np.add.reduce(mask, axis=1, dtype=np.int32)
+    return counts
+
+
+def _without_surplus(scores: Floats, floor: Floats, k: int, drawn: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark exactly the ``k`` best of each row, of which more than ``k`` reach ``floor``: equals as drawn."""
+    cut = floor.copy()
+    too_low = np.flatnonzero(_true_per_row(scores > floor) >= k)
+    cut[too_low] = _kth_best(scores[too_low], k)
     reach = scores > cut
-    row, place, slot = _found(np.take(scores == cut, drawn, axis=1))
-    room = k - np.count_nonzero(reach, axis=1)
-    wins = slot < room[row]
-    reach[row[wins], drawn[place[wins]]] = True
+    room = k - _true_per_row(reach)
+    # Rows of equals, as of a model that knows no items, are filled by the first few draws: look there first.
+    for draws in np.split(drawn, [_FIRST_DRAWS]):
+        open_rows = np.flatnonzero(room)
+        row, place = _found(scores[np.ix_(open_rows, draws)] == cut[open_rows])
+        slot = np.arange(len(row)) - np.searchsorted(row, row)
+        wins = slot < room[open_rows[row]]
+        reach[open_rows[row[wins]], draws[place[wins]]] = True
+        room[open_rows] = k - _true_per_row(reach[open_rows])
     return reach
 
 
-def _found(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return row, column and running number within its row of every true cell."""
+def _found(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return row and column of every true cell, by row."""
     cells = np.flatnonzero(mask)
-    starts = _row_starts(cells, mask.shape)
-    row = np.repeat(np.arange(len(mask)), np.diff(starts))
-    return row, cells - row * mask.shape[1], np.arange(len(cells)) - starts[row]
-
-
-def _row_starts(cells: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return where each row begins in the ascending flat indices ``cells``, shape (rows + 1,)."""
-    return np.searchsorted(cells, np.arange(shape[0] + 1) * shape[1])
+    row = cells // mask.shape[1]
+    return row, cells - row * mask.shape[1]

@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
+from threadpoolctl import threadpool_limits
+
 from cfbench.answers import Answers
 from cfbench.clock import Clock
 from cfbench.contracts import EpochReport
@@ -73,12 +75,16 @@ class Run:
         Records of finished cells are on the disk as soon as they end, so that an interruption loses only the
         cells in flight; the consolidated file is written from what there is, also then.
         """
-        records = {planned.cell.key: record for planned, record in self._kept()}
-        try:
-            for record in self._computed([p for p in self.plan.cells if p.cell.key not in records]):
-                records[record.cell.key] = record
-        finally:
-            lines = self._consolidate(records)
+        records: dict[str, Record] = {}
+        for planned, record in self._kept():
+            records[planned.cell.key] = record
+            self.observer.kept(record)
+        with threadpool_limits(1):  # the cells' processes need the cores; idle BLAS threads that spin take them
+            try:
+                for record in self._computed([p for p in self.plan.cells if p.cell.key not in records]):
+                    records[record.cell.key] = record
+            finally:
+                lines = self._consolidate(records)
         return lines
 
     def pending(self) -> list[Planned]:
@@ -95,7 +101,6 @@ class Run:
                 continue
             if stored is not None and stored[1] is not None:
                 record = self._with_all_metrics(planned, stored[0], stored[1])
-                self.observer.kept(record)
                 yield planned, record
 
     def _with_all_metrics(self, planned: Planned, record: Record, answers: Answers) -> Record:

@@ -39,8 +39,8 @@ class ProcessExecutor:
         supervisor = _Supervisor(self.threads, listener, tasks)
         waiting = iter(tasks)
         try:
-            supervisor.open_servers()
             self._fill(supervisor, waiting)
+            supervisor.open_servers()
             while supervisor.running:
                 ended = supervisor.wait()
                 self._fill(supervisor, waiting)
@@ -75,7 +75,7 @@ class _Supervisor:
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
     def open_servers(self) -> None:
-        """Start all servers at once, so that the imports of later cells happen while the first ones run."""
+        """Start the servers of later cells, so that they import their libraries while the first cells run."""
         for task in self.tasks:
             if task.home not in self.servers:
                 self._serve(task)
@@ -165,6 +165,8 @@ class _Supervisor:
         assert server.process.stdin is not None
         with suppress(BrokenPipeError):  # a dead server reads nothing; closing was all that was wanted
             server.process.stdin.close()
+        if not any(task.home == home for task in self.running.values()):
+            server.process.kill()  # nothing to tidy up, and taking down an interpreter with torch takes a while
         try:
             server.process.wait(timeout=5)
         except subprocess.TimeoutExpired:

@@ -8,13 +8,14 @@ from pathlib import Path
 from cfbench.atomic import write_text
 from cfbench.errors import UsageError
 from cfbench.record import Record
-from cfbench.report.csv_files import csv_files
 from cfbench.report.markdown import markdown_report
 from cfbench.store import Line, RunFolder, read_lines
 
 
 def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
     """Write ``table.md``, titled as the folder is called, and the CSV files into ``folder``; return their paths."""
+    from cfbench.report.csv_files import csv_files  # noqa: PLC0415 - pandas takes a quarter of a second to import
+
     texts = {"table.md": markdown_report(folder.resolve().name, lines), **csv_files(lines)}
     for name, text in texts.items():
         write_text(folder / name, text)
