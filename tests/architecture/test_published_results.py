@@ -1,0 +1,50 @@
+"""Published tables say what their records say, and README shows them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cfbench.report.csv_files import csv_files
+from cfbench.report.markdown import markdown_report, markdown_table
+from cfbench.report.sheets import divisions, sheets
+from cfbench.store import read_lines
+from cfbench.suite import Suite, shipped_suites
+
+ROOT = Path(__file__).parents[2]
+PUBLISHED = sorted((ROOT / "results").glob("*/records.jsonl"))
+
+
+def test_the_default_suite_is_published():
+    assert ROOT / "results" / "default" / "records.jsonl" in PUBLISHED
+
+
+@pytest.mark.parametrize("records", PUBLISHED, ids=lambda path: path.parent.name)
+def test_tables_are_rendered_from_the_records(records):
+    lines = read_lines(records)
+    folder = records.parent
+    texts = {"table.md": markdown_report(folder.name, lines), **csv_files(lines)}
+    assert {name: (folder / name).read_text() for name in texts} == texts
+
+
+@pytest.mark.parametrize("records", PUBLISHED, ids=lambda path: path.parent.name)
+def test_every_model_of_the_published_suite_has_a_finished_record(records):
+    suite = Suite.read(records.parent / "suite.toml")
+    finished = {line.cell.model for line in read_lines(records) if line.kind == "record" and line.status == "ok"}
+    assert finished == set(suite.models)
+
+
+def test_the_published_default_suite_is_the_one_that_ships():
+    published = Suite.read(ROOT / "results" / "default" / "suite.toml")
+    assert published == Suite.read(shipped_suites()["default"])
+
+
+def test_readme_shows_the_published_accuracy_table():
+    (division,) = divisions(read_lines(ROOT / "results" / "default" / "records.jsonl"))
+    expected = markdown_table(next(sheet for sheet in sheets(division) if sheet.title == "Accuracy"))
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r"<!-- table: results/default -->\n(.*?)<!-- end of table -->", readme, re.DOTALL)
+    assert block is not None
+    assert block[1].strip() == expected.strip(), f"put this between the markers in README.md:\n{expected}"

@@ -1,0 +1,81 @@
+"""Folds and repeats pooled, models compared on the same resamples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from cfbench.cli.display import display_for
+from cfbench.executors.in_process import run_in_process
+from cfbench.plan import Setting, make_plan
+from cfbench.record import Comparison, Record, Summary
+from cfbench.registry import Registry
+from cfbench.run import Run
+from cfbench.sources.source import Storage
+from cfbench.store import RunFolder
+from cfbench.suite import Suite
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory):
+    """The lines of three models on three folds of a small synthetic data set."""
+    folder = tmp_path_factory.mktemp("run")
+    suite = Suite(
+        name="folds",
+        datasets=("synthetic[n_items=60,n_ratings=2000,n_users=90]",),
+        splits=("kfold[k=3]",),
+        models=("global-mean", "bias", "popular"),
+        metrics=("RMSE", "NDCG@10", "cold-users"),
+    )
+    storage = Storage(None, folder / "cache", may_download=False)
+    plan = make_plan(suite, Registry.discover(), storage, Setting())
+    return Run(plan, RunFolder(folder / "out"), run_in_process, display_for(Console(quiet=True), 9)).execute()
+
+
+def summary_of(lines, model) -> Summary:
+    return next(line for line in lines if isinstance(line, Summary) and line.model == model)
+
+
+def records_of(lines, model) -> list[Record]:
+    return [line for line in lines if isinstance(line, Record) and line.cell.model == model]
+
+
+def test_a_summary_is_the_mean_of_the_folds(lines):
+    values = [record.metrics["RMSE"].value for record in records_of(lines, "bias")]
+    assert len(values) == 3
+    assert summary_of(lines, "bias").metrics["RMSE"].value == pytest.approx(np.mean(values))
+
+
+def test_the_interval_over_pooled_folds_is_narrower_than_that_of_one_fold(lines):
+    pooled = summary_of(lines, "bias").metrics["RMSE"]
+    widths = [r.metrics["RMSE"].high - r.metrics["RMSE"].low for r in records_of(lines, "bias")]
+    assert pooled.low < pooled.value < pooled.high
+    assert pooled.high - pooled.low < min(widths)
+
+
+def test_a_pooled_stratum_counts_its_rows_over_all_folds(lines):
+    rows = summary_of(lines, "bias").tables["cold-users"].rows
+    assert sum(row["n"] for row in rows.values()) == 2000
+
+
+def test_models_are_compared_with_the_best_by_the_metrics_direction(lines):
+    comparisons = {(c.metric, c.model): c for c in lines if isinstance(c, Comparison)}
+    rmse = comparisons["RMSE", "global-mean"]
+    assert rmse.best == "bias"
+    assert rmse.low <= rmse.difference <= rmse.high
+    assert rmse.difference > 0
+    ndcg = comparisons["NDCG@10", "global-mean"]
+    assert ndcg.best == "popular"
+    assert ndcg.difference < 0
+
+
+def test_a_pure_ranker_is_not_compared_in_rmse(lines):
+    assert not [c for c in lines if isinstance(c, Comparison) and (c.metric, c.model) == ("RMSE", "popular")]
+    assert "ranks only" in summary_of(lines, "popular").not_applicable["RMSE"]
+
+
+def test_pairing_makes_the_difference_sharper_than_the_single_intervals(lines):
+    comparison = next(c for c in lines if isinstance(c, Comparison) and (c.metric, c.model) == ("RMSE", "global-mean"))
+    single = summary_of(lines, "global-mean").metrics["RMSE"]
+    assert comparison.high - comparison.low < single.high - single.low
