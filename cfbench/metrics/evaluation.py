@@ -105,11 +105,6 @@ class Evaluation:
         return np.bincount(users, minlength=len(self.people))
 
     @cached_property
-    def listed(self) -> NDArray[np.bool_]:
-        """Which places of the lists hold an item, not padding, shape (t, k)."""
-        return self.lists < self.split.train.n_items
-
-    @cached_property
     def hits(self) -> NDArray[np.bool_]:
         """Which places of the lists hold a relevant item of the user, shape (t, k)."""
         n_things = len(self.split.dataset.items)

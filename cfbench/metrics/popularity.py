@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.metrics.cutoff import check_k, first_k
+from cfbench.metrics.cutoff import CutOff
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.metric import Breakdown, Contract, PerUser, Single
 from cfbench.metrics.strata import errors_by_stratum
@@ -20,7 +20,7 @@ _COLD = "cold users count if they got a list; cold items are in no list"
 
 
 @dataclass(frozen=True)
-class ARP:
+class ARP(CutOff):
     """Average recommendation popularity: training users of the items in a list, in users; at least 1."""
 
     contract: ClassVar[Contract] = Contract(
@@ -34,23 +34,15 @@ class ARP:
         source="Yin et al. 2012, Challenging the long tail recommendation",
         unit="count",
     )
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        check_k("ARP", self.k)
-
-    @property
-    def name(self) -> str:
-        """The standard name with its cut-off."""
-        return f"ARP@{self.k}"
+    label: ClassVar[str] = "ARP"
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Average ``phi`` over every list."""
-        return _mean_of_lists(self.name, evaluation, self.k, evaluation.phi)
+        return _mean_of_lists(self.first(evaluation.lists), evaluation.phi)
 
 
 @dataclass(frozen=True)
-class APLT:
+class APLT(CutOff):
     """Average share of long-tail items in a list, in [0, 1].
 
     The tail is what lies outside the smallest set of items that covers 80 % of the training interactions.
@@ -67,23 +59,15 @@ class APLT:
         source="Abdollahpouri et al. 2017, Controlling popularity bias in learning-to-rank recommendation",
         unit="share",
     )
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        check_k("APLT", self.k)
-
-    @property
-    def name(self) -> str:
-        """The standard name with its cut-off."""
-        return f"APLT@{self.k}"
+    label: ClassVar[str] = "APLT"
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Average tail membership over every list."""
-        return _mean_of_lists(self.name, evaluation, self.k, evaluation.tail)
+        return _mean_of_lists(self.first(evaluation.lists), evaluation.tail)
 
 
 @dataclass(frozen=True)
-class Gini:
+class Gini(CutOff):
     """Inequality of exposure over the whole catalogue, in [0, 1): 0 = every item is shown equally often."""
 
     contract: ClassVar[Contract] = Contract(
@@ -97,19 +81,11 @@ class Gini:
         source="Fleder and Hosanagar 2009, Blockbuster culture's next rise or fall",
         unit="share",
     )
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        check_k("Gini", self.k)
-
-    @property
-    def name(self) -> str:
-        """The standard name with its cut-off."""
-        return f"Gini@{self.k}"
+    label: ClassVar[str] = "Gini"
 
     def measure(self, evaluation: Evaluation) -> Single:
         """Compute it over the ``n`` items of the catalogue; NaN where no list holds an item."""
-        exposures = np.sort(_exposures(self.name, evaluation, self.k))
+        exposures = np.sort(_exposures(self.first(evaluation.lists), evaluation.split.train.n_items))
         n, total = len(exposures), int(exposures.sum())
         if total == 0:
             return Single(float("nan"), n)
@@ -118,7 +94,7 @@ class Gini:
 
 
 @dataclass(frozen=True)
-class Coverage:
+class Coverage(CutOff):
     """Share of the training catalogue that appears in at least one list, in [0, 1]."""
 
     contract: ClassVar[Contract] = Contract(
@@ -132,19 +108,11 @@ class Coverage:
         source="Ge et al. 2010, Beyond accuracy: evaluating recommender systems by coverage and serendipity",
         unit="share",
     )
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        check_k("coverage", self.k)
-
-    @property
-    def name(self) -> str:
-        """The standard name with its cut-off."""
-        return f"coverage@{self.k}"
+    label: ClassVar[str] = "coverage"
 
     def measure(self, evaluation: Evaluation) -> Single:
         """Count the items with any exposure among the ``n`` of the catalogue."""
-        exposures = _exposures(self.name, evaluation, self.k)
+        exposures = _exposures(self.first(evaluation.lists), evaluation.split.train.n_items)
         return Single(np.count_nonzero(exposures) / len(exposures), len(exposures))
 
 
@@ -190,17 +158,16 @@ class PopularityDeciles:
         )
 
 
-def _mean_of_lists(name: str, evaluation: Evaluation, k: int, worth: NDArray[Any]) -> PerUser:
+def _mean_of_lists(lists: NDArray[np.int32], worth: NDArray[Any]) -> PerUser:
     """Average ``worth`` of an item, shape (n_items,), over each list, then over the users with a list."""
-    listed = first_k(name, evaluation.listed, k)
-    sums = np.append(worth, 0)[evaluation.lists[:, :k]].sum(axis=1, dtype=np.float64)
+    listed = lists < len(worth)
+    sums = np.append(worth, 0)[lists].sum(axis=1, dtype=np.float64)
     lengths = listed.sum(axis=1)
     got_one = lengths > 0
     return PerUser(sums / np.maximum(lengths, 1), got_one.astype(np.float64))
 
 
-def _exposures(name: str, evaluation: Evaluation, k: int) -> NDArray[np.int64]:
+def _exposures(lists: NDArray[np.int32], n_items: int) -> NDArray[np.int64]:
     """Return in how many lists each item of the catalogue appears, shape (n_items,)."""
-    n_items = evaluation.split.train.n_items
-    places = np.bincount(first_k(name, evaluation.lists, k).ravel(), minlength=n_items + 1)
+    places = np.bincount(lists.ravel(), minlength=n_items + 1)
     return places[:n_items]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.metrics.cutoff import check_k, first_k
+from cfbench.metrics.cutoff import CutOff
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.metric import Contract, PerUser
 
@@ -19,7 +19,7 @@ _COLD = "cold users count; cold items count as relevant and cannot be hit"
 
 
 @dataclass(frozen=True)
-class NDCG:
+class NDCG(CutOff):
     """Normalised discounted cumulative gain of the first ``k``, in [0, 1]; 1 is the best order possible.
 
     Gain is binary; the ideal list holds ``min(k, |Rel_u|)`` relevant items first.
@@ -37,26 +37,18 @@ class NDCG:
         source="Järvelin and Kekäläinen 2002, Cumulated gain-based evaluation of IR techniques",
         unit="share",
     )
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        check_k("NDCG", self.k)
-
-    @property
-    def name(self) -> str:
-        """The standard name with its cut-off."""
-        return f"NDCG@{self.k}"
+    label: ClassVar[str] = "NDCG"
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Compute the gain of every user's list against the ideal one."""
         discounts = 1 / np.log2(np.arange(2, self.k + 2))
-        gains = (first_k(self.name, evaluation.hits, self.k) * discounts).sum(axis=1)
+        gains = (self.first(evaluation.hits) * discounts).sum(axis=1)
         ideal = np.append(0.0, np.cumsum(discounts))[np.minimum(evaluation.n_relevant, self.k)]
         return _mean_over_truth(gains, ideal, evaluation)
 
 
 @dataclass(frozen=True)
-class Recall:
+class Recall(CutOff):
     """Share of a user's relevant items that the first ``k`` hold, in [0, 1]."""
 
     contract: ClassVar[Contract] = Contract(
@@ -71,23 +63,15 @@ class Recall:
         source="Herlocker et al. 2004, Evaluating collaborative filtering recommender systems",
         unit="share",
     )
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        check_k("Recall", self.k)
-
-    @property
-    def name(self) -> str:
-        """The standard name with its cut-off."""
-        return f"Recall@{self.k}"
+    label: ClassVar[str] = "Recall"
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Divide hits by all relevant items, never by ``min(k, |Rel_u|)``."""
-        return _mean_over_truth(_n_hits(self.name, evaluation, self.k), evaluation.n_relevant, evaluation)
+        return _mean_over_truth(_n_hits(self.first(evaluation.hits)), evaluation.n_relevant, evaluation)
 
 
 @dataclass(frozen=True)
-class Precision:
+class Precision(CutOff):
     """Share of the ``k`` places that hold a relevant item, in [0, 1]; places left empty count as misses."""
 
     contract: ClassVar[Contract] = Contract(
@@ -102,26 +86,18 @@ class Precision:
         source="Herlocker et al. 2004, Evaluating collaborative filtering recommender systems",
         unit="share",
     )
-    k: int = 10
-
-    def __post_init__(self) -> None:
-        check_k("Precision", self.k)
-
-    @property
-    def name(self) -> str:
-        """The standard name with its cut-off."""
-        return f"Precision@{self.k}"
+    label: ClassVar[str] = "Precision"
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Divide hits by ``k``, never by the length of a shorter list."""
-        hits = _n_hits(self.name, evaluation, self.k)
+        hits = _n_hits(self.first(evaluation.hits))
         return _mean_over_truth(hits, np.full(len(hits), self.k), evaluation)
 
 
-def _n_hits(name: str, evaluation: Evaluation, k: int) -> NDArray[np.float64]:
-    """Return the number of hits among the first ``k`` of every list, shape (t,)."""
-    hits: NDArray[np.float64] = first_k(name, evaluation.hits, k).sum(axis=1, dtype=np.float64)
-    return hits
+def _n_hits(hits: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the number of hits in every list, shape (t, k) -> (t,)."""
+    counts: NDArray[np.float64] = hits.sum(axis=1, dtype=np.float64)
+    return counts
 
 
 def _mean_over_truth(gained: NDArray[np.float64], possible: NDArray[Any], evaluation: Evaluation) -> PerUser:

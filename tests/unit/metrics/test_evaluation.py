@@ -42,7 +42,6 @@ def test_padding_is_no_hit_although_cold_relevant_items_have_its_code(make_evalu
     evaluation = make_evaluation(TRAIN, [(1, 9, 5)], lists=[[]])
     assert evaluation.split.test.items.tolist() == evaluation.lists[0, :1].tolist()
     assert not evaluation.hits.any()
-    assert not evaluation.listed.any()
 
 
 def test_a_pair_rated_twice_is_one_relevant_item_and_one_training_user(make_evaluation):
