@@ -76,7 +76,7 @@ def declaration_of(value: str) -> Declaration:
     documented = (ast.get_docstring(cls) for cls in family)
     text = next((doc for doc in documented if doc), "")
     return Declaration(
-        description=text.split("\n", 1)[0],
+        description=text.split("\n", 1)[0].replace("``", "`"),
         powers=tuple(power.name for power in POWERS if power.method in methods),
         parameters=MappingProxyType(parameters),
     )

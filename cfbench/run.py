@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
 from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
-from cfbench.clock import Clock
-from cfbench.contracts import EpochReport
+from cfbench.dispatch import Desk, task_of
 from cfbench.errors import StoreError
-from cfbench.executors.task import Executor, Listener, Outcome, Task, output_of
-from cfbench.harness import measure, with_intervals
-from cfbench.metrics.metric import PerUser
+from cfbench.executors.task import Executor, Listener, output_of
 from cfbench.plan import Plan, Planned
-from cfbench.questions import Questions
-from cfbench.record import Cell, Cost, Record
-from cfbench.splits.split import Split
+from cfbench.record import Record
+from cfbench.recording import Recorder
 from cfbench.store import Line, RunFolder
 from cfbench.summary import summaries_and_comparisons
 
@@ -58,7 +50,6 @@ class Run:
         observer: who is told.
         force: recompute what is already there.
         computed: the records of this execution, kept ones left out.
-        per_user: the per-user sums of the cells measured in this execution, by cell key.
     """
 
     plan: Plan
@@ -67,7 +58,9 @@ class Run:
     observer: Observer
     force: bool = False
     computed: list[Record] = field(default_factory=list)
-    per_user: dict[str, Mapping[str, PerUser]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._recorder = Recorder(self.plan)
 
     def execute(self) -> list[Line]:
         """Run what is missing; return and write all records with their summaries and comparisons.
@@ -76,12 +69,9 @@ class Run:
         cells in flight; the consolidated file is written from what there is, also then.
         """
         records: dict[str, Record] = {}
-        for planned, record in self._kept():
-            records[planned.cell.key] = record
-            self.observer.kept(record)
         with threadpool_limits(1):  # the cells' processes need the cores; idle BLAS threads that spin take them
             try:
-                for record in self._computed([p for p in self.plan.cells if p.cell.key not in records]):
+                for record in self._results():
                     records[record.cell.key] = record
             finally:
                 lines = self._consolidate(records)
@@ -89,70 +79,52 @@ class Run:
 
     def pending(self) -> list[Planned]:
         """Return the cells that :meth:`execute` would compute."""
-        done = {planned.cell.key for planned, _ in self._kept()}
-        return [planned for planned in self.plan.cells if planned.cell.key not in done]
+        return [planned for planned in self.plan.cells if self._stored(planned) is None]
 
-    def _kept(self) -> Iterator[tuple[Planned, Record]]:
-        for planned in self.plan.cells if not self.force else ():
-            try:
-                stored = self.folder.load(planned.cell)
-            except StoreError as error:
-                self.observer.note(f"{error}; computing the cell again")
-                continue
-            if stored is not None and stored[1] is not None:
-                record = self._with_all_metrics(planned, stored[0], stored[1])
-                yield planned, record
+    def _results(self) -> Iterator[Record]:
+        missing = []
+        for planned in self.plan.cells:
+            stored = self._stored(planned)
+            if stored is None:
+                missing.append(planned)
+            else:
+                yield self._keep(planned, *stored)
+        yield from self._skip([planned for planned in missing if planned.plugin.problem])
+        yield from self._compute([planned for planned in missing if not planned.plugin.problem])
 
-    def _with_all_metrics(self, planned: Planned, record: Record, answers: Answers) -> Record:
-        """Measure a kept cell again, from its raw answers, where the suite asks for metrics it lacks."""
-        there = {*record.metrics, *record.tables, *record.not_applicable}
-        record = replace(record, cell=planned.cell)
-        if there >= {metric.name for metric in self.plan.metrics}:
-            return record
-        record = self._measured(record, answers)
-        self.folder.save(record, answers)
+    def _stored(self, planned: Planned) -> tuple[Record, Answers] | None:
+        """Return a finished cell's record and answers, None where it has to be computed."""
+        if self.force:
+            return None
+        try:
+            stored = self.folder.load(planned.cell)
+        except StoreError as error:
+            self.observer.note(f"{error}; computing the cell again")
+            return None
+        return None if stored is None or stored[1] is None else (stored[0], stored[1])
+
+    def _keep(self, planned: Planned, old: Record, answers: Answers) -> Record:
+        """Measure a kept cell from its raw answers, without fitting: by the metrics of today, as they are today."""
+        record = self._recorder.measured(replace(old, cell=planned.cell), answers)
+        if (record.metrics, record.tables) != (old.metrics, old.tables):
+            self.folder.save(record, answers)
+        self.observer.kept(record)
         return record
 
-    def _computed(self, missing: list[Planned]) -> Iterator[Record]:
-        usable = [planned for planned in missing if not planned.plugin.problem]
-        for planned in missing:
-            if planned.plugin.problem:
-                record = self._record(planned.cell, Cost(), "skipped", planned.plugin.problem)
-                yield self._end(record, None)
-        by_name = {planned.cell.key: planned for planned in usable}
+    def _skip(self, unusable: Sequence[Planned]) -> Iterator[Record]:
+        for planned in unusable:
+            yield self._end(self._recorder.skipped(planned), None)
+
+    def _compute(self, missing: Sequence[Planned]) -> Iterator[Record]:
+        by_name = {planned.cell.key: planned for planned in missing}
         with tempfile.TemporaryDirectory(prefix="cfbench-", ignore_cleanup_errors=True) as workspace:
-            desk = _Desk(self.plan, by_name, self.observer)
-            tasks = [self._task(planned, Path(workspace)) for planned in usable]
+            tasks = [task_of(planned, self.folder, Path(workspace)) for planned in missing]
+            desk = Desk(self.plan.splits, by_name, self.observer)
             with closing(self.executor(tasks, desk)) as outcomes:
                 for outcome in outcomes:
-                    yield self._conclude(by_name[outcome.task.name], outcome)
+                    record = self._recorder.concluded(by_name[outcome.task.name], outcome)
+                    yield self._end(record, outcome.answers)
                     shutil.rmtree(output_of(outcome.task), ignore_errors=True)
-
-    def _task(self, planned: Planned, workspace: Path) -> Task:
-        cell = planned.cell
-        log = self.folder.log_path(cell)
-        log.unlink(missing_ok=True)
-        return Task(
-            name=cell.key,
-            home=cell.distribution,
-            who=cell.model,
-            model=planned.plugin.value,
-            params=planned.params,
-            questions=str(workspace / cell.split_fingerprint),
-            output=str(workspace / cell.key),
-            log=str(log.absolute()),
-            seed=planned.seed,
-            list_length=cell.list_length,
-            device=cell.device,
-            threads=cell.threads,
-        )
-
-    def _conclude(self, planned: Planned, outcome: Outcome) -> Record:
-        record = self._record(planned.cell, outcome.cost, outcome.status, outcome.reason, outcome.versions)
-        record = replace(record, losses=outcome.losses)
-        if outcome.answers is not None:
-            record = self._measured(record, outcome.answers)
-        return self._end(record, outcome.answers)
 
     def _end(self, record: Record, answers: Answers | None) -> Record:
         self.folder.save(record, answers)
@@ -160,87 +132,8 @@ class Run:
         self.observer.finished(record)
         return record
 
-    def _measured(self, record: Record, answers: Answers) -> Record:
-        split = self.plan.splits.of(record.cell)
-        clock = Clock()
-        with clock.part("measure"):
-            measured = measure(split, answers, self.plan.metrics)
-            self.per_user[record.cell.key] = measured.per_user
-            figures = with_intervals(measured, record.cell.resampling_seed)
-        cost = replace(
-            record.cost,
-            seconds={**record.cost.seconds, **clock.wall},
-            cpu_seconds={**record.cost.cpu_seconds, **clock.cpu},
-        )
-        return replace(
-            record,
-            metrics=figures,
-            tables=measured.tables,
-            not_applicable=measured.not_applicable,
-            counts=_counts(split),
-            fallback=split.train.mean,
-            cost=cost,
-        )
-
-    def _record(
-        self, cell: Cell, cost: Cost, status: str, reason: str, versions: Mapping[str, str] | None = None
-    ) -> Record:
-        provenance = {
-            "cfbench": version("cfbench"),
-            "python": platform.python_version(),
-            "platform": f"{platform.system()} {platform.machine()}",
-            "cpus": str(os.cpu_count()),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            **(versions or {}),
-        }
-        return Record(cell=cell, status=status, reason=reason, cost=cost, provenance=provenance)  # type: ignore[arg-type]
-
-    def _per_user(self, record: Record) -> Mapping[str, PerUser]:
-        """Return the per-user sums of a finished cell; a kept one is measured again from its raw answers."""
-        if record.cell.key not in self.per_user:
-            stored = self.folder.load(record.cell)
-            if stored is None or stored[1] is None:
-                raise StoreError(f"the answers of {record.cell} vanished from {self.folder.path} during the run")
-            measured = measure(self.plan.splits.of(record.cell), stored[1], self.plan.metrics)
-            self.per_user[record.cell.key] = measured.per_user
-        return self.per_user[record.cell.key]
-
     def _consolidate(self, records: Mapping[str, Record]) -> list[Line]:
         ordered = [records[p.cell.key] for p in self.plan.cells if p.cell.key in records]
-        lines: list[Line] = [*ordered, *summaries_and_comparisons(self.plan, ordered, self._per_user)]
+        lines: list[Line] = [*ordered, *summaries_and_comparisons(self.plan, ordered, self._recorder.per_user)]
         self.folder.write_lines(lines)
         return lines
-
-
-@dataclass(frozen=True)
-class _Desk:
-    """Lays out a cell's questions when it is about to begin, so that a long plan fills no disk ahead of time."""
-
-    plan: Plan
-    planned: Mapping[str, Planned]
-    observer: Observer
-
-    def started(self, task: Task) -> None:
-        """Write the split's questions if no cell before has, and make the folder for the answers."""
-        questions = Path(task.questions)
-        if not questions.exists():
-            questions.mkdir()
-            Questions.of(self.plan.splits.of(self.planned[task.name].cell)).write(questions)
-        output_of(task).mkdir()
-        self.observer.started(task)
-
-    def epoch(self, task: Task, report: EpochReport) -> None:
-        """Pass on what a model reports."""
-        self.observer.epoch(task, report)
-
-
-def _counts(split: Split) -> dict[str, int]:
-    train, test = split.train, split.test
-    return {
-        "train_rows": len(train),
-        "test_rows": len(test),
-        "train_users": train.n_users,
-        "train_items": train.n_items,
-        "test_rows_of_unknown_users": int((test.users == train.n_users).sum()),
-        "test_rows_of_unknown_items": int((test.items == train.n_items).sum()),
-    }

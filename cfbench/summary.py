@@ -6,7 +6,7 @@ that every model is seen on the same resamples: folds are pooled and differences
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
@@ -21,7 +21,7 @@ from cfbench.record import Comparison, Figure, Record, Summary, Table
 from cfbench.statistics import percentile_interval, resampled
 
 Replicates: TypeAlias = Mapping[tuple[str, str], NDArray[np.float64]]
-PerUserOf: TypeAlias = Callable[[Record], Mapping[str, PerUser]]
+PerUserSums: TypeAlias = Mapping[str, Mapping[str, PerUser]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +35,11 @@ class _Sums:
 
 
 def summaries_and_comparisons(
-    plan: Plan, records: Sequence[Record], per_user_of: PerUserOf
+    plan: Plan, records: Sequence[Record], per_user: PerUserSums
 ) -> list[Summary | Comparison]:
     """Summarise the records of a plan, division by division, in table order.
 
-    ``per_user_of`` gives the per-user sums of a finished cell by metric name.
+    ``per_user`` holds the per-user sums of every finished cell, by cell key and metric name.
     """
     expected: dict[tuple[str, str, str], int] = {}
     for planned in plan.cells:
@@ -47,17 +47,17 @@ def summaries_and_comparisons(
     lines: list[Summary | Comparison] = []
     by_division = sorted(records, key=lambda record: record.cell.group[:2])
     for _, division in groupby(by_division, key=lambda record: record.cell.group[:2]):
-        lines += _summarised(list(division), expected, plan, per_user_of)
+        lines += _summarised(list(division), expected, plan, per_user)
     return lines
 
 
 def _summarised(
-    records: list[Record], expected: Mapping[tuple[str, str, str], int], plan: Plan, per_user_of: PerUserOf
+    records: list[Record], expected: Mapping[tuple[str, str, str], int], plan: Plan, per_user: PerUserSums
 ) -> list[Summary | Comparison]:
     groups: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
         groups.setdefault(record.cell.group, []).append(record)
-    replicates = _replicates(list(_all_sums(records, plan, per_user_of)), records[0].cell.resampling_seed)
+    replicates = _replicates(list(_all_sums(records, plan, per_user)), records[0].cell.resampling_seed)
     summaries = [_summary(group, expected[key], replicates) for key, group in groups.items()]
     complete = [summary for summary in summaries if summary.finished == summary.cells]
     comparisons = (
@@ -66,12 +66,12 @@ def _summarised(
     return [*summaries, *(one for some in comparisons for one in some)]
 
 
-def _all_sums(records: Iterable[Record], plan: Plan, per_user_of: PerUserOf) -> Iterator[_Sums]:
+def _all_sums(records: Iterable[Record], plan: Plan, per_user: PerUserSums) -> Iterator[_Sums]:
     for record in records:
         if record.status == "ok":
             people = plan.splits.of(record.cell).people
-            for metric, per_user in per_user_of(record).items():
-                yield _Sums(record.cell.model, metric, people, per_user)
+            for metric, sums in per_user[record.cell.key].items():
+                yield _Sums(record.cell.model, metric, people, sums)
 
 
 def _replicates(sums: list[_Sums], seed: int) -> Replicates:

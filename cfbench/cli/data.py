@@ -11,6 +11,7 @@ from rich.text import Text
 
 from cfbench.cli.console import output
 from cfbench.dataset import Dataset
+from cfbench.errors import CfbenchError
 from cfbench.plan import load_dataset
 from cfbench.registry import Plugin, Registry
 from cfbench.sources.source import Storage
@@ -83,11 +84,13 @@ def _row(plugin: Plugin, storage: Storage) -> list[str]:
     head = [plugin.name, f"{plugin.distribution} {plugin.version}"]
     if plugin.problem:
         return [*head, "cannot be used", "-", plugin.problem]
-    declaration = plugin.declaration
-    source = plugin.load()
-    required = any(parameter.required for parameter in declaration.parameters.values())
-    whereabouts = "a path you give" if required else source().whereabouts(storage)
-    return [*head, whereabouts, source.origin.licence, declaration.description]
+    required = any(parameter.required for parameter in plugin.declaration.parameters.values())
+    try:
+        source = plugin.load()
+        whereabouts = "a path you give" if required else source().whereabouts(storage)
+    except CfbenchError as error:
+        return [*head, "cannot be used", "-", str(error)]
+    return [*head, whereabouts, source.origin.licence, plugin.declaration.description]
 
 
 def _facts(data: Dataset) -> dict[str, str]:

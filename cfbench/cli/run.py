@@ -171,6 +171,8 @@ def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
 
 def _where_time_went(computed: Sequence[Record], wall: float) -> str:
     """Tell how much of the run was the models' own work; cells that ran side by side can add up to more than all."""
+    if not computed:
+        return "nothing to compute: every cell was kept; --force computes again"
     parts = {
         part: sum(record.cost.seconds.get(part, 0.0) for record in computed) for part in ("fit", "predict", "measure")
     }

@@ -30,7 +30,7 @@ LAYERS = (
     ("store",),
     ("harness", "suite"),
     ("executors", "plan", "testing"),
-    ("summary", "report"),
+    ("summary", "report", "dispatch", "recording"),
     ("run",),
     ("cli",),
     ("__init__", "__main__"),

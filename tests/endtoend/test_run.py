@@ -155,6 +155,8 @@ def test_a_metric_that_a_kept_cell_lacks_is_measured_without_fitting(cfbench, tm
     done = cfbench("run", "-d", DATA, "-m", "honest", "-o", "out", "--metric", "RMSE", "--metric", "NDCG@5")
     assert "kept     honest" in done.stderr
     assert set(records(tmp_path / "out")["honest"]["metrics"]) == {"RMSE", "NDCG@5"}
+    cfbench("run", "-d", DATA, "-m", "honest", "-o", "out", "--metric", "MAE")
+    assert set(records(tmp_path / "out")["honest"]["metrics"]) == {"MAE"}
 
 
 def test_a_damaged_cell_is_told_and_computed_again(cfbench, tmp_path):

@@ -1,0 +1,95 @@
+"""From what came of a cell to its record: measured by every metric of the plan, with provenance."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from cfbench.answers import Answers
+from cfbench.clock import Clock
+from cfbench.executors.task import Outcome
+from cfbench.harness import measure, with_intervals
+from cfbench.metrics.metric import PerUser
+from cfbench.plan import Plan, Planned
+from cfbench.record import Record
+from cfbench.splits.split import Split
+
+
+@dataclass
+class Recorder:
+    """Makes the records of one run.
+
+    Attributes:
+        plan: says which metrics are measured, and knows the splits.
+        per_user: the per-user sums of every cell measured so far, by cell key; what summaries resample.
+    """
+
+    plan: Plan
+    per_user: dict[str, Mapping[str, PerUser]] = field(default_factory=dict)
+
+    def skipped(self, planned: Planned) -> Record:
+        """Record a cell whose plugin cannot be used here."""
+        return Record(planned.cell, "skipped", planned.plugin.problem, provenance=_provenance({}))
+
+    def concluded(self, planned: Planned, outcome: Outcome) -> Record:
+        """Record what came of a cell that was run."""
+        record = Record(
+            cell=planned.cell,
+            status=outcome.status,
+            reason=outcome.reason,
+            cost=outcome.cost,
+            losses=outcome.losses,
+            provenance=_provenance(outcome.versions),
+        )
+        return record if outcome.answers is None else self.measured(record, outcome.answers)
+
+    def measured(self, record: Record, answers: Answers) -> Record:
+        """Measure raw answers by exactly the plan's metrics; earlier figures of the record are replaced."""
+        split = self.plan.splits.of(record.cell)
+        clock = Clock()
+        with clock.part("measure"):
+            measured = measure(split, answers, self.plan.metrics)
+            figures = with_intervals(measured, record.cell.resampling_seed)
+        self.per_user[record.cell.key] = measured.per_user
+        cost = replace(
+            record.cost,
+            seconds={**record.cost.seconds, **clock.wall},
+            cpu_seconds={**record.cost.cpu_seconds, **clock.cpu},
+        )
+        return replace(
+            record,
+            metrics=figures,
+            tables=measured.tables,
+            not_applicable=measured.not_applicable,
+            counts=_counts(split),
+            fallback=split.train.mean,
+            cost=cost,
+        )
+
+
+def _provenance(versions: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "cfbench": version("cfbench"),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpus": str(os.cpu_count()),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        **versions,
+    }
+
+
+def _counts(split: Split) -> dict[str, int]:
+    train, test = split.train, split.test
+    return {
+        "train_rows": len(train),
+        "test_rows": len(test),
+        "train_users": train.n_users,
+        "train_items": train.n_items,
+        "test_users": len(split.people),
+        "test_rows_of_unknown_users": int((test.users == train.n_users).sum()),
+        "test_rows_of_unknown_items": int((test.items == train.n_items).sum()),
+    }
