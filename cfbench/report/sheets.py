@@ -151,8 +151,10 @@ def _setting(division: Division) -> str:
     counts = division.counts
     if not counts:
         return ""
+    cells = max(summary.cells for summary in division.summaries)
+    where = f"First of {cells} folds and repeats: " if cells > 1 else ""
     return (
-        f"{counts['train_rows']:,} training ratings of {counts['train_users']:,} users and "
+        f"{where}{counts['train_rows']:,} training ratings of {counts['train_users']:,} users and "
         f"{counts['train_items']:,} items; {counts['test_rows']:,} test ratings, "
         f"{counts['test_rows_of_unknown_users']:,} of them by users and "
         f"{counts['test_rows_of_unknown_items']:,} of items that training has never seen."

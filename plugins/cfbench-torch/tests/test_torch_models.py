@@ -105,11 +105,12 @@ def test_score_items_and_predict_give_the_same_answers(name):
     np.testing.assert_allclose(scores, predicted, rtol=1e-5)
 
 
-def test_chunks_do_not_change_the_answers(monkeypatch):
+@pytest.mark.parametrize("pairs", [1, 7, 1000])
+def test_chunks_do_not_change_the_answers(monkeypatch, pairs):
     model = fitted(NeuralNetwork())
     users = np.arange(10, dtype=np.int32)
     whole = model.score_items(users)
-    monkeypatch.setattr("cfbench_torch.perceptron._HIDDEN_NUMBERS", 1)
+    monkeypatch.setattr("cfbench_torch.perceptron._HIDDEN_NUMBERS", {"cpu": pairs * 100})
     np.testing.assert_allclose(model.score_items(users), whole, rtol=1e-5)
 
 
