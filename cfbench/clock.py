@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 class Clock:
     """Adds up the seconds spent inside ``with clock.part(name):`` blocks.
 
+    Parts exclude one another: seconds inside a nested part count for the inner one alone, so parts add up.
+
     Attributes:
         wall: wall-clock seconds by part.
         cpu: CPU seconds of this process (all threads) by part.
@@ -24,8 +26,10 @@ class Clock:
     def part(self, name: str) -> Iterator[None]:
         """Count the block under ``name``, also when it raises."""
         wall, cpu = time.perf_counter(), time.process_time()
+        inner_wall, inner_cpu = sum(self.wall.values()), sum(self.cpu.values())
         try:
             yield
         finally:
-            self.wall[name] = self.wall.get(name, 0.0) + time.perf_counter() - wall
-            self.cpu[name] = self.cpu.get(name, 0.0) + time.process_time() - cpu
+            inner_wall, inner_cpu = sum(self.wall.values()) - inner_wall, sum(self.cpu.values()) - inner_cpu
+            self.wall[name] = self.wall.get(name, 0.0) + time.perf_counter() - wall - inner_wall
+            self.cpu[name] = self.cpu.get(name, 0.0) + time.process_time() - cpu - inner_cpu

@@ -43,6 +43,12 @@ class Parameter:
         """Whether ``value`` fits the annotation; annotations beyond JSON-like types accept anything."""
         return _accepts(ast.parse(self.annotation, mode="eval").body, value)
 
+    def canonical(self, value: Value) -> Value:
+        """Bring an accepted value to one form, so that ``5`` and ``5.0`` are the same ``float``."""
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        kinds = {kind.strip() for kind in self.annotation.split("|")}
+        return float(value) if whole and "float" in kinds and "int" not in kinds else value  # type: ignore[arg-type]
+
 
 @dataclass(frozen=True)
 class Declaration:
@@ -107,7 +113,7 @@ def _origin(module: str) -> Path:
         specs = (finder.find_spec(name, search) for finder in sys.meta_path if hasattr(finder, "find_spec"))
         spec = next((found for found in specs if found is not None), None)
         if spec is None:
-            raise PluginError(f"module {name!r} of entry point module {module!r} is not there")
+            raise PluginError(f"there is no module {name!r}")
         origin = spec.origin
         search = list(spec.submodule_search_locations or [])
     if origin is None or not origin.endswith(".py"):
@@ -173,7 +179,7 @@ def _parameters(cls: ast.ClassDef) -> Iterator[tuple[str, Parameter]]:
 
 def _default(value: ast.expr | None) -> tuple[ast.expr | None, bool]:
     """Return the default's expression and whether the field is an init parameter at all."""
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "field":
+    if isinstance(value, ast.Call) and ast.unparse(value.func) in ("field", "dataclasses.field"):
         words = {keyword.arg: keyword.value for keyword in value.keywords}
         init = words.get("init")
         in_init = not (isinstance(init, ast.Constant) and init.value is False)

@@ -27,12 +27,14 @@ class Measured:
         figures: by metric name.
         tables: by metric name.
         not_applicable: why a metric has no value.
+        broken: how a metric failed.
         per_user: the per-user sums behind the figures that can be resampled.
     """
 
     figures: dict[str, Figure] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     not_applicable: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
     per_user: dict[str, PerUser] = field(default_factory=dict)
 
 
@@ -45,15 +47,27 @@ def measure(split: Split, answers: Answers, metrics: Sequence[Metric]) -> Measur
         if not have[metric.contract.needs]:
             measured.not_applicable[metric.name] = _WHY_NOT[metric.contract.needs]
             continue
-        result = metric.measure(evaluation)
-        if isinstance(result, PerUser):
+        try:
+            result = metric.measure(evaluation)
+        except Exception as error:  # noqa: BLE001 - a metric plugin may raise anything; the fit must not be lost
+            measured.broken[metric.name] = f"{type(error).__name__}: {error}"
+            continue
+        if isinstance(result, PerUser) and len(result.numerators) != len(evaluation.people):
+            measured.broken[metric.name] = (
+                f"expected sums of {len(evaluation.people)} test users, got {len(result.numerators)}"
+            )
+        elif isinstance(result, PerUser):
             users = int((result.denominators > 0).sum())
             measured.per_user[metric.name] = result
             measured.figures[metric.name] = Figure(finite(result.value), n=users)
         elif isinstance(result, Single):
             measured.figures[metric.name] = Figure(finite(result.value), n=result.n)
-        else:
+        elif isinstance(result, Breakdown):
             measured.tables[metric.name] = _table(result)
+        else:
+            measured.broken[metric.name] = (
+                f"measure must return PerUser, Single or Breakdown, got {type(result).__name__}"
+            )
     return measured
 
 

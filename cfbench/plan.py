@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
 
 from cfbench.dataset import Dataset
-from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
-from cfbench.metrics.metric import Metric
+from cfbench.errors import CfbenchError, PluginError, SpecError, UnknownNameError, UsageError
+from cfbench.metrics.metric import Contract, Metric
 from cfbench.record import Cell
-from cfbench.registry import Plugin, Registry
+from cfbench.registry import Kind, Plugin, Registry
 from cfbench.seeds import derived_seed
 from cfbench.sources.source import Storage
 from cfbench.spec import Spec, Value
 from cfbench.splits.split import Split
 from cfbench.splits.splitter import Fold
 from cfbench.suite import Suite
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,10 @@ def make_plan(suite: Suite, registry: Registry, storage: Storage, setting: Setti
     for text in suite.models:
         registry.parameters("model", Spec.parse(text))
     metrics = tuple(_metric(registry, text) for text in suite.metrics)
+    called = [metric.name for metric in metrics]
+    twice = {name for name in called if called.count(name) > 1}
+    if twice:
+        raise UsageError(f"several metrics call themselves {', '.join(sorted(twice))}; keep one")
     list_length = max([getattr(metric, "k", 0) for metric in metrics] + [10])
     splits = Splits()
     cells = tuple(
@@ -129,6 +138,8 @@ def load_dataset(text: str, registry: Registry, storage: Storage) -> tuple[str, 
     spec = Spec.parse(text)
     known = [plugin.name for plugin in registry.plugins("dataset")]
     if spec.name not in known and _looks_like_a_path(spec.name):
+        if "path" in spec.params:
+            raise SpecError(f"{text!r} names two files; give one")
         dataset = registry.create("dataset", Spec("file", {"path": spec.name, **spec.params})).load(storage)
         return dataset.name, dataset
     if spec.name not in known:
@@ -136,12 +147,13 @@ def load_dataset(text: str, registry: Registry, storage: Storage) -> tuple[str, 
             "dataset",
             spec.name,
             known,
-            "`cfbench list datasets` shows all; a path to a ratings file works too.",
+            "`cfbench list datasets` shows all, a path to a ratings file works too.",
         )
-    try:
-        return text, registry.create("dataset", spec).load(storage)
-    except PluginError as error:
-        raise UsageError(str(error)) from error
+    source = _created(registry, "dataset", spec)
+    dataset = _guarded(f"dataset {text}", lambda: source.load(storage))
+    if not isinstance(dataset, Dataset):
+        raise PluginError(f"dataset {text}: load must return a Dataset, got {type(dataset).__name__}")
+    return text, dataset
 
 
 def _looks_like_a_path(name: str) -> bool:
@@ -153,15 +165,48 @@ def _divisions(suite: Suite, registry: Registry, storage: Storage) -> Iterator[_
     for text in suite.datasets:
         label, dataset = load_dataset(text, registry, storage)
         if label in labels:
-            raise UsageError(f"two data sets are called {label!r}; rename one of the files")
+            raise UsageError(f"two data sets are called {label!r}; name one only, or rename one of the files")
         labels.add(label)
         for split in suite.splits:
-            try:
-                splitter = registry.create("splitter", Spec.parse(split))
-            except PluginError as error:
-                raise UsageError(str(error)) from error
-            seed = derived_seed(suite.seed, data=dataset.fingerprint, split=split)
-            yield _Division(label, dataset, split, splitter.folds(dataset, seed))
+            spec = Spec.parse(split)
+            params = registry.parameters("splitter", spec)
+            seed = derived_seed(suite.seed, data=dataset.fingerprint, split=spec.name, params=params)
+            yield _Division(label, dataset, split, _folds(registry, spec, dataset, seed))
+
+
+def _folds(registry: Registry, spec: Spec, dataset: Dataset, seed: int) -> Sequence[Fold]:
+    """Ask a splitter plugin for its folds and check what it gives; what is wrong with them is the plugin's failure."""
+    splitter = _created(registry, "splitter", spec)
+    who = f"splitter {spec} of {registry.named('splitter', spec.name).distribution}"
+    folds = _guarded(who, lambda: list(splitter.folds(dataset, seed)))
+    names = [getattr(fold, "name", None) for fold in folds]
+    if not folds or len(set(names)) < len(names):
+        raise PluginError(f"{who} must give at least one fold, each with a name of its own; got {names}")
+    for fold in folds:
+        for rows in (getattr(fold, "train_rows", None), getattr(fold, "test_rows", None)):
+            if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu" or rows.ndim != 1:
+                raise PluginError(
+                    f"{who}: fold {fold.name!r} must hold row indices as 1-d integer arrays, got {rows!r}"
+                )
+    return folds
+
+
+def _guarded(who: str, ask: Callable[[], T]) -> T:
+    """Ask a plugin; its own exceptions are named as its failure, cfbench's pass."""
+    try:
+        return ask()
+    except CfbenchError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
+
+
+def _created(registry: Registry, kind: Kind, spec: Spec) -> Any:
+    """Make a plugin's instance; one that cannot be used here is the user's to replace."""
+    try:
+        return registry.create(kind, spec)
+    except PluginError as error:
+        raise UsageError(str(error)) from error
 
 
 def _cells(
@@ -200,8 +245,10 @@ def _metric(registry: Registry, text: str) -> Metric:
         spec = Spec(name, {"k": int(k)})
     else:
         raise SpecError(f"metric {text!r}: expected a whole number after '@', as in NDCG@10")
-    try:
-        metric: Metric = registry.create("metric", spec)
-    except PluginError as error:
-        raise UsageError(str(error)) from error
+    metric: Metric = _created(registry, "metric", spec)
+    who = f"metric {text!r} of {registry.named('metric', spec.name).distribution}"
+    if not isinstance(getattr(metric, "contract", None), Contract):
+        raise PluginError(f"{who} must state its definition in a class attribute 'contract' of type Contract")
+    if not isinstance(_guarded(who, lambda: metric.name), str):
+        raise PluginError(f"{who} must have a text 'name', got {metric.name!r}")
     return metric

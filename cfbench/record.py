@@ -52,6 +52,9 @@ class Cell:
     device: str = "auto"
     threads: int = 1
 
+    def __hash__(self) -> int:
+        return hash(str(self))
+
     @property
     def key(self) -> str:
         """Content address: equal exactly for cells that must give equal answers."""
@@ -139,12 +142,12 @@ class Record:
         metrics: figures by metric name.
         tables: figures by stratum, by metric name.
         not_applicable: why a metric has no value, by metric name.
-        counts: rows, users and items of training and test part.
+        broken_metrics: how a metric failed on these answers, by metric name; the cell itself is not at fault.
         fallback: the one value that stands in where the model could not say (the training mean).
         cost: seconds and memory.
         losses: the learning curve.
         provenance: versions and machine.
-        kind: tells records from summaries in one file.
+        kind: tells records from the other lines of one file.
     """
 
     cell: Cell
@@ -153,90 +156,10 @@ class Record:
     metrics: Mapping[str, Figure] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     not_applicable: Mapping[str, str] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
+    broken_metrics: Mapping[str, str] = field(default_factory=dict)
     fallback: float | None = None
     cost: Cost = field(default_factory=Cost)
     losses: tuple[Epoch, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA
     kind: Literal["record"] = "record"
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A model against the best of its table in one metric, on the same users.
-
-    Attributes:
-        dataset: the data set's name.
-        split: the split's name.
-        metric: the metric compared.
-        best: the model with the best value.
-        model: the other model.
-        difference: ``metric(model) - metric(best)``.
-        low: lower end of the 95 % paired cluster-bootstrap interval of the difference.
-        high: upper end.
-        kind: tells comparisons from records in one file.
-    """
-
-    dataset: str
-    split: str
-    metric: str
-    best: str
-    model: str
-    difference: float
-    low: float
-    high: float
-    schema_version: int = SCHEMA
-    kind: Literal["comparison"] = "comparison"
-
-    @property
-    def equal(self) -> bool:
-        """Whether the two are the same on every resample."""
-        return self.low == self.difference == self.high == 0.0
-
-    @property
-    def tied(self) -> bool:
-        """Whether the data cannot tell the two apart: the interval holds zero."""
-        return self.low <= 0.0 <= self.high
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One model over the folds and repeats of one split: what a table's row shows.
-
-    Attributes:
-        dataset: the data set's name.
-        split: the split's name.
-        model: the model as written.
-        distribution: who registers it.
-        version: in which version.
-        cells: how many cells there should be.
-        finished: how many of them are ok.
-        reason: the first failure's reason, or an empty text.
-        metrics: mean over the cells, with an interval over users pooled over folds.
-        tables: cell means of the strata tables; counts are summed over folds.
-        not_applicable: why a metric has no value.
-        seconds: wall seconds by part, mean over cells.
-        cpu_seconds: CPU seconds likewise.
-        peak_memory: largest peak of any cell, bytes.
-        seed_spread: standard deviation of each metric over repeats, where there are several.
-        kind: tells summaries from records in one file.
-    """
-
-    dataset: str
-    split: str
-    model: str
-    distribution: str
-    version: str
-    cells: int
-    finished: int
-    reason: str
-    metrics: Mapping[str, Figure]
-    tables: Mapping[str, Table]
-    not_applicable: Mapping[str, str]
-    seconds: Mapping[str, float]
-    cpu_seconds: Mapping[str, float]
-    peak_memory: int
-    seed_spread: Mapping[str, float] = field(default_factory=dict)
-    schema_version: int = SCHEMA
-    kind: Literal["summary"] = "summary"

@@ -16,7 +16,6 @@ from cfbench.harness import measure, with_intervals
 from cfbench.metrics.metric import PerUser
 from cfbench.plan import Plan, Planned
 from cfbench.record import Record
-from cfbench.splits.split import Split
 
 
 @dataclass
@@ -65,7 +64,7 @@ class Recorder:
             metrics=figures,
             tables=measured.tables,
             not_applicable=measured.not_applicable,
-            counts=_counts(split),
+            broken_metrics=measured.broken,
             fallback=split.train.mean,
             cost=cost,
         )
@@ -79,17 +78,4 @@ def _provenance(versions: Mapping[str, str]) -> dict[str, str]:
         "cpus": str(os.cpu_count()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         **versions,
-    }
-
-
-def _counts(split: Split) -> dict[str, int]:
-    train, test = split.train, split.test
-    return {
-        "train_rows": len(train),
-        "test_rows": len(test),
-        "train_users": train.n_users,
-        "train_items": train.n_items,
-        "test_users": len(split.people),
-        "test_rows_of_unknown_users": int((test.users == train.n_users).sum()),
-        "test_rows_of_unknown_items": int((test.items == train.n_items).sum()),
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -52,8 +54,12 @@ class Plugin:
 
     @property
     def code(self) -> str:
-        """Digest of its package's source files."""
-        return code_digest(self.value)
+        """Digest of what its answers depend on: its package's sources, and the versions of what it requires.
+
+        Required distributions that bring plugins themselves count with their sources, like this one.
+        """
+        parts = [code_digest(self.value), *_requirements_found(self.distribution)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def load(self) -> type[Any]:
         """Import the class. Whatever the import raises, SystemExit included, becomes a PluginError."""
@@ -153,7 +159,10 @@ def _checked(kind: Kind, spec: Spec, declaration: Declaration) -> dict[str, Valu
     missing = [name for name, known_one in known.items() if known_one.required and name not in spec.params]
     if missing:
         raise SpecError(f"{kind} {spec.name!r} needs {', '.join(missing)}: {spec.name}[{missing[0]}=...]")
-    return {name: spec.params.get(name, parameter.default) for name, parameter in known.items()}
+    return {
+        name: parameter.canonical(spec.params[name]) if name in spec.params else parameter.default
+        for name, parameter in known.items()
+    }
 
 
 def _with_duplicate_problem(plugin: Plugin, found: list[Plugin]) -> Plugin:
@@ -174,23 +183,45 @@ def _problem(entry: metadata.EntryPoint) -> str:
     return ""
 
 
+def _requirements(distribution: str) -> Iterator[Requirement]:
+    """Yield what ``distribution`` requires here, extras apart; a requirement that cannot be read is passed over."""
+    for text in metadata.requires(distribution) or ():
+        with suppress(InvalidRequirement):
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                yield requirement
+
+
 @cache
 def _missing_packages(distribution: str) -> tuple[str, ...]:
     """Return the requirements of ``distribution`` (extras apart) that the environment does not meet."""
     missing = []
-    for text in metadata.requires(distribution) or ():
-        try:
-            requirement = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue
+    for requirement in _requirements(distribution):
         found = _version(requirement.name)
         if found is None:
             missing.append(f"{requirement.name}{requirement.specifier} (not installed)")
         elif not requirement.specifier.contains(found, prereleases=True):
             missing.append(f"{requirement.name}{requirement.specifier} (found {found})")
     return tuple(missing)
+
+
+@cache
+def _requirements_found(distribution: str) -> tuple[str, ...]:
+    """Return name, version and, for plugin distributions, source digest of every installed requirement."""
+    found = []
+    for requirement in _requirements(distribution):
+        version = _version(requirement.name)
+        if version is not None:
+            found.append(f"{requirement.name} {version} {_plugin_digest(requirement.name)}")
+    return tuple(sorted(found))
+
+
+def _plugin_digest(distribution: str) -> str:
+    models = metadata.distribution(distribution).entry_points.select(group=group_of("model"))
+    try:
+        return next((code_digest(entry.value) for entry in models), "")
+    except PluginError:
+        return ""
 
 
 def _version(distribution: str) -> str | None:

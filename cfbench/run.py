@@ -13,13 +13,15 @@ from typing import Protocol
 from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
+from cfbench.conditions import definitions, settings
 from cfbench.dispatch import Desk, task_of
 from cfbench.errors import StoreError
 from cfbench.executors.task import Executor, Listener, output_of
+from cfbench.lines import Line
 from cfbench.plan import Plan, Planned
-from cfbench.record import Record
+from cfbench.record import Cell, Record
 from cfbench.recording import Recorder
-from cfbench.store import Line, RunFolder
+from cfbench.store import RunFolder
 from cfbench.summary import summaries_and_comparisons
 
 
@@ -68,11 +70,11 @@ class Run:
         Records of finished cells are on the disk as soon as they end, so that an interruption loses only the
         cells in flight; the consolidated file is written from what there is, also then.
         """
-        records: dict[str, Record] = {}
+        records: dict[Cell, Record] = {}
         with threadpool_limits(1):  # the cells' processes need the cores; idle BLAS threads that spin take them
             try:
                 for record in self._results():
-                    records[record.cell.key] = record
+                    records[record.cell] = record
             finally:
                 lines = self._consolidate(records)
         return lines
@@ -116,14 +118,16 @@ class Run:
             yield self._end(self._recorder.skipped(planned), None)
 
     def _compute(self, missing: Sequence[Planned]) -> Iterator[Record]:
-        by_name = {planned.cell.key: planned for planned in missing}
+        by_name = {planned.cell.key: planned for planned in missing}  # cells that are the same are run once
         with tempfile.TemporaryDirectory(prefix="cfbench-", ignore_cleanup_errors=True) as workspace:
-            tasks = [task_of(planned, self.folder, Path(workspace)) for planned in missing]
+            tasks = [task_of(planned, self.folder, Path(workspace)) for planned in by_name.values()]
             desk = Desk(self.plan.splits, by_name, self.observer)
             with closing(self.executor(tasks, desk)) as outcomes:
                 for outcome in outcomes:
                     record = self._recorder.concluded(by_name[outcome.task.name], outcome)
-                    yield self._end(record, outcome.answers)
+                    self._end(record, outcome.answers)
+                    same = (planned.cell for planned in missing if planned.cell.key == outcome.task.name)
+                    yield from (replace(record, cell=cell) for cell in same)
                     shutil.rmtree(output_of(outcome.task), ignore_errors=True)
 
     def _end(self, record: Record, answers: Answers | None) -> Record:
@@ -132,8 +136,13 @@ class Run:
         self.observer.finished(record)
         return record
 
-    def _consolidate(self, records: Mapping[str, Record]) -> list[Line]:
-        ordered = [records[p.cell.key] for p in self.plan.cells if p.cell.key in records]
-        lines: list[Line] = [*ordered, *summaries_and_comparisons(self.plan, ordered, self._recorder.per_user)]
+    def _consolidate(self, records: Mapping[Cell, Record]) -> list[Line]:
+        ordered = [records[planned.cell] for planned in self.plan.cells if planned.cell in records]
+        lines: list[Line] = [
+            *settings(self.plan),
+            *definitions(self.plan),
+            *ordered,
+            *summaries_and_comparisons(self.plan, ordered, self._recorder.per_user),
+        ]
         self.folder.write_lines(lines)
         return lines

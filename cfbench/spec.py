@@ -18,6 +18,7 @@ from cfbench.errors import SpecError
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
 
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SHAPE = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<params>.*)\])?", re.DOTALL)
 
 
@@ -51,7 +52,10 @@ class Spec:
         """Read ``NAME`` or ``NAME[param=value,...]``; raises SpecError with the offending part."""
         match = _SHAPE.fullmatch(text.strip())
         if match is None:
-            raise SpecError(f"cannot read {text!r}: expected NAME or NAME[param=value,...]")
+            raise SpecError(
+                f"cannot read {text!r}: expected NAME or NAME[param=value,...]; "
+                'a file with brackets in its name is file[path="..."]'
+            )
         params: dict[str, Value] = {}
         for part in _split_outside_brackets(match["params"] or ""):
             key, equals, value = part.partition("=")
@@ -70,16 +74,14 @@ class Spec:
 
 
 def _split_outside_brackets(text: str) -> Iterator[str]:
-    """Yield the comma-separated parts of ``text``, commas inside ``[...]`` or quotes kept."""
-    depth, quoted, start = 0, False, 0
-    for position, char in enumerate(text):
-        if char == '"':
-            quoted = not quoted
-        elif not quoted:
-            depth += (char == "[") - (char == "]")
-            if char == "," and depth == 0:
-                yield text[start:position]
-                start = position + 1
+    """Yield the comma-separated parts of ``text``, commas inside ``[...]`` or quoted texts kept."""
+    hidden = _QUOTED.sub(lambda match: "." * len(match[0]), text)
+    depth, start = 0, 0
+    for position, char in enumerate(hidden):
+        depth += (char == "[") - (char == "]")
+        if char == "," and depth == 0:
+            yield text[start:position]
+            start = position + 1
     if text[start:].strip() or start:
         yield text[start:]
 

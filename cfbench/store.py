@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
@@ -26,9 +26,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 from cfbench.answers import Answers
 from cfbench.atomic import replacing, write_text
 from cfbench.errors import StoreError
-from cfbench.record import SCHEMA, Cell, Comparison, Record, Summary
-
-Line: TypeAlias = Record | Summary | Comparison
+from cfbench.lines import Line
+from cfbench.record import SCHEMA, Cell, Record
 
 
 @dataclass(frozen=True)
@@ -118,10 +117,10 @@ def read_lines(path: Path) -> Sequence[Line]:
     """Read a consolidated ``records.jsonl``; raises StoreError naming the line that is not one of ours."""
     lines = []
     try:
-        texts = path.read_text(encoding="utf-8").splitlines()
+        content = path.read_text(encoding="utf-8").removesuffix("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"cannot read {path}: {error}") from error
-    for number, text in enumerate(texts, 1):
+    for number, text in enumerate(content.split("\n") if content else (), 1):  # splitlines would end at U+2028
         try:
             version = json.loads(text).get("schema_version")
             if version != SCHEMA:

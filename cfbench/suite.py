@@ -52,8 +52,8 @@ class Suite(BaseModel):
     splits: tuple[str, ...] = Field(default=("holdout",), min_length=1)
     models: tuple[str, ...] = Field(min_length=1)
     metrics: tuple[str, ...] = Field(default=METRICS, min_length=1)
-    seed: int = Field(default=0, ge=0)
-    repeats: int = Field(default=1, ge=1)
+    seed: int = Field(default=0, ge=0, strict=True)
+    repeats: int = Field(default=1, ge=1, strict=True)
 
     @field_validator("datasets", "splits", "models", "metrics", mode="before")
     @classmethod
@@ -105,6 +105,14 @@ def shipped_suites() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
+_MISTAKES = {
+    "tuple_type": "expected a list",
+    "too_short": "expected at least one",
+    "missing": "is missing",
+    "string_pattern_mismatch": "expected letters, digits, '.', '_' or '-', beginning with a letter or digit",
+}
+
+
 def _component_text(entry: object) -> str:
     if isinstance(entry, Mapping):
         params = dict(entry)
@@ -121,7 +129,7 @@ def _mistake(detail: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         return str(UnknownNameError.among("key", place, _keys()))
-    return f"{place}: {detail['msg']}"
+    return f"{place}: {_MISTAKES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
 
 
 def _keys() -> Iterable[str]:

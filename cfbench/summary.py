@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.harness import finite
+from cfbench.lines import Comparison, Summary
 from cfbench.metrics.metric import Metric, PerUser
 from cfbench.plan import Plan
-from cfbench.record import Comparison, Figure, Record, Summary, Table
+from cfbench.record import Cell, Figure, Record, Table
 from cfbench.statistics import percentile_interval, resampled
+
+_COUNTS = ("n", "filled")  # figures of a stratum that are sums over its rows
 
 Replicates: TypeAlias = Mapping[tuple[str, str], NDArray[np.float64]]
 PerUserSums: TypeAlias = Mapping[str, Mapping[str, PerUser]]
@@ -39,26 +42,28 @@ def summaries_and_comparisons(
 ) -> list[Summary | Comparison]:
     """Summarise the records of a plan, division by division, in table order.
 
+    A model whose cells were not run, because the run was cut off, gets a summary that says so.
     ``per_user`` holds the per-user sums of every finished cell, by cell key and metric name.
     """
-    expected: dict[tuple[str, str, str], int] = {}
-    for planned in plan.cells:
-        expected[planned.cell.group] = expected.get(planned.cell.group, 0) + 1
     lines: list[Summary | Comparison] = []
-    by_division = sorted(records, key=lambda record: record.cell.group[:2])
-    for _, division in groupby(by_division, key=lambda record: record.cell.group[:2]):
-        lines += _summarised(list(division), expected, plan, per_user)
+    by_division = sorted(plan.cells, key=lambda planned: planned.cell.group[:2])
+    for division, planned in groupby(by_division, key=lambda planned: planned.cell.group[:2]):
+        ours = [record for record in records if record.cell.group[:2] == division]
+        lines += _summarised([one.cell for one in planned], ours, plan, per_user)
     return lines
 
 
 def _summarised(
-    records: list[Record], expected: Mapping[tuple[str, str, str], int], plan: Plan, per_user: PerUserSums
+    cells: Sequence[Cell], records: Sequence[Record], plan: Plan, per_user: PerUserSums
 ) -> list[Summary | Comparison]:
-    groups: dict[tuple[str, str, str], list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.cell.group, []).append(record)
-    replicates = _replicates(list(_all_sums(records, plan, per_user)), records[0].cell.resampling_seed)
-    summaries = [_summary(group, expected[key], replicates) for key, group in groups.items()]
+    groups: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.group, []).append(cell)
+    replicates = _replicates(list(_all_sums(records, plan, per_user)), cells[0].resampling_seed)
+    summaries = [
+        _summary(group, [record for record in records if record.cell.group == key], replicates)
+        for key, group in groups.items()
+    ]
     complete = [summary for summary in summaries if summary.finished == summary.cells]
     comparisons = (
         _comparisons(complete, metric, replicates) for metric in plan.metrics if metric.contract.direction != "none"
@@ -94,10 +99,9 @@ def _aligned(one: _Sums, everyone: NDArray[np.int32]) -> PerUser:
     return PerUser(numerators, denominators, one.per_user.rooted)
 
 
-def _summary(group: list[Record], expected: int, replicates: Replicates) -> Summary:
-    done = [record for record in group if record.status == "ok"]
-    cell = group[0].cell
-    failures = [f"{record.status}: {record.reason}" for record in group if record.status != "ok"]
+def _summary(cells: Sequence[Cell], records: Sequence[Record], replicates: Replicates) -> Summary:
+    done = [record for record in records if record.status == "ok"]
+    cell = cells[0]
     names = dict.fromkeys(name for record in done for name in record.metrics)
     return Summary(
         dataset=cell.dataset,
@@ -105,12 +109,12 @@ def _summary(group: list[Record], expected: int, replicates: Replicates) -> Summ
         model=cell.model,
         distribution=cell.distribution,
         version=cell.version,
-        cells=expected,
+        cells=len(cells),
         finished=len(done),
-        reason=failures[0] if failures else "",
+        reason=_why_unfinished(cells, records),
         metrics={name: _pooled(name, done, replicates.get((cell.model, name))) for name in names},
-        tables={name: _mean_table([record.tables[name] for record in done]) for name in (done or group)[0].tables},
-        not_applicable=done[0].not_applicable if done else {},
+        tables={name: _mean_table([record.tables[name] for record in done], _repeats(done)) for name in _tables(done)},
+        not_applicable=_without_value(done),
         seconds=_means([record.cost.seconds for record in done]),
         cpu_seconds=_means([record.cost.cpu_seconds for record in done]),
         peak_memory=max((record.cost.peak_memory for record in done), default=0),
@@ -118,9 +122,35 @@ def _summary(group: list[Record], expected: int, replicates: Replicates) -> Summ
     )
 
 
+def _why_unfinished(cells: Sequence[Cell], records: Sequence[Record]) -> str:
+    """Give the first failure's reason, or that cells were not run at all; empty where all is well."""
+    failures = (f"{record.status}: {record.reason}" for record in records if record.status != "ok")
+    missing = len(cells) - len(records)
+    return next(failures, "not run: the run was cut off" if missing else "")
+
+
+def _without_value(done: Sequence[Record]) -> dict[str, str]:
+    reasons: dict[str, str] = {}
+    for record in done:
+        reasons |= record.not_applicable
+        reasons |= {name: f"the metric failed: {how}" for name, how in record.broken_metrics.items()}
+    return reasons
+
+
+def _tables(done: Sequence[Record]) -> list[str]:
+    """Names of the tables that every cell has."""
+    return [name for name in (done[0].tables if done else ()) if all(name in record.tables for record in done)]
+
+
+def _repeats(done: Sequence[Record]) -> int:
+    return len({record.cell.repeat for record in done})
+
+
 def _pooled(name: str, done: Sequence[Record], replicate: NDArray[np.float64] | None) -> Figure:
-    figures = [record.metrics[name] for record in done]
-    value, n = _mean([figure.value for figure in figures]), sum(figure.n or 0 for figure in figures)
+    """Average a metric over cells; ``n`` counts a fold's units once, however often it was repeated."""
+    figures = [record.metrics[name] for record in done if name in record.metrics]
+    value = _mean([figure.value for figure in figures])
+    n = sum(figure.n or 0 for figure in figures) // _repeats(done)
     if replicate is None:
         return Figure(value, n=n)
     interval = percentile_interval(replicate)
@@ -138,20 +168,26 @@ def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([part.get(name, 0.0) for part in parts])) for name in names}
 
 
-def _mean_table(tables: Sequence[Table]) -> Table:
-    """Average strata over cells, weighted by their rows; the counts ``n`` are summed."""
+def _mean_table(tables: Sequence[Table], repeats: int) -> Table:
+    """Average strata over cells, weighted by their rows ``n``; rows are summed over folds, not over repeats."""
     rows: dict[str, dict[str, float | None]] = {}
-    for name in tables[0].rows:
+    for name, first in tables[0].rows.items():
         strata = [table.rows[name] for table in tables]
-        filled = [stratum for stratum in strata if stratum.get("n")]
         rows[name] = {
-            figure: float(sum(stratum[figure] or 0.0 for stratum in strata))
-            if figure == "n"
-            else _mean([stratum[figure] for stratum in filled])
-            for figure in strata[0]
+            figure: sum(stratum[figure] or 0.0 for stratum in strata) / repeats
+            if figure in _COUNTS
+            else _weighted_mean([stratum[figure] for stratum in strata], [stratum.get("n", 1.0) for stratum in strata])
+            for figure in first
         }
     facts = {name: _mean([table.facts[name] for table in tables]) for name in tables[0].facts}
     return Table(rows, facts)
+
+
+def _weighted_mean(values: Sequence[float | None], weights: Sequence[float | None]) -> float | None:
+    """Mean over the strata that have rows; None where none has."""
+    known = [(value, weight) for value, weight in zip(values, weights, strict=True) if value is not None and weight]
+    total = sum(weight for _, weight in known)
+    return sum(value * weight for value, weight in known) / total if known else None
 
 
 def _spread(done: Sequence[Record], names: Iterable[str]) -> dict[str, float]:
@@ -191,6 +227,6 @@ def _comparisons(summaries: Sequence[Summary], metric: Metric, replicates: Repli
                 best=best,
                 model=model,
                 difference=value - values[best],
-                low=interval.low,
-                high=interval.high,
+                low=finite(interval.low),
+                high=finite(interval.high),
             )

@@ -31,8 +31,8 @@ Examples:
 cfbench run
 cfbench run --quick
 cfbench run my-suite.toml --jobs 2
-cfbench run -m dot-bias[n_factors=20,weight_decay=0.1] -m svd -d ml-100k -s predefined
-cfbench run -d path/to/ratings.csv -s kfold[k=5] --dry-run"""
+cfbench run -m 'dot-bias[n_factors=20,weight_decay=0.1]' -m svd -d ml-100k -s predefined
+cfbench run -d path/to/ratings.csv -s 'kfold[k=5]' --dry-run"""
 
 _COMMANDS = {
     "run": ("cfbench.cli.run:run", "Run a suite: fit, ask, measure, and print the tables.", _RUN_EXAMPLES),
@@ -78,24 +78,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _code(words: list[str], debug: bool) -> int:
+    """Run the command and return its exit code; every failure becomes one line, unless ``debug`` lets it through."""
     try:
         code = application()(words, exit_on_error=False, print_error=False)
-    except CycloptsError as error:
-        return _complain(str(error), 2)
-    except CfbenchError as error:
-        if debug:
-            raise
-        return _complain(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _complain("interrupted", 130)
-    except BrokenPipeError:  # the reader of our output, a pager say, has left: not an error
+    except BrokenPipeError:  # the reader of a listing, a pager say, has left: not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
     except Exception as error:
-        if debug:
+        if debug and not isinstance(error, CycloptsError):
             raise
-        return _complain(f"internal error, {type(error).__name__}: {error}; --debug shows where; please report it", 1)
+        return _complain(*_told(error))
     return code if isinstance(code, int) else 0
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """Return what to say of an error, and the exit code."""
+    match error:
+        case CycloptsError():
+            return str(error), 2
+        case CfbenchError():
+            return str(error), error.exit_code
+        case OSError():
+            return f"{error.strerror or error}: {error.filename or 'a temporary file or the output'}", 1
+        case _:
+            return f"internal error, {type(error).__name__}: {error}; --debug shows where; please report it", 1
 
 
 def _complain(message: str, code: int) -> int:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 
 _PAGE = 140  # columns where the output is a file or a pipe
@@ -11,6 +16,16 @@ def output() -> Console:
     """Return standard output: the terminal's width, or a wide page where there is no terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=_PAGE)
+
+
+@contextmanager
+def until_the_reader_leaves() -> Iterator[None]:
+    """Print as long as somebody reads: a pager that was closed, say, is no error and stops nothing else."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def messages() -> Console:

@@ -11,7 +11,6 @@ from rich.text import Text
 
 from cfbench.cli.console import output
 from cfbench.dataset import Dataset
-from cfbench.errors import CfbenchError
 from cfbench.plan import load_dataset
 from cfbench.registry import Plugin, Registry
 from cfbench.sources.source import Storage
@@ -88,8 +87,8 @@ def _row(plugin: Plugin, storage: Storage) -> list[str]:
     try:
         source = plugin.load()
         whereabouts = "a path you give" if required else source().whereabouts(storage)
-    except CfbenchError as error:
-        return [*head, "cannot be used", "-", str(error)]
+    except Exception as error:
+        return [*head, "cannot be used", "-", f"{type(error).__name__}: {error}"]
     return [*head, whereabouts, source.origin.licence, plugin.declaration.description]
 
 

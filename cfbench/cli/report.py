@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cfbench.cli.console import output
+from cfbench.cli.console import output, until_the_reader_leaves
 from cfbench.report.files import stored_lines, write_report
 from cfbench.report.terminal import print_report
 
@@ -19,7 +19,9 @@ def report(folder: Path, /) -> int:
         A run's folder, or a published suite's, with records.jsonl in it.
     """
     lines = stored_lines(folder)
-    print_report(lines, output())
-    for written in write_report(folder, lines):
-        print(f"wrote {written}", file=sys.stderr)
+    written = write_report(folder, lines)
+    with until_the_reader_leaves():
+        print_report(lines, output())
+    for file in written:
+        print(f"wrote {file}", file=sys.stderr)
     return 0

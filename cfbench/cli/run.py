@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
-from cfbench.cli.console import messages, output
+from cfbench.cli.console import messages, output, until_the_reader_leaves
 from cfbench.cli.display import display_for
 from cfbench.errors import UsageError
 from cfbench.executors.in_process import run_in_process
@@ -93,7 +93,7 @@ def run(
         "models": _texts(model),
         "datasets": _dataset_texts(dataset),
         "splits": _texts(split),
-        "metrics": metric,
+        "metrics": None if metric is None else [name.strip() for text in metric for name in text.split(",")],
         "seed": seed,
         "repeats": repeats,
     }
@@ -102,6 +102,8 @@ def run(
         raise UsageError(f"--jobs and --threads must be at least 1, got {jobs} and {threads}")
     plan = make_plan(chosen, Registry.discover(), default_storage(data_dir), Setting(device, threads))
     path = folder or Path("runs") / chosen.name
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"--output {path} is a file; give a folder, which is made where there is none")
     executor: Executor = run_in_process if in_process else ProcessExecutor(jobs, threads)
     if dry_run:
         return _show_plan(plan, path, force)
@@ -162,9 +164,11 @@ def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
         except KeyboardInterrupt:
             display.note(f"interrupted; finished cells are kept in {path}, the same command goes on from there")
             return 130
-    print_report(lines, output())
-    for written in write_report(path, lines):
-        print(f"wrote {written}", file=sys.stderr)
+    written = write_report(path, lines)
+    with until_the_reader_leaves():
+        print_report(lines, output())
+    for file in written:
+        print(f"wrote {file}", file=sys.stderr)
     print(_where_time_went(run.computed, time.monotonic() - began), file=sys.stderr)
     return _verdict([line for line in lines if isinstance(line, Record)])
 
@@ -185,7 +189,10 @@ def _interrupt(_signal: int, _frame: object) -> None:
 
 
 def _verdict(records: Sequence[Record]) -> int:
-    bad = [record for record in records if record.status != "ok"]
-    for record in bad:
-        print(f"cfbench: {record.status}: {record.cell}: {record.reason}", file=sys.stderr)
-    return 1 if bad else 0
+    complaints = [f"{one.status}: {one.cell}: {one.reason}" for one in records if one.status != "ok"]
+    complaints += [
+        f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.broken_metrics.items()
+    ]
+    for complaint in complaints:
+        print(f"cfbench: {complaint}", file=sys.stderr)
+    return 1 if complaints else 0

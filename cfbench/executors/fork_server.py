@@ -9,6 +9,7 @@ There is one server per plugin distribution: a plugin that spoils its process sp
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import selectors
@@ -23,6 +24,7 @@ from cfbench.contracts import EpochReport
 from cfbench.executors.task import Task
 from cfbench.executors.work import deliver, perform, prepare
 
+_PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisible to select
 
 
@@ -101,6 +103,7 @@ def _child(task: Task, events: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
+        _die_with_the_server()
         _redirect(Path(task.log))
 
         def report(epoch: EpochReport) -> None:
@@ -114,6 +117,12 @@ def _child(task: Task, events: int) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _die_with_the_server() -> None:
+    """Ask the kernel to kill this process when its parent dies; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _redirect(log: Path) -> None:

@@ -113,9 +113,12 @@ class _Supervisor:
         home = task.home
         read, write = os.pipe()
         environment = dict(os.environ) | dict.fromkeys(_THREAD_VARIABLES, str(self.threads))
+        # The server must import the very code that this process has read and vouches for: the same path, and not
+        # whatever lies in the current folder.
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         with Path(task.log).open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "cfbench.executors.fork_server", str(write)],
+                [sys.executable, "-P", "-m", "cfbench.executors.fork_server", str(write)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -156,7 +159,7 @@ class _Supervisor:
         lost = [task for task in self.running.values() if task.home == home]
         for task in lost:
             del self.running[task.name]
-        return [_crashed(task, process.returncode) for task in lost]
+        return [collect(task) or _crashed(task, process.returncode) for task in lost]
 
     def _drop(self, home: str) -> subprocess.Popen[bytes]:
         server = self.servers.pop(home)
@@ -176,10 +179,17 @@ class _Supervisor:
 
 
 def _crashed(task: Task, code: int) -> Outcome:
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
     tail = _tail(Path(task.log))
     said = f"; it last printed: {tail}" if tail else ""
     return Outcome(task, "crashed", f"its process {how} before it answered{said}")
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no names
+        return f"signal {number}"
 
 
 def _tail(log: Path) -> str:

@@ -27,6 +27,7 @@ from cfbench.record import Cost, Epoch
 from cfbench.registry import instantiate, load_class
 
 _REPORTED = ("numpy", "scipy", "torch", "implicit", "surprise")
+_REASON = 500  # characters of a failure's reason that records and tables keep
 _DISTRIBUTION = {"surprise": "scikit-surprise"}
 
 
@@ -43,8 +44,9 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
     clock, losses = Clock(), list[Epoch]()
 
     def on_epoch(epoch: EpochReport) -> None:
-        losses.append(Epoch(epoch.epoch, epoch.train_loss, epoch.validation_loss))
-        report(epoch)
+        checked = _checked(epoch, task.who)
+        losses.append(Epoch(checked.epoch, checked.train_loss, checked.validation_loss))
+        report(checked)
 
     reset_peak()
     try:
@@ -92,8 +94,28 @@ def _ask(model: object, questions: Questions, task: Task, clock: Clock) -> Answe
     return Answers(predictions, lists)
 
 
+def _checked(epoch: EpochReport, who: str) -> EpochReport:
+    """Bring a model's report to plain numbers: numpy scalars and zero-dimensional tensors are what models have."""
+
+    def loss(value: object) -> float | None:
+        return None if value is None else float(value)  # type: ignore[arg-type]
+
+    try:
+        return EpochReport(int(epoch.epoch), int(epoch.epochs), loss(epoch.train_loss), loss(epoch.validation_loss))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{who} reported {epoch}; expected numbers, and None for a loss it does not have") from error
+
+
+def _short(reason: str) -> str:
+    """Bring what a plugin said to one printable line of bounded length; the log has the whole."""
+    line = " ".join(reason.encode("utf-8", "replace").decode().split())
+    return line if len(line) <= _REASON else f"{line[:_REASON]} ..."
+
+
 def _failed(task: Task, reason: str, clock: Clock, losses: list[Epoch]) -> Outcome:
-    return Outcome(task, "failed", reason, None, Cost(clock.wall, clock.cpu, peak_bytes()), tuple(losses), _versions())
+    return Outcome(
+        task, "failed", _short(reason), None, Cost(clock.wall, clock.cpu, peak_bytes()), tuple(losses), _versions()
+    )
 
 
 def _versions() -> dict[str, str]:

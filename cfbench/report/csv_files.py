@@ -7,8 +7,7 @@ from io import StringIO
 
 import pandas as pd
 
-from cfbench.record import Summary
-from cfbench.store import Line
+from cfbench.lines import Line, Summary
 
 
 def csv_files(lines: Iterable[Line]) -> dict[str, str]:
@@ -68,5 +67,8 @@ def _cost_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
 
 def _text(rows: list[dict[str, object]]) -> str:
     buffer = StringIO()
-    pd.DataFrame(rows).to_csv(buffer, index=False, lineterminator="\n")
+    frame = pd.DataFrame(rows)
+    if "n" in frame:
+        frame["n"] = frame["n"].astype("Int64")  # counts stay whole numbers beside rows that have none
+    frame.to_csv(buffer, index=False, lineterminator="\n")
     return buffer.getvalue()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from cfbench.atomic import write_text
 from cfbench.errors import UsageError
+from cfbench.lines import Line, Summary
 from cfbench.record import Record
 from cfbench.report.markdown import markdown_report
-from cfbench.store import Line, RunFolder, read_lines
+from cfbench.store import RunFolder, read_lines
 
 
 def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
@@ -29,7 +30,10 @@ def stored_lines(folder: Path) -> Sequence[Line]:
     """
     run = RunFolder(folder)
     if run.records_path.exists():
-        return read_lines(run.records_path)
+        lines = read_lines(run.records_path)
+        if not any(isinstance(line, Summary) for line in lines):
+            raise UsageError(f"{run.records_path} holds no summaries, so no table; start the same `cfbench run` again")
+        return lines
     records: list[Record] = run.all_records()
     if records:
         raise UsageError(

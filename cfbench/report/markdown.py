@@ -8,16 +8,25 @@ from collections.abc import Iterable
 
 from tabulate import tabulate
 
+from cfbench.lines import Definition, Line
+from cfbench.report.notes import definition_sentence, setting_sentences
 from cfbench.report.sheets import Division, Entry, Sheet, divisions, sheets
-from cfbench.store import Line
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
 
 
 def markdown_report(title: str, lines: Iterable[Line]) -> str:
     """Render all tables of a run as one Markdown document."""
-    parts = [f"# {escaped(title)}", *(_division(division) for division in divisions(lines))]
+    lines = list(lines)
+    parts = [f"# {escaped(title)}", *(_division(division) for division in divisions(lines)), *_definitions(lines)]
     return "\n\n".join(parts) + "\n"
+
+
+def _definitions(lines: Iterable[Line]) -> list[str]:
+    """Render the definition of every metric as a list under a heading of its own; nothing where there is none."""
+    stated = [line for line in lines if isinstance(line, Definition)]
+    items = [f"- **{escaped(one.metric)}**: {escaped(definition_sentence(one))}" for one in stated]
+    return ["## Definitions", "\n".join(items)] if items else []
 
 
 def markdown_table(sheet: Sheet) -> str:
@@ -35,6 +44,8 @@ def escaped(text: str) -> str:
 
 def _division(division: Division) -> str:
     parts = [f"## {escaped(division.dataset)}, {escaped(division.split)}"]
+    if division.setting is not None:
+        parts.append("\n\n".join(escaped(sentence) for sentence in setting_sentences(division.setting)))
     for sheet in sheets(division):
         notes = "\n\n".join(escaped(note) for note in sheet.notes if note)
         parts += [f"### {escaped(sheet.title)}", markdown_table(sheet), *([notes] if notes else [])]

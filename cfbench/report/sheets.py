@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal, TypeAlias
 
-from cfbench.record import Comparison, Record, Summary
-from cfbench.store import Line
+from cfbench.lines import Comparison, Line, Setting, Summary
 
 Mark: TypeAlias = Literal["", "best", "tie"]
 
@@ -59,15 +58,14 @@ class Division:
         split: the split's name.
         summaries: one per model, best RMSE first, rankers after, failures last.
         comparisons: against the best, by metric and model.
-        counts: rows, users, items of the first cell.
-        relevance: facts of the strata tables.
+        setting: the conditions of the comparison, if they were recorded.
     """
 
     dataset: str
     split: str
     summaries: tuple[Summary, ...]
     comparisons: Mapping[tuple[str, str], Comparison]
-    counts: Mapping[str, int]
+    setting: Setting | None
 
     def mark(self, metric: str, model: str) -> Mark:
         """Say whether ``model`` is the best in ``metric`` or tied with it."""
@@ -89,11 +87,10 @@ def divisions(lines: Iterable[Line]) -> list[Division]:
             for line in lines
             if isinstance(line, Comparison) and (line.dataset, line.split) == (dataset, split)
         }
-        counts = next(
-            (r.counts for r in lines if isinstance(r, Record) and r.cell.group[:2] == (dataset, split) and r.counts),
-            {},
+        setting = next(
+            (one for one in lines if isinstance(one, Setting) and (one.dataset, one.split) == (dataset, split)), None
         )
-        found.append(Division(dataset, split, tuple(sorted(group, key=_rank)), comparisons, counts))
+        found.append(Division(dataset, split, tuple(sorted(group, key=_rank)), comparisons, setting))
     return found
 
 
@@ -144,21 +141,7 @@ def _accuracy(division: Division) -> Sheet:
         )
         for summary in _finished(division)
     )
-    return Sheet("Accuracy", ("model", *names, "plugin"), rows, (_setting(division), _TIE_NOTE))
-
-
-def _setting(division: Division) -> str:
-    counts = division.counts
-    if not counts:
-        return ""
-    cells = max(summary.cells for summary in division.summaries)
-    where = f"First of {cells} folds and repeats: " if cells > 1 else ""
-    return (
-        f"{where}{counts['train_rows']:,} training ratings of {counts['train_users']:,} users and "
-        f"{counts['train_items']:,} items; {counts['test_rows']:,} test ratings, "
-        f"{counts['test_rows_of_unknown_users']:,} of them by users and "
-        f"{counts['test_rows_of_unknown_items']:,} of items that training has never seen."
-    )
+    return Sheet("Accuracy", ("model", *names, "plugin"), rows, (_TIE_NOTE,))
 
 
 def _cold_start(division: Division) -> list[Sheet]:
@@ -195,7 +178,7 @@ def _popularity(division: Division) -> Sheet:
     rows = tuple(
         (
             _model(summary),
-            *(_figure(division, summary, name, intervals=False) for name in names),
+            *(_plain(summary, name) for name in names),
             *(_signed_error(summary, decile) for decile in ends),
         )
         for summary in _finished(division)
@@ -205,6 +188,7 @@ def _popularity(division: Division) -> Sheet:
         "ARP: mean popularity (training users) of listed items. APLT: share of long-tail items in the lists. "
         "Gini: inequality of exposure, 1 = all on one item. Coverage: share of the catalogue that is listed at all.",
         "Signed error: mean of prediction - truth among test ratings of the least and the most popular tenth of items.",
+        "No value is marked as best: a random order has the least popularity bias of all and pleases nobody.",
         *_tail_note(errors),
     )
     return Sheet("Popularity bias", columns, rows, notes)
@@ -232,6 +216,27 @@ def _others(division: Division) -> Sheet:
     return Sheet("Other metrics", ("model", *names), rows)
 
 
+def _other_tables(division: Division) -> list[Sheet]:
+    """Tables of metrics that this module does not know: one row per model and stratum."""
+    known = {name for name, _, _ in STRATA} | {"popularity-deciles"}
+    names = dict.fromkeys(name for summary in _finished(division) for name in summary.tables if name not in known)
+    return [_other_table(name, [s for s in _finished(division) if name in s.tables]) for name in names]
+
+
+def _other_table(name: str, summaries: Sequence[Summary]) -> Sheet:
+    figures = list(dict.fromkeys(f for s in summaries for row in s.tables[name].rows.values() for f in row))
+    rows = tuple(
+        (_model(summary), Entry(stratum), *(_any_number(row.get(figure)) for figure in figures))
+        for summary in summaries
+        for stratum, row in summary.tables[name].rows.items()
+    )
+    return Sheet(name, ("model", "stratum", *figures), rows)
+
+
+def _any_number(value: float | None) -> Entry:
+    return Entry("-" if value is None else f"{value:.5g}")
+
+
 def _cost(division: Division) -> Sheet:
     rows = tuple(
         (
@@ -243,7 +248,10 @@ def _cost(division: Division) -> Sheet:
         for summary in _finished(division)
     )
     columns = ("model", "fit s", "predict s", "fit CPU s", "peak memory MiB")
-    notes = ("Predict: test ratings and scores of the whole catalogue for every test user; the model's own time.",)
+    notes = (
+        "Predict: test ratings and scores of the whole catalogue for every test user; the model's own time. "
+        "Memory: of the cell's process, without what it shares with the libraries that were loaded beforehand.",
+    )
     return Sheet("Cost", columns, rows, notes)
 
 
@@ -261,16 +269,22 @@ def _model(summary: Summary) -> Entry:
     return Entry(summary.model + partial)
 
 
-def _figure(division: Division, summary: Summary, metric: str, intervals: bool = True) -> Entry:
+def _figure(division: Division, summary: Summary, metric: str) -> Entry:
+    """Show a figure with its mark, and with its interval where the column has room for one."""
+    figure, name = summary.metrics.get(metric), family(metric)
+    if figure is None or figure.value is None:
+        return _plain(summary, metric)
+    wanted = name in _WITH_INTERVAL and figure.low is not None and figure.high is not None
+    interval = f"[{_number(name, figure.low)}, {_number(name, figure.high)}]" if wanted else ""
+    return Entry(_number(name, figure.value), division.mark(metric, summary.model), interval)
+
+
+def _plain(summary: Summary, metric: str) -> Entry:
+    """Show a figure alone; "n/a" where the model cannot have it, "-" where there was nothing to average."""
     figure = summary.metrics.get(metric)
     if figure is None:
-        return Entry("n/a")
-    if figure.value is None:
-        return Entry("-")
-    mark, name = division.mark(metric, summary.model), family(metric)
-    wanted = intervals and name in _WITH_INTERVAL and figure.low is not None and figure.high is not None
-    interval = f"[{_number(name, figure.low)}, {_number(name, figure.high)}]" if wanted else ""
-    return Entry(_number(name, figure.value), mark, interval)
+        return Entry("failed" if "failed" in summary.not_applicable.get(metric, "") else "n/a")
+    return Entry("-" if figure.value is None else _number(family(metric), figure.value))
 
 
 def _number(name: str, value: float | None) -> str:

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from cfbench.lines import Line
+from cfbench.report.notes import setting_sentences
 from cfbench.report.sheets import Entry, Sheet, divisions, sheets
-from cfbench.store import Line
 
 _MARK = {"best": " *", "tie": " ≈", "": ""}
 _ROOM_FOR_PLUGINS = 110  # narrower terminals leave out which distribution a model comes from
@@ -21,6 +22,9 @@ def print_report(lines: Iterable[Line], console: Console) -> None:
     """Print all tables of a run."""
     for division in divisions(lines):
         console.rule(Text(f"{division.dataset}, {division.split}"))
+        for sentence in setting_sentences(division.setting) if division.setting else ():
+            console.print(Text(sentence, style="dim"))
+        console.print()
         for sheet in sheets(division):
             console.print(_table(sheet, console.width))
             for note in sheet.notes:
@@ -35,7 +39,7 @@ def _table(sheet: Sheet, width: int) -> RichTable:
     shown = [i for i, column in enumerate(sheet.columns) if column != "plugin" or width >= _ROOM_FOR_PLUGINS]
     for i in shown:
         text = i == 0 or sheet.columns[i] in ("plugin", "reason")
-        table.add_column(Text(sheet.columns[i]), justify="left" if text else "right", overflow="fold")
+        table.add_column(Text(sheet.columns[i]), justify="left" if text else "right", overflow="fold", no_wrap=i == 0)
     for row in sheet.rows:
         table.add_row(*(_text(row[i]) for i in shown))
     return table

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 
 from cfbench.errors import DataError
@@ -18,6 +19,8 @@ ALIASES = {
 """Accepted column names, without case, underscores, hyphens, spaces and RecBole's ``:type`` suffix."""
 
 REQUIRED = ("user", "item", "rating")
+
+_EARLIEST_TIME = 1e8  # seconds since 1970, in 1973: before any rating on a computer, and above any rating scale
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Columns:
         if missing:
             raise DataError(
                 f"{file}: no column for {' and '.join(missing)}; the file has {', '.join(map(repr, header))}; "
-                f"name it, e.g. {missing[0]}_column={header[0].strip() or 'NAME'}"
+                f"{_advice(missing[0], header, found.values())}"
             )
         user, item, rating = (found[role] for role in REQUIRED)
         assert user is not None
@@ -74,12 +77,19 @@ class Columns:
     def by_position(cls, first: Sequence[str], file: str) -> Columns:
         """Take columns 1 to 3 as user, item, rating, and a fourth as the time where ``first`` has a number there.
 
-        ``first`` holds the fields of the file's first row. Raises DataError on fewer than three columns.
+        ``first`` holds the fields of the file's first row. Raises DataError on fewer than three columns, and on a
+        third that looks like a time.
         """
         if len(first) < len(REQUIRED):
             raise DataError(
                 f"{file}, line 1: expected at least user, item and rating, got {len(first)} column(s): "
                 f"{', '.join(map(repr, first))}; if the separator is another one, say sep=..."
+            )
+        if is_number(first[2]) and _EARLIEST_TIME < float(first[2]) < math.inf:
+            raise DataError(
+                f"{file}, line 1: without a header the third column is the rating, got {first[2]!r}, which looks like "
+                "seconds since 1970; add a first line that names the columns, e.g. user,item,timestamp,rating in "
+                "the file's order"
             )
         timed = len(first) > len(REQUIRED) and is_number(first[3])
         return cls(0, 1, 2, 3 if timed else None)
@@ -103,6 +113,13 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _advice(role: str, header: Sequence[str], taken: Collection[int | None]) -> str:
+    """Say how to name the column for ``role``, suggesting one that no other role took."""
+    free = (title.strip() for at, title in enumerate(header) if at not in taken)
+    suggestion = next(filter(None, free), None)
+    return f"name it, e.g. {role}_column={suggestion}" if suggestion else f"add a column for the {role}"
 
 
 def _position(role: str, header: Sequence[str], named: ColumnNames, file: str) -> int | None:

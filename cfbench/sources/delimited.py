@@ -125,7 +125,20 @@ def _options(layout: _Layout) -> dict[str, Any]:
 
 def _ids(column: pd.Series[Any]) -> IdColumn:
     labels = np.asarray(column.cat.categories.to_numpy(dtype=object), dtype=np.str_)
-    return IdColumn(labels, np.asarray(column.cat.codes, dtype=np.int32)[1:])
+    return _without_outer_blanks(IdColumn(labels, np.asarray(column.cat.codes, dtype=np.int32)[1:]))
+
+
+def _without_outer_blanks(column: IdColumn) -> IdColumn:
+    """Strip both ends of the ids; those that become equal are one, those that become empty are missing.
+
+    A blank behind an id is never seen by whoever wrote the file, and would make a new user of it.
+    """
+    bare = np.char.strip(column.labels)
+    if np.array_equal(bare, column.labels):
+        return column
+    labels, merged = np.unique(bare, return_inverse=True)
+    merged = np.where(bare == "", -1, merged)
+    return IdColumn(labels, np.where(column.index < 0, -1, merged[column.index]).astype(np.int32))
 
 
 def _undecodable(text: TextFile) -> DataError:

@@ -58,9 +58,10 @@ def fetch(archive: Archive, storage: Storage, check: Callable[[Path], object]) -
             try:
                 _install(url, archive, Path(work), place, check)
             except (OSError, DataError, zipfile.BadZipFile) as error:  # requests' errors are OSErrors
-                failures.append(f"{url}: {_first_sentence(error)}")
-                _log.warning("download failed: %s", failures[-1])
+                failures.append(f"{url}: {_reason(error)}")
             else:
+                for failure in failures:  # where no host succeeds, the error names them
+                    _log.warning("download failed: %s", failure)
                 return place
     reasons = "".join(f"\n  {failure}" for failure in failures)
     raise DataNotFoundError(f"{archive.name} could not be downloaded:{reasons}\n{_by_hand(archive, storage)}")
@@ -135,6 +136,10 @@ def _by_hand(archive: Archive, storage: Storage) -> str:
     )
 
 
-def _first_sentence(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:200]}" if not isinstance(error, DataError) else text
+def _reason(error: Exception) -> str:
+    """Say in a few words why a download failed; HTTP libraries wrap the reason several times over."""
+    root: BaseException = error
+    while (inner := root.__cause__ or root.__context__) is not None:
+        root = inner
+    text = (isinstance(root, OSError) and root.strerror) or str(root) or type(root).__name__
+    return " ".join(text.partition(" for url: ")[0].split())

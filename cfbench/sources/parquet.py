@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from cfbench.sources.raw import IdColumn, RawRatings
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_Read = TypeVar("_Read")
 
 
 def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRatings:
@@ -34,17 +37,24 @@ def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRat
         if not use_timestamps:
             columns = columns.without_timestamp()
         table = pq.read_table(path, columns=[header[at] for at in columns.used])
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path} cannot be read as Parquet: {error}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path} cannot be read as Parquet: {error}; write it again, or save it as CSV") from error
 
-    def numbers(role: str, at: int) -> NDArray[np.float64]:
-        return _numbers(table[header[at]], f"{path}: the {role} column {header[at]!r}")
+    def column(role: str, at: int, read: Callable[[pa.ChunkedArray], _Read], wanted: str) -> _Read:
+        values = table[header[at]]
+        try:
+            return read(values)
+        except (pa.ArrowException, UnicodeDecodeError) as error:
+            reason = str(error).splitlines()[0]
+            what = f"{path}: the {role} column {header[at]!r} must hold {wanted}, got {values.type}"
+            raise DataError(f"{what} ({reason}); convert it, or name another: {role}_column=...") from error
 
+    times = "seconds since 1970 or timestamps (or use_timestamps=false)"
     return RawRatings(
-        users=_ids(table[header[columns.user]]),
-        items=_ids(table[header[columns.item]]),
-        ratings=numbers("rating", columns.rating).astype(np.float32),
-        timestamps=None if columns.timestamp is None else numbers("timestamp", columns.timestamp),
+        users=column("user", columns.user, _ids, "texts or whole numbers"),
+        items=column("item", columns.item, _ids, "texts or whole numbers"),
+        ratings=column("rating", columns.rating, _numbers, "numbers").astype(np.float32),
+        timestamps=None if columns.timestamp is None else column("timestamp", columns.timestamp, _numbers, times),
         file=str(path),
         place=lambda row: f"row {row + 1}",
     )
@@ -69,13 +79,10 @@ def _labels(distinct: NDArray[Any]) -> NDArray[np.str_]:
     return distinct.astype(np.str_)
 
 
-def _numbers(column: pa.ChunkedArray, what: str) -> NDArray[np.float64]:
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Return a column as floats, NaN where null; times of any unit as whole seconds since 1970."""
     import pyarrow as pa  # noqa: PLC0415
 
-    try:
-        if pa.types.is_timestamp(column.type):
-            column = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
-        return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{what} must hold numbers, got {column.type}: {error}") from error
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)

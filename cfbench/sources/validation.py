@@ -70,7 +70,7 @@ def _check_on_scale(raw: RawRatings, scale: RatingScale) -> None:
     if wrong.any():
         raise DataError(
             f"{raw.file}, {_first(wrong, raw)}: rating {raw.ratings[np.argmax(wrong)]:g} is off the declared scale "
-            f"{scale}; correct the row or declare another scale ({_times(wrong)})"
+            f"{scale.low:g} to {scale.high:g}; correct the row or declare another scale ({_times(wrong)})"
         )
 
 

@@ -96,7 +96,7 @@ def test_re_exports_and_base_classes_are_followed(package):
         ("x = 1", "{module}:Model", "no class 'Model'"),
         ("def broken(:", "{module}:Model", "cannot be read"),
         ("", "{module}", "not of the form"),
-        ("", "{module}.missing:Model", "not there"),
+        ("", "{module}.missing:Model", "no module"),
     ],
 )
 def test_a_class_that_cannot_be_found_is_a_named_problem(package, source, value, complaint):

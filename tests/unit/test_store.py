@@ -11,7 +11,8 @@ import pytest
 from cfbench.answers import Answers
 from cfbench.atomic import replacing, write_text
 from cfbench.errors import StoreError
-from cfbench.record import Cell, Comparison, Cost, Epoch, Figure, Record, Table
+from cfbench.lines import Comparison
+from cfbench.record import Cell, Cost, Epoch, Figure, Record, Table
 from cfbench.store import RunFolder, read_lines
 
 CELL = Cell(

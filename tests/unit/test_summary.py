@@ -8,8 +8,9 @@ from rich.console import Console
 
 from cfbench.cli.display import display_for
 from cfbench.executors.in_process import run_in_process
+from cfbench.lines import Comparison, Summary
 from cfbench.plan import Setting, make_plan
-from cfbench.record import Comparison, Record, Summary
+from cfbench.record import Record
 from cfbench.registry import Registry
 from cfbench.run import Run
 from cfbench.sources.source import Storage

@@ -35,6 +35,7 @@ def plan(**changes: object) -> TrainingPlan:
         "learning_rate": 1e-3,
         "weight_decay": 0.0,
         "batch_size": None,
+        "fewest_steps": 256,
         "schedule": "one-cycle",
         "patience": None,
         "validation_share": 0.1,
@@ -90,8 +91,12 @@ def test_adam_equals_torchs_own_over_several_steps():
 @pytest.mark.parametrize(
     ("n_rows", "size"), [(1, 16), (8_191, 16), (8_192, 32), (80_000, 256), (800_000, 2048), (20_000_000, 65_536)]
 )
-def test_open_batch_size_leaves_at_least_256_steps_where_it_can(n_rows, size):
+def test_open_batch_size_leaves_the_fewest_steps_where_it_can(n_rows, size):
     assert plan().batch_for(n_rows) == size
+
+
+def test_more_steps_make_smaller_batches():
+    assert plan(fewest_steps=1000).batch_for(80_000) == 64
 
 
 def test_given_batch_size_is_kept():
@@ -107,6 +112,7 @@ def test_given_batch_size_is_kept():
         ("learning_rate", math.nan),
         ("weight_decay", -0.1),
         ("batch_size", 0),
+        ("fewest_steps", 0),
         ("schedule", "cosine"),
         ("patience", 0),
         ("validation_share", 1.0),

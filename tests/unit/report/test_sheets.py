@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cfbench.record import Comparison, Figure, Summary, Table
+from cfbench.lines import Comparison, Summary
+from cfbench.record import Figure, Table
 from cfbench.report.csv_files import csv_files
 from cfbench.report.markdown import escaped, markdown_report
 from cfbench.report.sheets import divisions, sheets

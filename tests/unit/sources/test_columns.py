@@ -40,6 +40,13 @@ def test_a_missing_column_is_named_with_those_there_are_and_the_remedy():
     assert "'rating'" in str(e.value)
 
 
+def test_the_column_suggested_for_a_missing_role_is_one_that_no_other_role_took():
+    with pytest.raises(DataError, match=r"e\.g\. rating_column=liking$"):
+        Columns.by_name(["user", "item", "timestamp", "liking"], BY_ALIAS, "f.csv")
+    with pytest.raises(DataError, match=r"has 'user', 'item', 'timestamp'; add a column for the rating$"):
+        Columns.by_name(["user", "item", "timestamp"], BY_ALIAS, "f.csv")
+
+
 def test_a_named_column_that_is_not_there_is_refused():
     with pytest.raises(DataError, match=r"user_column='who' is not among its columns: 'user', 'item', 'rating'"):
         Columns.by_name(["user", "item", "rating"], ColumnNames(user="who"), "f.csv")
@@ -55,6 +62,12 @@ def test_without_a_header_the_order_is_user_item_rating_time():
     assert Columns.by_position(["1", "2", "3.5", "a comment"], "f") == Columns(0, 1, 2, None)
     with pytest.raises(DataError, match="at least user, item and rating, got 2"):
         Columns.by_position(["1", "2"], "f")
+
+
+def test_without_a_header_a_time_in_the_place_of_the_rating_is_refused():
+    with pytest.raises(DataError, match=r"the third column is the rating, got '881250949'.*user,item,timestamp,rating"):
+        Columns.by_position(["1", "2", "881250949", "3.5"], "f")
+    assert Columns.by_position(["1", "2", "50000"], "f") == Columns(0, 1, 2, None)
 
 
 def test_a_header_is_a_row_without_any_number():

@@ -96,11 +96,14 @@ def test_the_next_mirror_stands_in_for_a_host_that_is_down_or_lacks_the_file(hos
     assert leftovers(storage) == ["tiny"]
 
 
-def test_when_every_host_fails_the_message_says_what_to_do_by_hand(host, storage):
+def test_when_every_host_fails_the_message_says_what_to_do_by_hand_once(host, storage, caplog):
     _, address = host
     with pytest.raises(DataNotFoundError) as caught:
         fetch(archive("http://127.0.0.1:9/tiny.zip", f"{address}/gone.zip"), storage, accept)
     message = str(caught.value)
+    assert caplog.text == ""
+    assert "Connection refused" in message
+    assert "HTTPConnection" not in message
     assert "http://127.0.0.1:9/tiny.zip" in message
     assert "404" in message
     assert "https://example.org/tiny" in message

@@ -61,6 +61,19 @@ def test_byte_order_mark_crlf_blank_lines_and_spaces_after_commas_do_no_harm(tmp
     assert rows_of(read_ratings(written(tmp_path / "r.csv", text))) == [(*row[:3], None) for row in ROWS[:2]]
 
 
+@pytest.mark.parametrize("sep", [",", "\t", "::", "|"])
+def test_blanks_around_an_id_do_not_make_another_one(tmp_path, sep):
+    rows = [("u1", "x ", 3), ("u1 ", " y", 4), (" u2 ", "x", 5)]
+    raw = read_ratings(written(tmp_path / "r.csv", lines(sep, rows)))
+    assert [row[:3] for row in rows_of(raw)] == [("u1", "x", 3.0), ("u1", "y", 4.0), ("u2", "x", 5.0)]
+
+
+def test_an_id_of_blanks_is_missing_and_blanks_within_an_id_stay(tmp_path):
+    raw = read_ratings(written(tmp_path / "r.csv", 'user,item,rating\n"a  b ",x,1\n"  ",y,2\n,z,3\n'))
+    assert raw.users.index[1:].tolist() == [-1, -1]
+    assert raw.users.labels[raw.users.index[0]] == "a  b"
+
+
 def test_unused_columns_are_ignored_even_with_separators_and_breaks_in_quotes(tmp_path):
     text = 'comment,user,item,rating\n"good, very\nindeed",a,x,5\nbad,b,y,1\n'
     assert rows_of(read_ratings(written(tmp_path / "r.csv", text))) == [("a", "x", 5.0, None), ("b", "y", 1.0, None)]
@@ -185,6 +198,19 @@ def test_parquet_with_a_text_rating_or_damaged_content_is_refused(tmp_path):
         read_ratings(written(tmp_path / "s.parquet", "no"))
     with pytest.raises(DataNotFoundError, match="does not exist"):
         read_ratings(tmp_path / "t.parquet")
+
+
+def test_parquet_columns_of_types_that_cannot_serve_are_named_with_the_remedy(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    good = {"user": ["a", "b"], "item": ["x", "y"], "rating": [1.0, 2.0]}
+    dated = parquet(tmp_path / "dated.parquet", **good, time=pa.array([1, 2], pa.date32()))
+    with pytest.raises(DataError, match=r"timestamp column 'time' must hold .*, got date32.*timestamp_column=\.\.\."):
+        read_ratings(dated)
+    assert read_ratings(dated, use_timestamps=False).timestamps is None
+    for wrong in ([["a"], ["b"]], [{"id": "a"}, {"id": "b"}], [b"\xff", b"b"]):
+        path = parquet(tmp_path / "wrong.parquet", **good | {"user": wrong})
+        with pytest.raises(DataError, match=r"wrong\.parquet: the user column 'user' must hold texts or whole numbers"):
+            read_ratings(path)
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_baselines.damped_biases import damped_biases
+from cfbench_baselines.limits import require_at_least
 
 
 @dataclass
@@ -27,6 +28,10 @@ class Bias:
     damping_users: float = 5.0
     damping_items: float = 5.0
     iterations: int = 10
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "damping_users", "damping_items")
+        require_at_least(self, 1, "iterations")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit the biases; no randomness."""

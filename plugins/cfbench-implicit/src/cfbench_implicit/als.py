@@ -10,6 +10,7 @@ from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import fit_factors, library_seed
+from cfbench_implicit.limits import require_at_least, require_share
 
 
 @dataclass
@@ -35,6 +36,11 @@ class ImplicitALS:
     alpha: float = 10.0
     positive_from: float = 0.0
     iterations: int = 15
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "regularization", "alpha")
+        require_at_least(self, 1, "factors", "iterations")
+        require_share(self, "positive_from")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit on ``context.threads`` threads; the seed starts the factors."""

@@ -10,6 +10,7 @@ from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import fit_factors, library_seed
+from cfbench_implicit.limits import require_at_least, require_positive, require_share
 
 
 @dataclass
@@ -39,6 +40,12 @@ class ImplicitLMF:
     positive_from: float = 0.0
     neg_prop: int = 30
     iterations: int = 30
+
+    def __post_init__(self) -> None:
+        require_positive(self, "learning_rate")
+        require_at_least(self, 0, "regularization", "alpha")
+        require_at_least(self, 1, "factors", "iterations", "neg_prop")
+        require_share(self, "positive_from")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit on one thread; the seed starts the factors and draws the negatives."""

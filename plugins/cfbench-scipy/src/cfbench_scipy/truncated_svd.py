@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
+from cfbench_baselines.limits import require_at_least
 
 _CHUNK = 1 << 16
 
@@ -39,6 +40,10 @@ class TruncatedSVD:
     damping_users: float = 5.0
     damping_items: float = 5.0
     iterations: int = 10
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "damping_users", "damping_items")
+        require_at_least(self, 1, "n_factors", "iterations")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit the biases, then the factors; the seed sets the start vector of the Lanczos iteration."""

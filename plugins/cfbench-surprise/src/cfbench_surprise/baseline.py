@@ -10,6 +10,7 @@ from surprise import BaselineOnly
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_surprise.biases import Biases
+from cfbench_surprise.limits import require_at_least, require_positive
 from cfbench_surprise.options import arguments, baseline_options
 from cfbench_surprise.trainset import coded_trainset
 
@@ -30,6 +31,11 @@ class SurpriseBaseline:
     reg_i: float = 10.0
     reg: float = 0.02
     learning_rate: float = 0.005
+
+    def __post_init__(self) -> None:
+        require_positive(self, "learning_rate")
+        require_at_least(self, 0, "reg_u", "reg_i", "reg")
+        require_at_least(self, 1, "n_epochs")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; no randomness."""

@@ -11,6 +11,7 @@ from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.biases import Biases
+from cfbench_surprise.limits import require_at_least
 from cfbench_surprise.options import arguments, library_seed
 from cfbench_surprise.trainset import coded_trainset
 from cfbench_surprise.whole_ratings import whole_ratings
@@ -32,6 +33,10 @@ class SurpriseCoClustering:
     n_cltr_i: int = 3
     n_epochs: int = 20
     random_state: int | None = None
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "random_state")
+        require_at_least(self, 1, "n_cltr_u", "n_cltr_i", "n_epochs")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; the seed draws the first clusters."""

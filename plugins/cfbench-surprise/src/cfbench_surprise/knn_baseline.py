@@ -10,6 +10,7 @@ from surprise import KNNBaseline
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_surprise.biases import Biases
+from cfbench_surprise.limits import require_at_least, require_positive
 from cfbench_surprise.neighbourhood import neighbourhood
 from cfbench_surprise.options import baseline_options, similarity_options
 from cfbench_surprise.trainset import coded_trainset
@@ -41,6 +42,11 @@ class SurpriseKNNBaseline:
     bsl_reg_i: float = 10.0
     bsl_reg: float = 0.02
     bsl_learning_rate: float = 0.005
+
+    def __post_init__(self) -> None:
+        require_positive(self, "bsl_learning_rate")
+        require_at_least(self, 0, "shrinkage", "bsl_reg_u", "bsl_reg_i", "bsl_reg")
+        require_at_least(self, 1, "k", "min_k", "min_support", "bsl_n_epochs")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; no randomness."""

@@ -9,6 +9,7 @@ from surprise import KNNWithMeans
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench_surprise.limits import require_at_least
 from cfbench_surprise.neighbourhood import neighbourhood, one_sided_base
 from cfbench_surprise.options import similarity_options
 from cfbench_surprise.trainset import coded_trainset
@@ -33,6 +34,10 @@ class SurpriseKNNMeans:
     user_based: bool = True
     min_support: int = 1
     shrinkage: float = 100.0
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "shrinkage")
+        require_at_least(self, 1, "k", "min_k", "min_support")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; no randomness."""

@@ -9,6 +9,7 @@ from surprise import NMF
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_surprise.factorised import factorised
+from cfbench_surprise.limits import require_at_least, require_positive
 from cfbench_surprise.options import arguments, library_seed
 from cfbench_surprise.trainset import coded_trainset
 
@@ -35,6 +36,11 @@ class SurpriseNMF:
     init_low: float = 0.0
     init_high: float = 1.0
     random_state: int | None = None
+
+    def __post_init__(self) -> None:
+        require_positive(self, "lr_bu", "lr_bi", "init_high")
+        require_at_least(self, 0, "reg_pu", "reg_qi", "reg_bu", "reg_bi", "init_low", "random_state")
+        require_at_least(self, 1, "n_factors", "n_epochs")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; the seed draws the first factors."""

@@ -13,6 +13,7 @@ from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.biases import Biases
+from cfbench_surprise.limits import require_at_least, require_positive
 from cfbench_surprise.options import arguments, library_seed
 from cfbench_surprise.trainset import coded_trainset
 
@@ -45,6 +46,13 @@ class SurpriseSVDpp:
     reg_yj: float | None = None
     random_state: int | None = None
     cache_ratings: bool = False
+
+    def __post_init__(self) -> None:
+        require_positive(self, "lr_all", "lr_bu", "lr_bi", "lr_pu", "lr_qi", "lr_yj")
+        require_at_least(
+            self, 0, "reg_all", "reg_bu", "reg_bi", "reg_pu", "reg_qi", "reg_yj", "init_std_dev", "random_state"
+        )
+        require_at_least(self, 1, "n_factors", "n_epochs")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn by the library; the seed draws the first factors."""

@@ -30,8 +30,8 @@ class DotProduct:
         n_factors: length k of the vectors.
         y_range: ends of the sigmoid's range in rating units; ``"scale"`` is the data's scale widened by a
             tenth of its width on each side; None leaves the dot product as it is.
-        epochs, learning_rate, weight_decay, batch_size, schedule, patience, validation_share: see
-            :class:`cfbench_torch.training.TrainingPlan`.
+        epochs, learning_rate, weight_decay, batch_size, fewest_steps, schedule, patience, validation_share:
+            see :class:`cfbench_torch.training.TrainingPlan`.
     """
 
     n_factors: int = 50
@@ -40,6 +40,7 @@ class DotProduct:
     learning_rate: float = 5e-3
     weight_decay: float = 0.1
     batch_size: int | None = None
+    fewest_steps: int = 256
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     patience: int | None = None
     validation_share: float = 0.1

@@ -35,8 +35,8 @@ class NeuralNetwork:
         item_size: length of item embeddings; None likewise.
         y_range: ends of the sigmoid's range in rating units; ``"scale"`` is the data's scale widened by a
             tenth of its width on each side; None leaves the last layer's output as it is.
-        epochs, learning_rate, weight_decay, batch_size, schedule, patience, validation_share: see
-            :class:`cfbench_torch.training.TrainingPlan`.
+        epochs, learning_rate, weight_decay, batch_size, fewest_steps, schedule, patience, validation_share:
+            see :class:`cfbench_torch.training.TrainingPlan`.
     """
 
     layers: tuple[int, ...] = (100,)
@@ -47,6 +47,7 @@ class NeuralNetwork:
     learning_rate: float = 5e-3
     weight_decay: float = 0.1
     batch_size: int | None = None
+    fewest_steps: int = 256
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
     patience: int | None = None
     validation_share: float = 0.1

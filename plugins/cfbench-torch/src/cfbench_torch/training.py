@@ -18,7 +18,6 @@ from cfbench_torch.requirement import require, require_size
 from cfbench_torch.schedule import SCHEDULES, ScheduleName
 
 _SMALLEST_BATCH = 16
-_FEWEST_STEPS = 256  # of an epoch, where the batch size is left open
 _CHUNK = 1 << 16  # validation rows predicted at a time
 
 
@@ -51,8 +50,10 @@ class TrainingPlan:
         epochs: passes over the training rows.
         learning_rate: peak step size of one-cycle, or the constant one.
         weight_decay: decoupled decay of all parameters, per step and unit of learning rate.
-        batch_size: rows per step; None: the largest power of two with which an epoch takes at least 256 steps, at
-            least 16, so that small data gets enough steps and large data does not get endlessly many.
+        batch_size: rows per step; None: the largest power of two with which an epoch takes at least
+            ``fewest_steps``, at least 16, so that small data gets enough steps and large data does not get
+            endlessly many.
+        fewest_steps: of an epoch, where the batch size is left open.
         schedule: ``"one-cycle"`` or ``"constant"``.
         patience: stop after so many epochs without a better validation loss and take back the best
             parameters; None trains on all rows for all epochs.
@@ -63,6 +64,7 @@ class TrainingPlan:
     learning_rate: float
     weight_decay: float
     batch_size: int | None
+    fewest_steps: int
     schedule: ScheduleName
     patience: int | None
     validation_share: float
@@ -73,6 +75,7 @@ class TrainingPlan:
         require(0 <= self.weight_decay < np.inf, "weight_decay", self.weight_decay, "a number >= 0")
         if self.batch_size is not None:
             require_size("batch_size", self.batch_size)
+        require_size("fewest_steps", self.fewest_steps)
         require(self.schedule in SCHEDULES, "schedule", self.schedule, " or ".join(map(repr, SCHEDULES)))
         if self.patience is not None:
             require_size("patience", self.patience)
@@ -93,7 +96,7 @@ class TrainingPlan:
         if self.batch_size is not None:
             return self.batch_size
         size = _SMALLEST_BATCH
-        while n_rows >= 2 * size * _FEWEST_STEPS:
+        while n_rows >= 2 * size * self.fewest_steps:
             size *= 2
         return size
 

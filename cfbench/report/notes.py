@@ -1,0 +1,37 @@
+"""What stands around the tables: the setting they were made in and the definitions of their metrics, as sentences."""
+
+from __future__ import annotations
+
+from cfbench.lines import Definition, Setting
+
+_ORDER = ("formula", "averaging", "candidates", "relevance", "clipping", "cold_policy", "source")
+
+
+def setting_sentences(setting: Setting) -> list[str]:
+    """Tell the conditions that all models of a table shared."""
+    counts = {name: f"{value:,.0f}" for name, value in setting.counts.items()}
+    on_average = " (means over folds)" if setting.folds > 1 else ""
+    return [
+        f"{counts['train_rows']} training ratings of {counts['train_users']} users and {counts['train_items']} items; "
+        f"{counts['test_rows']} test ratings of {counts['test_users']} users, {counts['test_rows_of_unknown_users']} "
+        f"of them by users and {counts['test_rows_of_unknown_items']} of items that training has never seen"
+        f"{on_average}.",
+        f"Ratings {setting.scale}; liked from {setting.relevant_from:g}, so that "
+        f"{counts['test_users_with_a_liked_item']} test users count in ranking accuracy; where a model cannot say, "
+        f"{setting.fallback:.4f}, the training mean, stands in.",
+        f"Seed {setting.seed}; {_times(setting.folds, 'fold')}, {_times(setting.repeats, 'fit')} of each model on "
+        f"each; intervals from {setting.resamples:,} resamples of users; cfbench {setting.cfbench}.",
+        f"Data: sha256 {setting.fingerprint}; licence: {setting.licence}. Cite: {setting.citation}",
+    ]
+
+
+def definition_sentence(definition: Definition) -> str:
+    """State a metric's contract in one sentence."""
+    contract = definition.contract
+    parts = [contract[name].rstrip(".") for name in _ORDER if name in contract]
+    better = {"lower": "; lower is better", "higher": "; higher is better"}.get(contract.get("direction", ""), "")
+    return f"{'. '.join(parts)}{better}."
+
+
+def _times(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -1,0 +1,14 @@
+"""Limits of hyperparameters."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+
+def require_at_least(model: Any, low: float, *names: str) -> None:
+    """Raise ValueError naming the first of ``model``'s fields ``names`` that is not finite and at least ``low``."""
+    for name in names:
+        value = getattr(model, name)
+        if not low <= value < math.inf:
+            raise ValueError(f"{name}={value!r}: expected a number of at least {low:g}")

@@ -1,0 +1,17 @@
+import pytest
+
+from cfbench_scipy.truncated_svd import TruncatedSVD
+
+
+@pytest.mark.parametrize(
+    ("model", "parameter", "value", "expected"),
+    [
+        (TruncatedSVD, "n_factors", 0, "a number of at least 1"),
+        (TruncatedSVD, "iterations", -1, "a number of at least 1"),
+        (TruncatedSVD, "damping_users", -1, "a number of at least 0"),
+        (TruncatedSVD, "damping_items", -0.5, "a number of at least 0"),
+    ],
+)
+def test_a_hyperparameter_that_makes_no_sense_is_refused_by_name(model, parameter, value, expected):
+    with pytest.raises(ValueError, match=f"^{parameter}={value}: expected {expected}$"):
+        model(**{parameter: value})
