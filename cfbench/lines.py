@@ -33,7 +33,7 @@ class Setting:
         dataset: the data set's name.
         split: the split's name.
         fingerprint: sha256 of the data's content.
-        scale: the rating scale, e.g. ``"1-5"``.
+        scale: the rating scale, e.g. ``"1 to 5"``.
         relevant_from: the rating from which an item counts as liked.
         licence: the data's licence.
         citation: what to cite.

@@ -40,7 +40,7 @@ class RatingScale:
         return self.high - self.low
 
     def __str__(self) -> str:
-        return f"{self.low:g}-{self.high:g}"
+        return f"{self.low:g} to {self.high:g}"
 
 
 @dataclass(frozen=True, eq=False)

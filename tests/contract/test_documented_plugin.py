@@ -38,7 +38,7 @@ def documented_checks() -> list[cfbench.testing.Check]:
             "conformance_checks",
             lambda distribution, **options: cfbench.testing.checks_for(model, name=NAME, **options),
         )
-        test = executed(block("python", "## The contract test"), "test_contract")
+        test = executed(block("python", "## The contract test"), "documented_contract_test")
     (mark,) = test.test_contract.pytestmark
     return mark.args[1]
 

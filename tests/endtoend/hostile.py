@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cfbench.contracts import EpochReport
+from cfbench.metrics.metric import Contract
+from cfbench.splits.splitter import Fold
+
 
 @dataclass
 class Honest:
@@ -122,6 +126,72 @@ class Loud(Base):
 
     def fit(self, train, context):
         print("loud " * 10_000)
+
+
+@dataclass
+class OddSignal(Base):
+    """Dies of a signal that has no name."""
+
+    def fit(self, train, context):
+        os.kill(os.getpid(), signal.SIGRTMIN + 6)
+
+
+@dataclass
+class Garbled(Base):
+    """Raises an error whose text is no Unicode and long."""
+
+    def fit(self, train, context):
+        raise ValueError("bad \udcff\u2028 " + "long " * 10_000)
+
+
+@dataclass
+class NumpyLoss(Base):
+    """Reports its loss as a numpy scalar, as numpy models have it."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        context.on_epoch(EpochReport(1, 2, np.float32(0.5)))
+
+
+@dataclass
+class WordyLoss(Base):
+    """Reports a loss that is no number."""
+
+    def fit(self, train, context):
+        context.on_epoch(EpochReport(1, 2, "low"))
+
+
+@dataclass(frozen=True)
+class Division:
+    """A metric that fails."""
+
+    contract = Contract("t", "f", "ratings", "lower", "a", "c", "s")
+    name = "division"
+
+    def measure(self, evaluation):
+        return 1 / 0
+
+
+@dataclass(frozen=True)
+class Nameless:
+    """A metric without a contract."""
+
+
+@dataclass(frozen=True)
+class Twins:
+    """A splitter that gives two folds one name."""
+
+    def folds(self, dataset, seed):
+        rows = np.arange(len(dataset))
+        return [Fold("", rows[:9], rows[9:]), Fold("", rows[9:], rows[:9])]
+
+
+@dataclass(frozen=True)
+class Stumbles:
+    """A splitter that raises."""
+
+    def folds(self, dataset, seed):
+        raise LookupError("no way")
 
 
 @dataclass

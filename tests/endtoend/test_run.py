@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 HERE = Path(__file__).parent
@@ -25,6 +26,10 @@ HOSTILE = [
     "Killed",
     "Powerless",
     "Loud",
+    "OddSignal",
+    "Garbled",
+    "NumpyLoss",
+    "WordyLoss",
     "Picky",
     "Honest",
 ]
@@ -41,7 +46,10 @@ def plugin_home(tmp_path_factory):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hostile-models\nVersion: 1.2\n")
     entries = [f"{name.lower()} = hostile_models:{name}" for name in HOSTILE]
     broken = ["absent = hostile_models:Absent", "gone = no_such_module:Model"]
-    (info / "entry_points.txt").write_text("[cfbench.models]\n" + "\n".join([*entries, *broken]) + "\n")
+    others = "[cfbench.metrics]\ndivision = hostile_models:Division\nnameless = hostile_models:Nameless\n"
+    others += "[cfbench.splitters]\ntwins = hostile_models:Twins\nstumbles = hostile_models:Stumbles\n"
+    models = "[cfbench.models]\n" + "\n".join([*entries, *broken]) + "\n"
+    (info / "entry_points.txt").write_text(models + others)
     return home
 
 
@@ -95,6 +103,10 @@ def test_every_kind_of_bad_model_loses_its_own_cell_only(cfbench, tmp_path):
         "killed": "crashed",
         "powerless": "failed",
         "loud": "ok",
+        "oddsignal": "crashed",
+        "garbled": "failed",
+        "numpyloss": "ok",
+        "wordyloss": "failed",
         "picky": "ok",
         "honest": "ok",
         "absent": "skipped",
@@ -111,6 +123,10 @@ def test_every_kind_of_bad_model_loses_its_own_cell_only(cfbench, tmp_path):
     assert "SIGKILL" in reasons["killed"]
     assert "neither predict nor score_items" in reasons["powerless"]
     assert "no class 'Absent'" in reasons["absent"]
+    assert "signal 40" in reasons["oddsignal"]
+    assert len(reasons["garbled"]) < 600
+    assert found["numpyloss"]["losses"][0]["train_loss"] == 0.5
+    assert "expected numbers" in reasons["wordyloss"]
     assert found["silent"]["metrics"]["answered"]["value"] == 0.0
     table = (tmp_path / "out" / "table.md").read_text()
     assert "on purpose" in table
@@ -192,6 +208,70 @@ def test_dry_run_shows_the_plan_and_writes_nothing(cfbench, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_cells_that_are_the_same_are_run_once_and_shown_under_each_of_their_names(cfbench, tmp_path):
+    done = cfbench("run", "-d", DATA, "-m", "honest,honest[noise=0.01]", "-o", "out")
+    assert done.stderr.count("ok       honest") == 1
+    found = results(tmp_path / "out")
+    assert found["honest"] == found["honest[noise=0.01]"]
+
+
+def test_a_metric_that_fails_costs_its_figure_and_the_exit_code_but_not_the_fit(cfbench, tmp_path):
+    done = cfbench("run", "-d", DATA, "-m", "honest", "--metric", "RMSE,division", "-o", "out", code=1)
+    assert "metric division failed on honest" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    assert set(records(tmp_path / "out")["honest"]["metrics"]) == {"RMSE"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--metric", "nameless"], "metric 'nameless' of hostile-models must state its definition"),
+        (["-s", "twins"], "splitter twins of hostile-models must give at least one fold"),
+        (["-s", "stumbles"], "splitter stumbles of hostile-models failed: LookupError: no way"),
+    ],
+)
+def test_a_broken_metric_or_splitter_plugin_is_named_and_exits_with_1(cfbench, arguments, complaint):
+    done = cfbench("run", "-d", DATA, "-m", "honest", *arguments, code=1)
+    assert complaint in done.stderr
+    assert "internal error" not in done.stderr
+
+
+def test_modules_in_the_current_folder_do_not_reach_the_models_processes(cfbench, tmp_path):
+    (tmp_path / "random.py").write_text("raise RuntimeError('the wrong random')\n")
+    program = "from cfbench.cli import main; main()"
+    command = [sys.executable, "-P", "-c", program, "run", "-d", DATA, "-m", "bias", "-o", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_killed_fork_server_loses_its_running_cell_at_once_and_leaves_no_orphan(tmp_path, plugin_home):
+    process = start_slow_run(tmp_path, plugin_home, "honest,slow")
+    assert process.stderr is not None
+    assert "ok       honest" in process.stderr.readline()
+    children = wait_for(lambda: [child for child in servers(process) if child.children()])
+    (running,) = [grandchild for child in children for grandchild in child.children()]
+    children[0].kill()
+    process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert not running.is_running() or running.status() == psutil.STATUS_ZOMBIE  # dead, if not yet reaped
+    found = records(tmp_path / "out")
+    assert found["slow"]["status"] == "crashed"
+    assert "SIGKILL" in found["slow"]["reason"]
+
+
+def servers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children()
+
+
+def wait_for(condition, seconds: float = 20):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
 def test_report_renders_the_same_tables_from_the_records_alone(cfbench, tmp_path):
     cfbench("run", "-d", DATA, "-m", "honest,bias,popular", "-o", "out")
     before = {path.name: path.read_text() for path in (tmp_path / "out").iterdir() if path.suffix in (".md", ".csv")}
@@ -203,9 +283,9 @@ def test_report_renders_the_same_tables_from_the_records_alone(cfbench, tmp_path
     assert {name: (tmp_path / "out" / name).read_text() for name in before} == before
 
 
-def test_an_interrupt_keeps_what_is_finished(tmp_path, plugin_home):
-    slow = tmp_path / "slow_models.py"
-    slow.write_text(
+def start_slow_run(tmp_path: Path, plugin_home: Path, models: str) -> subprocess.Popen[str]:
+    """Start a run of an honest model and of models that sleep."""
+    (tmp_path / "slow_models.py").write_text(
         "import time\nfrom hostile_models import Honest\n\n"
         "class Slow(Honest):\n    '''Takes its time.'''\n    def fit(self, train, context):\n        time.sleep(60)\n"
     )
@@ -213,20 +293,24 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path, plugin_home):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-models\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[cfbench.models]\nslow = slow_models:Slow\n")
-    command = [sys.executable, "-m", "cfbench", "run", "-d", DATA, "-m", "honest,slow", "-o", "out"]
+    command = [sys.executable, "-m", "cfbench", "run", "-d", DATA, "-m", models, "-o", "out"]
     path = f"{plugin_home}{os.pathsep}{tmp_path}"
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
-    )
+    environ = {**os.environ, "PYTHONPATH": path}
+    return subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True)
+
+
+def test_an_interrupt_keeps_what_is_finished_and_the_table_says_what_is_missing(tmp_path, plugin_home, cfbench):
+    process = start_slow_run(tmp_path, plugin_home, "honest,slow,slow[noise=0.5]")
     assert process.stderr is not None
     assert "ok       honest" in process.stderr.readline()
-    time.sleep(1)
+    wait_for(lambda: [child for child in servers(process) if child.children()])
     process.send_signal(signal.SIGINT)
     rest = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert "finished cells are kept" in rest
     assert "Traceback" not in rest
     assert set(records(tmp_path / "out")) == {"honest"}
+    assert cfbench("report", "out").stdout.count("not run: the run was cut off") == 2
 
 
 @pytest.mark.parametrize(

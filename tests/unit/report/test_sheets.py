@@ -79,6 +79,12 @@ def test_a_model_equal_to_the_best_on_every_resample_is_best_too():
     assert division.mark("RMSE", "twin") == "best"
 
 
+def test_where_there_are_too_few_users_for_an_interval_nothing_is_told_apart():
+    unknown = Comparison("data", "holdout", "RMSE", "best", "other", 0.3, None, None)
+    (division,) = divisions([summary("best", 1.0), summary("other", 1.3), unknown])
+    assert division.mark("RMSE", "other") == "tie"
+
+
 def test_a_pure_ranker_has_no_rating_error():
     column = sheet("Accuracy").columns.index("RMSE")
     assert next(row for row in sheet("Accuracy").rows if row[0].text == "ranker")[column].text == "n/a"
