@@ -13,7 +13,7 @@ from cfbench.errors import ModelError
 from cfbench.predictions import ask_predictions, checked_floats
 from cfbench.ratings import Codes, Floats, Ratings, frozen
 
-MEMORY_CAP = 64 << 20
+MEMORY_CAP = 32 << 20
 """Bytes that one chunk of scores with its temporaries may take; more is slower, since fresh pages cost time."""
 
 _BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pair of codes, and the checks
@@ -145,6 +145,8 @@ def _candidates(scores: Floats, k: int, drawn: NDArray[np.int64]) -> tuple[NDArr
     floor = _floor(scores, k)
     reach = scores >= floor
     crowded = np.flatnonzero(_true_per_row(reach) > _FEW * k)
+    if len(crowded) == len(scores):
+        return _found(_without_surplus(scores, floor, k, drawn))
     if len(crowded):
         reach[crowded] = _without_surplus(scores[crowded], floor[crowded], k, drawn)
     return _found(reach)
@@ -178,10 +180,11 @@ def _true_per_row(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
 
 def _without_surplus(scores: Floats, floor: Floats, k: int, drawn: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark exactly the ``k`` best of each row, of which more than ``k`` reach ``floor``: equals as drawn."""
-    cut = floor.copy()
-    too_low = np.flatnonzero(_true_per_row(scores > floor) >= k)
-    cut[too_low] = _kth_best(scores[too_low], k)
-    reach = scores > cut
+    cut, reach = floor.copy(), scores > floor
+    too_low = np.flatnonzero(_true_per_row(reach) >= k)
+    if len(too_low):
+        cut[too_low] = _kth_best(scores[too_low], k)
+        reach[too_low] = scores[too_low] > cut[too_low]
     room = k - _true_per_row(reach)
     # Rows of equals, as of a model that knows no items, are filled by the first few draws: look there first.
     for draws in np.split(drawn, [_FIRST_DRAWS]):

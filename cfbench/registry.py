@@ -7,7 +7,7 @@ import importlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from typing import Any, Literal, TypeAlias, get_args
@@ -37,7 +37,7 @@ class Plugin:
         value: ``package.module:Class``.
         distribution: the distribution that registers it.
         version: that distribution's version.
-        problem: why it cannot be used, or an empty text.
+        clash: what is wrong with its name, or an empty text.
     """
 
     kind: Kind
@@ -45,7 +45,12 @@ class Plugin:
     value: str
     distribution: str
     version: str
-    problem: str = ""
+    clash: str = ""
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be used, as far as that shows without importing it; an empty text where it can."""
+        return self.clash or _problem(self.value, self.distribution)
 
     @property
     def declaration(self) -> Declaration:
@@ -86,25 +91,18 @@ class Registry:
         found = list(plugins)
         times = Counter((plugin.kind, plugin.name) for plugin in found)
         self._plugins = [
-            _with_duplicate_problem(plugin, found) if times[plugin.kind, plugin.name] > 1 else plugin
-            for plugin in found
+            _with_clash(plugin, found) if times[plugin.kind, plugin.name] > 1 else plugin for plugin in found
         ]
 
     @classmethod
     def discover(cls) -> Registry:
         """Read the entry points of every installed distribution; imports no plugin."""
-        return cls(
-            Plugin(
-                kind=kind,
-                name=entry.name,
-                value=entry.value,
-                distribution=entry.dist.name if entry.dist else "unknown",
-                version=entry.dist.version if entry.dist else "unknown",
-                problem=_problem(entry),
-            )
-            for kind in KINDS
-            for entry in metadata.entry_points(group=group_of(kind))
-        )
+        kinds: dict[str, Kind] = {group_of(kind): kind for kind in KINDS}
+        found = []
+        for distribution, entries in _installed():
+            name, version = distribution.name, distribution.version
+            found += [Plugin(kinds[entry.group], entry.name, entry.value, name, version) for entry in entries]
+        return cls(found)
 
     def plugins(self, kind: Kind) -> list[Plugin]:
         """All plugins of a kind, broken ones included, by distribution and name."""
@@ -165,19 +163,29 @@ def _checked(kind: Kind, spec: Spec, declaration: Declaration) -> dict[str, Valu
     }
 
 
-def _with_duplicate_problem(plugin: Plugin, found: list[Plugin]) -> Plugin:
+def _installed() -> Iterator[tuple[metadata.Distribution, list[metadata.EntryPoint]]]:
+    """Yield the distributions that register plugins, with the entry points; of two copies the first on the path."""
+    groups, names = {group_of(kind) for kind in KINDS}, set()
+    for distribution in metadata.distributions():
+        entries = [entry for entry in distribution.entry_points if entry.group in groups]
+        if entries and distribution.name not in names:
+            names.add(distribution.name)
+            yield distribution, entries
+
+
+def _with_clash(plugin: Plugin, found: list[Plugin]) -> Plugin:
     owners = [f"{p.distribution} {p.version}" for p in found if (p.kind, p.name) == (plugin.kind, plugin.name)]
-    problem = f"the name is registered {len(owners)} times, by {' and '.join(owners)}; uninstall or rename one"
-    return Plugin(plugin.kind, plugin.name, plugin.value, plugin.distribution, plugin.version, problem)
+    clash = f"the name is registered {len(owners)} times, by {' and '.join(owners)}; uninstall or rename one"
+    return replace(plugin, clash=clash)
 
 
-def _problem(entry: metadata.EntryPoint) -> str:
-    """Say why an entry point cannot be used, as far as that shows without importing it."""
-    missing = _missing_packages(entry.dist.name) if entry.dist else ()
+@cache
+def _problem(value: str, distribution: str) -> str:
+    missing = _missing_packages(distribution)
     if missing:
         return f"needs {', '.join(missing)}"
     try:
-        declaration_of(entry.value)
+        declaration_of(value)
     except PluginError as error:
         return str(error)
     return ""
@@ -185,7 +193,11 @@ def _problem(entry: metadata.EntryPoint) -> str:
 
 def _requirements(distribution: str) -> Iterator[Requirement]:
     """Yield what ``distribution`` requires here, extras apart; a requirement that cannot be read is passed over."""
-    for text in metadata.requires(distribution) or ():
+    try:
+        texts = metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:
+        texts = []
+    for text in texts:
         with suppress(InvalidRequirement):
             requirement = Requirement(text)
             if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
@@ -224,6 +236,7 @@ def _plugin_digest(distribution: str) -> str:
         return ""
 
 
+@cache  # reading a distribution's metadata takes a millisecond, and many ask
 def _version(distribution: str) -> str | None:
     try:
         return metadata.version(distribution)

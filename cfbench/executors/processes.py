@@ -40,10 +40,10 @@ class ProcessExecutor:
         waiting = iter(tasks)
         try:
             self._fill(supervisor, waiting)
-            supervisor.open_servers()
             while supervisor.running:
                 ended = supervisor.wait()
                 self._fill(supervisor, waiting)
+                supervisor.open_servers()
                 yield from ended
         finally:
             supervisor.close()
@@ -72,13 +72,18 @@ class _Supervisor:
     tasks: Sequence[Task]
     running: dict[str, Task] = field(default_factory=dict)
     servers: dict[str, _Server] = field(default_factory=dict)
+    opened: bool = False
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
     def open_servers(self) -> None:
-        """Start the servers of later cells, so that they import their libraries while the first cells run."""
-        for task in self.tasks:
+        """Start the servers of later cells, so that they import their libraries while the first cells run.
+
+        The first server starts alone: the run waits for it. Servers that die are not started ahead again.
+        """
+        for task in () if self.opened else self.tasks:
             if task.home not in self.servers:
                 self._serve(task)
+        self.opened = True
 
     def start(self, task: Task) -> None:
         """Hand a task to the server of its home, starting one anew where it has died."""

@@ -9,8 +9,8 @@ from cfbench.registry import Plugin, Registry
 from cfbench.spec import Spec
 
 
-def plugin(name="holdout", value="cfbench.splits.holdout:Holdout", distribution="cfbench", problem=""):
-    return Plugin("splitter", name, value, distribution, "1.0", problem)
+def plugin(name="holdout", value="cfbench.splits.holdout:Holdout", distribution="cfbench", clash=""):
+    return Plugin("splitter", name, value, distribution, "1.0", clash)
 
 
 def test_installed_plugins_carry_distribution_and_version():
@@ -59,6 +59,22 @@ def test_a_plugin_whose_import_exits_is_an_error_not_an_exit(tmp_path, monkeypat
 
 
 def test_a_plugin_with_a_problem_cannot_be_created_and_says_why():
-    registry = Registry([plugin(problem="needs torch (not installed)")])
-    with pytest.raises(PluginError, match="needs torch"):
+    registry = Registry([plugin(clash="the name is registered twice")])
+    with pytest.raises(PluginError, match="registered twice"):
         registry.create("splitter", Spec("holdout"))
+
+
+def test_a_plugin_whose_requirements_are_not_met_is_listed_with_what_it_needs(tmp_path, monkeypatch):
+    info = tmp_path / "needy-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: needy\nVersion: 1\n"
+        "Requires-Dist: no-such-package>=2\nRequires-Dist: numpy>=999\n"
+        "Requires-Dist: another-one; extra == 'more'\n"
+    )
+    (info / "entry_points.txt").write_text("[cfbench.models]\nneedy = needy:Model\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = Registry.discover().named("model", "needy")
+    assert "no-such-package>=2 (not installed)" in found.problem
+    assert "numpy>=999 (found" in found.problem
+    assert "another-one" not in found.problem

@@ -30,7 +30,7 @@ def test_factors_equal_the_dense_decomposition_of_the_residuals():
     rng = np.random.default_rng(3)
     train = complete(rng.integers(1, 6, size=(12, 9)))
     model = fitted(train, n_factors=3)
-    residual = train.ratings.reshape(12, 9) - model.biases_.of_rows(np.arange(12, dtype=np.int32))
+    residual = (train.ratings - model.biases_.of_pairs(train.users, train.items)).reshape(12, 9)
     left, strengths, right = np.linalg.svd(residual)
     best = (left[:, :3] * strengths[:3]) @ right[:3]
     np.testing.assert_allclose(model.user_factors_[:-1] @ model.item_factors_[:-1].T, best, atol=1e-10)

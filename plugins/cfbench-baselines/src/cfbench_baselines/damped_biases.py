@@ -28,9 +28,10 @@ class DampedBiases:
         """``b(u, i)`` for pairs of codes, shape (m,); an unknown user or item adds nothing."""
         return self.mean + self.users[users] + self.items[items]
 
-    def of_rows(self, users: Codes) -> NDArray[np.float64]:
-        """``b(u, i)`` of each user and every training item, shape (b, n_items)."""
-        return self.mean + self.users[users, None] + self.items[None, :-1]
+    def of_rows(self, users: Codes) -> NDArray[np.float32]:
+        """``b(u, i)`` of each user and every training item, shape (b, n_items): many, hence in single precision."""
+        by_user = (self.mean + self.users[users]).astype(np.float32)
+        return by_user[:, None] + self.items[None, :-1].astype(np.float32)
 
 
 def damped_biases(train: Ratings, *, damping_users: float, damping_items: float, iterations: int) -> DampedBiases:

@@ -29,4 +29,4 @@ class GlobalMean:
 
     def score_items(self, users: Codes) -> Floats:
         """Return the mean for every item, shape (b, n_items)."""
-        return np.full((len(users), self.n_items_), self.mean_)
+        return np.full((len(users), self.n_items_), self.mean_, dtype=np.float32)

@@ -29,4 +29,4 @@ class ItemMean:
 
     def score_items(self, users: Codes) -> Floats:
         """Return the items' means, the same for every user, known or not; shape (b, n_items)."""
-        return np.repeat(self.means_[None, :-1], len(users), axis=0)
+        return np.repeat(self.means_[None, :-1].astype(np.float32), len(users), axis=0)

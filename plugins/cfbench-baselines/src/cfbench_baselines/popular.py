@@ -20,7 +20,7 @@ class Popular:
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Count the ratings; no randomness."""
-        self.counts_ = train.item_counts.astype(np.float64)
+        self.counts_ = train.item_counts.astype(np.float32)
 
     def score_items(self, users: Codes) -> Floats:
         """Return the counts for each user, shape (b, n_items)."""

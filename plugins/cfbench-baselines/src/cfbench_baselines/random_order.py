@@ -32,7 +32,7 @@ class RandomOrder:
         """Return uniform scores, shape (b, n_items); unknown users share one order."""
         keys = _mixed(_spread(users) ^ _mixed(np.array([self.seed_], dtype=np.uint64)))
         bits = _mixed(keys[:, None] + _spread(np.arange(self.n_items_))[None, :])
-        return (bits >> np.uint64(11)) * 2.0**-53
+        return (bits >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
 
 
 def _spread(codes: NDArray[np.integer]) -> NDArray[np.uint64]:

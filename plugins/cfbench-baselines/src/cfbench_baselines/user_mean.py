@@ -30,4 +30,4 @@ class UserMean:
 
     def score_items(self, users: Codes) -> Floats:
         """Return each user's mean for every item, shape (b, n_items); a row of NaN for unknown users."""
-        return np.repeat(self.means_[users, None], self.n_items_, axis=1)
+        return np.repeat(self.means_[users, None].astype(np.float32), self.n_items_, axis=1)

@@ -66,7 +66,8 @@ class TruncatedSVD:
 
     def score_items(self, users: Codes) -> Floats:
         """Return the predictions for every training item, shape (b, n_items)."""
-        return self.biases_.of_rows(users) + self.user_factors_[users] @ self.item_factors_[:-1].T
+        by_user = self.user_factors_[users].astype(np.float32)
+        return self.biases_.of_rows(users) + by_user @ self.item_factors_[:-1].T.astype(np.float32)
 
 
 def _factors(
