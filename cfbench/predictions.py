@@ -41,14 +41,16 @@ def ask_predictions(
         part = slice(start, start + pairs_per_call)
         with clock.part("predict"):
             answer = model.predict(users[part], items[part])
-        predictions[part] = checked_floats(answer, (len(users[part]),), who)
+        floats = shaped_floats(answer, (len(users[part]),), who)
+        reject_infinities(floats, who)
+        predictions[part] = floats
     return predictions
 
 
-def checked_floats(answer: object, shape: tuple[int, ...], who: str) -> Floats:
-    """Return ``answer`` as float32 (float64 stays) if it is a float array of ``shape`` without infinities.
+def shaped_floats(answer: object, shape: tuple[int, ...], who: str) -> Floats:
+    """Return ``answer`` as float32 (float64 stays) if it is a float array of ``shape``.
 
-    NaN is allowed: it means "I cannot say". Raises ModelError naming ``who``, what was expected, what came.
+    Raises ModelError naming ``who``, what was expected, what came.
     """
     if not isinstance(answer, np.ndarray) or isinstance(answer, np.ma.MaskedArray):
         raise ModelError(
@@ -61,12 +63,11 @@ def checked_floats(answer: object, shape: tuple[int, ...], who: str) -> Floats:
         )
     if not np.issubdtype(answer.dtype, np.floating):
         raise ModelError(f"{who} must return floats, got dtype {answer.dtype}; convert with .astype(np.float32)")
-    _reject_infinities(answer, who)
     return answer.astype(np.float64 if answer.dtype.itemsize > 4 else np.float32, copy=False)
 
 
-def _reject_infinities(answer: Floats, who: str) -> None:
-    """Raise ModelError if a value is infinite or lies beyond float32."""
+def reject_infinities(answer: Floats, who: str) -> None:
+    """Raise ModelError if a value is infinite or lies beyond float32; NaN is allowed: it means "I cannot say"."""
     limit = np.finfo(np.float32).max
     highest = np.fmax.reduce(answer, axis=None, initial=0.0)
     lowest = np.fmin.reduce(answer, axis=None, initial=0.0)

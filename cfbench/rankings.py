@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cfbench.clock import Clock
 from cfbench.contracts import PredictsRatings, ScoresItems
 from cfbench.errors import ModelError
-from cfbench.predictions import ask_predictions, checked_floats
+from cfbench.predictions import ask_predictions, reject_infinities, shaped_floats
 from cfbench.ratings import Codes, Floats, Ratings, frozen
 
 MEMORY_CAP = 32 << 20
@@ -59,14 +59,14 @@ def ask_rankings(
     if k < 1:
         raise ValueError(f"lists need k of at least 1, got {k}")
     asked, places = np.unique(users, return_inverse=True)
-    seen = Seen.of(train)
+    seen, who = Seen.of(train), f"{type(model).__name__}.score_items"
     tie_rank = _tie_ranks(train.n_items, tie_seed)
     lists = np.empty((len(asked), k), dtype=np.int32)
     rows = max(1, memory_cap // (train.n_items * _BYTES_PER_SCORE))
     for start in range(0, len(asked), rows):
         chunk = asked[start : start + rows]
-        scores = _ask_scores(model, train.n_items, chunk, clock)
-        lists[start : start + rows] = _best(scores, chunk, seen, k, tie_rank)
+        scores = _ask_scores(model, train.n_items, chunk, clock, who)
+        lists[start : start + rows] = _best(scores, chunk, seen, k, tie_rank, who)
     return lists[places]
 
 
@@ -108,12 +108,12 @@ def _tie_ranks(n_items: int, seed: int) -> NDArray[np.int32]:
     return np.append(np.random.default_rng(seed).permutation(n_items), n_items).astype(np.int32)
 
 
-def _ask_scores(model: object, n_items: int, users: Codes, clock: Clock) -> Floats:
-    """Return checked scores of the whole catalogue, shape (b, n_items)."""
+def _ask_scores(model: object, n_items: int, users: Codes, clock: Clock, who: str) -> Floats:
+    """Return scores of the whole catalogue, shape (b, n_items); infinities are yet to be looked for."""
     if isinstance(model, ScoresItems):
         with clock.part("predict"):
             answer = model.score_items(frozen(users))
-        return checked_floats(answer, (len(users), n_items), f"{type(model).__name__}.score_items")
+        return shaped_floats(answer, (len(users), n_items), who)
     if isinstance(model, PredictsRatings):
         everything = np.tile(np.arange(n_items, dtype=np.int32), len(users))
         return ask_predictions(model, np.repeat(users, n_items), everything, clock).reshape(-1, n_items)
@@ -123,13 +123,14 @@ def _ask_scores(model: object, n_items: int, users: Codes, clock: Clock) -> Floa
     )
 
 
-def _best(scores: Floats, users: Codes, seen: Seen, k: int, tie_rank: NDArray[np.int32]) -> NDArray[np.int32]:
+def _best(scores: Floats, users: Codes, seen: Seen, k: int, tie_rank: NDArray[np.int32], who: str) -> NDArray[np.int32]:
     """Mask, cut and sort the scores of ``users``, shape (b, n_items), into lists, shape (b, k)."""
     n_items = scores.shape[1]
     lists = np.full((len(users), k), n_items, dtype=np.int32)
     drawn = np.argsort(tie_rank[:-1])  # the catalogue in the order in which equals are preferred
     rows = max(16, _SCORES_PER_BLOCK // n_items)
     for start in range(0, len(users), rows):
+        reject_infinities(scores[start : start + rows], who)  # here, where the block comes into the cache
         block = np.fmax(scores[start : start + rows], -np.inf)  # a copy, with NaN turned into "never"
         block.reshape(-1)[seen.cells(users[start : start + rows], n_items)] = -np.inf
         row, item = _candidates(block, k, drawn)

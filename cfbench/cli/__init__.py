@@ -13,8 +13,8 @@ from cfbench.errors import CfbenchError
 
 _HELP = """Compare recommenders fairly.
 
-Models come from installed plugins; every model gets the same splits; every figure comes with its uncertainty and its
-definition. Add --debug to any command to see the traceback of an error."""
+Models come from installed plugins; every model gets the same splits; every table comes with its uncertainty and its
+definitions. Add --debug to any command to see the traceback of an error."""
 
 _EXAMPLES = """Examples:
 

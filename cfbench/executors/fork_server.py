@@ -16,6 +16,7 @@ import selectors
 import signal
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -56,9 +57,9 @@ def main(events: int) -> None:
                 return
 
 
-def prepare_line(model: str) -> bytes:
-    """Return the request to import ``package.module:Class`` ahead of its cells."""
-    return json.dumps({"prepare": model}).encode() + b"\n"
+def prepare_line(models: Sequence[str]) -> bytes:
+    """Return the request to import classes, ``package.module:Class`` each, ahead of their cells."""
+    return json.dumps({"prepare": list(models)}).encode() + b"\n"
 
 
 def run_line(task: Task) -> bytes:
@@ -70,7 +71,9 @@ def _obey(request: dict[str, Any], children: dict[int, Task], events: int) -> No
     if "run" in request:
         _start(Task.of(request["run"]), children, events)
     else:
-        _preload(request["prepare"])
+        for model in request["prepare"]:
+            _preload(model)
+        tell(events, event="prepared", task="")
 
 
 def tell(events: int, **event: object) -> None:

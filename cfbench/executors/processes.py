@@ -43,7 +43,6 @@ class ProcessExecutor:
             while supervisor.running:
                 ended = supervisor.wait()
                 self._fill(supervisor, waiting)
-                supervisor.open_servers()
                 yield from ended
         finally:
             supervisor.close()
@@ -72,18 +71,18 @@ class _Supervisor:
     tasks: Sequence[Task]
     running: dict[str, Task] = field(default_factory=dict)
     servers: dict[str, _Server] = field(default_factory=dict)
-    opened: bool = False
+    opened: set[str] = field(default_factory=set)
     selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
-    def open_servers(self) -> None:
-        """Start the servers of later cells, so that they import their libraries while the first cells run.
+    def open_next_server(self) -> None:
+        """Start the server of a later cell, so that it imports its libraries while earlier cells run.
 
-        The first server starts alone: the run waits for it. Servers that die are not started ahead again.
+        One after another, each when the one before is ready: all at once they would take the cores from the
+        cells that run. A home is opened ahead once; its server is started anew only where a cell needs it.
         """
-        for task in () if self.opened else self.tasks:
-            if task.home not in self.servers:
-                self._serve(task)
-        self.opened = True
+        ahead = next((task for task in self.tasks if task.home not in self.opened), None)
+        if ahead is not None:
+            self._serve(ahead)
 
     def start(self, task: Task) -> None:
         """Hand a task to the server of its home, starting one anew where it has died."""
@@ -133,9 +132,9 @@ class _Supervisor:
             )
         os.close(write)
         self.servers[home] = _Server(process, read)
+        self.opened.add(home)
         self.selector.register(read, selectors.EVENT_READ, home)
-        for model in dict.fromkeys(one.model for one in self.tasks if one.home == home):
-            self._tell(home, prepare_line(model))
+        self._tell(home, prepare_line(list(dict.fromkeys(one.model for one in self.tasks if one.home == home))))
 
     def _read(self, home: str) -> list[Outcome]:
         server = self.servers[home]
@@ -148,6 +147,8 @@ class _Supervisor:
 
     def _hear(self, event: dict[str, object]) -> Outcome | None:
         kind, name = event.pop("event"), str(event.pop("task"))
+        if kind == "prepared":
+            self.open_next_server()
         task = self.running.get(name)
         if task is None:
             return None
