@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from cfbench.answers import Answers
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.metric import Breakdown, Metric, PerUser, Single
-from cfbench.record import Figure, Table
+from cfbench.record import Figure, Table, stratum_name
 from cfbench.splits.split import Split
 from cfbench.statistics import bootstrap_intervals
 
@@ -28,7 +28,7 @@ class Measured:
         tables: by metric name.
         not_applicable: why a metric has no value.
         broken: how a metric failed.
-        per_user: the per-user sums behind the figures that can be resampled.
+        per_user: the per-user sums behind the figures, and the strata's RMSE, that can be resampled.
     """
 
     figures: dict[str, Figure] = field(default_factory=dict)
@@ -64,6 +64,8 @@ def measure(split: Split, answers: Answers, metrics: Sequence[Metric]) -> Measur
             measured.figures[metric.name] = Figure(finite(result.value), n=result.n)
         elif isinstance(result, Breakdown):
             measured.tables[metric.name] = _table(result)
+            for stratum, sums in result.rmse.items():
+                measured.per_user[stratum_name(metric.name, stratum)] = sums
         else:
             measured.broken[metric.name] = (
                 f"measure must return PerUser, Single or Breakdown, got {type(result).__name__}"
@@ -73,7 +75,8 @@ def measure(split: Split, answers: Answers, metrics: Sequence[Metric]) -> Measur
 
 def with_intervals(measured: Measured, seed: int) -> dict[str, Figure]:
     """Return the figures with 95 % intervals by resampling users, where the metric is a ratio over users."""
-    intervals = bootstrap_intervals(measured.per_user, seed)
+    shown = {name: sums for name, sums in measured.per_user.items() if name in measured.figures}
+    intervals = bootstrap_intervals(shown, seed)
     figures = dict(measured.figures)
     for name, interval in intervals.items():
         figure = figures[name]

@@ -103,6 +103,11 @@ class Table:
     facts: Mapping[str, float | None]
 
 
+def stratum_name(table: str, stratum: str) -> str:
+    """Return the name under which models are compared in one stratum of a table, e.g. ``"cold-users: 0"``."""
+    return f"{table}: {stratum}"
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a cell took.

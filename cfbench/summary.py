@@ -18,7 +18,7 @@ from cfbench.harness import finite
 from cfbench.lines import Comparison, Summary
 from cfbench.metrics.metric import Metric, PerUser
 from cfbench.plan import Plan
-from cfbench.record import Cell, Figure, Record, Table
+from cfbench.record import Cell, Figure, Record, Table, stratum_name
 from cfbench.statistics import percentile_interval, resampled
 
 _COUNTS = ("n", "filled")  # figures of a stratum that are sums over its rows
@@ -88,7 +88,16 @@ def _replicates(sums: list[_Sums], seed: int) -> Replicates:
     values: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
     for one, sample in zip(sums, samples, strict=True):
         values.setdefault((one.model, one.metric), []).append(sample)
-    return {key: np.mean(parts, axis=0) for key, parts in values.items()}
+    return {key: _mean_where_known(np.array(parts)) for key, parts in values.items()}
+
+
+def _mean_where_known(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average over cells, shape (cells, resamples), those that have a value; NaN where none has."""
+    known = np.isfinite(samples)
+    count = known.sum(axis=0)
+    mean = np.full(samples.shape[1], np.nan)
+    np.divide(np.where(known, samples, 0.0).sum(axis=0), count, out=mean, where=count > 0)
+    return mean
 
 
 def _aligned(one: _Sums, everyone: NDArray[np.int32]) -> PerUser:
@@ -205,25 +214,31 @@ def _spread(done: Sequence[Record], names: Iterable[str]) -> dict[str, float]:
 
 
 def _comparisons(summaries: Sequence[Summary], metric: Metric, replicates: Replicates) -> Iterator[Comparison]:
-    """Compare every complete model with the best one in ``metric``."""
-    values = {
-        summary.model: value
-        for summary in summaries
-        if (figure := summary.metrics.get(metric.name))
-        and (value := figure.value) is not None
-        and (summary.model, metric.name) in replicates
-    }
-    if not values:
-        return
-    sign = 1 if metric.contract.direction == "lower" else -1
-    best = min(values, key=lambda model: sign * values[model])
+    """Compare every complete model with the best one in ``metric``, or in each of its strata."""
+    figures = {s.model: s.metrics[metric.name].value for s in summaries if metric.name in s.metrics}
+    yield from _against_best(summaries, metric.name, figures, replicates, metric.contract.direction == "lower")
+    tables = {s.model: s.tables[metric.name].rows for s in summaries if metric.name in s.tables}
+    for stratum in next(iter(tables.values()), {}):
+        errors = {model: rows[stratum].get("RMSE") for model, rows in tables.items()}
+        yield from _against_best(summaries, stratum_name(metric.name, stratum), errors, replicates, lower=True)
+
+
+def _against_best(
+    summaries: Sequence[Summary],
+    name: str,
+    figures: Mapping[str, float | None],
+    replicates: Replicates,
+    lower: bool,
+) -> Iterator[Comparison]:
+    values = {model: value for model, value in figures.items() if value is not None and (model, name) in replicates}
+    best = min(values, key=lambda model: values[model] if lower else -values[model], default="")
     for model, value in values.items():
         if model != best:
-            interval = percentile_interval(replicates[model, metric.name] - replicates[best, metric.name])
+            interval = percentile_interval(replicates[model, name] - replicates[best, name])
             yield Comparison(
                 dataset=summaries[0].dataset,
                 split=summaries[0].split,
-                metric=metric.name,
+                metric=name,
                 best=best,
                 model=model,
                 difference=value - values[best],

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Breakdown, Contract
+from cfbench.metrics.metric import Breakdown, Contract, PerUser
 from cfbench.metrics.strata import errors_by_stratum
 from cfbench.ratings import Codes
 
@@ -80,4 +80,10 @@ def _by_count(evaluation: Evaluation, counts: NDArray[np.int64], codes: Codes) -
     seen = np.append(counts, 0)[codes]
     stratum = np.searchsorted(_FIRST_OF_NEXT, seen, side="right")
     rows = errors_by_stratum(evaluation, stratum, STRATA)
-    return Breakdown(rows=rows, facts={"fallback": evaluation.completed.fallback})
+    squares = np.square(evaluation.errors)
+    members = {label: stratum == index for index, label in enumerate(STRATA)}
+    rmse = {
+        label: PerUser(evaluation.per_person(squares * member), evaluation.per_person(member), rooted=True)
+        for label, member in members.items()
+    }
+    return Breakdown(rows=rows, facts={"fallback": evaluation.completed.fallback}, rmse=rmse)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -84,10 +84,13 @@ class Breakdown:
     Attributes:
         rows: by stratum, the named figures of that stratum (JSON numbers; NaN where there is nothing).
         facts: named figures of the whole, such as where the tail was cut.
+        rmse: by stratum, the sums over users behind its ``RMSE``, so that models can be compared in it; may be
+            left out.
     """
 
     rows: Mapping[str, Mapping[str, float]]
     facts: Mapping[str, float]
+    rmse: Mapping[str, PerUser] = field(default_factory=dict)
 
 
 Measurement: TypeAlias = PerUser | Single | Breakdown

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Literal, TypeAlias
 
 from cfbench.lines import Comparison, Line, Setting, Summary
+from cfbench.record import stratum_name
 
 Mark: TypeAlias = Literal["", "best", "tie"]
 
@@ -155,20 +156,28 @@ def _strata(division: Division, name: str, title: str, entity: str) -> Sheet:
     strata = with_table[0].tables[name].rows
     columns = tuple(f"{stratum} (n={_count(row.get('n'))})" for stratum, row in strata.items())
     rows = tuple(
-        (_model(summary), *(_stratum(row) for row in summary.tables[name].rows.values())) for summary in with_table
+        (
+            _model(summary),
+            *(
+                _stratum(row, division.mark(stratum_name(name, stratum), summary.model))
+                for stratum, row in summary.tables[name].rows.items()
+            ),
+        )
+        for summary in with_table
     )
     notes = (
-        f"RMSE by the number of training ratings of the {entity}; n = test ratings.",
+        f"RMSE by the number of training ratings of the {entity}; n = test ratings. Bold (*) and ≈ as above, in each "
+        "column.",
         "†: the model could not answer all of these; the training mean stood in.",
     )
     return Sheet(title, ("model", *columns), rows, notes)
 
 
-def _stratum(row: Mapping[str, float | None]) -> Entry:
+def _stratum(row: Mapping[str, float | None], mark: Mark) -> Entry:
     if row.get("RMSE") is None:
         return Entry("-")
     answered = row.get("answered")
-    return Entry(f"{row['RMSE']:.4f}" + ("†" if answered is not None and answered < 1 else ""))
+    return Entry(f"{row['RMSE']:.4f}" + ("†" if answered is not None and answered < 1 else ""), mark)
 
 
 def _popularity(division: Division) -> Sheet:

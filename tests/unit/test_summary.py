@@ -80,3 +80,17 @@ def test_pairing_makes_the_difference_sharper_than_the_single_intervals(lines):
     comparison = next(c for c in lines if isinstance(c, Comparison) and (c.metric, c.model) == ("RMSE", "global-mean"))
     single = summary_of(lines, "global-mean").metrics["RMSE"]
     assert comparison.high - comparison.low < single.high - single.low
+
+
+def test_models_are_compared_in_every_cold_start_stratum_that_has_rows(lines):
+    rows = summary_of(lines, "bias").tables["cold-users"].rows
+    filled = {stratum for stratum, row in rows.items() if row["n"]}
+    compared = {c.metric: c for c in lines if isinstance(c, Comparison) and c.metric.startswith("cold-users: ")}
+    assert set(compared) == {f"cold-users: {stratum}" for stratum in filled}
+    for stratum in filled:
+        one = compared[f"cold-users: {stratum}"]
+        worse = summary_of(lines, one.model).tables["cold-users"].rows[stratum]["RMSE"]
+        assert one.difference == pytest.approx(
+            worse - summary_of(lines, one.best).tables["cold-users"].rows[stratum]["RMSE"]
+        )
+        assert one.difference >= 0

@@ -55,3 +55,12 @@ def test_rows_of_all_strata_add_up_to_the_test_part(make_evaluation):
     evaluation = make_evaluation(TRAIN, TEST, PREDICTIONS)
     for metric in (ColdUsers(), ColdItems()):
         assert sum(row["n"] for row in metric.measure(evaluation).rows.values()) == len(TEST)
+
+
+def test_the_sums_over_users_give_back_the_rmse_of_every_stratum(make_evaluation):
+    train = [(0, 0, 3), *((1, item, 3) for item in range(6))]
+    test = [(0, 1, 5), (1, 6, 4), (2, 0, 1), (2, 1, 2)]
+    table = ColdUsers().measure(make_evaluation(train, test, [4, 4, 3, 4]))
+    for stratum, sums in table.rmse.items():
+        assert sums.value == pytest.approx(table.rows[stratum]["RMSE"], nan_ok=True)
+    assert table.rmse["0"].value == pytest.approx(np.sqrt((4 + 4) / 2))
