@@ -70,9 +70,23 @@ def resampled(metrics: Sequence[PerUser], seed: int, resamples: int = RESAMPLES)
     sizes = {len(metric.numerators) for metric in metrics}
     if len(sizes) != 1:
         raise ValueError(f"metrics to resample together must be of the same users, got {sorted(sizes)} users")
-    columns = np.stack([part for metric in metrics for part in (metric.numerators, metric.denominators)], axis=1)
+    parts = [part for metric in metrics for part in (metric.numerators, metric.denominators)]
+    columns, places = _distinct(parts)
     sums = np.concatenate([weights @ columns for weights in _weights(sizes.pop(), seed, resamples)])
-    return [ratio_of_sums(metric, sums[:, 2 * place : 2 * place + 2]) for place, metric in enumerate(metrics)]
+    return [ratio_of_sums(metric, sums[:, places[2 * i : 2 * i + 2]]) for i, metric in enumerate(metrics)]
+
+
+def _distinct(parts: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float64], list[int]]:
+    """Stack the parts as columns, equal ones once, and say which column each is.
+
+    The test rows of users, behind every model's RMSE, are the same for all models: half of the work.
+    """
+    columns: dict[bytes, NDArray[np.float64]] = {}
+    keys = [part.tobytes() for part in parts]
+    for key, part in zip(keys, parts, strict=True):
+        columns.setdefault(key, part)
+    place = {key: number for number, key in enumerate(columns)}
+    return np.stack(list(columns.values()), axis=1), [place[key] for key in keys]
 
 
 def _weights(n: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]:
