@@ -102,9 +102,11 @@ def sheets(division: Division) -> list[Sheet]:
         *_cold_start(division),
         _popularity(division),
         _others(division),
+        *_other_tables(division),
         _cost(division),
+        _failures(division),
     ]
-    return [sheet for sheet in [*made, _failures(division)] if len(sheet.columns) > 1 and sheet.rows]
+    return [sheet for sheet in made if len(sheet.columns) > 1 and sheet.rows]
 
 
 def family(metric: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 
 import pandas as pd
@@ -94,6 +95,16 @@ def test_a_stratum_shows_how_many_rows_it_has_and_whether_the_fallback_stood_in(
     users = sheet("Cold start: users")
     assert users.columns == ("model", "0 (n=7)", "1-5 (n=0)")
     assert [entry.text for entry in users.rows[0]] == ["best", "1.0000†", "-"]
+
+
+def test_a_table_of_a_metric_from_a_plugin_is_shown_too():
+    strange = replace(
+        summary("best", 1.0), tables={"by-moon": Table({"full": {"tides": 2.5}, "new": {"tides": None}}, {})}
+    )
+    (division,) = divisions([strange])
+    shown = next(one for one in sheets(division) if one.title == "by-moon")
+    assert shown.columns == ("model", "stratum", "tides")
+    assert [[entry.text for entry in row] for row in shown.rows] == [["best", "full", "2.5"], ["best", "new", "-"]]
 
 
 def test_markdown_bolds_the_best_and_shows_the_interval():
