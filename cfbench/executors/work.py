@@ -79,7 +79,7 @@ def _ask(model: object, questions: Questions, task: Task, clock: Clock) -> Answe
     rates, ranks = isinstance(model, PredictsRatings), isinstance(model, ScoresItems)
     if not rates and not ranks:
         raise ModelError(f"{task.who} has neither predict nor score_items; a model needs at least one of them")
-    predictions = lists = None
+    predictions = None
     if isinstance(model, PredictsRatings):
         predictions = ask_predictions(model, questions.users, questions.items, clock)
     with clock.part("rank"):
