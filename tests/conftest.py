@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 from cfbench.answers import Answers
-from cfbench.dataset import Dataset, Entities, Origin
+from cfbench.dataset import Dataset, Entities, Origin, PublishedFold
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.ratings import RatingScale
 from cfbench.splits.split import Split
@@ -22,25 +22,37 @@ Row = tuple[int, int, float]
 
 
 @pytest.fixture(scope="session")
-def make_split() -> Callable[..., Split]:
-    """Build a split from rows of (user, item, rating) on a scale of 1 to 5, liked from 4 on."""
+def make_dataset() -> Callable[..., Dataset]:
+    """Build a data set from rows of (user, item, rating) on a scale of 1 to 5, liked from 4 on."""
 
-    def build(train: Sequence[Row], test: Sequence[Row]) -> Split:
-        users, items, ratings = (np.array(column) for column in zip(*train, *test, strict=True))
-        dataset = Dataset(
+    def build(
+        rows: Sequence[Row], times: Sequence[int] | None = None, folds: Mapping[str, PublishedFold] | None = None
+    ) -> Dataset:
+        users, items, ratings = (np.array(column) for column in zip(*rows, strict=True))
+        return Dataset(
             name="by-hand",
             users=Entities(ids=np.array([f"u{n}" for n in range(users.max() + 1)])),
             items=Entities(ids=np.array([f"i{n}" for n in range(items.max() + 1)])),
             user_index=users.astype(np.int32),
             item_index=items.astype(np.int32),
             ratings=ratings.astype(np.float32),
-            timestamps=None,
+            timestamps=None if times is None else np.array(times, dtype=np.int64),
             scale=RatingScale(1, 5),
             relevant_from=4,
             origin=Origin(licence="MIT", citation="made by hand"),
+            folds=folds or {},
         )
-        rows = np.arange(len(users), dtype=np.int64)
-        return Split.of(dataset, "by-hand", Fold("", rows[: len(train)], rows[len(train) :]))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def make_split(make_dataset: Callable[..., Dataset]) -> Callable[..., Split]:
+    """Build a split from rows of (user, item, rating), as ``make_dataset`` takes them."""
+
+    def build(train: Sequence[Row], test: Sequence[Row]) -> Split:
+        rows = np.arange(len(train) + len(test), dtype=np.int64)
+        return Split.of(make_dataset([*train, *test]), "by-hand", Fold("", rows[: len(train)], rows[len(train) :]))
 
     return build
 

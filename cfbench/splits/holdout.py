@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cfbench.dataset import Dataset
-from cfbench.errors import DataError, SpecError
+from cfbench.errors import DataError
+from cfbench.parameters import check_share
 from cfbench.splits.splitter import Fold
 
 
@@ -26,8 +27,7 @@ class Holdout:
     share: float = 0.2
 
     def __post_init__(self) -> None:
-        if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share < 1:
-            raise SpecError(f"holdout: share must be a number above 0 and below 1, got {self.share!r}")
+        check_share("holdout", self.share)
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return the one fold, named ``""``; raises DataError where a part would be empty."""

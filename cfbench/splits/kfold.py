@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cfbench.dataset import Dataset
-from cfbench.errors import DataError, SpecError
+from cfbench.errors import DataError
+from cfbench.parameters import check_whole_number
 from cfbench.splits.splitter import Fold
 
 
@@ -25,8 +26,7 @@ class KFold:
     k: int = 5
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 2:
-            raise SpecError(f"kfold: k must be a whole number of at least 2, got {self.k!r}")
+        check_whole_number("kfold", "k", self.k, at_least=2)
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return ``k`` folds named ``"1/k"`` to ``"k/k"``; raises DataError on fewer than ``k`` rows."""

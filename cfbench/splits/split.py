@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from cfbench.dataset import Dataset
 from cfbench.errors import DataError
+from cfbench.features import Features
 from cfbench.ids import Coding
 from cfbench.ratings import Codes, Ratings, frozen
 from cfbench.splits.splitter import Fold
+from cfbench.withheld import Withheld
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,9 @@ class Split:
         item_coding: raw item ids <-> codes.
         train_rows: row indices of the data set, in training order.
         test_rows: row indices of the data set, in test order.
+        given: ratings of each held-out user or item given back to training, see
+            :attr:`cfbench.splits.splitter.Fold.given`; None where the fold is no point of a curve.
+        withheld_rows: rows in neither part whose items are no candidates for their users; None for none.
     """
 
     dataset: Dataset
@@ -70,6 +75,8 @@ class Split:
     item_coding: Coding
     train_rows: NDArray[np.int64]
     test_rows: NDArray[np.int64]
+    given: int | None = None
+    withheld_rows: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, name: str, fold: Fold) -> Split:
@@ -87,6 +94,8 @@ class Split:
             n_users=len(user_coding),
             n_items=len(item_coding),
             scale=dataset.scale,
+            user_features=Features.of(dataset.users.columns, user_coding.positions),
+            item_features=Features.of(dataset.items.columns, item_coding.positions),
         )
         test = TestRows(
             users=user_coding.codes(users[asked]),
@@ -95,19 +104,42 @@ class Split:
             people=users[asked],
             things=items[asked],
         )
-        return cls(dataset, name, fold.name, train, test, user_coding, item_coding, frozen(rows), frozen(asked))
+        return cls(
+            dataset=dataset,
+            name=name,
+            fold=fold.name,
+            train=train,
+            test=test,
+            user_coding=user_coding,
+            item_coding=item_coding,
+            train_rows=frozen(rows),
+            test_rows=frozen(asked),
+            given=fold.given,
+            withheld_rows=None if fold.withheld_rows is None else frozen(fold.withheld_rows),
+        )
 
     @cached_property
     def people(self) -> NDArray[np.int32]:
         """Distinct test users as positions in the data set's table, ascending, shape (t,)."""
         return np.unique(self.test.people)
 
+    @property
+    def withheld(self) -> Withheld | None:
+        """Which training items are no candidates for which test users, by their index in ``people``."""
+        if self.withheld_rows is None:
+            return None
+        users = self.dataset.user_index[self.withheld_rows]
+        items = self.item_coding.codes(self.dataset.item_index[self.withheld_rows])
+        counts = np.isin(users, self.people) & (items < len(self.item_coding))
+        return Withheld(np.searchsorted(self.people, users[counts]), items[counts])
+
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 over the data's fingerprint and the membership and order of both parts."""
+        """sha256 over the data's fingerprint and the membership and order of all parts."""
         digest = hashlib.sha256(b"cfbench-split-1")
         digest.update(self.dataset.fingerprint.encode())
-        for rows in (self.train_rows, self.test_rows):
+        withheld = () if self.withheld_rows is None else (self.withheld_rows,)
+        for rows in (self.train_rows, self.test_rows, *withheld):
             digest.update(np.ascontiguousarray(rows, dtype=np.int64).data)
             digest.update(b"\x1e")
         return digest.hexdigest()
@@ -121,7 +153,8 @@ def _check_partition(dataset: Dataset, name: str, fold: Fold) -> None:
             f"{where} has {len(fold.train_rows)} training and {len(fold.test_rows)} test rows; "
             "both parts need at least one row: use more data or another share"
         )
-    used = np.concatenate([fold.train_rows, fold.test_rows])
+    withheld = () if fold.withheld_rows is None else (fold.withheld_rows,)
+    used = np.concatenate([fold.train_rows, fold.test_rows, *withheld])
     if used.min() < 0 or used.max() >= len(dataset):
         raise DataError(f"{where} names rows outside 0..{len(dataset) - 1}; the splitter is at fault")
     if np.bincount(used, minlength=len(dataset)).max() > 1:
