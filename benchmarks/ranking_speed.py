@@ -143,7 +143,7 @@ class Scores:
 def by_cfbench(split: Split, scores: np.ndarray) -> dict[str, float]:
     """Rank and measure with cfbench, as its harness does."""
     users = split.user_coding.codes(np.unique(split.test.people))
-    lists = ask_rankings(Scores(scores), split.train, users, k=K, tie_seed=0, clock=Clock())
+    lists = ask_rankings(Scores(scores), split.train, users, k=K, tie_seed=0, clock=Clock()).lists
     evaluation = Evaluation(split, Answers(None, lists))
     return {metric.name.lower(): metric.measure(evaluation).value for metric in (NDCG(K), Recall(K), Precision(K))}
 

@@ -1,4 +1,4 @@
-"""How far predicted ratings are from the true ones."""
+"""How far predicted ratings are from the true ones, and to which side."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import ClassVar
 import numpy as np
 
 from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Contract, PerUser
+from cfbench.metrics.metric import Contract
+from cfbench.metrics.phrases import CLIPPED, TEST_ROWS
+from cfbench.metrics.sums import PerUser
 
 _ALL_ROWS = "all test rows alike (a user weighs as much as their rows)"
-_FILLED = "cold users and items count like all others; unanswered rows get the training mean"
-_CLIPPED = "predictions clipped to the rating scale"
+_FILLED = f"cold users and items count like all others; {TEST_ROWS}"
+_HERLOCKER = "Herlocker et al. 2004, Evaluating collaborative filtering recommender systems"
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,12 @@ class RMSE:
     contract: ClassVar[Contract] = Contract(
         title="root mean squared error of predicted ratings",
         formula="sqrt(sum_(u,i) (p_ui - r_ui)^2 / m), m test rows",
-        needs="ratings",
+        family="accuracy",
+        needs=("ratings",),
         direction="lower",
         averaging=_ALL_ROWS,
         cold_policy=_FILLED,
-        clipping=_CLIPPED,
+        clipping=CLIPPED,
         source="Bennett and Lanning 2007, The Netflix Prize",
         unit="rating",
     )
@@ -49,12 +52,13 @@ class MAE:
     contract: ClassVar[Contract] = Contract(
         title="mean absolute error of predicted ratings",
         formula="sum_(u,i) |p_ui - r_ui| / m, m test rows",
-        needs="ratings",
+        family="accuracy",
+        needs=("ratings",),
         direction="lower",
         averaging=_ALL_ROWS,
         cold_policy=_FILLED,
-        clipping=_CLIPPED,
-        source="Herlocker et al. 2004, Evaluating collaborative filtering recommender systems",
+        clipping=CLIPPED,
+        source=_HERLOCKER,
         unit="rating",
     )
 
@@ -69,18 +73,83 @@ class MAE:
 
 
 @dataclass(frozen=True)
+class UserRMSE:
+    """Mean over users of each user's own root mean squared error, in rating units; 0 is perfect.
+
+    A user with one test row weighs as much as one with a thousand. It is another metric than RMSE, and never the
+    larger one where all users have equally many rows.
+    """
+
+    contract: ClassVar[Contract] = Contract(
+        title="mean of the users' own root mean squared errors",
+        formula="mean_u sqrt(sum_(i in T_u) (p_ui - r_ui)^2 / |T_u|), T_u = test rows of u",
+        family="accuracy",
+        needs=("ratings",),
+        direction="lower",
+        averaging="mean over test users (a user weighs 1, whatever their rows)",
+        cold_policy=_FILLED,
+        clipping=CLIPPED,
+        source=_HERLOCKER + " (error averaged by user)",
+        unit="rating",
+    )
+
+    @property
+    def name(self) -> str:
+        """The standard name."""
+        return "RMSE-user"
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Take the root user by user; every test user has a test row and counts once."""
+        squares = evaluation.per_person(np.square(evaluation.errors))
+        return PerUser(np.sqrt(squares / evaluation.rows_per_person), np.ones(len(squares)))
+
+
+@dataclass(frozen=True)
+class SignedBias:
+    """Mean of prediction minus truth, in rating units: above 0 the model says too much, below 0 too little.
+
+    Neither lower nor higher is better, 0 is best; errors of both signs cancel, so that 0 is no proof of accuracy.
+    """
+
+    contract: ClassVar[Contract] = Contract(
+        title="mean signed error of predicted ratings; 0 is unbiased",
+        formula="sum_(u,i) (p_ui - r_ui) / m, m test rows",
+        family="accuracy",
+        needs=("ratings",),
+        direction="none",
+        averaging=_ALL_ROWS,
+        cold_policy=_FILLED,
+        clipping=CLIPPED,
+        source="Lehmann and Casella 1998, Theory of point estimation (bias)",
+        unit="rating",
+        display="+.4f",
+    )
+
+    @property
+    def name(self) -> str:
+        """The standard name."""
+        return "signed-bias"
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Sum signed errors and rows by user."""
+        return PerUser(evaluation.per_person(evaluation.errors), evaluation.rows_per_person)
+
+
+@dataclass(frozen=True)
 class Answered:
     """Share of test rows for which the model itself said a rating, in [0, 1]; the rest got the fallback."""
 
     contract: ClassVar[Contract] = Contract(
         title="share of test rows the model answered itself",
         formula="|{(u,i): p_ui is not NaN}| / m, m test rows",
-        needs="ratings",
+        family="accuracy",
+        needs=("ratings",),
         direction="higher",
         averaging=_ALL_ROWS,
         cold_policy="cold users and items count like all others",
-        source="Herlocker et al. 2004 (prediction coverage)",
+        source=_HERLOCKER + " (prediction coverage)",
         unit="share",
+        display=".1%",
     )
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Breakdown, Contract, PerUser
+from cfbench.metrics.metric import Breakdown, Contract
 from cfbench.metrics.strata import errors_by_stratum
 from cfbench.ratings import Codes
 
@@ -28,13 +28,15 @@ class ColdUsers:
     contract: ClassVar[Contract] = Contract(
         title="errors by the user's number of training ratings",
         formula=_FIGURES + " of n_u = training ratings of u: " + ", ".join(STRATA),
-        needs="ratings",
+        family="cold start",
+        needs=("ratings",),
         direction="lower",
         averaging="all test rows of the stratum alike",
         cold_policy="users outside training are the stratum 0; unanswered rows get the training mean",
         clipping="predictions clipped to the rating scale",
         source=_SOURCE,
         unit="rating",
+        figure="RMSE",
     )
 
     @property
@@ -55,13 +57,15 @@ class ColdItems:
     contract: ClassVar[Contract] = Contract(
         title="errors by the item's number of training ratings",
         formula=_FIGURES + " of n_i = training ratings of i: " + ", ".join(STRATA),
-        needs="ratings",
+        family="cold start",
+        needs=("ratings",),
         direction="lower",
         averaging="all test rows of the stratum alike",
         cold_policy="items outside training are the stratum 0; unanswered rows get the training mean",
         clipping="predictions clipped to the rating scale",
         source=_SOURCE,
         unit="rating",
+        figure="RMSE",
     )
 
     @property
@@ -80,10 +84,4 @@ def _by_count(evaluation: Evaluation, counts: NDArray[np.int64], codes: Codes) -
     seen = np.append(counts, 0)[codes]
     stratum = np.searchsorted(_FIRST_OF_NEXT, seen, side="right")
     rows = errors_by_stratum(evaluation, stratum, STRATA)
-    squares = np.square(evaluation.errors)
-    members = {label: stratum == index for index, label in enumerate(STRATA)}
-    rmse = {
-        label: PerUser(evaluation.per_person(squares * member), evaluation.per_person(member), rooted=True)
-        for label, member in members.items()
-    }
-    return Breakdown(rows=rows, facts={"fallback": evaluation.completed.fallback}, rmse=rmse)
+    return Breakdown(rows, {"fallback": evaluation.completed.fallback})

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.answers import Answers
+from cfbench.cost import Cost
 from cfbench.errors import RunError
 from cfbench.predictions import Completed, fill_and_clip
+from cfbench.ratings import Codes
 from cfbench.splits.split import Split
+
+if TYPE_CHECKING:  # scipy.sparse takes long to import, and metrics of predicted ratings do without it
+    from scipy.sparse import csr_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +29,12 @@ class Evaluation:
     Attributes:
         split: training part, test rows, codes.
         answers: the model's raw answers on it.
+        cost: what fitting and asking took.
     """
 
     split: Split
     answers: Answers
+    cost: Cost = field(default_factory=Cost)
 
     @property
     def people(self) -> NDArray[np.int32]:
@@ -52,6 +59,25 @@ class Evaluation:
         if self.answers.lists is None:
             raise RunError("a metric of lists was asked for answers without lists; skip it: it is n/a")
         return self.answers.lists
+
+    @property
+    def score_means(self) -> NDArray[np.float32]:
+        """Mean score of each item over each group of users, shape (g, n_items); raises RunError without any."""
+        if self.answers.score_means is None:
+            raise RunError("a metric of the catalogue's scores was asked for answers without them; skip it: it is n/a")
+        return self.answers.score_means
+
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """The model's own item embeddings, shape (n_items, f); raises RunError for a model without."""
+        if self.answers.item_factors is None:
+            raise RunError("a metric of embeddings was asked for answers without them; skip it: it is n/a")
+        return self.answers.item_factors
+
+    @cached_property
+    def codes(self) -> Codes:
+        """User codes of ``people``, shape (t,); ``n_users`` for everyone outside training."""
+        return self.split.user_coding.codes(self.people)
 
     @cached_property
     def answered(self) -> NDArray[np.bool_]:
@@ -110,16 +136,47 @@ class Evaluation:
         n_things = len(self.split.dataset.items)
         thing_of = np.append(self.split.item_coding.positions, n_things)  # padding becomes no thing at all
         offered = np.arange(len(self.people))[:, np.newaxis] * (n_things + 1) + thing_of[self.lists]
-        wanted = self.relevant_pairs
-        hits: NDArray[np.bool_] = np.append(wanted, -1)[np.searchsorted(wanted, offered)] == offered
-        return hits
+        return _among(self.relevant_pairs, offered)
+
+    @cached_property
+    def _training_pairs(self) -> NDArray[np.int64]:
+        """Distinct (user, item) of training, ascending, as ``user * n_items + item``."""
+        train = self.split.train
+        return _distinct(train.users.astype(np.int64) * train.n_items + train.items)
+
+    @cached_property
+    def incidence(self) -> csr_array[Any, tuple[int, int]]:
+        """Ones where a user rated an item in training, sparse, shape (n_users + 1, n_items), float64.
+
+        The last row is that of every unknown user: empty. A pair that was rated twice is there once.
+        """
+        from scipy.sparse import csr_array  # noqa: PLC0415 - see the head of this module
+
+        train = self.split.train
+        users, items = np.divmod(self._training_pairs, train.n_items)
+        starts = np.searchsorted(users, np.arange(train.n_users + 2))
+        return csr_array((np.ones(len(items)), items, starts), shape=(train.n_users + 1, train.n_items))
+
+    def has_trained_on(self, users: NDArray[np.integer[Any]], items: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+        """Whether training holds each pair of index into ``people`` and item code, both shape (p,), of known items."""
+        return _among(self._training_pairs, self.codes[users].astype(np.int64) * self.split.train.n_items + items)
+
+    def over_profiles(self, worth: NDArray[Any]) -> NDArray[np.float64]:
+        """Sum ``worth`` of items over the distinct training items of each test user.
+
+        Shape (n_items,) -> (t,), or (n_items, w) -> (t, w); a user outside training has zeros.
+        """
+        return np.asarray(self.incidence @ worth.astype(np.float64, copy=False))[self.codes]
+
+    @cached_property
+    def profile_sizes(self) -> NDArray[np.int64]:
+        """Distinct training items of each test user, shape (t,); 0 outside training."""
+        return np.diff(self.incidence.indptr)[self.codes].astype(np.int64)
 
     @cached_property
     def phi(self) -> NDArray[np.int64]:
         """Popularity: distinct training users of every training item, shape (n_items,)."""
-        train = self.split.train
-        pairs = train.users.astype(np.int64) * train.n_items + train.items
-        return np.bincount(_distinct(pairs) % train.n_items, minlength=train.n_items)
+        return np.bincount(self.incidence.indices, minlength=self.split.train.n_items)
 
     @cached_property
     def by_popularity(self) -> NDArray[np.int64]:
@@ -130,22 +187,59 @@ class Evaluation:
         """
         return np.lexsort((self.split.item_coding.positions, -self.phi))
 
+    def most_popular(self, fifths: int) -> NDArray[np.bool_]:
+        """Whether an item is in the smallest set of most popular ones with ``fifths`` / 5 of the training pairs.
+
+        Returns a mask of shape (n_items,). In whole numbers: nothing is rounded at the border.
+        """
+        covered = np.cumsum(self.phi[self.by_popularity])
+        size = int(np.searchsorted(covered * 5, covered[-1] * fifths)) + 1
+        mask = np.zeros(len(self.phi), dtype=bool)
+        mask[self.by_popularity[:size]] = True
+        return mask
+
     @cached_property
     def head(self) -> NDArray[np.bool_]:
         """Whether an item is in the smallest set that covers 80 % of training interactions, (n_items,)."""
-        covered = np.cumsum(self.phi[self.by_popularity])
-        size = int(np.searchsorted(covered * 5, covered[-1] * 4)) + 1  # whole numbers: no rounding at 80 %
-        head = np.zeros(len(self.phi), dtype=bool)
-        head[self.by_popularity[:size]] = True
-        return head
+        return self.most_popular(4)
 
     @property
     def tail(self) -> NDArray[np.bool_]:
         """The long tail: whether an item is outside ``head``, shape (n_items,)."""
         return ~self.head
 
+    def exposures(self, k: int) -> csr_array[Any, tuple[int, int]]:
+        """Which items the first ``k`` places of each list show: ones, sparse, shape (t, shown), float64.
+
+        Columns are the items that anybody is shown, in the order of their codes. The same object for the same
+        ``k``, so that metrics that share it are resampled together.
+        """
+        if k not in self._exposures:
+            self._exposures[k] = _incidence_of(self.lists[:, :k], self.split.train.n_items)
+        return self._exposures[k]
+
+    @cached_property
+    def _exposures(self) -> dict[int, csr_array[Any, tuple[int, int]]]:
+        return {}
+
+
+def _incidence_of(lists: NDArray[np.int32], n_items: int) -> csr_array[Any, tuple[int, int]]:
+    """Turn padded lists, shape (t, k), into ones at (list, listed item), without columns for what nobody lists."""
+    from scipy.sparse import csr_array  # noqa: PLC0415 - see the head of this module
+
+    listed = lists < n_items
+    shown, columns = np.unique(lists[listed], return_inverse=True)
+    starts = np.append(0, np.cumsum(listed.sum(axis=1)))
+    return csr_array((np.ones(len(columns)), columns, starts), shape=(len(lists), len(shown)))
+
 
 def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the distinct non-negative ``keys``, ascending; ten times faster than the hashing np.unique."""
     ordered = np.sort(keys)
     return ordered[np.flatnonzero(np.diff(ordered, prepend=-1))]
+
+
+def _among(keys: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which of ``asked``, non-negative and of any shape, are among the ascending ``keys``."""
+    found: NDArray[np.bool_] = np.append(keys, -1)[np.searchsorted(keys, asked)] == asked
+    return found

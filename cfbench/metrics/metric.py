@@ -6,10 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cfbench.metrics.evaluation import Evaluation
+from cfbench.metrics.sums import PerUser, Pooled
+
+Need: TypeAlias = Literal["ratings", "lists", "scores", "embeddings", "cost"]
+"""What a metric is computed from: predicted ratings, top-k lists, mean scores of the catalogue, item embeddings, or
+what the cell took."""
+
+
+FAMILIES = ("accuracy", "ranking", "cold start", "popularity bias", "representation", "beyond accuracy", "cost")
+"""The families of the metrics that cfbench brings, in the order in which tables and pages show them."""
 
 
 @dataclass(frozen=True)
@@ -18,21 +24,25 @@ class Contract:
 
     Attributes:
         title: one line for lists.
-        formula: the formula in the notation of docs/metrics.md.
-        needs: ``"ratings"`` (predicted ratings) or ``"lists"`` (top-k lists).
+        formula: the formula in the notation of docs/metrics.
+        family: the group it is shown with: one of :data:`FAMILIES`, or the plugin's own.
+        needs: what it is computed from; a model that cannot give it gets "n/a".
         direction: whether ``"lower"`` or ``"higher"`` is better, or ``"none"`` where neither is.
         averaging: over what the mean is taken.
+        cold_policy: what happens with users and items outside training.
+        source: the paper or text the definition follows.
         clipping: whether predictions are clipped to the rating scale.
         candidates: which items compete for the list.
         relevance: when a test item counts as relevant.
-        cold_policy: what happens with users and items outside training.
-        source: the paper or text the definition follows.
         unit: ``"rating"``, ``"share"``, ``"count"`` ...
+        figure: of a table, the figure that stands for it: shown by stratum, and compared where ``direction`` says how.
+        display: format of a value in tables, as Python's format specification: ``".4f"``, ``".1%"``.
     """
 
     title: str
     formula: str
-    needs: Literal["ratings", "lists"]
+    family: str
+    needs: tuple[Need, ...]
     direction: Literal["lower", "higher", "none"]
     averaging: str
     cold_policy: str
@@ -41,40 +51,23 @@ class Contract:
     candidates: str = "n/a"
     relevance: str = "n/a"
     unit: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class PerUser:
-    """A metric that is a ratio of sums over users, so that users can be resampled.
-
-    value = ``root(sum(numerators) / sum(denominators))`` with ``root`` the square root if ``rooted``.
-
-    Attributes:
-        numerators: one per user of ``Evaluation.people``, shape (t,), float64.
-        denominators: likewise; 0 leaves a user out.
-        rooted: take the square root (RMSE).
-    """
-
-    numerators: NDArray[np.float64]
-    denominators: NDArray[np.float64]
-    rooted: bool = False
-
-    @property
-    def value(self) -> float:
-        """The metric itself; NaN where every denominator is zero."""
-        total = float(self.denominators.sum())
-        if total == 0:
-            return float("nan")
-        ratio = float(self.numerators.sum()) / total
-        return float(np.sqrt(ratio)) if self.rooted else ratio
+    figure: str = ""
+    display: str = ".4f"
 
 
 @dataclass(frozen=True)
 class Single:
-    """A metric of the whole system of lists or predictions, with the number of units it rests on."""
+    """A metric of the whole system that cannot be resampled over users, with the number of units it rests on.
+
+    Attributes:
+        value: the value; NaN where there is none.
+        n: how many users, rows or items it rests on.
+        interval: the ends of a 95 % interval that the metric knows by other means, or None.
+    """
 
     value: float
     n: int
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,18 +75,23 @@ class Breakdown:
     """A metric that is a small table: one row per stratum.
 
     Attributes:
-        rows: by stratum, the named figures of that stratum (JSON numbers; NaN where there is nothing).
+        rows: by stratum, its named figures. Sums over users get intervals and are pooled over folds; plain numbers
+            are counts, which are added up over folds.
         facts: named figures of the whole, such as where the tail was cut.
-        rmse: by stratum, the sums over users behind its ``RMSE``, so that models can be compared in it; may be
-            left out.
     """
 
-    rows: Mapping[str, Mapping[str, float]]
-    facts: Mapping[str, float]
-    rmse: Mapping[str, PerUser] = field(default_factory=dict)
+    rows: Mapping[str, Mapping[str, PerUser | float]]
+    facts: Mapping[str, float] = field(default_factory=dict)
 
 
-Measurement: TypeAlias = PerUser | Single | Breakdown
+@dataclass(frozen=True)
+class NotApplicable:
+    """Says that these data cannot have the metric, and why: "the items have no genres"."""
+
+    reason: str
+
+
+Measurement: TypeAlias = PerUser | Pooled | Single | Breakdown | NotApplicable
 
 
 class Metric(Protocol):

@@ -1,4 +1,4 @@
-"""Errors by stratum of the test rows: the common part of cold-start and popularity tables."""
+"""Errors by stratum of the test rows: the common part of cold-start, popularity and activity tables."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.metrics.evaluation import Evaluation
+from cfbench.metrics.sums import PerUser
 
 
 def errors_by_stratum(
     evaluation: Evaluation, stratum: NDArray[np.integer[Any]], labels: Sequence[str]
-) -> Mapping[str, Mapping[str, float]]:
+) -> Mapping[str, Mapping[str, PerUser | float]]:
     """Return, for every label, what happened on the test rows of that stratum.
 
     Args:
@@ -22,26 +23,32 @@ def errors_by_stratum(
         labels: names of the strata, in the order of the table.
 
     Returns:
-        By label: ``RMSE``, ``MAE`` and ``signed error`` (mean of prediction minus truth), in rating units;
-        ``answered`` (share), ``n`` (test rows), ``filled`` (rows with the fallback). A stratum without rows
-        has n = 0 and NaN for the means.
+        By label: ``RMSE``, ``MAE`` and ``signed error`` (mean of prediction minus truth), in rating units, and
+        ``answered`` (share), as sums over users; ``n`` (test rows) and ``filled`` (rows with the fallback), counts.
+        A stratum without rows has n = 0 and NaN for the means.
     """
+    cells = evaluation.cluster * len(labels) + stratum
+    shape = (len(evaluation.people), len(labels))
 
-    def summed(values: NDArray[Any]) -> NDArray[np.float64]:
-        sums = np.bincount(stratum, weights=values, minlength=len(labels))
-        return sums.astype(np.float64, copy=False)
+    def summed(values: NDArray[Any] | None) -> NDArray[np.float64]:
+        """Sum over the rows of each user in each stratum, shape (labels, t)."""
+        sums = np.bincount(cells, weights=values, minlength=shape[0] * shape[1])
+        return np.ascontiguousarray(sums.reshape(shape).T, dtype=np.float64)
 
-    n = summed(np.ones(len(stratum)))
-    rows = np.where(n > 0, n, np.nan)
-    answered = summed(evaluation.answered)
-    figures = {
-        "RMSE": np.sqrt(summed(np.square(evaluation.errors)) / rows),
-        "MAE": summed(np.abs(evaluation.errors)) / rows,
-        "signed error": summed(evaluation.errors) / rows,
-        "answered": answered / rows,
-        "n": n,
-        "filled": n - answered,
-    }
+    rows, answered = summed(None), summed(evaluation.answered)
+    squares, sizes, errors = (
+        summed(np.square(evaluation.errors)),
+        summed(np.abs(evaluation.errors)),
+        summed(evaluation.errors),
+    )
     return {
-        label: {name: float(column[index]) for name, column in figures.items()} for index, label in enumerate(labels)
+        label: {
+            "RMSE": PerUser(squares[index], rows[index], rooted=True),
+            "MAE": PerUser(sizes[index], rows[index]),
+            "signed error": PerUser(errors[index], rows[index]),
+            "answered": PerUser(answered[index], rows[index]),
+            "n": float(rows[index].sum()),
+            "filled": float(rows[index].sum() - answered[index].sum()),
+        }
+        for index, label in enumerate(labels)
     }

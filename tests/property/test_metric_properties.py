@@ -1,24 +1,46 @@
 """What must hold of metrics and rankings for any data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cfbench.clock import Clock
+from cfbench.dataset import Entities
 from cfbench.metrics.accuracy import MAE, RMSE, Answered
+from cfbench.metrics.calibration import Calibration
 from cfbench.metrics.cold_start import ColdItems, ColdUsers
-from cfbench.metrics.metric import PerUser
-from cfbench.metrics.popularity import APLT, ARP, Coverage, Gini, PopularityDeciles
+from cfbench.metrics.diversity import Diversity, EmbeddingDiversity
+from cfbench.metrics.exposure import Coverage, Entropy, Gini
+from cfbench.metrics.metric import PerUser, Pooled
+from cfbench.metrics.novelty import MeanRating, Novelty
+from cfbench.metrics.parity import PopREO, PopRSP
+from cfbench.metrics.popularity import APLT, ARP
+from cfbench.metrics.popularity_correlation import PopularityCorrelation
+from cfbench.metrics.popularity_deciles import PopularityDeciles
+from cfbench.metrics.popularity_shift import UPD, DeltaGAP
 from cfbench.metrics.ranking import NDCG, Precision, Recall
+from cfbench.metrics.serendipity import Serendipity
+from cfbench.metrics.user_activity import UserActivity
 from cfbench.rankings import ask_rankings
 
 K = 3
-METRICS = (
-    *(RMSE(), MAE(), Answered()),
-    *(metric(k=K) for metric in (NDCG, Recall, Precision, ARP, APLT, Gini, Coverage)),
+OF_LISTS = tuple(
+    metric(k=K)
+    for metric in (
+        *(NDCG, Recall, Precision, ARP, APLT, Gini, Coverage, Entropy, PopREO, PopRSP, UPD),
+        *(Diversity, EmbeddingDiversity, Novelty, MeanRating, Calibration, Serendipity),
+    )
 )
-SHARES = ("answered", "NDCG@3", "Recall@3", "Precision@3", "APLT@3", "Gini@3", "coverage@3")
+METRICS = (RMSE(), MAE(), Answered(), PopularityCorrelation(), *OF_LISTS)
+BOUNDS = {
+    **dict.fromkeys(("answered", "NDCG@3", "Recall@3", "Precision@3", "APLT@3", "Gini@3", "coverage@3"), (0, 1)),
+    **dict.fromkeys(("PopREO@3", "PopRSP@3", "UPD@3", "diversity@3", "serendipity@3"), (0, 1)),
+    **{"ARP@3": (1, 8), "entropy@3": (0, np.log2(12)), "novelty@3": (0, 3), "mean-rating@3": (1, 5)},
+    **{"diversity-embeddings@3": (0, 2), "calibration@3": (0, -np.log(0.01)), "popularity-correlation": (-1, 1)},
+}
 
 
 @st.composite
@@ -38,21 +60,35 @@ def worlds(draw):
     return train, test, predictions.tolist(), lists
 
 
+GENRES = ("A", "B", "A|B", "C", "", "A|C")
+
+
 def evaluated(make_evaluation, train, test, predictions, lists):
-    return make_evaluation(train, test, predictions, [lists[user] for user in sorted(lists)], k=K)
+    """Add to the answers embeddings and scores, and to the items genres, that belong to the item, not to its code."""
+    evaluation = make_evaluation(train, test, predictions, [lists[user] for user in sorted(lists)], k=K)
+    split = evaluation.split
+    of_item = np.random.default_rng(0).standard_normal((12, 4)).astype(np.float32)[split.item_coding.positions]
+    genres = np.array([GENRES[item % len(GENRES)] for item in range(len(split.dataset.items))])
+    items = Entities(split.dataset.items.ids, {"genres": genres})
+    return replace(
+        evaluation,
+        split=replace(split, dataset=replace(split.dataset, items=items)),
+        answers=replace(evaluation.answers, item_factors=of_item, score_means=of_item[:, :3].T),
+    )
 
 
-def values(evaluation):
-    return {metric.name: metric.measure(evaluation).value for metric in METRICS}
+def values(evaluation, metrics=METRICS):
+    measured = {metric.name: metric.measure(evaluation) for metric in metrics}
+    return {name: figure.value for name, figure in measured.items() if hasattr(figure, "value")}
 
 
 @given(world=worlds())
 def test_every_metric_stays_within_its_bounds(make_evaluation, world):
     found = values(evaluated(make_evaluation, *world))
-    for name in SHARES:
-        assert np.isnan(found[name]) or 0 <= found[name] <= 1 + 1e-12, name
+    for name, (low, high) in BOUNDS.items():
+        value = found.get(name, np.nan)  # no genre among the training items: calibration is n/a
+        assert np.isnan(value) or low - 1e-9 <= value <= high + 1e-9, name
     assert 0 <= found["MAE"] <= found["RMSE"] + 1e-12 <= 4 + 1e-9
-    assert np.isnan(found["ARP@3"]) or 1 <= found["ARP@3"] <= 8
 
 
 @given(world=worlds(), seed=st.integers(0, 1000))
@@ -69,7 +105,39 @@ def test_the_names_of_users_and_the_order_of_test_rows_change_nothing(make_evalu
         {new[user]: items for user, items in lists.items()},
     )
     usual = evaluated(make_evaluation, *world)
-    assert values(renamed) == pytest.approx(values(usual), nan_ok=True)
+    # UPD puts users of equal taste into groups by their place in the table: a rule about names.
+    metrics = [metric for metric in METRICS if not isinstance(metric, UPD)]
+    assert values(renamed, metrics) == pytest.approx(values(usual, metrics), nan_ok=True)
+
+
+@given(world=worlds(), extra=st.integers(1, 4))
+def test_padding_never_counts(make_evaluation, world, extra):
+    usual = evaluated(make_evaluation, *world)
+    lists, n_items = usual.lists, usual.split.train.n_items
+    filler = np.full((len(lists), extra), n_items, dtype=np.int32)
+    longer = replace(usual, answers=replace(usual.answers, lists=np.concatenate([lists, filler], axis=1)))
+    for metric in OF_LISTS:
+        usual_value, padded = (values(one, [replace(metric, k=k)]) for one, k in ((usual, K), (longer, K + extra)))
+        # Only these divide by k, as they should: an empty place is a miss.
+        if not isinstance(metric, Precision | Serendipity | NDCG):
+            assert list(padded.values()) == pytest.approx(list(usual_value.values()), nan_ok=True), metric.name
+
+
+@given(world=worlds())
+def test_popular_lists_have_the_highest_arp_and_the_lowest_novelty_and_the_same_list_the_least_coverage(
+    make_evaluation, world
+):
+    train, test, predictions, lists = world
+    everyone = make_evaluation(train, test)
+    order = everyone.split.item_coding.positions[everyone.by_popularity].tolist()
+    popular = evaluated(make_evaluation, train, test, predictions, dict.fromkeys(lists, order[:K]))
+    drawn = evaluated(make_evaluation, *world)
+    full = {user: items for user, items in lists.items() if len(items) == min(K, len(order))}
+    if len(full) == len(lists):
+        least = {name: values(popular)[name] for name in ("novelty@3", "coverage@3", "entropy@3")}
+        found = values(drawn)
+        assert values(popular)["ARP@3"] >= found["ARP@3"] - 1e-9
+        assert all(least[name] <= found[name] + 1e-9 for name in least)
 
 
 @given(world=worlds())
@@ -91,12 +159,23 @@ def test_the_truth_itself_has_no_error_and_the_ideal_list_full_gain(make_evaluat
 @given(world=worlds())
 def test_tables_add_up_to_the_whole(make_evaluation, world):
     evaluation = evaluated(make_evaluation, *world)
-    rmse = RMSE().measure(evaluation).value
-    for metric in (ColdUsers(), ColdItems(), PopularityDeciles()):
-        rows = [row for row in metric.measure(evaluation).rows.values() if row["n"]]
+    rmse = RMSE().measure(evaluation)
+    for metric in (ColdUsers(), ColdItems(), PopularityDeciles(), UserActivity()):
+        rows = metric.measure(evaluation).rows.values()
         assert sum(row["n"] for row in rows) == len(world[1])
-        squares = sum(row["n"] * row["RMSE"] ** 2 for row in rows)
-        assert np.sqrt(squares / len(world[1])) == pytest.approx(rmse)
+        assert sum(row["RMSE"].numerators for row in rows) == pytest.approx(rmse.numerators)
+        assert sum(row["RMSE"].denominators for row in rows) == pytest.approx(rmse.denominators)
+
+
+@given(world=worlds())
+def test_taste_groups_part_the_users_with_profile_and_list(make_evaluation, world):
+    evaluation = evaluated(make_evaluation, *world)
+    rows = DeltaGAP(k=K).measure(evaluation).rows
+    counts = [row["n"] for row in rows.values()]
+    placed = (evaluation.profile_sizes > 0) & (evaluation.lists[:, 0] < evaluation.split.train.n_items)
+    assert sum(counts) == placed.sum()
+    assert counts[0] == counts[2] == placed.sum() // 5
+    assert all(np.isnan(row["dGAP"].value) or row["dGAP"].value >= -1 for row in rows.values())
 
 
 @given(world=worlds())
@@ -108,6 +187,25 @@ def test_sums_by_user_make_the_value_and_leave_nobody_negative(make_evaluation, 
             assert measured.numerators.shape == measured.denominators.shape == evaluation.people.shape
             assert (measured.denominators >= 0).all()
             assert (measured.numerators[measured.denominators == 0] == 0).all(), metric.name
+            everyone = np.ones(len(evaluation.people)) @ measured.columns
+            assert measured.of_sums(everyone[np.newaxis])[0] == pytest.approx(measured.value, nan_ok=True)
+
+
+@given(world=worlds(), seed=st.integers(0, 1000))
+def test_resampled_users_have_the_value_of_the_data_that_they_make(make_evaluation, world, seed):
+    evaluation = evaluated(make_evaluation, *world)
+    drawn = np.random.default_rng(seed).multinomial(
+        len(evaluation.people), [1 / len(evaluation.people)] * len(evaluation.people), size=3
+    )
+    weights = np.concatenate([drawn, np.ones((1, len(evaluation.people)), dtype=np.int64)])
+    for metric in METRICS:
+        measured = metric.measure(evaluation)
+        if isinstance(measured, Pooled):
+            together = measured.finish(weights @ measured.sums)
+            repeated = [measured.sums[np.repeat(np.arange(len(row)), row)].sum(axis=0) for row in weights]
+            one_by_one = [measured.finish(np.asarray(sums).reshape(1, -1))[0] for sums in repeated]
+            assert together == pytest.approx(one_by_one, nan_ok=True), metric.name
+            assert together[-1] == pytest.approx(measured.value, nan_ok=True), metric.name
 
 
 class Table:
@@ -135,8 +233,8 @@ def test_lists_are_unseen_distinct_sorted_complete_and_the_same_for_any_chunk(
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, levels, size=(train.n_users + 1, train.n_items)).astype(np.float32)
     users = rng.integers(0, train.n_users + 1, size=9).astype(np.int32)
-    lists = ask_rankings(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock())
-    chunked = ask_rankings(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock(), memory_cap=memory_cap)
+    lists = ask_rankings(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock()).lists
+    chunked = ask_rankings(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock(), memory_cap=memory_cap).lists
     assert (lists == chunked).all()
     for user, places in zip(users, lists, strict=True):
         seen = set(train.items[train.users == user].tolist())

@@ -68,9 +68,38 @@ def test_head_and_order_of_equally_popular_items_do_not_depend_on_the_order_of_r
     assert heads == [[0, 1, 2, 3]] * 2
 
 
+def test_profiles_hold_every_training_item_once_and_nothing_outside_training(make_evaluation):
+    evaluation = make_evaluation([*TRAIN, (1, 0, 5)], TEST)
+    assert evaluation.incidence.toarray().tolist() == [[1, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0]]
+    assert evaluation.codes.tolist() == [1, 3]
+    assert evaluation.profile_sizes.tolist() == [1, 0]
+    assert evaluation.over_profiles(np.array([7, 1, 2])).tolist() == [7, 0]
+    assert evaluation.over_profiles(np.array([[7, 1], [1, 1], [2, 1]])).tolist() == [[7, 1], [0, 0]]
+    asked_users, asked_items = np.array([0, 0, 1]), np.array([0, 1, 0])
+    assert evaluation.has_trained_on(asked_users, asked_items).tolist() == [True, False, False]
+
+
+def test_exposures_leave_out_what_nobody_is_shown_and_what_comes_after_k(make_evaluation):
+    evaluation = make_evaluation(TRAIN, TEST, lists=[[2, 1], [2]])
+    assert evaluation.exposures(2).toarray().tolist() == [[1, 1], [0, 1]]
+    assert evaluation.exposures(1).toarray().tolist() == [[1], [1]]
+    assert evaluation.exposures(2) is evaluation.exposures(2)
+
+
+def test_the_most_popular_items_cover_a_share_in_whole_numbers(make_evaluation):
+    # phi = 5, 3, 1, 1 of ten: 20, 40, 60, 80 and 100 % take 1, 1, 2, 2 and 4 items.
+    train = [(user, 0, 3) for user in range(5)] + [(user, 1, 3) for user in range(3)] + [(0, 2, 3), (0, 3, 3)]
+    evaluation = make_evaluation(train, [(4, 1, 4)])
+    assert [evaluation.most_popular(fifths).sum() for fifths in (1, 2, 3, 4, 5)] == [1, 1, 2, 2, 4]
+
+
 def test_asking_for_what_the_model_did_not_answer_says_so(make_evaluation):
     evaluation = make_evaluation(TRAIN, TEST)
     with pytest.raises(RunError, match="without predictions"):
         _ = evaluation.filled
     with pytest.raises(RunError, match="without lists"):
         _ = evaluation.hits
+    with pytest.raises(RunError, match="catalogue's scores"):
+        _ = evaluation.score_means
+    with pytest.raises(RunError, match="embeddings"):
+        _ = evaluation.item_factors
