@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +22,33 @@ class Answers:
         lists: item codes of the top-k list of every test user, best first, shape (t, k), int32; a list that is
             shorter than k ends in the unknown code ``n_items``. Rows follow ``Evaluation.people``.
             None for a model that could not rank.
+        score_means: mean score of every training item over g groups of test users, before seen items are masked,
+            shape (g, n_items), float32; NaN where no user of a group got a score; see
+            :class:`cfbench.score_means.ScoreMeans`. None without lists.
+        item_factors: what the model's own ``embeddings`` say of every training item, shape (n_items, f), float32,
+            finite; None for a model without.
+        train_rows: positions of some rows in the training part, ascending, shape (s,), int64; see
+            :attr:`cfbench.questions.Questions.checked_rows`. None for a pure ranker.
+        train_predictions: predicted ratings of these rows, raw as ``predictions``, shape (s,), float32.
     """
 
     predictions: NDArray[np.float32] | None
     lists: NDArray[np.int32] | None
+    score_means: NDArray[np.float32] | None = None
+    item_factors: NDArray[np.float32] | None = None
+    train_rows: NDArray[np.int64] | None = None
+    train_predictions: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("predictions", "lists"):
-            array = getattr(self, name)
-            if array is not None:
-                object.__setattr__(self, name, frozen(array))
+        for name, array in self.arrays().items():
+            object.__setattr__(self, name, frozen(array))
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Answers:
+        """Make answers of what :meth:`arrays` gave."""
+        return cls(**{field.name: arrays.get(field.name) for field in fields(cls)})
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the answers that there are, by name."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in told.items() if array is not None}

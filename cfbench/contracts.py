@@ -24,11 +24,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.features import Features
+from cfbench.ratings import Codes, Floats, Ratings, frozen
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,9 @@ class PredictsRatings(Protocol):
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Predict ratings, in rating units, for pairs of codes.
 
-        ``users`` and ``items`` have shape (m,); codes ``n_users`` / ``n_items`` mean "unknown". Returns shape
-        (m,), any float dtype; NaN where the model cannot say. Clipping and filling are the harness's.
+        ``users`` and ``items`` have shape (m,); codes ``n_users`` / ``n_items`` mean "unknown" (newcomers apart, see
+        :class:`MeetsNewcomers`). Returns shape (m,), any float dtype; NaN where the model cannot say. Clipping and
+        filling are the harness's.
         """
         ...
 
@@ -123,6 +126,73 @@ class RunsOnDevice(Protocol):
     """Says after ``fit`` on which device it ran, for the record."""
 
     device_: str
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """What a model has learned about every training user and item, as vectors.
+
+    Of an entity about which nothing was learned the row is 0. There is no row for the unknown. Arrays are made
+    read-only.
+
+    Attributes:
+        users: user factors, shape (n_users, f), any float dtype, finite.
+        items: item factors, shape (n_items, f'), likewise; f' is f where the model multiplies them, but need not be.
+        user_biases: shape (n_users,), or None where the model has none.
+        item_biases: shape (n_items,), or None.
+        offset: the constant part of a score.
+    """
+
+    users: Floats
+    items: Floats
+    user_biases: Floats | None = None
+    item_biases: Floats | None = None
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("users", "items", "user_biases", "item_biases"):
+            array = getattr(self, name)
+            if isinstance(array, np.ndarray):  # anything else is refused, with advice, by who asked
+                object.__setattr__(self, name, frozen(array))
+
+
+@runtime_checkable
+class HasEmbeddings(Protocol):
+    """Can show what it has learned about every user and item."""
+
+    def embeddings(self) -> Embeddings:
+        """Return the factors of a fitted model; what similarities, maps and diversity are computed from."""
+        ...
+
+
+@runtime_checkable
+class MeetsNewcomers(Protocol):
+    """Can meet users or items after ``fit``, by their features alone."""
+
+    def introduce(self, users: Features | None, items: Features | None) -> None:
+        """Take note of newcomers: a users and b items, one row of features each.
+
+        Called at most once, after ``fit`` and before any question. From then on ``n_users .. n_users+a-1`` are the
+        codes of these users, in this order, and ``n_users+a`` is the unknown user; items likewise. None (a or b is
+        0) where nobody new is known on that side; not called where that is so on both sides, so a model must answer
+        without it too. ``score_items`` goes on scoring the training catalogue, ``n_items`` columns: all models have
+        the same candidates.
+        """
+        ...
+
+
+@runtime_checkable
+class Saveable(Protocol):
+    """Can be written to disk and read back."""
+
+    def save(self, directory: Path) -> None:
+        """Write what was learned into ``directory``, which exists and is empty: arrays and JSON, never pickle."""
+        ...
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Return a fitted model that answers as the saved one did."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cfbench.features import NO_FEATURES
 from cfbench.ratings import RatingScale, frozen
 
 
@@ -109,6 +110,18 @@ class Dataset:
     def density(self) -> float:
         """Share of the users x items matrix that is rated, in [0, 1]."""
         return len(self) / (len(self.users) * len(self.items))
+
+    @cached_property
+    def features_fingerprint(self) -> str:
+        """sha256 over the features of users and items, on which answers of models that use them depend."""
+        digest = hashlib.sha256(b"cfbench-features-1")
+        for entities in (self.users, self.items):
+            features = {name: column for name, column in entities.columns.items() if name not in NO_FEATURES}
+            for name, column in sorted(features.items()):
+                digest.update(f"{name}\x1f{column.dtype.kind}\x1f".encode())
+                digest.update("\x1f".join(map(str, column.tolist())).encode())
+            digest.update(b"\x1e")
+        return digest.hexdigest()
 
     @cached_property
     def fingerprint(self) -> str:

@@ -39,6 +39,10 @@ class Parameter:
     default: Value
     annotation: str
 
+    def __str__(self) -> str:
+        default = "required" if self.required else repr(self.default)
+        return f"{self.name}: {self.annotation} = {default}"
+
     def accepts(self, value: Value) -> bool:
         """Whether ``value`` fits the annotation; annotations beyond JSON-like types accept anything."""
         return _accepts(ast.parse(self.annotation, mode="eval").body, value)

@@ -17,15 +17,23 @@ PAIRS_PER_CALL = 1 << 18
 
 
 def ask_predictions(
-    model: PredictsRatings, users: Codes, items: Codes, clock: Clock, pairs_per_call: int = PAIRS_PER_CALL
+    model: PredictsRatings,
+    users: Codes,
+    items: Codes,
+    clock: Clock,
+    *,
+    part: str = "predict",
+    pairs_per_call: int = PAIRS_PER_CALL,
 ) -> NDArray[np.float32]:
     """Ask ``model`` for the ratings of pairs, in chunks, and check every answer.
 
     Args:
         model: a fitted model.
-        users: user codes, shape (m,), ``0 .. n_users``; the model sees read-only views.
-        items: item codes, shape (m,), ``0 .. n_items``.
-        clock: gets the model's own seconds, and nothing else, under ``"predict"``.
+        users: user codes, shape (m,), ``0 .. n_users``, or beyond for users that the model was introduced to; the
+            model sees read-only views.
+        items: item codes likewise.
+        clock: gets the model's own seconds, and nothing else.
+        part: the part of the clock that they are counted under.
         pairs_per_call: the most pairs per call.
 
     Returns:
@@ -38,12 +46,12 @@ def ask_predictions(
     predictions = np.empty(len(users), dtype=np.float32)
     who = f"{type(model).__name__}.predict"
     for start in range(0, len(users), pairs_per_call):
-        part = slice(start, start + pairs_per_call)
-        with clock.part("predict"):
-            answer = model.predict(users[part], items[part])
-        floats = shaped_floats(answer, (len(users[part]),), who)
+        asked = slice(start, start + pairs_per_call)
+        with clock.part(part):
+            answer = model.predict(users[asked], items[asked])
+        floats = shaped_floats(answer, (len(users[asked]),), who)
         reject_infinities(floats, who)
-        predictions[part] = floats
+        predictions[asked] = floats
     return predictions
 
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from cfbench.clock import Clock
 from cfbench.contracts import PredictsRatings, ScoresItems
 from cfbench.errors import ModelError
-from cfbench.predictions import ask_predictions, reject_infinities, shaped_floats
+from cfbench.predictions import ask_predictions, shaped_floats
 from cfbench.ratings import Codes, Floats, Ratings, frozen
+from cfbench.score_means import ScoreMeans
+from cfbench.withheld import Withheld
 
 MEMORY_CAP = 32 << 20
 """Bytes that one chunk of scores with its temporaries may take; more is slower, since fresh pages cost time."""
@@ -23,6 +25,21 @@ _FIRST_DRAWS = 256  # of the drawn order of equals, tried before all of it
 _SCORES_PER_BLOCK = 1 << 17  # a block of this many scores stays in the processor's cache while it is cut
 
 
+@dataclass(frozen=True, eq=False)
+class Rankings:
+    """What ranking a model's scores gives.
+
+    Attributes:
+        lists: item codes, best first, shape (u, k), int32; a list with fewer than ``k`` candidates whose score is
+            not NaN ends in ``n_items``.
+        score_means: mean score of every item over groups of users, before anything is masked, shape (g, n_items),
+            float32; see :class:`cfbench.score_means.ScoreMeans`.
+    """
+
+    lists: NDArray[np.int32]
+    score_means: NDArray[np.float32]
+
+
 def ask_rankings(
     model: object,
     train: Ratings,
@@ -31,43 +48,46 @@ def ask_rankings(
     k: int,
     tie_seed: int,
     clock: Clock,
+    withheld: Withheld | None = None,
     memory_cap: int = MEMORY_CAP,
-) -> NDArray[np.int32]:
+) -> Rankings:
     """Ask ``model`` for the ``k`` best items of every user.
 
-    Candidates are the training catalogue minus the user's own training items. Equal scores are ordered by one
-    permutation of the catalogue drawn from ``tie_seed``, never by code: a model gains nothing from the order
-    of the data. The lists depend neither on the order of ``users`` nor, as far as the model's own arithmetic
-    does not, on the chunk size. Without ``score_items`` the model's ``predict`` ranks.
+    Candidates are the training catalogue minus the user's own training items, and minus what is withheld. Equal
+    scores are ordered by one permutation of the catalogue drawn from ``tie_seed``, never by code: a model gains
+    nothing from the order of the data. The lists depend neither on the order of ``users`` nor, as far as the
+    model's own arithmetic does not, on the chunk size. Without ``score_items`` the model's ``predict`` ranks.
 
     Args:
         model: a fitted model with ``score_items`` or ``predict``.
         train: what it was fitted on.
-        users: user codes, shape (u,), ``0 .. n_users``; a code that occurs twice is scored once.
+        users: user codes, shape (u,), ``0 .. n_users``, or beyond for users that the model was introduced to; a
+            code that occurs twice is scored once.
         k: length of the lists, at least 1.
         tie_seed: the same for all models of a split.
         clock: gets the model's own seconds, and nothing else, under ``"predict"``.
+        withheld: items that are no candidates for some of ``users``, by index, or None.
         memory_cap: bytes that the scores of one chunk with their temporaries may take.
-
-    Returns:
-        Item codes, best first, shape (u, k), int32; a list with fewer than ``k`` candidates whose score is
-        not NaN ends in ``train.n_items``.
 
     Raises:
         ModelError: the model can do neither, or an answer has a wrong type, shape or an infinite value.
     """
     if k < 1:
         raise ValueError(f"lists need k of at least 1, got {k}")
-    asked, places = np.unique(users, return_inverse=True)
+    codes, places = np.unique(users, return_inverse=True)
     seen, who = Seen.of(train), f"{type(model).__name__}.score_items"
     tie_rank = _tie_ranks(train.n_items, tie_seed)
-    lists = np.empty((len(asked), k), dtype=np.int32)
+    means = ScoreMeans(len(codes), train.n_items)
+    length = k if withheld is None else k + withheld.longest
+    lists = np.empty((len(codes), length), dtype=np.int32)
     rows = max(1, memory_cap // (train.n_items * _BYTES_PER_SCORE))
-    for start in range(0, len(asked), rows):
-        chunk = asked[start : start + rows]
-        scores = _ask_scores(model, train.n_items, chunk, clock, who)
-        lists[start : start + rows] = _best(scores, chunk, seen, k, tie_rank, who)
-    return lists[places]
+    for start in range(0, len(codes), rows):
+        turns = means.turns[start : start + rows]
+        scores = _ask_scores(model, train.n_items, codes[turns], clock, who)
+        lists[turns] = _best(scores, codes[turns], seen, length, tie_rank, who, means)
+    if withheld is None:
+        return Rankings(lists[places], means.values())
+    return Rankings(withheld.taken_out(lists[places], k, train.n_items), means.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +96,7 @@ class Seen:
 
     Attributes:
         items: item codes ordered by user, then by code, shape (n,), int32.
-        starts: user ``u`` has ``items[starts[u]:starts[u + 1]]``, shape (n_users + 2,); unknown: none.
+        starts: user ``u`` has ``items[starts[u]:starts[u + 1]]``, shape (n_users + 2,); unknown and new: none.
     """
 
     items: NDArray[np.int32]
@@ -94,8 +114,9 @@ class Seen:
 
     def cells(self, users: Codes, width: int) -> NDArray[np.int64]:
         """Return the seen items of ``users``, shape (b,), as flat indices into an array (b, width)."""
-        first = self.starts[users]
-        counts = self.starts[users + 1] - first
+        known = np.minimum(users, len(self.starts) - 2)  # of newcomers nothing was seen, as of the unknown
+        first = self.starts[known]
+        counts = self.starts[known + 1] - first
         ends = np.cumsum(counts)
         # Position within the concatenation, moved to where the user's own range begins.
         places = np.arange(ends[-1]) + np.repeat(first - (ends - counts), counts)
@@ -123,15 +144,18 @@ def _ask_scores(model: object, n_items: int, users: Codes, clock: Clock, who: st
     )
 
 
-def _best(scores: Floats, users: Codes, seen: Seen, k: int, tie_rank: NDArray[np.int32], who: str) -> NDArray[np.int32]:
-    """Mask, cut and sort the scores of ``users``, shape (b, n_items), into lists, shape (b, k)."""
+def _best(
+    scores: Floats, users: Codes, seen: Seen, k: int, tie_rank: NDArray[np.int32], who: str, means: ScoreMeans
+) -> NDArray[np.int32]:
+    """Mask, cut and sort the scores of ``users``, shape (b, n_items), into lists, shape (b, k); add to ``means``."""
     n_items = scores.shape[1]
     lists = np.full((len(users), k), n_items, dtype=np.int32)
     drawn = np.argsort(tie_rank[:-1])  # the catalogue in the order in which equals are preferred
     rows = max(16, _SCORES_PER_BLOCK // n_items)
     for start in range(0, len(users), rows):
-        reject_infinities(scores[start : start + rows], who)  # here, where the block comes into the cache
-        block = np.fmax(scores[start : start + rows], -np.inf)  # a copy, with NaN turned into "never"
+        raw = scores[start : start + rows]
+        means.add(raw, who)  # here, where the block comes into the cache
+        block = np.fmax(raw, -np.inf)  # a copy, with NaN turned into "never"
         block.reshape(-1)[seen.cells(users[start : start + rows], n_items)] = -np.inf
         row, item = _candidates(block, k, drawn)
         order = np.lexsort((tie_rank[item], -block[row, item], row))

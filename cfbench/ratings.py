@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Codes: TypeAlias = NDArray[np.int32]
-"""Integer codes of users or items, ``0 .. n-1`` for those in training, ``n`` for unknown; shape (m,)."""
+from cfbench.arrays import Codes, Floats, frozen
+from cfbench.features import Features
 
-Floats: TypeAlias = NDArray[np.floating[Any]]
-"""Floating point answers of a model; NaN means "I cannot say"."""
-
-
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a read-only view of ``array``, so that nobody downstream can change shared data."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
+__all__ = ["Codes", "Floats", "RatingScale", "Ratings", "frozen"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +46,9 @@ class Ratings:
         n_users: number of distinct training users; ``n_users`` itself is the code of any unknown user.
         n_items: number of distinct training items; ``n_items`` itself is the code of any unknown item.
         scale: the declared rating scale of the data set.
+        user_features: side information of the training users in the order of their codes, n_users rows, or None
+            where the data has none.
+        item_features: side information of the training items likewise, n_items rows.
     """
 
     users: Codes
@@ -64,11 +58,15 @@ class Ratings:
     n_users: int
     n_items: int
     scale: RatingScale
+    user_features: Features | None = None
+    item_features: Features | None = None
 
     def __post_init__(self) -> None:
         columns = (self.users, self.items, self.ratings)
         if any(column.ndim != 1 or len(column) != len(self.ratings) for column in columns):
             raise ValueError(f"columns must be 1-d and equally long, got {[c.shape for c in columns]}")
+        _check_rows(self.user_features, self.n_users, "users")
+        _check_rows(self.item_features, self.n_items, "items")
         for name in ("users", "items", "ratings"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
         if self.timestamps is not None:
@@ -91,3 +89,8 @@ class Ratings:
     def item_counts(self) -> NDArray[np.int64]:
         """Number of training ratings of each item, shape (n_items,)."""
         return np.bincount(self.items, minlength=self.n_items)
+
+
+def _check_rows(features: Features | None, n: int, entities: str) -> None:
+    if features is not None and len(features) != n:
+        raise ValueError(f"features of {len(features)} {entities} for {n} training {entities}; give a row per code")

@@ -9,7 +9,8 @@ from typing import Any, Protocol, TypeAlias
 
 from cfbench.answers import Answers
 from cfbench.contracts import EpochReport
-from cfbench.record import Cost, Epoch, Status
+from cfbench.cost import Cost
+from cfbench.record import Epoch, Status
 from cfbench.spec import Value
 
 

@@ -12,18 +12,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
 from cfbench.clock import Clock
-from cfbench.contracts import EpochReport, FitContext, PredictsRatings, RunsOnDevice, ScoresItems, WarmsUp
+from cfbench.contracts import (
+    EpochReport,
+    FitContext,
+    HasEmbeddings,
+    MeetsNewcomers,
+    PredictsRatings,
+    RunsOnDevice,
+    Saveable,
+    ScoresItems,
+    WarmsUp,
+)
+from cfbench.cost import Cost
+from cfbench.embeddings import ask_embeddings, item_factors
 from cfbench.errors import CfbenchError, ModelError
+from cfbench.executors.model_size import saved_bytes
 from cfbench.executors.task import Outcome, Task, output_of
 from cfbench.memory import peak_bytes, reset_peak
 from cfbench.predictions import ask_predictions
-from cfbench.questions import Questions
+from cfbench.questions import Asked, Questions
 from cfbench.rankings import ask_rankings
-from cfbench.record import Cost, Epoch
+from cfbench.record import Epoch
 from cfbench.registry import instantiate, load_class
 
 _REPORTED = ("numpy", "scipy", "torch", "implicit", "surprise")
@@ -52,6 +66,11 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
     try:
         with threadpool_limits(task.threads):
             model, answers = _fit_and_ask(task, clock, on_epoch)
+            peak = peak_bytes()  # before saving, which is no part of recommending
+            size = None
+            if isinstance(model, Saveable):
+                with clock.part("save"):
+                    size = saved_bytes(model, output_of(task))
     except CfbenchError as error:
         traceback.print_exc()
         return _failed(task, str(error), clock, losses)
@@ -59,7 +78,7 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
         traceback.print_exc()
         return _failed(task, f"{type(error).__name__}: {error}", clock, losses)
     device = model.device_ if isinstance(model, RunsOnDevice) else "cpu"
-    cost = Cost(clock.wall, clock.cpu, peak_bytes(), str(device))
+    cost = Cost(clock.wall, clock.cpu, peak, str(device), size)
     return Outcome(task, "ok", "", answers, cost, tuple(losses), _versions())
 
 
@@ -79,19 +98,48 @@ def _ask(model: object, questions: Questions, task: Task, clock: Clock) -> Answe
     rates, ranks = isinstance(model, PredictsRatings), isinstance(model, ScoresItems)
     if not rates and not ranks:
         raise ModelError(f"{task.who} has neither predict nor score_items; a model needs at least one of them")
-    predictions = None
+    asked = _introduced(model, questions, clock)
+    given: dict[str, NDArray[Any]] = {}
     if isinstance(model, PredictsRatings):
-        predictions = ask_predictions(model, questions.users, questions.items, clock)
+        given["predictions"] = ask_predictions(model, asked.users, asked.items, clock)
     with clock.part("rank"):
-        lists = ask_rankings(
+        rankings = ask_rankings(
             model,
             questions.train,
-            questions.ranked_users,
+            asked.ranked_users,
             k=task.list_length,
             tie_seed=questions.tie_seed,
             clock=clock,
+            withheld=questions.withheld,
         )
-    return Answers(predictions, lists)
+    given |= {"lists": rankings.lists, "score_means": rankings.score_means}
+    return Answers.of(given | _looked_into(model, questions, clock))
+
+
+def _introduced(model: object, questions: Questions, clock: Clock) -> Asked:
+    """Introduce the newcomers to a model that can meet them; return the questions in the codes it then knows."""
+    newcomers = questions.newcomers
+    if newcomers is None or not isinstance(model, MeetsNewcomers):
+        return questions.asked
+    with clock.part("introduce"):
+        model.introduce(newcomers.users, newcomers.items)
+    return newcomers.asked
+
+
+def _looked_into(model: object, questions: Questions, clock: Clock) -> dict[str, NDArray[Any]]:
+    """Ask what no table of test errors needs: ratings of training rows, and the factors of items."""
+    found: dict[str, NDArray[Any]] = {}
+    train = questions.train
+    if isinstance(model, PredictsRatings):
+        rows = questions.checked_rows
+        told = ask_predictions(model, train.users[rows], train.items[rows], clock, part="check")
+        found |= {"train_rows": rows, "train_predictions": told}
+    if isinstance(model, HasEmbeddings):
+        with clock.part("check"):
+            factors = item_factors(ask_embeddings(model, train.n_users, train.n_items))
+        if factors is not None:
+            found["item_factors"] = factors
+    return found
 
 
 def _checked(epoch: EpochReport, who: str) -> EpochReport:
@@ -126,12 +174,11 @@ def deliver(outcome: Outcome) -> None:
     """Leave the outcome in the task's output folder, for the parent to :func:`collect`."""
     folder = output_of(outcome.task)
     if outcome.answers is not None:
-        for name in ("predictions", "lists"):
-            array = getattr(outcome.answers, name)
-            if array is not None:
-                np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        for name, array in outcome.answers.arrays().items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
     facts = {
         "status": outcome.status,
+        "answers": list(outcome.answers.arrays()) if outcome.answers is not None else None,
         "reason": outcome.reason,
         "cost": asdict(outcome.cost),
         "losses": [asdict(epoch) for epoch in outcome.losses],
@@ -148,11 +195,7 @@ def collect(task: Task) -> Outcome | None:
         return None
     facts = json.loads(path.read_text(encoding="utf-8"))
     answers = None
-    if facts["status"] == "ok":
-        arrays = {
-            name: np.load(file, allow_pickle=False) if (file := folder / f"{name}.npy").exists() else None
-            for name in ("predictions", "lists")
-        }
-        answers = Answers(**arrays)
+    if facts["answers"] is not None:
+        answers = Answers.of({name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in facts["answers"]})
     losses = tuple(Epoch(**epoch) for epoch in facts["losses"])
     return Outcome(task, facts["status"], facts["reason"], answers, Cost(**facts["cost"]), losses, facts["versions"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cfbench.features import Features
 from cfbench.ids import Coding
 from cfbench.ratings import Ratings, RatingScale
 
@@ -21,6 +22,17 @@ def random_ratings(n_users: int = 24, n_items: int = 18, seed: int = 0) -> Ratin
     rated[np.arange(max(n_users, n_items)) % n_users, np.arange(max(n_users, n_items)) % n_items] = True
     users, items = rng.permutation(np.argwhere(rated)).T
     return _training(users, items, rng.integers(1, 6, size=len(users)))
+
+
+def described_ratings() -> Ratings:
+    """Random stars again, with features of users and items, some of them missing."""
+    train = random_ratings()
+    return replace(train, user_features=_people(train.n_users), item_features=_films(train.n_items))
+
+
+def described_newcomers() -> tuple[Features, Features]:
+    """Features of five new users and four new items; the first and last of each are alike."""
+    return _people(5, last=0), _films(4, last=0)
 
 
 def single_ratings(n_users: int = 20, n_items: int = 6) -> Ratings:
@@ -59,6 +71,28 @@ def checkerboard(n_users: int = 300, n_items: int = 200, seed: int = 0) -> Check
     train = _training(users, items, np.where(liked[users, items], 5, 1))
     order = np.ix_(_coding(users).positions, _coding(items).positions)
     return Checkerboard(train=train, liked=liked[order], unseen=~rated[order])
+
+
+def _people(n: int, last: int | None = None) -> Features:
+    """Ages and occupations, one of each missing; the ``last`` person is as that one where it is given."""
+    turn = _turns(n, last)
+    return Features(
+        {
+            "age": np.array([18, 35, np.nan, 50], dtype=np.float32)[turn % 4],
+            "occupation": np.array(["artist", "", "nurse"])[turn % 3],
+        }
+    )
+
+
+def _films(n: int, last: int | None = None) -> Features:
+    turn = _turns(n, last)
+    return Features({"genres": np.array(["Drama", "Comedy|Drama", "", "War"])[turn % 4], "year": 1950.0 + 7 * turn})
+
+
+def _turns(n: int, last: int | None) -> NDArray[np.int64]:
+    turn = np.arange(n)
+    turn[-1] = n - 1 if last is None else last
+    return turn
 
 
 def _training(users: NDArray[Any], items: NDArray[Any], ratings: NDArray[Any]) -> Ratings:

@@ -9,7 +9,7 @@ from cfbench.contracts import POWERS
 from cfbench.errors import PluginError, UnknownNameError
 from cfbench.registry import Plugin, Registry
 from cfbench.spec import Value
-from cfbench.testing import answering, consistency, construction, isolation, learning
+from cfbench.testing import answering, consistency, construction, inspecting, isolation, learning, meeting
 from cfbench.testing.check import Check, Rule
 from cfbench.testing.subject import Subject
 
@@ -19,6 +19,8 @@ RULES: tuple[Rule, ...] = (
     *consistency.RULES,
     *isolation.RULES,
     *learning.RULES,
+    *inspecting.RULES,
+    *meeting.RULES,
 )
 
 

@@ -1,13 +1,13 @@
 """Models that each break one rule, and the check that must notice."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from cfbench.contracts import EpochReport
+from cfbench.contracts import Embeddings, EpochReport
 from cfbench.errors import UnknownNameError
 from cfbench.registry import Plugin, Registry
 from cfbench.testing import checks_for, conformance_checks
@@ -176,6 +176,106 @@ MUTANTS = {
         {"construction only stores parameters"},
     ),
 }
+
+
+@dataclass
+class Hospitable(Tastes):
+    """A conforming model with every power: newcomers are answered by what their features say."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        self.shape_ = (train.n_users, train.n_items)
+        self.vectors_ = np.zeros((train.n_users, 2)), np.ones((train.n_items, 2))
+        self.known_ = self.answers_[:-1, :-1]
+
+    def introduce(self, users, items):
+        rows = [self.known_, np.full((0 if users is None else len(users), self.shape_[1]), self.mean_)]
+        known = np.concatenate([*rows, np.full((1, self.shape_[1]), self.mean_)])
+        years = np.empty(0) if items is None else items.columns["year"]
+        new = np.tile(np.append(years / 1000, self.mean_), (len(known), 1))
+        self.answers_ = np.concatenate([known, new], axis=1)
+
+    def score_items(self, users):
+        return self.answers_[users, : self.shape_[1]]
+
+    def embeddings(self):
+        return Embeddings(*self.vectors_)
+
+
+def hospitable(**methods):
+    """``Hospitable`` with some methods replaced."""
+    return dataclass(type("Variant", (Hospitable,), methods))
+
+
+def shown(change):
+    return {"embeddings": lambda self: change(self, Hospitable.embeddings(self))}
+
+
+def introduced_then(action):
+    def introduce(self, users, items):
+        Hospitable.introduce(self, users, items)
+        action(self)
+
+    return {"introduce": introduce}
+
+
+def forget(self):
+    self.answers_ = self.answers_[:-1]
+
+
+def number_the_newcomers(self):
+    self.answers_ = self.answers_ + np.maximum(0, np.arange(len(self.answers_)) - 23)[:, None]
+
+
+def widen(self):
+    self.shape_ = self.answers_.shape
+
+
+SOUND = "embeddings are finite, with a row for every training user and item"
+GUESTS = "newcomers get answers, and so does the unknown after them"
+GUEST_MUTANTS = {
+    "a row for the unknown": (shown(lambda self, e: replace(e, users=np.zeros((self.shape_[0] + 1, 2)))), {SOUND}),
+    "embeddings that are NaN": (shown(lambda self, e: replace(e, items=e.items * np.nan)), {SOUND}),
+    "embeddings that are a pair": (shown(lambda self, e: (e.users, e.items)), {SOUND}),
+    "flat embeddings": (shown(lambda self, e: replace(e, items=e.items[:, 0])), {SOUND}),
+    "too few biases": (shown(lambda self, e: replace(e, item_biases=np.zeros(3))), {SOUND}),
+    "an offset that is no number": (shown(lambda self, e: replace(e, offset=None)), {SOUND}),
+    "learning while shown": (
+        shown(lambda self, e: setattr(self, "answers_", self.answers_ + 1) or e),
+        {"showing embeddings changes no answer"},
+    ),
+    "no room for the unknown": (introduced_then(forget), {GUESTS}),
+    "newcomers ranked as candidates": (introduced_then(widen), {GUESTS}),
+    "residents moved by newcomers": (
+        introduced_then(lambda self: setattr(self, "answers_", self.answers_ * 2)),
+        {"newcomers change no answer about training users and items"},
+    ),
+    "newcomers told apart by number": (
+        introduced_then(number_the_newcomers),
+        {"newcomers with equal features get equal answers"},
+    ),
+}
+
+
+def test_a_conforming_model_with_every_power_breaks_no_rule():
+    assert outcome(Hospitable) == []
+
+
+@pytest.mark.parametrize("name", GUEST_MUTANTS)
+def test_a_broken_rule_of_a_power_is_noticed_by_its_check(name):
+    methods, noticing = GUEST_MUTANTS[name]
+    assert noticing <= set(outcome(hospitable(**methods)))
+
+
+def test_rules_of_a_power_bind_only_models_that_have_it():
+    assert not {SOUND, GUESTS} & {check.rule.name for check in checks_for(Tastes)}
+
+
+def test_the_author_is_told_what_embeddings_must_be():
+    broken = hospitable(**shown(lambda self, e: replace(e, items=e.items[1:])))
+    check = next(check for check in checks_for(broken) if check.rule.name == SOUND)
+    with pytest.raises(AssertionError, match=r"Variant\.embeddings\(\)\.items must .* shape \(18, 2\), got \(17, 2\)"):
+        check()
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -41,7 +41,7 @@ class Predictor:
 
 def rank(model, train, users, k=2, tie_seed=0, **options):
     codes = np.array(users, dtype=np.int32)
-    return ask_rankings(model, train, codes, k=k, tie_seed=tie_seed, clock=Clock(), **options)
+    return ask_rankings(model, train, codes, k=k, tie_seed=tie_seed, clock=Clock(), **options).lists
 
 
 def reference(table, train, users, k, tie_seed):
@@ -133,6 +133,12 @@ def test_equal_scores_are_ordered_alike_for_all_models_and_users():
     assert other[1].tolist() == flat[flat != 1].tolist()
 
 
+def test_newcomers_have_seen_nothing_and_each_gets_the_whole_catalogue():
+    # User 2 and 3 are newcomers, 4 is the unknown user.
+    table = [*TABLE[:2], [9, 1, 0, 8], [0, 1, 2, 3], [0, 0, 5, 6]]
+    assert rank(Scores(table), TRAIN, [4, 2, 3, 0]).tolist() == [[3, 2], [0, 3], [3, 2], [2, 3]]
+
+
 @pytest.mark.parametrize("memory_cap", [1, 10_000, 1 << 28])
 def test_chunks_and_the_order_of_users_change_nothing(memory_cap):
     rng = np.random.default_rng(0)
@@ -141,6 +147,19 @@ def test_chunks_and_the_order_of_users_change_nothing(memory_cap):
     users = rng.permutation(61)
     usual = rank(model, train, np.arange(61), k=5)
     assert rank(model, train, users, k=5, memory_cap=memory_cap).tolist() == usual[users].tolist()
+
+
+@pytest.mark.parametrize("memory_cap", [1, 10_000, 1 << 28])
+@pytest.mark.parametrize("kind", [Scores, Predictor])
+def test_the_mean_scores_of_groups_of_users_come_with_the_lists(kind, memory_cap):
+    train = training([(user, 0) for user in range(45)], n_users=45, n_items=3)
+    table = np.arange(46 * 3).reshape(46, 3).astype(np.float32)
+    users = np.array([45, 7, 3, 7, *range(10, 40)], dtype=np.int32)
+    means = ask_rankings(kind(table), train, users, k=1, tie_seed=0, clock=Clock(), memory_cap=memory_cap).score_means
+    asked = table[np.unique(users)]  # 33 users: 13 groups of two, 7 of one
+    expected = [asked[group::20].mean(axis=0) for group in range(20)]
+    np.testing.assert_allclose(means, expected, rtol=1e-6)
+    assert means.dtype == np.float32
 
 
 def test_scores_that_the_model_shares_with_us_stay_as_they_are():

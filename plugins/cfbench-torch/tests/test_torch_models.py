@@ -159,12 +159,24 @@ def test_answers_stay_within_the_range():
     assert scores.max() <= 5.5
 
 
-def test_a_range_that_cannot_reach_the_ratings_is_called_out():
-    with pytest.raises(ValueError, match=r"y_range=\(0, 0.5\).*1 to 5"):
-        fitted(NeuralNetwork(y_range=(0, 0.5)))
+@pytest.mark.parametrize("model", [NeuralNetwork, DotProduct, BiasedDotProduct])
+def test_a_mistyped_range_that_no_rating_is_in_is_kept_to_and_shows_in_the_error(model):
+    train = ratings()
+    answers = fitted(model(y_range=(0, 0.5)), train).predict(train.users, train.items)
+    assert np.isfinite(answers).all()
+    assert answers.min() >= 0
+    assert answers.max() <= 0.5
+    assert np.sqrt(np.mean((answers - train.ratings) ** 2)) > 2  # the mean rating is about 3
 
 
-@pytest.mark.parametrize("y_range", [(5, 1), (1,), "wide", (0, "5")])
+@pytest.mark.parametrize(
+    ("rating", "score"), [(9, np.log(999)), (5, np.log(999)), (1, -np.log(999)), (-9, -np.log(999))]
+)
+def test_the_score_of_a_rating_at_or_beyond_the_end_of_a_range_is_finite(rating, score):
+    assert SigmoidRange(1, 5).score(rating) == pytest.approx(score)
+
+
+@pytest.mark.parametrize("y_range", [(5, 1), (1,), "wide", (0, "5"), (0, float("inf")), (float("nan"), 1)])
 def test_a_malformed_range_is_refused(y_range):
     with pytest.raises(ValueError, match="y_range"):
         DotProduct(y_range=y_range)
@@ -211,3 +223,22 @@ def test_warming_up_starts_no_threads_and_runs_nothing_backwards():
         pytest.skip("threads are counted in /proc, which this system lacks")
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("nn")])
+def test_embeddings_of_factors_add_up_to_the_score(name):
+    model = fitted(MODELS[name]())
+    shown, codes = model.embeddings(), np.arange(9, dtype=np.int32)
+    scores = shown.users @ shown.items.T + shown.offset
+    if shown.user_biases is not None:
+        scores += shown.user_biases[:, None] + shown.item_biases
+    link = link_for(model.y_range, ratings())
+    np.testing.assert_allclose(link.rating(torch.tensor(scores)).numpy(), model.score_items(codes), rtol=1e-5)
+    assert (shown.user_biases is None) == isinstance(model, DotProduct)
+
+
+def test_embeddings_of_nn_are_its_tables_of_different_widths():
+    shown = fitted(NeuralNetwork(user_size=3, item_size=5)).embeddings()
+    assert shown.users.shape == (9, 3)
+    assert shown.items.shape == (7, 5)
+    assert shown.user_biases is None

@@ -50,12 +50,13 @@ def damped_biases(train: Ratings, *, damping_users: float, damping_items: float,
     users = np.zeros(train.n_users + 1)
     items = np.zeros(train.n_items + 1)
     for _ in range(iterations):
-        items = _damped_means(train.items, centred - users[train.users], train.n_items, damping_items)
-        users = _damped_means(train.users, centred - items[train.items], train.n_users, damping_users)
+        items = damped_means(train.items, centred - users[train.users], train.n_items, damping_items)
+        users = damped_means(train.users, centred - items[train.items], train.n_users, damping_users)
     return DampedBiases(mean=train.mean, users=users, items=items)
 
 
-def _damped_means(codes: Codes, residuals: NDArray[np.float64], n: int, damping: float) -> NDArray[np.float64]:
+def damped_means(codes: Codes, residuals: NDArray[np.float64], n: int, damping: float) -> NDArray[np.float64]:
+    """Sum ``residuals``, shape (m,), by code, over (count + damping): shape (n + 1,), 0 where there is nothing."""
     sums = np.bincount(codes, weights=residuals, minlength=n + 1)
     weights = np.bincount(codes, minlength=n + 1) + damping
     means: NDArray[np.float64] = np.divide(sums, weights, out=np.zeros(n + 1), where=weights > 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from implicit.cpu.als import AlternatingLeastSquares
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import fit_factors, library_seed
@@ -61,3 +61,7 @@ class ImplicitALS:
     def score_items(self, users: Codes) -> Floats:
         """Return ``p_u . q_i`` for every item, shape (b, n_items); a row of NaN for unknown users."""
         return self.ranking_.scores(users)
+
+    def embeddings(self) -> Embeddings:
+        """Return the factors; their product is the score."""
+        return self.ranking_.embeddings(self.factors)

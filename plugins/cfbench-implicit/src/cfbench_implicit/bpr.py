@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import fit_factors, library_seed
@@ -63,3 +63,7 @@ class ImplicitBPR:
     def score_items(self, users: Codes) -> Floats:
         """Return ``b_i + p_u . q_i`` for every item, shape (b, n_items); a row of NaN for unknown users."""
         return self.ranking_.scores(users)
+
+    def embeddings(self) -> Embeddings:
+        """Return factors and item biases; the library keeps these in a last column."""
+        return self.ranking_.embeddings(self.factors, item_bias=self.factors)

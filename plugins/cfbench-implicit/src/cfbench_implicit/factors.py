@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from cfbench.contracts import EpochReport, FitContext
+from cfbench.contracts import Embeddings, EpochReport, FitContext
 from cfbench.ratings import Codes, Floats
 
 
@@ -30,6 +30,19 @@ class RankingFactors:
     def scores(self, users: Codes) -> Floats:
         """Score every item for each of ``users``, shape (b, n_items)."""
         return self.users[users] @ self.items.T
+
+    def embeddings(self, k: int, *, item_bias: int | None = None, user_bias: int | None = None) -> Embeddings:
+        """Return the first ``k`` columns as factors, and as biases the columns that the other side multiplies by 1.
+
+        Rows of NaN, about which nothing was learned, become 0.
+        """
+        users, items = np.nan_to_num(self.users[:-1]), np.nan_to_num(self.items)
+        return Embeddings(
+            users=users[:, :k],
+            items=items[:, :k],
+            user_biases=None if user_bias is None else users[:, user_bias],
+            item_biases=None if item_bias is None else items[:, item_bias],
+        )
 
 
 def fit_factors(build: Callable[[], Any], matrix: csr_matrix, context: FitContext, *, epochs: int) -> RankingFactors:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from implicit.cpu.lmf import LogisticMatrixFactorization
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import fit_factors, library_seed
@@ -68,3 +68,7 @@ class ImplicitLMF:
     def score_items(self, users: Codes) -> Floats:
         """Return ``b_u + b_i + p_u . q_i`` for every item, shape (b, n_items); NaN rows for unknown users."""
         return self.ranking_.scores(users)
+
+    def embeddings(self) -> Embeddings:
+        """Return factors and biases; the library keeps them in the last two columns."""
+        return self.ranking_.embeddings(self.factors, item_bias=self.factors, user_bias=self.factors + 1)

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
 from cfbench_baselines.limits import require_at_least
@@ -68,6 +68,16 @@ class TruncatedSVD:
         """Return the predictions for every training item, shape (b, n_items)."""
         by_user = self.user_factors_[users].astype(np.float32)
         return self.biases_.of_rows(users) + by_user @ self.item_factors_[:-1].T.astype(np.float32)
+
+    def embeddings(self) -> Embeddings:
+        """Return ``p``, ``q`` and the biases; with ``mu`` they add up to the prediction."""
+        return Embeddings(
+            users=self.user_factors_[:-1],
+            items=self.item_factors_[:-1],
+            user_biases=self.biases_.users[:-1],
+            item_biases=self.biases_.items[:-1],
+            offset=self.biases_.mean,
+        )
 
 
 def _factors(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cfbench.contracts import Embeddings
 from cfbench.ratings import Codes, Floats
 from cfbench_surprise.biases import Biases
 
@@ -26,6 +27,16 @@ class BiasedFactors:
     biases: Biases
     user_factors: NDArray[np.float64]
     item_factors: NDArray[np.float64]
+
+    def embeddings(self, *, biased: bool) -> Embeddings:
+        """Return the arrays without the rows of the unknown; no biases where the model has not learned any."""
+        return Embeddings(
+            users=self.user_factors[:-1],
+            items=self.item_factors[:-1],
+            user_biases=self.biases.users[:-1] if biased else None,
+            item_biases=self.biases.items[:-1] if biased else None,
+            offset=self.biases.mean,
+        )
 
     def of_pairs(self, users: Codes, items: Codes) -> Floats:
         """Answer pairs of codes, shape (m,), in chunks."""

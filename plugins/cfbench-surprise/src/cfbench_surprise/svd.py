@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from surprise import SVD
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_surprise.factorised import factorised
 from cfbench_surprise.limits import require_at_least, require_positive
@@ -61,3 +61,7 @@ class SurpriseSVD:
     def score_items(self, users: Codes) -> Floats:
         """Return the formula's ratings of every item, shape (b, n_items)."""
         return self.factors_.of_rows(users)
+
+    def embeddings(self) -> Embeddings:
+        """Return factors and biases that add up to the prediction."""
+        return self.factors_.embeddings(biased=self.biased)

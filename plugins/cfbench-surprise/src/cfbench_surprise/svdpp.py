@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from surprise import SVDpp
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.biases import Biases
@@ -73,6 +73,10 @@ class SurpriseSVDpp:
     def score_items(self, users: Codes) -> Floats:
         """Return the formula's ratings of every item, shape (b, n_items)."""
         return self.factors_.of_rows(users)
+
+    def embeddings(self) -> Embeddings:
+        """Return factors, a user's with those of what was rated, and biases that add up to the prediction."""
+        return self.factors_.embeddings(biased=True)
 
 
 def _implicit_factors(train: Ratings, items: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_torch.factors import Factors
 from cfbench_torch.link import check_range, link_for
@@ -81,3 +81,7 @@ class DotProduct:
         """Predict every training item's rating, shape (b, n_items) float32; a row of NaN for an unknown user."""
         with self.machine_.at_work():
             return self.factors_.score_items(users, self.machine_)
+
+    def embeddings(self) -> Embeddings:
+        """Return the vectors; their dot product is the score, which the range turns into a rating."""
+        return self.factors_.embeddings()

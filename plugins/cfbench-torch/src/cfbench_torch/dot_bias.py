@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_torch.factors import Factors
 from cfbench_torch.link import check_range, link_for
@@ -106,3 +106,7 @@ class BiasedDotProduct:
         """Predict every training item's rating, shape (b, n_items) float32; for an unknown user see the class."""
         with self.machine_.at_work():
             return self.factors_.score_items(users, self.machine_)
+
+    def embeddings(self) -> Embeddings:
+        """Return vectors and biases (already scaled) that add up to the score, which the range turns into a rating."""
+        return self.factors_.embeddings()

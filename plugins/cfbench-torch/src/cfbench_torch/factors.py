@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import torch
 
+from cfbench.contracts import Embeddings
 from cfbench.ratings import Codes, Ratings
 from cfbench_torch.link import Link
 from cfbench_torch.machine import Machine
@@ -117,6 +118,18 @@ class Factors:
         if self.offset is None:
             ratings[codes == self.n_users] = torch.nan
         return ratings.cpu().numpy()
+
+    def embeddings(self) -> Embeddings:
+        """Return the table in its parts, biases times their scale, so that everything adds up to the score."""
+        table = self.table.cpu().numpy().copy()
+        users, items = table[: self.n_users], table[self.n_users + 1 : -1]
+        return Embeddings(
+            users=users[:, : self.n_factors],
+            items=items[:, : self.n_factors],
+            user_biases=users[:, -1] * self.bias_scale if self._biased else None,
+            item_biases=items[:, -1] * self.bias_scale if self._biased else None,
+            offset=self.offset or 0.0,
+        )
 
     def _gather(self, pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the table rows of ``pairs`` (2, b), flat, and their vectors (2, b, width): users over items."""

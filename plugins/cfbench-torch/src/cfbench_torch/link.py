@@ -13,6 +13,7 @@ from cfbench_torch.requirement import require
 
 YRange: TypeAlias = tuple[float, float] | Literal["scale"] | None
 
+_EDGE = 1e-3  # of the range's width: so near its ends a score is looked for, which at them would be infinite
 _MARGIN = 0.1  # of the scale's width, on each side: a sigmoid only approaches its ends, ratings sit on theirs
 
 
@@ -65,38 +66,33 @@ class SigmoidRange:
         return (rating - self.low) * (self.high - rating) / (self.high - self.low)
 
     def score(self, rating: float) -> float:
-        """Return the log-odds of ``rating`` within the range."""
-        return math.log((rating - self.low) / (self.high - rating))
+        """Return the log-odds of ``rating`` within the range, or near its end where it lies at or beyond that."""
+        margin = _EDGE * (self.high - self.low)
+        within = min(max(rating, self.low + margin), self.high - margin)
+        return math.log((within - self.low) / (self.high - within))
 
 
 def check_range(y_range: YRange) -> None:
-    """Raise ValueError unless ``y_range`` is a rising pair of numbers, ``"scale"`` or None."""
+    """Raise ValueError unless ``y_range`` is a rising pair of finite numbers, ``"scale"`` or None."""
     require(
         y_range is None or y_range == "scale" or _is_rising_pair(y_range),
         "y_range",
         y_range,
-        'a pair (low, high) with low < high, "scale" or None',
+        'a pair (low, high) of finite numbers with low < high, "scale" or None',
     )
 
 
 def link_for(y_range: YRange, train: Ratings) -> Link:
     """Return the link that ``y_range`` asks for on this data.
 
-    None gives the identity; ``"scale"`` the data's scale, widened by a tenth of its width on each side. A pair
-    that leaves training ratings outside raises ValueError: no such model could ever fit them.
+    None gives the identity; ``"scale"`` the data's scale, widened by a tenth of its width on each side. A pair is
+    taken as it is, also where it leaves training ratings outside, which no such model can ever reach.
     """
     if y_range is None:
         return Identity()
     if y_range == "scale":
         return _around(train.scale)
     low, high = y_range
-    lowest, highest = float(train.ratings.min()), float(train.ratings.max())
-    require(
-        low <= lowest and highest <= high and low < train.mean < high,
-        "y_range",
-        y_range,
-        f'a range that covers the ratings ({lowest:g} to {highest:g}), such as "scale"',
-    )
     return SigmoidRange(low, high)
 
 
@@ -104,7 +100,7 @@ def _is_rising_pair(value: object) -> bool:
     if not isinstance(value, tuple) or len(value) != 2:
         return False
     low, high = value
-    return isinstance(low, int | float) and isinstance(high, int | float) and low < high
+    return isinstance(low, int | float) and isinstance(high, int | float) and -math.inf < low < high < math.inf
 
 
 def _around(scale: RatingScale) -> SigmoidRange:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from cfbench.contracts import FitContext
+from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_torch.link import check_range, link_for
 from cfbench_torch.machine import Machine
@@ -97,6 +97,10 @@ class NeuralNetwork:
         """Predict every training item's rating, shape (b, n_items) float32."""
         with self.machine_.at_work():
             return self.network_.score_items(users, self.machine_)
+
+    def embeddings(self) -> Embeddings:
+        """Return the embeddings of users and items, which differ in length and mean nothing to one another."""
+        return self.network_.embeddings()
 
 
 def embedding_size(n_levels: int) -> int:

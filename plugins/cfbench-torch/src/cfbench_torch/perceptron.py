@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from cfbench.contracts import Embeddings
 from cfbench.ratings import Codes, Ratings
 from cfbench_torch.link import Link
 from cfbench_torch.machine import Machine
@@ -109,6 +110,12 @@ class Perceptron:
             for item_part, place in zip(torch.split(by_item, columns), torch.split(out, columns, dim=1), strict=True):
                 place.copy_(self._after_first(user_part[:, None] + item_part))
         return scores.cpu().numpy()
+
+    @torch.no_grad()
+    def embeddings(self) -> Embeddings:
+        """Return both tables without the rows of the unknown."""
+        users, items = (table[:-1].cpu().numpy().copy() for table in (self.user_table, self.item_table))
+        return Embeddings(users, items)
 
     def _after_first(self, outputs: torch.Tensor) -> torch.Tensor:
         """Turn the first layer's outputs (..., h) into ratings (...)."""
