@@ -8,9 +8,10 @@ from pathlib import Path
 
 from cfbench.contracts import EpochReport
 from cfbench.executors.task import Listener, Task, output_of
-from cfbench.plan import Planned, Splits
+from cfbench.plan import Planned
 from cfbench.questions import Questions
 from cfbench.store import RunFolder
+from cfbench.study import Splits
 
 
 def task_of(planned: Planned, folder: RunFolder, workspace: Path) -> Task:

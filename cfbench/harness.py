@@ -6,16 +6,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cfbench.answers import Answers
-from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Breakdown, Metric, PerUser, Single
-from cfbench.record import Figure, Table, stratum_name
-from cfbench.splits.split import Split
-from cfbench.statistics import bootstrap_intervals
+import numpy as np
 
-_WHY_NOT = {
+from cfbench.metrics.evaluation import Evaluation
+from cfbench.metrics.metric import Breakdown, Measurement, Metric, Need, NotApplicable, Single
+from cfbench.metrics.sums import PerUser, Pooled
+from cfbench.record import Figure, Table, figure_name
+from cfbench.statistics.resampling import Resampleable
+
+_WHY_NOT: Mapping[Need, str] = {
     "ratings": "the model ranks only and predicts no ratings",
     "lists": "the model gave no lists",
+    "scores": "the model gave no scores of the catalogue",
+    "embeddings": "the model shows no item embeddings",
 }
 
 
@@ -28,60 +31,68 @@ class Measured:
         tables: by metric name.
         not_applicable: why a metric has no value.
         broken: how a metric failed.
-        per_user: the per-user sums behind the figures, and the strata's RMSE, that can be resampled.
+        sums: the sums over users behind figures, by metric name, and behind figures of strata, by
+            :func:`cfbench.record.figure_name`: what can be resampled.
     """
 
     figures: dict[str, Figure] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
     not_applicable: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
-    per_user: dict[str, PerUser] = field(default_factory=dict)
+    sums: dict[str, Resampleable] = field(default_factory=dict)
+
+    def take(self, name: str, result: Measurement, n_users: int) -> None:
+        """Note what a metric returned; raises TypeError or ValueError where it is not what its contract asks."""
+        match result:
+            case PerUser() | Pooled():
+                _check_users(result, n_users)
+                self.figures[name] = Figure(finite(result.value), n=result.n)
+                self.sums[name] = result
+            case Single():
+                low, high = result.interval or (math.nan, math.nan)
+                self.figures[name] = Figure(finite(result.value), finite(low), finite(high), result.n)
+            case Breakdown():
+                self._take_table(name, result, n_users)
+            case NotApplicable():
+                self.not_applicable[name] = result.reason
+            case _:
+                raise TypeError(
+                    "measure must return PerUser, Pooled, Single, Breakdown or NotApplicable, "
+                    f"got {type(result).__name__}"
+                )
+
+    def _take_table(self, name: str, result: Breakdown, n_users: int) -> None:
+        rows = {}
+        for stratum, figures in result.rows.items():
+            sums = {figure_name(name, stratum, key): one for key, one in figures.items() if isinstance(one, PerUser)}
+            for one in sums.values():
+                _check_users(one, n_users)
+            self.sums |= sums
+            rows[stratum] = {key: _stratum_figure(one) for key, one in figures.items()}
+        self.tables[name] = Table(rows, {fact: finite(value) for fact, value in result.facts.items()})
 
 
-def measure(split: Split, answers: Answers, metrics: Sequence[Metric]) -> Measured:
-    """Compute every metric that the answers allow, without intervals."""
-    evaluation = Evaluation(split, answers)
-    have = {"ratings": answers.predictions is not None, "lists": answers.lists is not None}
+def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
+    """Compute every metric that the answers allow; intervals come later, when models are seen side by side."""
+    answers = evaluation.answers
+    have: Mapping[Need, bool] = {
+        "ratings": answers.predictions is not None,
+        "lists": answers.lists is not None,
+        "scores": answers.score_means is not None,
+        "embeddings": answers.item_factors is not None,
+        "cost": True,
+    }
     measured = Measured()
     for metric in metrics:
-        if not have[metric.contract.needs]:
-            measured.not_applicable[metric.name] = _WHY_NOT[metric.contract.needs]
+        lacking = next((need for need in metric.contract.needs if not have[need]), None)
+        if lacking is not None:
+            measured.not_applicable[metric.name] = _WHY_NOT[lacking]
             continue
         try:
-            result = metric.measure(evaluation)
+            measured.take(metric.name, metric.measure(evaluation), len(evaluation.people))
         except Exception as error:  # noqa: BLE001 - a metric plugin may raise anything; the fit must not be lost
             measured.broken[metric.name] = f"{type(error).__name__}: {error}"
-            continue
-        if isinstance(result, PerUser) and len(result.numerators) != len(evaluation.people):
-            measured.broken[metric.name] = (
-                f"expected sums of {len(evaluation.people)} test users, got {len(result.numerators)}"
-            )
-        elif isinstance(result, PerUser):
-            users = int((result.denominators > 0).sum())
-            measured.per_user[metric.name] = result
-            measured.figures[metric.name] = Figure(finite(result.value), n=users)
-        elif isinstance(result, Single):
-            measured.figures[metric.name] = Figure(finite(result.value), n=result.n)
-        elif isinstance(result, Breakdown):
-            measured.tables[metric.name] = _table(result)
-            for stratum, sums in result.rmse.items():
-                measured.per_user[stratum_name(metric.name, stratum)] = sums
-        else:
-            measured.broken[metric.name] = (
-                f"measure must return PerUser, Single or Breakdown, got {type(result).__name__}"
-            )
     return measured
-
-
-def with_intervals(measured: Measured, seed: int) -> dict[str, Figure]:
-    """Return the figures with 95 % intervals by resampling users, where the metric is a ratio over users."""
-    shown = {name: sums for name, sums in measured.per_user.items() if name in measured.figures}
-    intervals = bootstrap_intervals(shown, seed)
-    figures = dict(measured.figures)
-    for name, interval in intervals.items():
-        figure = figures[name]
-        figures[name] = Figure(figure.value, finite(interval.low), finite(interval.high), figure.n)
-    return figures
 
 
 def finite(value: float) -> float | None:
@@ -89,10 +100,16 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _table(breakdown: Breakdown) -> Table:
-    rows = {name: _finite_all(row) for name, row in breakdown.rows.items()}
-    return Table(rows, _finite_all(breakdown.facts))
+def _stratum_figure(value: PerUser | float) -> Figure:
+    return Figure(finite(value.value), n=value.n) if isinstance(value, PerUser) else Figure(finite(value))
 
 
-def _finite_all(figures: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: finite(value) for name, value in figures.items()}
+def _check_users(sums: Resampleable, n_users: int) -> None:
+    """Raise ValueError unless there is a row for each user and a pooled figure can be had of many samples at once."""
+    if len(sums) != n_users:
+        raise ValueError(f"expected sums of {n_users} test users, got {len(sums)}")
+    if isinstance(sums, Pooled):
+        total = np.asarray(sums.sums.sum(axis=0), dtype=np.float64).reshape(1, -1)
+        twice = sums.finish(np.repeat(total, 2, axis=0))
+        if np.shape(twice) != (2,) or not np.array_equal(twice, [sums.value] * 2, equal_nan=True):
+            raise ValueError("finish must turn sums of shape (c, d) into c values, each from its own row alone")

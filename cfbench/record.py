@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from cfbench.cost import Cost
 from cfbench.spec import Spec
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the stored form; a record of another version is not trusted."""
 
 Status: TypeAlias = Literal["ok", "failed", "crashed", "skipped"]
@@ -33,6 +34,8 @@ class Cell:
         base_seed: the run's seed.
         repeat: 0 for the first fit of these coordinates; each repeat has its own model seed.
         list_length: length of the top-k lists asked for.
+        given: ratings given back to every held-out user or item, where the split is a point of a curve.
+        features: content of the side information, :attr:`cfbench.dataset.Dataset.features_fingerprint`.
         device: the device asked for.
         threads: threads allowed to the model.
     """
@@ -49,6 +52,8 @@ class Cell:
     base_seed: int
     repeat: int
     list_length: int
+    given: int | None = None
+    features: str = ""
     device: str = "auto"
     threads: int = 1
 
@@ -64,9 +69,9 @@ class Cell:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
-    def group(self) -> tuple[str, str, str]:
-        """What folds and repeats are pooled over: data set, split, model."""
-        return (self.dataset, self.split, self.model)
+    def division(self) -> tuple[str, str, int | None]:
+        """What models are compared in: data set, split, point of the curve."""
+        return (self.dataset, self.split, self.given)
 
     @property
     def resampling_seed(self) -> int:
@@ -84,7 +89,7 @@ class Figure:
 
     Attributes:
         value: the value, None where it is not defined (nothing to average).
-        low: lower end of the interval, or None.
+        low: lower end of the interval, or None; those that resample users stand in summaries, not in records.
         high: upper end of the interval, or None.
         n: how many units (users, rows, items) it rests on.
     """
@@ -99,31 +104,26 @@ class Figure:
 class Table:
     """A metric that is a table: figures by stratum, and facts of the whole."""
 
-    rows: Mapping[str, Mapping[str, float | None]]
+    rows: Mapping[str, Mapping[str, Figure]]
     facts: Mapping[str, float | None]
 
 
-def stratum_name(table: str, stratum: str) -> str:
-    """Return the name under which models are compared in one stratum of a table, e.g. ``"cold-users: 0"``."""
-    return f"{table}: {stratum}"
+def figure_name(table: str, stratum: str, figure: str) -> str:
+    """Return the name of one figure of a table, under which models are compared: ``"cold-users: 0: RMSE"``."""
+    return f"{table}: {stratum}: {figure}"
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a cell took.
+class Caution:
+    """What a reader should know before believing a figure.
 
     Attributes:
-        seconds: wall seconds by part: ``import``, ``load``, ``fit``, ``predict`` (the model's own answers),
-            ``rank`` (masking and cutting lists), ``write``, and in the parent ``measure``.
-        cpu_seconds: CPU seconds likewise.
-        peak_memory: peak resident bytes of the cell's process.
-        device: the device the model ran on.
+        code: which guard speaks, e.g. ``"few-users"``.
+        text: one sentence: what was found, and what it may mean.
     """
 
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    cpu_seconds: Mapping[str, float] = field(default_factory=dict)
-    peak_memory: int = 0
-    device: str = "cpu"
+    code: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,7 @@ class Record:
         fallback: the one value that stands in where the model could not say (the training mean).
         cost: seconds and memory.
         losses: the learning curve.
+        cautions: what looks wrong about these answers.
         provenance: versions and machine.
         kind: tells records from the other lines of one file.
     """
@@ -165,6 +166,7 @@ class Record:
     fallback: float | None = None
     cost: Cost = field(default_factory=Cost)
     losses: tuple[Epoch, ...] = ()
+    cautions: tuple[Caution, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     schema_version: int = SCHEMA
     kind: Literal["record"] = "record"

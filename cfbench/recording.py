@@ -1,4 +1,4 @@
-"""From what came of a cell to its record: measured by every metric of the plan, with provenance."""
+"""From what came of a cell to its record: measured by every metric of the study, with provenance."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from importlib.metadata import version
 from cfbench.answers import Answers
 from cfbench.clock import Clock
 from cfbench.executors.task import Outcome
-from cfbench.harness import measure, with_intervals
-from cfbench.metrics.metric import PerUser
-from cfbench.plan import Plan, Planned
+from cfbench.guards.answer_guards import answer_cautions
+from cfbench.harness import measure
+from cfbench.metrics.evaluation import Evaluation
+from cfbench.plan import Planned
 from cfbench.record import Record
+from cfbench.statistics.resampling import Resampleable
+from cfbench.study import Study
 
 
 @dataclass
@@ -23,12 +26,12 @@ class Recorder:
     """Makes the records of one run.
 
     Attributes:
-        plan: says which metrics are measured, and knows the splits.
-        per_user: the per-user sums of every cell measured so far, by cell key; what summaries resample.
+        study: says which metrics are measured, and knows the splits.
+        sums: the sums over users of every cell measured so far, by cell key and figure; what summaries resample.
     """
 
-    plan: Plan
-    per_user: dict[str, Mapping[str, PerUser]] = field(default_factory=dict)
+    study: Study
+    sums: dict[str, Mapping[str, Resampleable]] = field(default_factory=dict)
 
     def skipped(self, planned: Planned) -> Record:
         """Record a cell whose plugin cannot be used here."""
@@ -47,13 +50,14 @@ class Recorder:
         return record if outcome.answers is None else self.measured(record, outcome.answers)
 
     def measured(self, record: Record, answers: Answers) -> Record:
-        """Measure raw answers by exactly the plan's metrics; earlier figures of the record are replaced."""
-        split = self.plan.splits.of(record.cell)
+        """Measure raw answers by exactly the study's metrics; earlier figures of the record are replaced."""
+        split = self.study.splits.of(record.cell)
         clock = Clock()
         with clock.part("measure"):
-            measured = measure(split, answers, self.plan.metrics)
-            figures = with_intervals(measured, record.cell.resampling_seed)
-        self.per_user[record.cell.key] = measured.per_user
+            evaluation = Evaluation(split, answers, record.cost)
+            measured = measure(evaluation, self.study.metrics)
+            cautions = answer_cautions(evaluation, measured, self.study.metrics, record.cell.params)
+        self.sums[record.cell.key] = measured.sums
         cost = replace(
             record.cost,
             seconds={**record.cost.seconds, **clock.wall},
@@ -61,11 +65,12 @@ class Recorder:
         )
         return replace(
             record,
-            metrics=figures,
+            metrics=measured.figures,
             tables=measured.tables,
             not_applicable=measured.not_applicable,
             broken_metrics=measured.broken,
             fallback=split.train.mean,
+            cautions=tuple(cautions),
             cost=cost,
         )
 

@@ -18,7 +18,7 @@ from cfbench.declaration import Declaration, code_digest, declaration_of
 from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
 from cfbench.spec import Spec, Value
 
-Kind: TypeAlias = Literal["model", "dataset", "splitter", "metric"]
+Kind: TypeAlias = Literal["model", "dataset", "preprocessor", "splitter", "metric"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
-from cfbench.conditions import definitions, settings
+from cfbench.consolidation import consolidated
 from cfbench.dispatch import Desk, task_of
 from cfbench.errors import StoreError
 from cfbench.executors.task import Executor, Listener, output_of
@@ -22,7 +22,6 @@ from cfbench.plan import Plan, Planned
 from cfbench.record import Cell, Record
 from cfbench.recording import Recorder
 from cfbench.store import RunFolder
-from cfbench.summary import summaries_and_comparisons
 
 
 class Observer(Listener, Protocol):
@@ -62,7 +61,7 @@ class Run:
     computed: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._recorder = Recorder(self.plan)
+        self._recorder = Recorder(self.plan.study)
 
     def execute(self) -> list[Line]:
         """Run what is missing; return and write all records with their summaries and comparisons.
@@ -71,6 +70,7 @@ class Run:
         cells in flight; the consolidated file is written from what there is, also then.
         """
         records: dict[Cell, Record] = {}
+        self.folder.save_suite(self.plan.suite.model_dump_json(indent=1))
         with threadpool_limits(1):  # the cells' processes need the cores; idle BLAS threads that spin take them
             try:
                 for record in self._results():
@@ -121,7 +121,7 @@ class Run:
         by_name = {planned.cell.key: planned for planned in missing}  # cells that are the same are run once
         with tempfile.TemporaryDirectory(prefix="cfbench-", ignore_cleanup_errors=True) as workspace:
             tasks = [task_of(planned, self.folder, Path(workspace)) for planned in by_name.values()]
-            desk = Desk(self.plan.splits, by_name, self.observer)
+            desk = Desk(self.plan.study.splits, by_name, self.observer)
             with closing(self.executor(tasks, desk)) as outcomes:
                 for outcome in outcomes:
                     record = self._recorder.concluded(by_name[outcome.task.name], outcome)
@@ -137,12 +137,6 @@ class Run:
         return record
 
     def _consolidate(self, records: Mapping[Cell, Record]) -> list[Line]:
-        ordered = [records[planned.cell] for planned in self.plan.cells if planned.cell in records]
-        lines: list[Line] = [
-            *settings(self.plan),
-            *definitions(self.plan),
-            *ordered,
-            *summaries_and_comparisons(self.plan, ordered, self._recorder.per_user),
-        ]
+        lines = consolidated(self._recorder, records)
         self.folder.write_lines(lines)
         return lines

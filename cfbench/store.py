@@ -5,6 +5,7 @@
     runs/<suite>/cells/<key>.json   the record; its presence says that the cell is done
     runs/<suite>/cells/<key>.npz    the raw answers
     runs/<suite>/logs/<key>.log     what the model printed
+    runs/<suite>/suite.json         what the last run was asked for
     runs/<suite>/records.jsonl      all records of the last run with its summaries and comparisons
 """
 
@@ -55,12 +56,18 @@ class RunFolder:
         """Take the folder's path; it is made when first written to."""
         self.path = path
         self.records_path = path / "records.jsonl"
+        self.suite_path = path / "suite.json"
 
     def log_path(self, cell: Cell) -> Path:
         """Return where the cell's printed output goes; the folder is made."""
         folder = self.path / "logs"
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{cell.key}.log"
+
+    def save_suite(self, text: str) -> None:
+        """Write down what the run was asked for; the folder is made."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.suite_path, text)
 
     def save(self, record: Record, answers: Answers | None) -> None:
         """Write answers, then the record that vouches for them."""
@@ -136,16 +143,14 @@ def _first_line(error: Exception) -> str:
 
 
 def _packed(answers: Answers) -> bytes:
-    arrays = {"predictions": answers.predictions, "lists": answers.lists}
     buffer = io.BytesIO()
-    present = {name: array for name, array in arrays.items() if array is not None}
-    np.savez_compressed(buffer, allow_pickle=False, **present)
+    np.savez_compressed(buffer, allow_pickle=False, **answers.arrays())
     return buffer.getvalue()
 
 
 def _unpacked(data: bytes, path: Path) -> Answers:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return Answers(predictions=arrays.get("predictions"), lists=arrays.get("lists"))
+            return Answers.of(arrays)
     except (ValueError, OSError, zipfile.BadZipFile) as error:
         raise StoreError(f"{path} holds no readable answers: {error}") from error

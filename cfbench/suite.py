@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -27,6 +28,12 @@ METRICS = (
     "Gini@10",
     "coverage@10",
     "popularity-deciles",
+    "user-activity",
+    "novelty@10",
+    "fit-seconds",
+    "fit-CPU-seconds",
+    "predict-seconds",
+    "peak-memory-MiB",
 )
 """What is measured unless a suite says otherwise."""
 
@@ -39,7 +46,8 @@ class Suite(BaseModel):
     Attributes:
         name: names the run's folder.
         description: one line for readers.
-        datasets, splits, models, metrics: component texts.
+        datasets, preprocess, splits, models, metrics: component texts; preprocessing steps apply to every data set,
+            in their order, before it is split.
         seed: base seed; splits and models derive theirs from it.
         repeats: fits of each cell with different model seeds.
     """
@@ -49,13 +57,14 @@ class Suite(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     description: str = ""
     datasets: tuple[str, ...] = Field(min_length=1)
+    preprocess: tuple[str, ...] = ()
     splits: tuple[str, ...] = Field(default=("holdout",), min_length=1)
     models: tuple[str, ...] = Field(min_length=1)
     metrics: tuple[str, ...] = Field(default=METRICS, min_length=1)
     seed: int = Field(default=0, ge=0, strict=True)
     repeats: int = Field(default=1, ge=1, strict=True)
 
-    @field_validator("datasets", "splits", "models", "metrics", mode="before")
+    @field_validator("datasets", "preprocess", "splits", "models", "metrics", mode="before")
     @classmethod
     def _component_texts(cls, value: object) -> object:
         """Bring every component to its canonical text."""
@@ -77,6 +86,19 @@ class Suite(BaseModel):
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SpecError(f"suite {path} is not valid TOML: {error}") from error
         return cls.check({"name": path.stem, **content}, str(path))
+
+    @classmethod
+    def read_json(cls, path: Path) -> Suite:
+        """Read the suite that a run wrote down; raises UsageError or SpecError where it cannot be read."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"cannot read suite {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise SpecError(f"suite {path} is not valid JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise SpecError(f"suite {path} must be a JSON object, got {type(content).__name__}")
+        return cls.check(content, str(path))
 
     @classmethod
     def check(cls, content: Mapping[str, Any], where: str) -> Suite:

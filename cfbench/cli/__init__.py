@@ -41,10 +41,15 @@ _COMMANDS = {
         "Render the tables of a finished run again, from its records.",
         "Example:\n\ncfbench report runs/default",
     ),
+    "rescore": (
+        "cfbench.cli.rescore:rescore",
+        "Measure a finished run again from its raw answers, by other metrics too.",
+        "Examples:\n\ncfbench rescore runs/default\ncfbench rescore runs/default --metric NDCG@5,MAP@10",
+    ),
     "list": (
         "cfbench.cli.listing:show",
-        "Show installed models, datasets, splitters and metrics; loads none of them.",
-        "Examples:\n\ncfbench list\ncfbench list models --long",
+        "Show installed models, datasets, preprocessors, splitters and metrics.",
+        "Examples:\n\ncfbench list\ncfbench list models --long\ncfbench list metrics --long   every exact definition",
     ),
     "data": (
         "cfbench.cli.data:app",

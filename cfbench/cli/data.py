@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cfbench.cli.console import output
 from cfbench.dataset import Dataset
-from cfbench.plan import load_dataset
+from cfbench.divisions import load_dataset
 from cfbench.registry import Plugin, Registry
 from cfbench.sources.source import Storage
 from cfbench.sources.storage import default_storage

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from cfbench.cli.console import messages, output, until_the_reader_leaves
 from cfbench.cli.display import display_for
+from cfbench.cli.verdict import verdict
 from cfbench.errors import UsageError
 from cfbench.executors.in_process import run_in_process
 from cfbench.executors.processes import ProcessExecutor
@@ -39,6 +40,7 @@ def run(
     *,
     model: Annotated[list[str] | None, Parameter(name=["--model", "-m"])] = None,
     dataset: Annotated[list[str] | None, Parameter(name=["--dataset", "-d"])] = None,
+    preprocess: Annotated[list[str] | None, Parameter(name=["--preprocess", "-p"])] = None,
     split: Annotated[list[str] | None, Parameter(name=["--split", "-s"])] = None,
     metric: list[str] | None = None,
     seed: int | None = None,
@@ -63,6 +65,8 @@ def run(
         Models to run instead of the suite's, as NAME[param=value,...]; repeat the option, or separate by commas.
     dataset: list[str]
         Data sets instead of the suite's: a name, or the path of a CSV, TSV, Parquet, .dat or .inter file.
+    preprocess: list[str]
+        Steps that every data set goes through before it is split, in order, e.g. k-core[k=5].
     split: list[str]
         Splitters instead of the suite's, e.g. holdout[share=0.1], kfold[k=5], predefined.
     metric: list[str]
@@ -94,8 +98,9 @@ def run(
     overrides = {
         "models": _texts(model),
         "datasets": _dataset_texts(dataset),
+        "preprocess": _texts(preprocess),
         "splits": _texts(split),
-        "metrics": None if metric is None else [name.strip() for text in metric for name in text.split(",")],
+        "metrics": _texts(metric),
         "seed": seed,
         "repeats": repeats,
     }
@@ -159,8 +164,8 @@ def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
     folder = RunFolder(path)
     signal.signal(signal.SIGTERM, _interrupt)
     began = time.monotonic()
-    # The tables are written with pandas, whose import takes a quarter of a second: it fits in while models run.
-    threading.Thread(target=importlib.import_module, args=["pandas"], daemon=True).start()
+    # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
+    threading.Thread(target=_import_ahead, daemon=True).start()
     with display_for(messages(), len(plan.cells)) as display:
         run = Run(plan, folder, executor, display, force)
         try:
@@ -174,7 +179,12 @@ def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
     for file in written:
         print(f"wrote {file}", file=sys.stderr)
     print(_where_time_went(run.computed, time.monotonic() - began), file=sys.stderr)
-    return _verdict([line for line in lines if isinstance(line, Record)])
+    return verdict([line for line in lines if isinstance(line, Record)])
+
+
+def _import_ahead() -> None:
+    for module in ("pandas", "scipy.sparse", "scipy.stats"):
+        importlib.import_module(module)
 
 
 def _where_time_went(computed: Sequence[Record], wall: float) -> str:
@@ -190,13 +200,3 @@ def _where_time_went(computed: Sequence[Record], wall: float) -> str:
 
 def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
-
-
-def _verdict(records: Sequence[Record]) -> int:
-    complaints = [f"{one.status}: {one.cell}: {one.reason}" for one in records if one.status != "ok"]
-    complaints += [
-        f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.broken_metrics.items()
-    ]
-    for complaint in complaints:
-        print(f"cfbench: {complaint}", file=sys.stderr)
-    return 1 if complaints else 0

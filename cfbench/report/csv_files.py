@@ -7,15 +7,17 @@ from io import StringIO
 
 import pandas as pd
 
-from cfbench.lines import Line, Summary
+from cfbench.lines import Comparison, Line, Summary
 
 
 def csv_files(lines: Iterable[Line]) -> dict[str, str]:
-    """Render ``metrics.csv``, ``strata.csv`` and ``cost.csv`` by file name."""
+    """Render ``metrics.csv``, ``strata.csv``, ``comparisons.csv`` and ``cost.csv`` by file name."""
+    lines = list(lines)
     summaries = [line for line in lines if isinstance(line, Summary)]
     return {
         "metrics.csv": _text(_metric_rows(summaries)),
         "strata.csv": _text(_strata_rows(summaries)),
+        "comparisons.csv": _text(_comparison_rows(lines)),
         "cost.csv": _text(_cost_rows(summaries)),
     }
 
@@ -24,6 +26,7 @@ def _head(summary: Summary) -> dict[str, object]:
     return {
         "dataset": summary.dataset,
         "split": summary.split,
+        "given": summary.given,
         "model": summary.model,
         "distribution": summary.distribution,
         "version": summary.version,
@@ -34,8 +37,8 @@ def _metric_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
     rows = []
     for summary in summaries:
         for name, figure in summary.metrics.items():
-            spread = summary.seed_spread.get(name)
-            rows.append({**_head(summary), "metric": name, **vars(figure), "seed_spread": spread, "note": ""})
+            spread = {"seed_spread": summary.seed_spread.get(name), "fold_spread": summary.fold_spread.get(name)}
+            rows.append({**_head(summary), "metric": name, **vars(figure), **spread, "note": ""})
         for name, why in summary.not_applicable.items():
             rows.append({**_head(summary), "metric": name, "note": why})
         if summary.finished < summary.cells:
@@ -45,10 +48,20 @@ def _metric_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
 
 def _strata_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
     return [
-        {**_head(summary), "table": name, "stratum": stratum, **figures}
+        {**_head(summary), "table": name, "stratum": stratum, "figure": key, **vars(figure)}
         for summary in summaries
         for name, table in summary.tables.items()
         for stratum, figures in table.rows.items()
+        for key, figure in figures.items()
+    ]
+
+
+def _comparison_rows(lines: Iterable[Line]) -> list[dict[str, object]]:
+    hidden = ("schema_version", "kind")
+    return [
+        {name: value for name, value in vars(line).items() if name not in hidden}
+        for line in lines
+        if isinstance(line, Comparison)
     ]
 
 
@@ -68,7 +81,8 @@ def _cost_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
 def _text(rows: list[dict[str, object]]) -> str:
     buffer = StringIO()
     frame = pd.DataFrame(rows)
-    if "n" in frame:
-        frame["n"] = frame["n"].astype("Int64")  # counts stay whole numbers beside rows that have none
+    for counts in ("n", "given"):
+        if counts in frame:
+            frame[counts] = frame[counts].astype("Int64")  # whole numbers, also beside rows that have none
     frame.to_csv(buffer, index=False, lineterminator="\n")
     return buffer.getvalue()

@@ -10,14 +10,20 @@ from cfbench.errors import UsageError
 from cfbench.lines import Line, Summary
 from cfbench.record import Record
 from cfbench.report.markdown import markdown_report
+from cfbench.report.pictures import pictures
 from cfbench.store import RunFolder, read_lines
 
 
 def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
-    """Write ``table.md``, titled as the folder is called, and the CSV files into ``folder``; return their paths."""
+    """Write ``table.md``, titled as ``folder`` is called, CSV files and pictures into it; return their paths."""
     from cfbench.report.csv_files import csv_files  # noqa: PLC0415 - pandas takes a quarter of a second to import
 
-    texts = {"table.md": markdown_report(folder.resolve().name, lines), **csv_files(lines)}
+    drawn = pictures(lines)
+    texts = {
+        "table.md": markdown_report(folder.resolve().name, lines, drawn),
+        **csv_files(lines),
+        **{picture.file: picture.svg for picture in drawn},
+    }
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]

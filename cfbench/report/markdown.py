@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
 from cfbench.lines import Definition, Line
+from cfbench.report.division import Division, divisions
 from cfbench.report.notes import definition_sentence, setting_sentences
-from cfbench.report.sheets import Division, Entry, Sheet, divisions, sheets
+from cfbench.report.pictures import Picture
+from cfbench.report.sheet import Entry, Sheet
+from cfbench.report.sheets import sheets
+from cfbench.report.standings import standing_sheet, standings
 
+_TEXT_COLUMNS = ("plugin", "reason", "guard", "metric", "best")
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
 
 
-def markdown_report(title: str, lines: Iterable[Line]) -> str:
-    """Render all tables of a run as one Markdown document."""
+def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] = ()) -> str:
+    """Render all tables of a run as one Markdown document that shows the pictures beside it."""
     lines = list(lines)
-    parts = [f"# {escaped(title)}", *(_division(division) for division in divisions(lines)), *_definitions(lines)]
+    parts = [f"# {escaped(title)}", *(_division(division) for division in divisions(lines)), *_standings(lines)]
+    parts += [*_pictures(drawn), *_definitions(lines)]
     return "\n\n".join(parts) + "\n"
+
+
+def _pictures(drawn: Sequence[Picture]) -> list[str]:
+    shown = [f"![{escaped(picture.caption)}]({picture.file})" for picture in drawn]
+    return ["## Pictures", *shown] if shown else []
 
 
 def _definitions(lines: Iterable[Line]) -> list[str]:
@@ -44,12 +55,21 @@ def escaped(text: str) -> str:
 
 def _division(division: Division) -> str:
     parts = [f"## {escaped(division.dataset)}, {escaped(division.split)}"]
-    if division.setting is not None:
-        parts.append("\n\n".join(escaped(sentence) for sentence in setting_sentences(division.setting)))
-    for sheet in sheets(division):
-        notes = "\n\n".join(escaped(note) for note in sheet.notes if note)
-        parts += [f"### {escaped(sheet.title)}", markdown_table(sheet), *([notes] if notes else [])]
-    return "\n\n".join(parts)
+    setting = division.points[0].setting
+    if setting is not None:
+        parts.append("\n\n".join(escaped(sentence) for sentence in setting_sentences(setting)))
+    return "\n\n".join([*parts, *(_section(sheet) for sheet in sheets(division))])
+
+
+def _section(sheet: Sheet) -> str:
+    notes = [escaped(note) for note in sheet.notes if note]
+    return "\n\n".join([f"### {escaped(sheet.title)}", markdown_table(sheet), *notes])
+
+
+def _standings(lines: Iterable[Line]) -> list[str]:
+    """Render ranks over data sets under a heading of their own; nothing where there are too few data sets."""
+    sections = [_section(standing_sheet(one)) for one in standings(lines)]
+    return ["## Over data sets", *sections] if sections else []
 
 
 def _entry(entry: Entry) -> str:
@@ -59,4 +79,4 @@ def _entry(entry: Entry) -> str:
 
 
 def _is_text(sheet: Sheet, column: int) -> bool:
-    return sheet.columns[column] in ("plugin", "reason")
+    return sheet.columns[column] in _TEXT_COLUMNS

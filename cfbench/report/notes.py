@@ -11,7 +11,9 @@ def setting_sentences(setting: Setting) -> list[str]:
     """Tell the conditions that all models of a table shared."""
     counts = {name: f"{value:,.0f}" for name, value in setting.counts.items()}
     on_average = " (means over folds)" if setting.folds > 1 else ""
+    preprocessed = [f"Preprocessed before splitting: {'; then '.join(setting.preprocessing)}."]
     return [
+        *(preprocessed if setting.preprocessing else []),
         f"{counts['train_rows']} training ratings of {counts['train_users']} users and {counts['train_items']} items; "
         f"{counts['test_rows']} test ratings of {counts['test_users']} users, {counts['test_rows_of_unknown_users']} "
         f"of them by users and {counts['test_rows_of_unknown_items']} of items that training has never seen"
@@ -19,10 +21,25 @@ def setting_sentences(setting: Setting) -> list[str]:
         f"Ratings {setting.scale}; liked from {setting.relevant_from:g}, so that "
         f"{counts['test_users_with_a_liked_item']} test users count in ranking accuracy; where a model cannot say, "
         f"{setting.fallback:.4f}, the training mean, stands in.",
+        *_context(setting),
         f"Seed {setting.seed}; {_times(setting.folds, 'fold')}, {_times(setting.repeats, 'fit')} of each model on "
         f"each; intervals from {setting.resamples:,} resamples of users; cfbench {setting.cfbench}.",
         f"Data: sha256 {setting.fingerprint}; licence: {setting.licence}. Cite: {setting.citation}",
     ]
+
+
+def _context(setting: Setting) -> list[str]:
+    """Tell who made the training ratings and whether they know the future, where it was recorded."""
+    shares = [
+        f"{setting.counts[name]:.1%} by the most active {name.rpartition('_')[2]}"
+        for name in setting.counts
+        if name.startswith("train_share_of_most_active_")
+    ]
+    told = [f"Of the training ratings, {' and '.join(shares)} of users."] if shares else []
+    if "test_rows_not_after_training" in setting.counts:
+        share = setting.counts["test_rows_not_after_training"] / setting.counts["test_rows"]
+        told.append(f"{share:.1%} of the test ratings are no newer than the newest training rating.")
+    return [" ".join(told)] if told else []
 
 
 def definition_sentence(definition: Definition) -> str:

@@ -10,26 +10,39 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cfbench.lines import Line
+from cfbench.report.division import divisions
 from cfbench.report.notes import setting_sentences
-from cfbench.report.sheets import Entry, Sheet, divisions, sheets
+from cfbench.report.sheet import Entry, Sheet
+from cfbench.report.sheets import sheets
+from cfbench.report.standings import standing_sheet, standings
 
 _MARK = {"best": " *", "tie": " ≈", "": ""}
-_ROOM_FOR_PLUGINS = 110  # narrower terminals leave out which distribution a model comes from
+_ROOM_FOR_PLUGINS = 160  # narrower terminals leave out which distribution a model comes from
 _STYLE = {"best": "bold green", "tie": "bold", "": ""}
 
 
 def print_report(lines: Iterable[Line], console: Console) -> None:
-    """Print all tables of a run."""
+    """Print the tables of a run; those that only a page has room for are left to the page."""
+    lines = list(lines)
     for division in divisions(lines):
         console.rule(Text(f"{division.dataset}, {division.split}"))
-        for sentence in setting_sentences(division.setting) if division.setting else ():
+        setting = division.points[0].setting
+        for sentence in setting_sentences(setting) if setting else ():
             console.print(Text(sentence, style="dim"))
         console.print()
         for sheet in sheets(division):
-            console.print(_table(sheet, console.width))
-            for note in sheet.notes:
-                console.print(Text(note, style="dim"))
-            console.print()
+            _print_sheet(sheet, console)
+    for standing in standings(lines):
+        _print_sheet(standing_sheet(standing), console)
+
+
+def _print_sheet(sheet: Sheet, console: Console) -> None:
+    if sheet.on_terminal == "no":
+        return
+    console.print(_table(sheet, console.width))
+    for note in sheet.notes:
+        console.print(Text(note, style="dim"))
+    console.print()
 
 
 def _table(sheet: Sheet, width: int) -> RichTable:
@@ -38,13 +51,13 @@ def _table(sheet: Sheet, width: int) -> RichTable:
     )
     shown = [i for i, column in enumerate(sheet.columns) if column != "plugin" or width >= _ROOM_FOR_PLUGINS]
     for i in shown:
-        text = i == 0 or sheet.columns[i] in ("plugin", "reason")
+        text = i == 0 or sheet.columns[i] in ("plugin", "reason", "guard")
         table.add_column(Text(sheet.columns[i]), justify="left" if text else "right", overflow="fold", no_wrap=i == 0)
     for row in sheet.rows:
-        table.add_row(*(_text(row[i]) for i in shown))
+        table.add_row(*(_text(row[i], sheet.on_terminal == "full") for i in shown))
     return table
 
 
-def _text(entry: Entry) -> Text:
+def _text(entry: Entry, with_interval: bool) -> Text:
     text = Text(entry.text + _MARK[entry.mark], style=_STYLE[entry.mark])
-    return text.append(f"\n{entry.interval}", style="not bold dim") if entry.interval else text
+    return text.append(f"\n{entry.interval}", style="not bold dim") if entry.interval and with_interval else text

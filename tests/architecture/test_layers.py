@@ -16,23 +16,29 @@ import cfbench
 ROOT = Path(cfbench.__file__).parent
 
 LAYERS = (
-    ("errors", "ratings", "clock", "memory"),
-    ("contracts", "spec", "answers", "atomic"),
+    ("errors", "arrays", "clock", "memory"),
+    ("features",),
+    ("ratings", "vocabulary", "withheld"),
+    ("contracts", "parameters", "spec", "answers", "atomic", "cost"),
     ("seeds", "ids", "dataset"),
-    ("splits",),
+    ("splits", "preprocessing"),
     ("sources",),
     ("declaration", "questions"),
     ("registry", "predictions"),
+    ("embeddings", "score_means"),
     ("rankings",),
     ("metrics",),
     ("statistics",),
     ("record",),
     ("lines",),
     ("store",),
-    ("harness", "suite"),
+    ("harness", "suite", "study"),
+    ("guards", "divisions"),
     ("executors", "plan", "testing"),
     ("summary", "report", "dispatch", "recording", "conditions"),
-    ("run",),
+    ("comparison",),
+    ("consolidation",),
+    ("run", "rescoring"),
     ("cli",),
     ("__init__", "__main__"),
 )
@@ -105,8 +111,14 @@ def test_help_loads_no_model_library_and_no_data_library():
     assert not loaded & (MODEL_LIBRARIES | {"numpy", "pandas", "scipy", "pydantic"})
 
 
-@pytest.mark.parametrize("what", ["models", "datasets", "splitters", "metrics"])
+@pytest.mark.parametrize("what", ["models", "datasets", "preprocessors", "splitters", "metrics"])
 def test_list_loads_no_model_library_and_no_plugin(what):
     loaded = modules_loaded_by("list", what)
     assert not loaded & (MODEL_LIBRARIES | {"pandas", "scipy"})
     assert not {name for name in loaded if name.startswith("cfbench_")}
+
+
+def test_long_definitions_of_metrics_load_the_metrics_and_nothing_heavy():
+    loaded = modules_loaded_by("list", "metrics", "--long")
+    assert "numpy" in loaded
+    assert not loaded & (MODEL_LIBRARIES | {"pandas", "scipy"})

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cfbench.report.csv_files import csv_files
+from cfbench.report.division import divisions
 from cfbench.report.markdown import markdown_report, markdown_table
-from cfbench.report.sheets import divisions, sheets
+from cfbench.report.sheets import sheets
 from cfbench.store import read_lines
 from cfbench.suite import Suite, shipped_suites
 
@@ -41,9 +42,9 @@ def test_the_published_default_suite_is_the_one_that_ships():
     assert published == Suite.read(shipped_suites()["default"])
 
 
-def test_readme_shows_the_published_accuracy_table():
+def test_readme_shows_the_published_overview():
     (division,) = divisions(read_lines(ROOT / "results" / "default" / "records.jsonl"))
-    expected = markdown_table(next(sheet for sheet in sheets(division) if sheet.title == "Accuracy"))
+    expected = markdown_table(next(sheet for sheet in sheets(division) if sheet.title == "Overview"))
     readme = (ROOT / "README.md").read_text()
     block = re.search(r"<!-- table: results/default -->\n(.*?)<!-- end of table -->", readme, re.DOTALL)
     assert block is not None

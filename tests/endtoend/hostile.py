@@ -165,7 +165,7 @@ class WordyLoss(Base):
 class Division:
     """A metric that fails."""
 
-    contract = Contract("t", "f", "ratings", "lower", "a", "c", "s")
+    contract = Contract("t", "f", "odd", ("ratings",), "lower", "a", "c", "s")
     name = "division"
 
     def measure(self, evaluation):

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from cfbench.cli.display import LiveDisplay, PlainDisplay, display_for
 from cfbench.contracts import EpochReport
+from cfbench.cost import Cost
 from cfbench.executors.task import Task
-from cfbench.record import Cell, Cost, Figure, Record
+from cfbench.record import Cell, Figure, Record
 
 CELL = Cell("data", "holdout", "", "f" * 64, "dot[a=[1]]", {}, "plugin", "1", "c", 0, 0, 10)
 OK = Record(CELL, "ok", metrics={"RMSE": Figure(0.91234)}, cost=Cost({"fit": 2.0}))

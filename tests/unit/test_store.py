@@ -10,9 +10,10 @@ import pytest
 
 from cfbench.answers import Answers
 from cfbench.atomic import replacing, write_text
+from cfbench.cost import Cost
 from cfbench.errors import StoreError
 from cfbench.lines import Comparison
-from cfbench.record import Cell, Cost, Epoch, Figure, Record, Table
+from cfbench.record import Cell, Epoch, Figure, Record, Table
 from cfbench.store import RunFolder, read_lines
 
 CELL = Cell(
@@ -24,7 +25,7 @@ RECORD = Record(
     cell=CELL,
     status="ok",
     metrics={"RMSE": Figure(0.9, 0.8, 1.0, 5), "NDCG@10": Figure(None)},
-    tables={"cold-users": Table({"0": {"RMSE": None, "n": 0.0}}, {"fallback": 3.5})},
+    tables={"cold-users": Table({"0": {"RMSE": Figure(None), "n": Figure(0.0)}}, {"fallback": 3.5})},
     not_applicable={"x": "why"},
     cost=Cost({"fit": 1.5}, {"fit": 1.4}, 1000, "cpu"),
     losses=(Epoch(1, 0.5, None),),
@@ -42,11 +43,26 @@ def test_a_record_and_its_answers_read_back_equal(folder):
     folder.save(RECORD, ANSWERS)
     record, answers = folder.load(CELL)
     assert record.metrics == RECORD.metrics
-    assert record.tables["cold-users"].rows == {"0": {"RMSE": None, "n": 0.0}}
+    assert record.tables["cold-users"].rows == {"0": {"RMSE": Figure(None), "n": Figure(0.0)}}
     assert record.losses == RECORD.losses
     assert record.cell.key == CELL.key
     assert np.array_equal(answers.predictions, ANSWERS.predictions, equal_nan=True)
     assert np.array_equal(answers.lists, ANSWERS.lists)
+
+
+def test_all_raw_answers_read_back_with_their_types(folder):
+    more = {
+        "score_means": np.array([[1.5, np.nan]], dtype=np.float32),
+        "item_factors": np.zeros((2, 3), dtype=np.float32),
+        "train_rows": np.array([0, 7], dtype=np.int64),
+        "train_predictions": np.array([2.5, np.nan], dtype=np.float32),
+    }
+    folder.save(RECORD, replace(ANSWERS, **more))
+    arrays = folder.load(CELL)[1].arrays()
+    assert arrays.keys() == {"predictions", "lists", *more}
+    for name, array in more.items():
+        np.testing.assert_array_equal(arrays[name], array)
+        assert arrays[name].dtype == array.dtype
 
 
 def test_a_pure_rankers_answers_have_no_predictions(folder):

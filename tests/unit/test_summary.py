@@ -48,16 +48,22 @@ def test_a_summary_is_the_mean_of_the_folds(lines):
     assert summary_of(lines, "bias").metrics["RMSE"].value == pytest.approx(np.mean(values))
 
 
-def test_the_interval_over_pooled_folds_is_narrower_than_that_of_one_fold(lines):
+def test_the_interval_over_pooled_folds_holds_the_mean_and_lies_within_the_spread_of_the_folds(lines):
     pooled = summary_of(lines, "bias").metrics["RMSE"]
-    widths = [r.metrics["RMSE"].high - r.metrics["RMSE"].low for r in records_of(lines, "bias")]
     assert pooled.low < pooled.value < pooled.high
-    assert pooled.high - pooled.low < min(widths)
+    assert all(record.metrics["RMSE"].low is None for record in records_of(lines, "bias")), "made once, in summaries"
+
+
+def test_the_spread_over_folds_is_reported_apart_from_the_interval(lines):
+    values = [record.metrics["RMSE"].value for record in records_of(lines, "bias")]
+    told = summary_of(lines, "bias")
+    assert told.fold_spread["RMSE"] == pytest.approx(np.std(values, ddof=1))
+    assert told.seed_spread == {}
 
 
 def test_a_pooled_stratum_counts_its_rows_over_all_folds(lines):
     rows = summary_of(lines, "bias").tables["cold-users"].rows
-    assert sum(row["n"] for row in rows.values()) == 2000
+    assert sum(row["n"].value for row in rows.values()) == 2000
 
 
 def test_models_are_compared_with_the_best_by_the_metrics_direction(lines):
@@ -84,13 +90,26 @@ def test_pairing_makes_the_difference_sharper_than_the_single_intervals(lines):
 
 def test_models_are_compared_in_every_cold_start_stratum_that_has_rows(lines):
     rows = summary_of(lines, "bias").tables["cold-users"].rows
-    filled = {stratum for stratum, row in rows.items() if row["n"]}
+    filled = {stratum for stratum, row in rows.items() if row["n"].value}
     compared = {c.metric: c for c in lines if isinstance(c, Comparison) and c.metric.startswith("cold-users: ")}
-    assert set(compared) == {f"cold-users: {stratum}" for stratum in filled}
+    assert set(compared) == {f"cold-users: {stratum}: RMSE" for stratum in filled}
     for stratum in filled:
-        one = compared[f"cold-users: {stratum}"]
-        worse = summary_of(lines, one.model).tables["cold-users"].rows[stratum]["RMSE"]
-        assert one.difference == pytest.approx(
-            worse - summary_of(lines, one.best).tables["cold-users"].rows[stratum]["RMSE"]
-        )
+        one = compared[f"cold-users: {stratum}: RMSE"]
+        worse, best = (summary_of(lines, m).tables["cold-users"].rows[stratum]["RMSE"] for m in (one.model, one.best))
+        assert one.difference == pytest.approx(worse.value - best.value)
         assert one.difference >= 0
+
+
+def test_a_stratum_pools_the_rows_of_all_folds_and_has_an_interval(lines):
+    figure = summary_of(lines, "bias").tables["cold-users"].rows["6-20"]["RMSE"]
+    strata = [record.tables["cold-users"].rows["6-20"] for record in records_of(lines, "bias")]
+    squares = sum(one["RMSE"].value ** 2 * one["n"].value for one in strata)
+    assert figure.value == pytest.approx(np.sqrt(squares / sum(one["n"].value for one in strata)))
+    assert figure.low < figure.value < figure.high
+
+
+def test_comparisons_carry_both_tests_corrected_for_all_pairs_of_the_metric(lines):
+    one = next(c for c in lines if isinstance(c, Comparison) and (c.metric, c.model) == ("RMSE", "global-mean"))
+    assert 0 <= one.p <= one.p_corrected < 0.05
+    assert 0 <= one.wilcoxon <= one.wilcoxon_corrected < 0.05
+    assert not one.tied

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cfbench.metrics.metric import PerUser
-from cfbench.statistics import LEVEL, RESAMPLES, bootstrap_intervals, percentile_interval, resampled
+from cfbench.metrics.sums import PerUser
+from cfbench.statistics.resampling import LEVEL, RESAMPLES, bootstrap_intervals, percentile_interval, resampled
 
 
 def mean_of(values):

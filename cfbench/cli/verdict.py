@@ -1,0 +1,19 @@
+"""What went wrong in a run, on standard error, and the exit code that says so."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cfbench.record import Record
+
+
+def verdict(records: Sequence[Record]) -> int:
+    """Tell every failure and return 1 where there was any, else 0."""
+    complaints = [f"{one.status}: {one.cell}: {one.reason}" for one in records if one.status != "ok"]
+    complaints += [
+        f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.broken_metrics.items()
+    ]
+    for complaint in complaints:
+        print(f"cfbench: {complaint}", file=sys.stderr)
+    return 1 if complaints else 0

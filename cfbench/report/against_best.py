@@ -1,0 +1,37 @@
+"""Every model against the best, in numbers: difference, interval, and two p-values."""
+
+from __future__ import annotations
+
+from cfbench.report.division import Division
+from cfbench.report.sheet import Entry, Sheet
+
+_NOTES = (
+    "Difference: model minus best, with its 95 % interval by resampling users in pairs. p: of no difference, by the "
+    "same resamples. Wilcoxon: signed-rank test on the values of single users, a question about the typical user "
+    "rather than the mean. Both are corrected after Holm for all pairs of the metric.",
+)
+_FAMILIES = ("accuracy", "ranking")
+
+
+def against_best(division: Division) -> Sheet:
+    """Make the sheet of paired comparisons in the metrics of accuracy and ranking."""
+    rows = tuple(
+        (
+            Entry(one.model),
+            Entry(one.metric),
+            Entry(one.best),
+            Entry(f"{one.difference:+.4f}", interval="" if one.low is None else f"[{one.low:+.4f}, {one.high:+.4f}]"),
+            Entry(_p_value(one.p_corrected)),
+            Entry(_p_value(one.wilcoxon_corrected)),
+        )
+        for point in division.points[:1]
+        for metric in division.metrics(*_FAMILIES)
+        for one in point.comparisons.values()
+        if one.metric == metric
+    )
+    columns = ("model", "metric", "best", "difference", "p", "Wilcoxon p")
+    return Sheet("Against the best", columns, rows, _NOTES, on_terminal="no")
+
+
+def _p_value(p: float | None) -> str:
+    return "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -1,0 +1,43 @@
+"""A table for each metric of a curve: what a model gains from every rating that it is given of a new user or item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cfbench.lines import Summary
+from cfbench.report.division import Division, Point
+from cfbench.report.entries import figure_entry, model_entry
+from cfbench.report.sheet import Entry, Sheet
+
+_FAMILIES = ("accuracy", "ranking")
+_NOTE = (
+    "s: ratings of each held-out user or item that training was given; the test rows are the same at every s, and what "
+    "is given at a larger s contains what is given at a smaller one. Bold (*) and ≈ compare models at the same s, "
+    "brackets are 95 % intervals, both by resampling users."
+)
+
+
+def curve_sheets(division: Division) -> Iterator[Sheet]:
+    """Make a sheet for each metric of accuracy and ranking, one column per number of ratings given back."""
+    for metric in division.metrics(*_FAMILIES):
+        models = dict.fromkeys(summary.model for point in division.points for summary in point.summaries)
+        rows = tuple(_row(division, metric, model) for model in models)
+        known = tuple(row for row in rows if any(entry.text not in ("n/a", "-") for entry in row[1:]))
+        columns = ("model", *(f"s={point.given}" for point in division.points))
+        yield Sheet(f"{metric} against ratings given back", columns, known, (_NOTE,), on_terminal="full")
+
+
+def _row(division: Division, metric: str, model: str) -> tuple[Entry, ...]:
+    found = [(point, _of_model(point, model)) for point in division.points]
+    name = next((model_entry(summary) for _, summary in found if summary is not None), Entry(model))
+    return (
+        name,
+        *(
+            Entry("-") if summary is None else figure_entry(division, point, summary, metric)
+            for point, summary in found
+        ),
+    )
+
+
+def _of_model(point: Point, model: str) -> Summary | None:
+    return next((summary for summary in point.finished if summary.model == model), None)

@@ -1,0 +1,176 @@
+"""Pictures beside the tables: curves of cold start, and critical differences over data sets.
+
+Drawn with matplotlib where it is installed (the extra ``plots``), as SVG that is the same byte for byte for the same
+records. Text stays text, so that a page can be searched and read aloud.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from cfbench.lines import Line, Standing
+from cfbench.record import Figure
+from cfbench.report.division import Division, divisions
+from cfbench.report.standings import standings
+from cfbench.statistics.ranks import cliques
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+_DRAWN = ("RMSE", "NDCG")
+_MARKERS = "osD^vPX*<>hd"
+_UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that XML has no way to say, not even escaped."""
+
+
+def can_draw() -> bool:
+    """Whether matplotlib is installed; it is not imported."""
+    return find_spec("matplotlib") is not None
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing: the name of its file, what it shows, and its SVG text."""
+
+    file: str
+    caption: str
+    svg: str
+
+
+def pictures(lines: Iterable[Line]) -> list[Picture]:
+    """Draw what the lines hold that is better seen than read; nothing without matplotlib."""
+    lines = list(lines)
+    curves = [one for one in divisions(lines) if one.is_curve]
+    ranked = standings(lines)
+    if not (curves or ranked) or not can_draw():
+        return []
+    with _style():
+        return [
+            *(Picture(f"curve-{n}.svg", _curve_caption(one), _svg(_curve(one))) for n, one in enumerate(curves, 1)),
+            *(Picture(f"ranks-{n}.svg", _ranks_caption(one), _svg(_ranks(one))) for n, one in enumerate(ranked, 1)),
+        ]
+
+
+def _curve_caption(division: Division) -> str:
+    return f"Curve of {division.dataset}, {division.split}"
+
+
+def _ranks_caption(standing: Standing) -> str:
+    return f"Mean ranks in {standing.metric}, {standing.split}"
+
+
+def _style() -> AbstractContextManager[None]:
+    """Bytes that do not change, text as text, names that are never read as formulas; nothing global stays changed."""
+    from matplotlib import rc_context  # noqa: PLC0415 - seven tenths of a second to import, only where it draws
+
+    return rc_context({"svg.hashsalt": "cfbench", "svg.fonttype": "none", "font.size": 9, "text.parse_math": False})
+
+
+def _svg(canvas: Canvas) -> str:
+    text = StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # text stays text: the reader's fonts show it
+        canvas.savefig(text, format="svg", metadata={"Date": None})
+    return _UNSPEAKABLE.sub("\N{REPLACEMENT CHARACTER}", text.getvalue())
+
+
+def _canvas(width: float, height: float) -> Canvas:
+    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415 - as above, and no pyplot: no global state
+
+    return Canvas(figsize=(width, height), layout="constrained")
+
+
+def _curve(division: Division) -> Canvas:
+    """Draw RMSE and NDCG against the ratings given back, with intervals, one line for each model."""
+    metrics = [name for name in division.metrics("accuracy", "ranking") if name.partition("@")[0] in _DRAWN]
+    models = list(dict.fromkeys(one.model for point in division.points for one in point.finished))
+    canvas = _canvas(1.5 + 4.2 * max(1, len(metrics)), 3.6)
+    for place, metric in enumerate(metrics, start=1):
+        axes = canvas.add_subplot(1, len(metrics), place)
+        for number, model in enumerate(models):
+            _line(axes, division, metric, model, number, len(models))
+        axes.set_xticks(range(len(division.points)), [str(point.given) for point in division.points])
+        axes.set_xlabel("ratings given back (s)")
+        axes.set_ylabel(metric)
+        axes.grid(alpha=0.3)
+    canvas.suptitle(f"{division.dataset}, {division.split}")
+    handles: list[Any] = list(canvas.axes[0].containers)  # by hand, as labels beginning with _ would be left out
+    canvas.legend(handles, models, loc="outside right upper", frameon=False)
+    return canvas
+
+
+def _line(axes: Axes, division: Division, metric: str, model: str, number: int, models: int) -> None:
+    """Draw one model's points; models stand a little apart, so that their intervals can be told apart."""
+    told = [(place, figure) for place, figure in enumerate(_figures(division, metric, model)) if figure is not None]
+    values = [(place, one.value, one.low, one.high) for place, one in told if one.value is not None]
+    shift = 0.4 * (number / max(1, models - 1) - 0.5)
+    down = [value - (value if low is None else low) for _, value, low, _ in values]
+    up = [(value if high is None else high) - value for _, value, _, high in values]
+    axes.errorbar(
+        [place + shift for place, *_ in values],
+        [value for _, value, *_ in values],
+        yerr=[[max(0.0, one) for one in down], [max(0.0, one) for one in up]],
+        marker=_MARKERS[number % len(_MARKERS)],
+        markersize=4,
+        linewidth=1,
+        capsize=2,
+    )
+
+
+def _figures(division: Division, metric: str, model: str) -> Iterator[Figure | None]:
+    for point in division.points:
+        yield next((one.metrics.get(metric) for one in point.finished if one.model == model), None)
+
+
+def _ranks(standing: Standing) -> Canvas:
+    """Draw the critical-difference diagram of Demšar (2006): mean ranks on a line, bars over who is not told apart."""
+    models, ranks = list(standing.mean_ranks), list(standing.mean_ranks.values())
+    groups = cliques(ranks, standing.critical_difference)
+    rows = (len(models) + 1) // 2
+    canvas = _canvas(7.5, 1.3 + 0.22 * (rows + len(groups)))
+    axes = canvas.add_subplot()
+    axes.set_axis_off()
+    axes.set_xlim(-0.9, len(models) + 1.9)
+    axes.set_ylim(-1.0 - rows - 0.6 * len(groups), 2.4)
+    _scale(axes, len(models), standing.critical_difference)
+    _labels(axes, models, ranks, 0.6 * len(groups))
+    for level, group in enumerate(groups):
+        ends = (ranks[group[0]] - 0.05, ranks[group[-1]] + 0.05)
+        axes.plot(ends, [-0.4 - 0.5 * level] * 2, color="black", linewidth=3, solid_capstyle="round")
+    canvas.suptitle(f"Mean rank in {standing.metric} over {len(standing.datasets)} data sets, {standing.split}")
+    return canvas
+
+
+def _scale(axes: Axes, models: int, critical_difference: float) -> None:
+    axes.plot([1, models], [0, 0], color="black", linewidth=1)
+    for rank in range(1, models + 1):
+        axes.plot([rank, rank], [0, 0.2], color="black", linewidth=1)
+        axes.text(rank, 0.35, str(rank), ha="center", va="bottom")
+    end = 1 + critical_difference
+    axes.plot([1, end], [1.6, 1.6], color="black", linewidth=1, marker="|")
+    axes.text((1 + end) / 2, 1.75, f"critical difference {critical_difference:.2f}", ha="center", va="bottom")
+
+
+def _labels(axes: Axes, models: Sequence[str], ranks: Sequence[float], below: float) -> None:
+    """Write the better half of the models at the left, the others at the right, each joined to its rank."""
+    left = (len(models) + 1) // 2
+    for index, (model, rank) in enumerate(zip(models, ranks, strict=True)):
+        on_left = index < left
+        depth = -0.9 - below - (index if on_left else len(models) - 1 - index)
+        edge = 0.6 if on_left else len(models) + 0.4
+        axes.plot([rank, rank, edge], [0, depth, depth], color="grey", linewidth=0.8)
+        axes.text(
+            edge + (-0.1 if on_left else 0.1),
+            depth,
+            f"{model} ({rank:.2f})",
+            ha="right" if on_left else "left",
+            va="center",
+        )

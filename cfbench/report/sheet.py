@@ -1,0 +1,36 @@
+"""A table before any format: entries in rows and columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Mark: TypeAlias = Literal["", "best", "tie"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of a table: its text, the interval beside it, and how it is marked."""
+
+    text: str
+    mark: Mark = ""
+    interval: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One table.
+
+    Attributes:
+        title: its heading.
+        columns: column headings; the first column names the row.
+        rows: entries, one per column.
+        notes: what a reader must know to believe it.
+        on_terminal: whether a terminal shows it with intervals (``"full"``), without (``"brief"``) or not at all.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    notes: tuple[str, ...] = ()
+    on_terminal: Literal["full", "brief", "no"] = "brief"
