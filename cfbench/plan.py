@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cfbench.divisions import created, divisions, guarded
 from cfbench.errors import PluginError, SpecError, UsageError
-from cfbench.metrics.metric import Contract, Metric
+from cfbench.metrics.metric import Contract, Metric, length_needed
 from cfbench.record import Cell
 from cfbench.registry import Plugin, Registry
 from cfbench.seeds import derived_seed
@@ -16,6 +16,9 @@ from cfbench.spec import Spec, Value
 from cfbench.splits.split import Split
 from cfbench.study import Splits, Study
 from cfbench.suite import Suite
+
+
+_SHORTEST_LISTS = 10  # kept also where no metric looks at them, for those of tomorrow
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def make_plan(suite: Suite, registry: Registry, storage: Storage, setting: Setti
     for text in suite.preprocess:
         registry.parameters("preprocessor", Spec.parse(text))
     metrics = chosen_metrics(suite.metrics, registry)
-    list_length = max([getattr(metric, "k", 0) for metric in metrics] + [10])
+    list_length = max(_SHORTEST_LISTS, *map(length_needed, metrics))
     splits = Splits()
     cells = tuple(
         planned

@@ -95,7 +95,10 @@ Measurement: TypeAlias = PerUser | Pooled | Single | Breakdown | NotApplicable
 
 
 class Metric(Protocol):
-    """Measures answers. A frozen dataclass whose init fields are its parameters (``k``)."""
+    """Measures answers. A frozen dataclass whose init fields are its parameters.
+
+    A metric of lists that looks at their first places has a field ``k``, so that lists are asked for that long.
+    """
 
     contract: ClassVar[Contract]
 
@@ -107,3 +110,9 @@ class Metric(Protocol):
     def measure(self, evaluation: Evaluation) -> Measurement:
         """Compute from raw answers; vectorised over users, deterministic, no side effects."""
         ...
+
+
+def length_needed(metric: Metric) -> int:
+    """Return how long lists must be for ``metric``: its ``k``, or 0 where it looks at none."""
+    k = getattr(metric, "k", 0)
+    return k if "lists" in metric.contract.needs and isinstance(k, int) else 0

@@ -19,12 +19,13 @@ _NOTE = (
 
 def curve_sheets(division: Division) -> Iterator[Sheet]:
     """Make a sheet for each metric of accuracy and ranking, one column per number of ratings given back."""
-    for metric in division.metrics(*_FAMILIES):
+    for place, metric in enumerate(division.metrics(*_FAMILIES)):
         models = dict.fromkeys(summary.model for point in division.points for summary in point.summaries)
         rows = tuple(_row(division, metric, model) for model in models)
         known = tuple(row for row in rows if any(entry.text not in ("n/a", "-") for entry in row[1:]))
         columns = ("model", *(f"s={point.given}" for point in division.points))
-        yield Sheet(f"{metric} against ratings given back", columns, known, (_NOTE,), on_terminal="full")
+        notes = (_NOTE,) if place == 0 else ()
+        yield Sheet(f"{metric} against ratings given back", columns, known, notes, on_terminal="full")
 
 
 def _row(division: Division, metric: str, model: str) -> tuple[Entry, ...]:

@@ -17,7 +17,7 @@ from cfbench.report.sheets import sheets
 from cfbench.report.standings import standing_sheet, standings
 
 _TEXT_COLUMNS = ("plugin", "reason", "guard", "metric", "best")
-_SPECIAL = re.compile(r"([\\`*_\[\]|#~])")
+_SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 
 
 def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] = ()) -> str:

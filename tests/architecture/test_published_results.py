@@ -10,6 +10,7 @@ import pytest
 from cfbench.report.csv_files import csv_files
 from cfbench.report.division import divisions
 from cfbench.report.markdown import markdown_report, markdown_table
+from cfbench.report.pictures import pictures
 from cfbench.report.sheets import sheets
 from cfbench.store import read_lines
 from cfbench.suite import Suite, shipped_suites
@@ -26,7 +27,9 @@ def test_the_default_suite_is_published():
 def test_tables_are_rendered_from_the_records(records):
     lines = read_lines(records)
     folder = records.parent
-    texts = {"table.md": markdown_report(folder.name, lines), **csv_files(lines)}
+    drawn = pictures(lines)
+    texts = {"table.md": markdown_report(folder.name, lines, drawn), **csv_files(lines)}
+    assert {path.name for path in folder.glob("*.svg")} == {picture.file for picture in drawn}
     assert {name: (folder / name).read_text() for name in texts} == texts
 
 
@@ -37,9 +40,10 @@ def test_every_model_of_the_published_suite_has_a_finished_record(records):
     assert finished == set(suite.models)
 
 
-def test_the_published_default_suite_is_the_one_that_ships():
-    published = Suite.read(ROOT / "results" / "default" / "suite.toml")
-    assert published == Suite.read(shipped_suites()["default"])
+@pytest.mark.parametrize("records", PUBLISHED, ids=lambda path: path.parent.name)
+def test_a_published_suite_is_the_one_that_ships(records):
+    published = Suite.read(records.parent / "suite.toml")
+    assert published == Suite.read(shipped_suites()[records.parent.name])
 
 
 def test_readme_shows_the_published_overview():

@@ -1,0 +1,46 @@
+"""``cfbench rescore``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.cli.verdict import verdict
+from cfbench.errors import UsageError
+from cfbench.record import Record
+from cfbench.registry import Registry
+from cfbench.report.files import write_report
+from cfbench.report.terminal import print_report
+from cfbench.rescoring import rescore as rescore_run
+from cfbench.sources.storage import default_storage
+from cfbench.spec import Spec
+from cfbench.store import RunFolder
+
+
+def rescore(folder: Path, /, *, metric: list[str] | None = None, data_dir: Path | None = None) -> int:
+    """Measure a finished run again from its raw answers: nothing is fitted, no model needs to be installed.
+
+    Parameters
+    ----------
+    folder: Path
+        A run's folder, with cells/ in it.
+    metric: list[str]
+        Metrics beside those that the run had, e.g. NDCG@5 or one that a new plugin brings; commas separate.
+    data_dir: Path
+        A folder with data sets; CFBENCH_DATA where omitted.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder; give a run's, e.g. runs/default")
+    further = [str(spec) for text in metric or [] for spec in Spec.parse_many(text)]
+
+    def note(text: str) -> None:
+        print(f"cfbench: {text}", file=sys.stderr)
+
+    lines = rescore_run(RunFolder(folder), Registry.discover(), default_storage(data_dir), further, note)
+    written = write_report(folder, lines)
+    with until_the_reader_leaves():
+        print_report(lines, output())
+    for file in written:
+        print(f"wrote {file}", file=sys.stderr)
+    return verdict([line for line in lines if isinstance(line, Record)])
