@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from cfbench.drawing import Drawing
 from cfbench.harness import finite
 from cfbench.lines import Comparison, Standing, Summary
 from cfbench.metrics.metric import Metric
@@ -17,22 +18,22 @@ from cfbench.statistics.ranks import FEWEST_DATASETS, FEWEST_MODELS, rank_test
 from cfbench.statistics.resampling import percentile_interval
 from cfbench.statistics.significance import bootstrap_p, holm, wilcoxon_p
 from cfbench.study import Study
-from cfbench.summary import Replicates, SumsByCell, replicates, summary
+from cfbench.summary import Drawn, summary
 
 
-def compared(study: Study, records: Sequence[Record], sums: SumsByCell) -> list[Summary | Comparison | Standing]:
+def compared(study: Study, records: Sequence[Record], drawing: Drawing) -> list[Summary | Comparison | Standing]:
     """Summarise the records of a study, division by division, compare the models in each, then over data sets.
 
     Args:
         study: the cells that there should be, and their metrics.
         records: what came of them so far.
-        sums: the sums over users of every finished cell, by cell key and figure name.
+        drawing: has resampled every finished cell.
     """
     lines: list[Summary | Comparison | Standing] = []
     summaries: list[Summary] = []
-    for cells in study.divisions():
-        ours = [record for record in records if record.cell.division == cells[0].division]
-        drawn = replicates(study, [record for record in ours if record.status == "ok"], sums)
+    for division, cells in study.divisions.items():
+        ours = [record for record in records if record.cell.division == division]
+        drawn = Drawn.of([record for record in ours if record.status == "ok"], drawing)
         models = dict.fromkeys(cell.model for cell in cells)
         told = [
             summary([c for c in cells if c.model == model], [r for r in ours if r.cell.model == model], drawn)
@@ -59,20 +60,20 @@ class _Contest:
 
 
 def _comparisons(
-    where: Cell, complete: Sequence[Summary], metrics: Sequence[Metric], drawn: Replicates
+    where: Cell, complete: Sequence[Summary], metrics: Sequence[Metric], drawn: Drawn
 ) -> Iterator[Comparison]:
     for metric in metrics:
         contests = (*_contests(complete, metric, drawn), *_stratum_contests(complete, metric, drawn))
         yield from _corrected([pair for one in contests for pair in _against_best(where, one, drawn)])
 
 
-def _contests(complete: Sequence[Summary], metric: Metric, drawn: Replicates) -> Iterator[_Contest]:
+def _contests(complete: Sequence[Summary], metric: Metric, drawn: Drawn) -> Iterator[_Contest]:
     if metric.contract.direction != "none":
         values = {one.model: one.metrics[metric.name].value for one in complete if metric.name in one.metrics}
         yield _contest(metric.name, metric, values, drawn)
 
 
-def _stratum_contests(complete: Sequence[Summary], metric: Metric, drawn: Replicates) -> Iterator[_Contest]:
+def _stratum_contests(complete: Sequence[Summary], metric: Metric, drawn: Drawn) -> Iterator[_Contest]:
     figure = metric.contract.figure
     tables = {one.model: one.tables[metric.name].rows for one in complete if metric.name in one.tables}
     if metric.contract.direction != "none":
@@ -82,13 +83,13 @@ def _stratum_contests(complete: Sequence[Summary], metric: Metric, drawn: Replic
                 yield _contest(figure_name(metric.name, stratum, figure), metric, values, drawn)
 
 
-def _contest(name: str, metric: Metric, values: Mapping[str, float | None], drawn: Replicates) -> _Contest:
+def _contest(name: str, metric: Metric, values: Mapping[str, float | None], drawn: Drawn) -> _Contest:
     """Let those compete who have a value that can be resampled."""
     known = {model: value for model, value in values.items() if value is not None and (model, name) in drawn.samples}
     return _Contest(name, known, metric.contract.direction == "lower", of_stratum=name != metric.name)
 
 
-def _against_best(where: Cell, contest: _Contest, drawn: Replicates) -> Iterator[Comparison]:
+def _against_best(where: Cell, contest: _Contest, drawn: Drawn) -> Iterator[Comparison]:
     """Compare every model with the best one; p-values are not corrected yet."""
     for model, value in contest.values.items():
         if model != contest.best:
@@ -109,7 +110,7 @@ def _against_best(where: Cell, contest: _Contest, drawn: Replicates) -> Iterator
             )
 
 
-def _wilcoxon(model: str, contest: _Contest, drawn: Replicates) -> float | None:
+def _wilcoxon(model: str, contest: _Contest, drawn: Drawn) -> float | None:
     """Test the values of single users; strata have none: a user of a few rows has no error of their own to rank."""
     own, best = (drawn.per_user(one, contest.name) for one in (model, contest.best))
     if contest.of_stratum or own is None or best is None:

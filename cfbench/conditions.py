@@ -31,7 +31,7 @@ def _stated(contract: Mapping[str, object]) -> dict[str, str]:
 
 def settings(study: Study) -> list[Setting]:
     """Describe each data set under each splitter, and each point of a curve, in table order."""
-    return [_setting(study, cells) for cells in study.divisions()]
+    return [_setting(study, cells) for cells in study.divisions.values()]
 
 
 def _setting(study: Study, cells: Sequence[Cell]) -> Setting:

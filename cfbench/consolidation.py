@@ -20,9 +20,6 @@ def consolidated(recorder: Recorder, records: Mapping[Cell, Record]) -> list[Lin
     """
     study = recorder.study
     ordered = [records[cell] for cell in study.cells if cell in records]
-    return [
-        *settings(study),
-        *definitions(study),
-        *ordered,
-        *compared(study, ordered, recorder.sums),
-    ]
+    lines = [*settings(study), *definitions(study), *ordered, *compared(study, ordered, recorder.drawing)]
+    recorder.drawing.close()
+    return lines

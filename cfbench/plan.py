@@ -17,7 +17,6 @@ from cfbench.splits.split import Split
 from cfbench.study import Splits, Study
 from cfbench.suite import Suite
 
-
 _SHORTEST_LISTS = 10  # kept also where no metric looks at them, for those of tomorrow
 
 

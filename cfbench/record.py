@@ -73,11 +73,6 @@ class Cell:
         """What models are compared in: data set, split, point of the curve."""
         return (self.dataset, self.split, self.given)
 
-    @property
-    def resampling_seed(self) -> int:
-        """Seed of the bootstrap: the same for all models of a split, so that they can be paired."""
-        return int(self.split_fingerprint[:12], 16)
-
     def __str__(self) -> str:
         where = f"{self.dataset} {self.split}" + (f" {self.fold}" if self.fold else "")
         return f"{self.model} on {where}" + (f" repeat {self.repeat}" if self.repeat else "")

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from cfbench.answers import Answers
 from cfbench.clock import Clock
+from cfbench.drawing import Drawing
 from cfbench.executors.task import Outcome
 from cfbench.guards.answer_guards import answer_cautions
 from cfbench.harness import measure
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.plan import Planned
 from cfbench.record import Record
-from cfbench.statistics.resampling import Resampleable
 from cfbench.study import Study
 
 
@@ -27,11 +27,12 @@ class Recorder:
 
     Attributes:
         study: says which metrics are measured, and knows the splits.
-        sums: the sums over users of every cell measured so far, by cell key and figure; what summaries resample.
     """
 
     study: Study
-    sums: dict[str, Mapping[str, Resampleable]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.drawing = Drawing(self.study)
 
     def skipped(self, planned: Planned) -> Record:
         """Record a cell whose plugin cannot be used here."""
@@ -57,7 +58,7 @@ class Recorder:
             evaluation = Evaluation(split, answers, record.cost)
             measured = measure(evaluation, self.study.metrics)
             cautions = answer_cautions(evaluation, measured, self.study.metrics, record.cell.params)
-        self.sums[record.cell.key] = measured.sums
+        self.drawing.add(record.cell, measured.sums, frozenset(measured.figures))
         cost = replace(
             record.cost,
             seconds={**record.cost.seconds, **clock.wall},

@@ -76,6 +76,8 @@ class Run:
                 for record in self._results():
                     records[record.cell] = record
             finally:
+                for record in self.computed:  # an interrupt may come between the end of a cell and this loop
+                    records.setdefault(record.cell, record)
                 lines = self._consolidate(records)
         return lines
 
@@ -127,8 +129,14 @@ class Run:
                     record = self._recorder.concluded(by_name[outcome.task.name], outcome)
                     self._end(record, outcome.answers)
                     same = (planned.cell for planned in missing if planned.cell.key == outcome.task.name)
-                    yield from (replace(record, cell=cell) for cell in same)
+                    yield from (self._under(cell, record, outcome.answers) for cell in same)
                     shutil.rmtree(output_of(outcome.task), ignore_errors=True)
+
+    def _under(self, cell: Cell, record: Record, answers: Answers | None) -> Record:
+        """Return what came of a cell under another name of the same cell, which is measured beside other models."""
+        if cell == record.cell or answers is None:
+            return replace(record, cell=cell)
+        return self._recorder.measured(replace(record, cell=cell), answers)
 
     def _end(self, record: Record, answers: Answers | None) -> Record:
         self.folder.save(record, answers)

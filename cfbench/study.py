@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cfbench.dataset import Dataset
 from cfbench.metrics.metric import Metric
@@ -57,6 +61,11 @@ class Splits:
         """Return the data and splitter that ``cell`` belongs to."""
         return self._folds[_key(cell)][0]
 
+    def tested(self, cell: Cell) -> NDArray[np.int32]:
+        """Return the distinct test users of ``cell``, as the split's ``people``, without making the split."""
+        division, fold = self._folds[_key(cell)]
+        return np.unique(division.dataset.user_index[fold.test_rows])
+
     def _get(self, key: tuple[str, str, str]) -> Split:
         if key not in self._kept:
             division, fold = self._folds[key]
@@ -81,12 +90,28 @@ class Study:
     metrics: tuple[Metric, ...]
     splits: Splits
 
-    def divisions(self) -> list[list[Cell]]:
-        """Group the cells by data set, split and point of the curve, in table order."""
+    @cached_property
+    def divisions(self) -> Mapping[tuple[str, str, int | None], Sequence[Cell]]:
+        """The cells by data set, split and point of the curve, in table order."""
         groups: dict[tuple[str, str, int | None], list[Cell]] = {}
         for cell in self.cells:
             groups.setdefault(cell.division, []).append(cell)
-        return list(groups.values())
+        return groups
+
+    def test_users(self, cell: Cell) -> NDArray[np.int32]:
+        """Return the distinct test users of all folds of the division of ``cell``, ascending positions, shape (u,)."""
+        if cell.division not in self._test_users:
+            folds = {one.fold: one for one in self.divisions[cell.division]}
+            self._test_users[cell.division] = np.unique(np.concatenate([*map(self.splits.tested, folds.values())]))
+        return self._test_users[cell.division]
+
+    @cached_property
+    def _test_users(self) -> dict[tuple[str, str, int | None], NDArray[np.int32]]:
+        return {}
+
+    def resampling_seed(self, cell: Cell) -> int:
+        """Return the seed of the bootstrap: the same for all cells of a division, so that models can be paired."""
+        return int(self.divisions[cell.division][0].split_fingerprint[:12], 16)
 
 
 def _key(cell: Cell) -> tuple[str, str, str]:

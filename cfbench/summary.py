@@ -9,35 +9,57 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from operator import add
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cfbench.drawing import Drawing
 from cfbench.harness import finite
 from cfbench.lines import Summary
-from cfbench.metrics.sums import PerUser
 from cfbench.record import Cell, Figure, Record, Table, figure_name
-from cfbench.statistics.resampling import Resampleable, percentile_interval, resampled
-from cfbench.study import Study
+from cfbench.statistics.resampling import Draw, RatioDraw, percentile_interval
 
-SumsByCell: TypeAlias = Mapping[str, Mapping[str, Resampleable]]
+_Named: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Replicates:
+class Drawn:
     """The figures of all models of a division on the same resamples of users.
 
     Attributes:
-        sums: by model and figure name, the sums over all users of the division, one per cell; those of strata are
-            added up over folds.
-        samples: by model and figure name, its value in every resample, mean over the cells, shape (resamples,).
+        draws: by model and figure name, one for each cell; of strata one for each repeat, its folds pooled.
+        per_user: by model and metric, the figure of each user of the division, one for each cell.
     """
 
-    sums: Mapping[tuple[str, str], Sequence[Resampleable]] = field(default_factory=dict)
-    samples: Mapping[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict)
+    draws: Mapping[_Named, Sequence[Draw]] = field(default_factory=dict)
+    per_users: Mapping[_Named, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Sequence[Record], drawing: Drawing) -> Drawn:
+        """Gather what was drawn of the cells of one division; ``records`` are those that are ok."""
+        draws: dict[_Named, list[Draw]] = {}
+        strata: dict[tuple[str, str, int], list[RatioDraw]] = {}
+        per_users: dict[_Named, list[NDArray[np.float32]]] = {}
+        for record in records:
+            cell, told = record.cell, drawing.of(record.cell)
+            for name, one in told.draws.items():
+                if isinstance(one, RatioDraw) and name not in record.metrics:
+                    strata.setdefault((cell.model, name, cell.repeat), []).append(one)
+                else:
+                    draws.setdefault((cell.model, name), []).append(one)
+            for name, values in told.per_user.items():
+                per_users.setdefault((cell.model, name), []).append(values)
+        for (model, name, _), folds in strata.items():
+            draws.setdefault((model, name), []).append(reduce(add, folds))
+        return cls(draws, per_users)
+
+    @cached_property
+    def samples(self) -> Mapping[_Named, NDArray[np.float64]]:
+        """By model and figure name, its value in every resample, mean over the cells, shape (resamples,)."""
+        return {key: _mean_where_known(np.array([one.samples for one in cells])) for key, cells in self.draws.items()}
 
     def figure(self, model: str, name: str, value: float | None, n: int) -> Figure:
         """Return ``value`` with its interval, where the figure can be resampled."""
@@ -47,37 +69,9 @@ class Replicates:
         return Figure(value, finite(interval.low), finite(interval.high), n)
 
     def per_user(self, model: str, name: str) -> NDArray[np.float64] | None:
-        """Return the figure of each user, mean over the cells that tested them, shape (t,); None for no such figure."""
-        cells = [one.per_user for one in self.sums.get((model, name), ()) if isinstance(one, PerUser)]
-        return _mean_where_known(np.array(cells)) if cells else None
-
-
-def replicates(study: Study, records: Sequence[Record], sums: SumsByCell) -> Replicates:
-    """Resample the users of one division; ``records`` are those of its cells that are ok."""
-    if not records:
-        return Replicates()
-    people = [study.splits.of(record.cell).people for record in records]
-    everyone = np.unique(np.concatenate(people))
-    spread: dict[tuple[str, str], list[Resampleable]] = {}
-    strata: dict[tuple[str, str, int], list[PerUser]] = {}
-    for record, tested in zip(records, people, strict=True):
-        cell, places = record.cell, np.searchsorted(everyone, tested)
-        for name, one in sums[cell.key].items():
-            if name in record.metrics:
-                spread.setdefault((cell.model, name), []).append(one.spread(places, len(everyone)))
-            elif isinstance(one, PerUser):
-                strata.setdefault((cell.model, name, cell.repeat), []).append(one.spread(places, len(everyone)))
-    for (model, name, _), folds in strata.items():
-        spread.setdefault((model, name), []).append(reduce(add, folds))
-    return _resampled(spread, records[0].cell.resampling_seed)
-
-
-def _resampled(spread: Mapping[tuple[str, str], Sequence[Resampleable]], seed: int) -> Replicates:
-    if not spread:
-        return Replicates()
-    samples = iter(resampled([one for cells in spread.values() for one in cells], seed))
-    means = {key: _mean_where_known(np.array([next(samples) for _ in cells])) for key, cells in spread.items()}
-    return Replicates(spread, means)
+        """Return the figure of each user, mean over the cells that tested them, shape (u,); None for no such figure."""
+        cells = self.per_users.get((model, name))
+        return None if cells is None else _mean_where_known(np.array(cells, dtype=np.float64))
 
 
 def _mean_where_known(samples: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,7 +83,7 @@ def _mean_where_known(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     return mean
 
 
-def summary(cells: Sequence[Cell], records: Sequence[Record], drawn: Replicates) -> Summary:
+def summary(cells: Sequence[Cell], records: Sequence[Record], drawn: Drawn) -> Summary:
     """Summarise one model in one division.
 
     A model whose cells were not run, because the run was cut off, gets a summary that says so.
@@ -148,7 +142,7 @@ def _repeats(done: Sequence[Record]) -> int:
     return len({record.cell.repeat for record in done})
 
 
-def _mean_figure(name: str, done: Sequence[Record], drawn: Replicates) -> Figure:
+def _mean_figure(name: str, done: Sequence[Record], drawn: Drawn) -> Figure:
     """Average a metric over cells; ``n`` counts a fold's units once, however often it was repeated."""
     figures = [record.metrics[name] for record in done if name in record.metrics]
     if len(figures) == 1 and (done[0].cell.model, name) not in drawn.samples:
@@ -168,7 +162,7 @@ def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([part.get(name, 0.0) for part in parts])) for name in names}
 
 
-def _pooled_table(name: str, done: Sequence[Record], drawn: Replicates) -> Table:
+def _pooled_table(name: str, done: Sequence[Record], drawn: Drawn) -> Table:
     """Pool the strata over folds; counts are summed over folds, not over repeats."""
     tables = [record.tables[name] for record in done]
     rows = {
@@ -183,10 +177,10 @@ def _pooled_table(name: str, done: Sequence[Record], drawn: Replicates) -> Table
     return Table(rows, facts)
 
 
-def _pooled_figure(done: Sequence[Record], name: str, drawn: Replicates) -> Figure | None:
+def _pooled_figure(done: Sequence[Record], name: str, drawn: Drawn) -> Figure | None:
     """Return a stratum's figure over the rows of all folds, mean over repeats; None for a mere count."""
     model = done[0].cell.model
-    repeats = drawn.sums.get((model, name), ())
+    repeats = drawn.draws.get((model, name), ())
     if not repeats:
         return None
     value = _mean([finite(one.value) for one in repeats])

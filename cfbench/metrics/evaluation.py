@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cfbench.answers import Answers
 from cfbench.cost import Cost
 from cfbench.errors import RunError
+from cfbench.metrics.of_split import of_split
 from cfbench.predictions import Completed, fill_and_clip
 from cfbench.ratings import Codes
 from cfbench.splits.split import Split
@@ -22,7 +23,8 @@ if TYPE_CHECKING:  # scipy.sparse takes long to import, and metrics of predicted
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The input of every metric; every derived array is computed once, on first use.
+    """The input of every metric; every derived array is computed once, on first use, and what depends on the split
+    alone once for all models.
 
     Shapes: m test rows, t test users, n_items training items, k the length of the stored lists.
 
@@ -41,7 +43,7 @@ class Evaluation:
         """Distinct test users as positions in the data set's table, ascending, shape (t,)."""
         return self.split.people
 
-    @cached_property
+    @of_split
     def cluster(self) -> NDArray[np.int64]:
         """Index into ``people`` of every test row, shape (m,)."""
         return np.searchsorted(self.people, self.split.test.people)
@@ -74,7 +76,7 @@ class Evaluation:
             raise RunError("a metric of embeddings was asked for answers without them; skip it: it is n/a")
         return self.answers.item_factors
 
-    @cached_property
+    @of_split
     def codes(self) -> Codes:
         """User codes of ``people``, shape (t,); ``n_users`` for everyone outside training."""
         return self.split.user_coding.codes(self.people)
@@ -105,17 +107,17 @@ class Evaluation:
         sums = np.bincount(self.cluster, weights=values, minlength=len(self.people))
         return sums.astype(np.float64, copy=False)
 
-    @cached_property
+    @of_split
     def rows_per_person(self) -> NDArray[np.float64]:
         """Number of test rows of each test user, shape (t,), float64."""
         return np.bincount(self.cluster, minlength=len(self.people)).astype(np.float64)
 
-    @cached_property
+    @of_split
     def liked(self) -> NDArray[np.bool_]:
         """Whether a test row is relevant: rating at least ``relevant_from``, shape (m,)."""
         return self.split.test.ratings >= self.split.dataset.relevant_from
 
-    @cached_property
+    @of_split
     def relevant_pairs(self) -> NDArray[np.int64]:
         """Distinct (test user, relevant item), ascending, as ``user * (things + 1) + thing``.
 
@@ -124,7 +126,7 @@ class Evaluation:
         width = len(self.split.dataset.items) + 1
         return _distinct(self.cluster[self.liked] * width + self.split.test.things[self.liked])
 
-    @cached_property
+    @of_split
     def n_relevant(self) -> NDArray[np.int64]:
         """Distinct relevant items of each test user, cold items included, shape (t,)."""
         users = self.relevant_pairs // (len(self.split.dataset.items) + 1)
@@ -138,13 +140,13 @@ class Evaluation:
         offered = np.arange(len(self.people))[:, np.newaxis] * (n_things + 1) + thing_of[self.lists]
         return _among(self.relevant_pairs, offered)
 
-    @cached_property
+    @of_split
     def _training_pairs(self) -> NDArray[np.int64]:
         """Distinct (user, item) of training, ascending, as ``user * n_items + item``."""
         train = self.split.train
         return _distinct(train.users.astype(np.int64) * train.n_items + train.items)
 
-    @cached_property
+    @of_split
     def incidence(self) -> csr_array[Any, tuple[int, int]]:
         """Ones where a user rated an item in training, sparse, shape (n_users + 1, n_items), float64.
 
@@ -168,17 +170,17 @@ class Evaluation:
         """
         return np.asarray(self.incidence @ worth.astype(np.float64, copy=False))[self.codes]
 
-    @cached_property
+    @of_split
     def profile_sizes(self) -> NDArray[np.int64]:
         """Distinct training items of each test user, shape (t,); 0 outside training."""
         return np.diff(self.incidence.indptr)[self.codes].astype(np.int64)
 
-    @cached_property
+    @of_split
     def phi(self) -> NDArray[np.int64]:
         """Popularity: distinct training users of every training item, shape (n_items,)."""
         return np.bincount(self.incidence.indices, minlength=self.split.train.n_items)
 
-    @cached_property
+    @of_split
     def by_popularity(self) -> NDArray[np.int64]:
         """Item codes from the most to the least popular, shape (n_items,).
 
@@ -198,7 +200,7 @@ class Evaluation:
         mask[self.by_popularity[:size]] = True
         return mask
 
-    @cached_property
+    @of_split
     def head(self) -> NDArray[np.bool_]:
         """Whether an item is in the smallest set that covers 80 % of training interactions, (n_items,)."""
         return self.most_popular(4)

@@ -47,35 +47,25 @@ class PerUser:
     @property
     def value(self) -> float:
         """The metric itself; NaN where every denominator is zero."""
-        return float(self.of_sums(np.array([[self.numerators.sum(), self.denominators.sum()]]))[0])
+        return float(ratios(self.total[np.newaxis], self.rooted)[0])
 
     @property
-    def columns(self) -> NDArray[np.float64]:
-        """What is summed over users, shape (t, 2)."""
-        return np.stack([self.numerators, self.denominators], axis=1)
+    def total(self) -> NDArray[np.float64]:
+        """Both sums over all users, shape (2,)."""
+        return np.array([self.numerators.sum(), self.denominators.sum()])
 
     @property
     def per_user(self) -> NDArray[np.float64]:
         """The metric of each user alone, shape (t,); NaN for users who do not count."""
-        return self.of_sums(self.columns)
-
-    def of_sums(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the metric of summed numerators and denominators, shape (c, 2) -> (c,); NaN where nobody counts."""
-        numerators, denominators = sums.T
-        ratios: NDArray[np.float64] = numerators / np.where(denominators == 0, np.nan, denominators)
-        return np.sqrt(ratios) if self.rooted else ratios
+        return ratios(np.stack([self.numerators, self.denominators], axis=1), self.rooted)
 
     def spread(self, places: NDArray[np.intp], size: int) -> PerUser:
-        """Put the users at ``places`` of ``size``; whoever is new there does not count."""
+        """Put the users at ``places``, ascending, of ``size``; whoever is new there does not count."""
+        if size == len(self):
+            return self
         numerators, denominators = np.zeros(size), np.zeros(size)
         numerators[places], denominators[places] = self.numerators, self.denominators
         return PerUser(numerators, denominators, self.rooted)
-
-    def __add__(self, other: PerUser) -> PerUser:
-        """Pool two sets of test rows of the same users."""
-        return replace(
-            self, numerators=self.numerators + other.numerators, denominators=self.denominators + other.denominators
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +97,8 @@ class Pooled:
 
     def spread(self, places: NDArray[np.intp], size: int) -> Pooled:
         """Put the users at ``places``, ascending, of ``size``; whoever is new there adds nothing."""
+        if size == len(self):
+            return self
         if isinstance(self.sums, np.ndarray):
             sums = np.zeros((size, self.sums.shape[1]))
             sums[places] = self.sums
@@ -121,3 +113,10 @@ class Pooled:
         """The metric itself."""
         total = np.asarray(self.sums.sum(axis=0), dtype=np.float64).reshape(1, -1)
         return float(self.finish(total)[0])
+
+
+def ratios(sums: NDArray[np.float64], rooted: bool) -> NDArray[np.float64]:
+    """Return numerator over denominator of each row, shape (c, 2) -> (c,), its root if ``rooted``; NaN over zero."""
+    numerators, denominators = sums.T
+    quotients: NDArray[np.float64] = numerators / np.where(denominators == 0, np.nan, denominators)
+    return np.sqrt(quotients) if rooted else quotients

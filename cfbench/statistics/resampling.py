@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.metrics.sums import PerUser, Pooled
+from cfbench.metrics.sums import PerUser, Pooled, ratios
 from cfbench.statistics.jackknife import jackknife_deviation
 
 RESAMPLES = 1000
@@ -31,36 +31,77 @@ class Interval:
     high: float
 
 
+@dataclass(frozen=True, eq=False)
+class RatioDraw:
+    """A ratio of sums over users on every resample; those of different test rows can be added up.
+
+    Attributes:
+        total: numerator and denominator over all users, shape (2,).
+        sums: the same on each resample, shape (resamples, 2).
+        rooted: whether the metric is the root of the ratio.
+        n: how many users count.
+    """
+
+    total: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    rooted: bool
+    n: int
+
+    @property
+    def value(self) -> float:
+        """The metric itself."""
+        return float(ratios(self.total[np.newaxis], self.rooted)[0])
+
+    @property
+    def samples(self) -> NDArray[np.float64]:
+        """The metric on each resample, shape (resamples,); NaN where fewer than two users count."""
+        if self.n < 2:
+            return np.full(len(self.sums), np.nan)
+        return ratios(self.sums, self.rooted)
+
+    def __add__(self, other: RatioDraw) -> RatioDraw:
+        """Pool the test rows of two folds."""
+        return RatioDraw(self.total + other.total, self.sums + other.sums, self.rooted, self.n + other.n)
+
+
+@dataclass(frozen=True, eq=False)
+class WholeDraw:
+    """A metric of the whole system on every resample.
+
+    Attributes:
+        value: the metric itself.
+        samples: the metric on each resample, moved as :func:`resampled` tells, shape (resamples,).
+        n: how many units it rests on.
+    """
+
+    value: float
+    samples: NDArray[np.float64]
+    n: int
+
+
+Draw: TypeAlias = RatioDraw | WholeDraw
+
+
 def bootstrap_intervals(
     metrics: Mapping[str, Resampleable], seed: int, resamples: int = RESAMPLES, level: float = LEVEL
 ) -> dict[str, Interval]:
     """Return the percentile interval of every metric under :func:`resampled` users, by name.
 
-    Args:
-        metrics: metrics as sums over users, by name; all of the same users in the same order.
-        seed: equal seeds draw equal users.
-        resamples: how many samples of users to draw.
-        level: probability with which the interval should cover the true value, in (0, 1).
-
-    Returns:
-        By name, the interval; NaN for a metric of fewer than two users, from whom no spread can be learned.
-
-    Raises:
-        ValueError: the metrics are not of the same number of users, or ``level`` is no probability.
+    ``level`` is the probability with which it should cover the true value, in (0, 1). NaN for a metric of fewer than
+    two users, from whom no spread can be learned. Raises ValueError as :func:`resampled` does, and for a level that
+    is no probability.
     """
-    if not metrics:
-        return {}
-    samples = resampled(list(metrics.values()), seed, resamples)
-    return {name: percentile_interval(sample, level) for name, sample in zip(metrics, samples, strict=True)}
+    drawn = resampled(metrics, seed, resamples)
+    return {name: percentile_interval(one.samples, level) for name, one in drawn.items()}
 
 
-def resampled(metrics: Sequence[Resampleable], seed: int, resamples: int = RESAMPLES) -> list[NDArray[np.float64]]:
-    """Return the values of every metric on the same samples of users, each of shape (resamples,).
+def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = RESAMPLES) -> dict[str, Draw]:
+    """Return every metric on the same samples of users, by name.
 
     Ratings of one user are not independent, so whole users are drawn with replacement, not rows (cluster
     bootstrap: Efron and Tibshirani 1993; Field and Welsh 2007). All test users are drawn, also those whom a
-    metric leaves out: how many count varies between samples as it would in new data. Because the samples are
-    shared, the difference of two models' values is a sample of the paired difference.
+    metric leaves out: how many count varies between samples as it would in new data. Because equal seeds draw
+    equal users of equally many, the difference of two models' values is a sample of the paired difference.
 
     A metric of the whole system (:class:`~cfbench.metrics.sums.Pooled`) is moved so that its samples' mean is its
     value: a sample holds 63 % of the users, some of them several times, so that what counts distinct items, such
@@ -68,48 +109,68 @@ def resampled(metrics: Sequence[Resampleable], seed: int, resamples: int = RESAM
     they are stretched to the spread that leaving groups of users out shows, where that is wider.
 
     Args:
-        metrics: sums over the same users in the same order.
+        metrics: sums over the same users in the same order, by name.
         seed: equal seeds draw equal users.
         resamples: how many samples of users to draw.
 
     Raises:
         ValueError: the metrics are not of the same number of users.
     """
-    sizes = {len(metric) for metric in metrics}
+    if not metrics:
+        return {}
+    sizes = {len(metric) for metric in metrics.values()}
     if len(sizes) != 1:
         raise ValueError(f"metrics to resample together must be of the same users, got {sorted(sizes)} users")
     n_users = sizes.pop()
-    ratios = [metric for metric in metrics if isinstance(metric, PerUser)]
-    columns, places = _distinct(n_users, [part for one in ratios for part in (one.numerators, one.denominators)])
-    others = {id(metric.sums): metric.sums for metric in metrics if isinstance(metric, Pooled)}
-    pooled: dict[int, list[NDArray[np.float64]]] = {id(m): [] for m in metrics if isinstance(m, Pooled)}
-    ratio_sums = []
+    of_ratios = {name: metric for name, metric in metrics.items() if isinstance(metric, PerUser)}
+    of_wholes = {name: metric for name, metric in metrics.items() if isinstance(metric, Pooled)}
+    columns = _Columns.of(n_users, of_ratios)
+    shared = {id(metric.sums): metric.sums for metric in of_wholes.values()}
+    sums: list[NDArray[np.float64]] = []
+    values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in of_wholes}
     for weights in _weights(n_users, seed, resamples):
-        ratio_sums.append((weights.astype(np.float32) @ columns).astype(np.float64))
-        sums = {key: np.asarray(weights @ other) for key, other in others.items()}
-        for metric in metrics:
-            if isinstance(metric, Pooled):
-                pooled[id(metric)].append(metric.finish(sums[id(metric.sums)]))
-    of_ratios = iter(_ratios(ratios, np.concatenate(ratio_sums), places))
-    return [
-        next(of_ratios) if isinstance(metric, PerUser) else _moved(metric, np.concatenate(pooled[id(metric)]), seed)
-        for metric in metrics
-    ]
+        sums.append(weights @ columns.distinct)
+        totals = {key: np.asarray(weights @ one) for key, one in shared.items()}
+        for name, metric in of_wholes.items():
+            values[name].append(metric.finish(totals[id(metric.sums)]))
+    drawn: dict[str, Draw] = columns.draws(of_ratios, np.concatenate(sums))
+    drawn |= {name: _whole(metric, np.concatenate(values[name]), seed) for name, metric in of_wholes.items()}
+    return {name: drawn[name] for name in metrics}
 
 
-def _distinct(n_users: int, parts: Sequence[NDArray[np.float64]]) -> tuple[NDArray[np.float32], list[int]]:
-    """Stack the parts as columns, equal ones once, and say which column each is.
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """Numerators and denominators of many metrics as columns, equal ones once.
 
-    The test rows of users, behind every model's RMSE, are the same for all models: half of the work. Single
-    precision, good for six digits of a sample, takes half of what is left.
+    The test rows of users, behind every error, are the same for many figures: half of the work.
+
+    Attributes:
+        distinct: the columns, shape (t, columns).
+        places: by metric, the columns of its numerator and denominator.
     """
-    columns: dict[bytes, NDArray[np.float64]] = {}
-    keys = [part.tobytes() for part in parts]
-    for key, part in zip(keys, parts, strict=True):
-        columns.setdefault(key, part)
-    place = {key: number for number, key in enumerate(columns)}
-    stacked = np.stack(list(columns.values()), axis=1) if columns else np.empty((n_users, 0))
-    return stacked.astype(np.float32), [place[key] for key in keys]
+
+    distinct: NDArray[np.float64]
+    places: Mapping[str, list[int]]
+
+    @classmethod
+    def of(cls, n_users: int, metrics: Mapping[str, PerUser]) -> _Columns:
+        place_of: dict[bytes, int] = {}
+        columns: list[NDArray[np.float64]] = []
+        places: dict[str, list[int]] = {name: [] for name in metrics}
+        for name, metric in metrics.items():
+            for part in (metric.numerators, metric.denominators):
+                place = place_of.setdefault(part.tobytes(), len(columns))
+                if place == len(columns):
+                    columns.append(part)
+                places[name].append(place)
+        return cls(np.stack(columns, axis=1) if columns else np.empty((n_users, 0)), places)
+
+    def draws(self, metrics: Mapping[str, PerUser], sums: NDArray[np.float64]) -> dict[str, Draw]:
+        """Give every metric its columns of ``sums``, shape (resamples, columns)."""
+        return {
+            name: RatioDraw(metric.total, sums[:, self.places[name]], metric.rooted, metric.n)
+            for name, metric in metrics.items()
+        }
 
 
 def _weights(n: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]:
@@ -123,27 +184,15 @@ def _weights(n: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]
         yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 
 
-def _ratios(
-    metrics: Sequence[PerUser], sums: NDArray[np.float64], places: Sequence[int]
-) -> Iterator[NDArray[np.float64]]:
-    """Yield each metric on every sample from its two columns of ``sums``, shape (resamples, columns)."""
-    for number, metric in enumerate(metrics):
-        if metric.n < 2:
-            yield np.full(len(sums), np.nan)
-        else:
-            yield metric.of_sums(sums[:, places[2 * number : 2 * number + 2]])
-
-
-def _moved(metric: Pooled, values: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+def _whole(metric: Pooled, values: NDArray[np.float64], seed: int) -> WholeDraw:
     """Centre the samples on the metric's value and give them the wider of the two spreads known."""
     known = np.isfinite(values)
     if len(metric) < 2 or not known.any():
-        return np.full(len(values), np.nan)
+        return WholeDraw(metric.value, np.full(len(values), np.nan), metric.n)
     deviation = float(values[known].std())
     wanted = jackknife_deviation(metric, seed)
     stretch = wanted / deviation if deviation > 0 and wanted > deviation else 1.0
-    moved: NDArray[np.float64] = (values - values[known].mean()) * stretch + metric.value
-    return moved
+    return WholeDraw(metric.value, (values - values[known].mean()) * stretch + metric.value, metric.n)
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:

@@ -33,7 +33,7 @@ LAYERS = (
     ("lines",),
     ("store",),
     ("harness", "suite", "study"),
-    ("guards", "divisions"),
+    ("guards", "divisions", "drawing"),
     ("executors", "plan", "testing"),
     ("summary", "report", "dispatch", "recording", "conditions"),
     ("comparison",),

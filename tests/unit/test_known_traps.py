@@ -23,7 +23,7 @@ from cfbench.splits.split import Split
 from cfbench.splits.splitter import Fold
 from cfbench.statistics.resampling import percentile_interval, resampled
 from cfbench.statistics.significance import bootstrap_p, holm, wilcoxon_p
-from cfbench.summary import Replicates, summary
+from cfbench.summary import Drawn, summary
 
 OF_LISTS = [
     plugin
@@ -135,7 +135,8 @@ def errors_of_users():
 
 def paired_p(first, second):
     of_first, of_second = (PerUser(values, np.ones(len(values))) for values in (first, second))
-    samples = np.subtract(*resampled([of_first, of_second], seed=1))
+    drawn = resampled({"first": of_first, "second": of_second}, seed=1)
+    samples = drawn["first"].samples - drawn["second"].samples
     return bootstrap_p(of_first.value - of_second.value, samples), percentile_interval(samples)
 
 
@@ -242,6 +243,6 @@ def test_a_summary_is_the_mean_of_the_folds_and_not_the_best_one():
     records = [
         Record(fold, "ok", metrics={"RMSE": Figure(value, n=10)}) for fold, value in zip(folds, values, strict=True)
     ]
-    told = summary(folds, records, Replicates())
+    told = summary(folds, records, Drawn())
     assert told.metrics["RMSE"].value == pytest.approx(0.9)  # the best fold: 0.8
     assert told.fold_spread["RMSE"] == pytest.approx(0.1)

@@ -8,6 +8,10 @@ from cfbench.metrics.sums import PerUser
 from cfbench.statistics.resampling import LEVEL, RESAMPLES, bootstrap_intervals, percentile_interval, resampled
 
 
+def values_of(drawn):
+    return [one.samples for one in drawn.values()]
+
+
 def mean_of(values):
     values = np.asarray(values, dtype=np.float64)
     return PerUser(values, np.ones(len(values)))
@@ -18,7 +22,7 @@ def bootstrap_interval(per_user, seed, resamples=RESAMPLES, level=LEVEL):
 
 
 def paired_interval(a, b, seed, resamples=RESAMPLES):
-    of_a, of_b = resampled([a, b], seed, resamples)
+    of_a, of_b = values_of(resampled({0: a, 1: b}, seed, resamples))
     return percentile_interval(of_a - of_b)
 
 

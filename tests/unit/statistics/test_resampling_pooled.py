@@ -9,6 +9,10 @@ from cfbench.statistics.jackknife import jackknife_deviation
 from cfbench.statistics.resampling import bootstrap_intervals, resampled
 
 
+def values_of(drawn):
+    return [one.samples for one in drawn.values()]
+
+
 def share_of_columns(sums):
     return (sums > 0).mean(axis=1)
 
@@ -19,7 +23,7 @@ def test_a_pooled_ratio_has_the_interval_of_the_ratio():
     ratio = PerUser(numerators, denominators)
     pooled = Pooled(np.stack([numerators, denominators], axis=1), lambda sums: sums[:, 0] / sums[:, 1], n=200)
     assert pooled.value == pytest.approx(ratio.value)
-    of_ratio, of_pooled = resampled([ratio, pooled], seed=3)
+    of_ratio, of_pooled = values_of(resampled({0: ratio, 1: pooled}, seed=3))
     # Drawn alike, then centred on the value, and stretched a little where the jackknife's spread is a little wider.
     assert np.corrcoef(of_ratio, of_pooled)[0, 1] == pytest.approx(1)
     assert of_pooled.mean() == pytest.approx(pooled.value)
@@ -32,7 +36,7 @@ def test_sparse_and_dense_sums_are_the_same():
     sparse = Pooled(csr_array(lists.astype(np.float64)), share_of_columns, n=40)
     assert dense.value == sparse.value
     assert dense.n_users == sparse.n_users == int(lists.any(axis=1).sum())
-    of_dense, of_sparse = resampled([dense, sparse], seed=3)
+    of_dense, of_sparse = values_of(resampled({0: dense, 1: sparse}, seed=3))
     assert of_dense.tolist() == of_sparse.tolist()
 
 
@@ -86,4 +90,4 @@ def test_the_jackknife_of_a_mean_is_its_standard_error():
 
 def test_one_user_says_nothing_about_spread():
     alone = Pooled(np.ones((1, 2)), share_of_columns, n=2)
-    assert np.isnan(resampled([alone], seed=0)[0]).all()
+    assert np.isnan(values_of(resampled({0: alone}, seed=0))[0]).all()

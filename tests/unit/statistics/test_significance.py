@@ -11,6 +11,10 @@ from cfbench.statistics.resampling import resampled
 from cfbench.statistics.significance import bootstrap_p, holm, wilcoxon_p
 
 
+def values_of(drawn):
+    return [one.samples for one in drawn.values()]
+
+
 def test_holm_multiplies_the_smallest_by_all_and_never_goes_down_again():
     # Sorted: .005 x 4 = .020, .01 x 3 = .030, .03 x 2 = .060, .04 x 1 = .040, which may not fall below .060.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
@@ -39,7 +43,7 @@ def test_the_bootstrap_p_value_of_a_paired_difference_is_that_of_the_paired_t_te
     rng = np.random.default_rng(0)
     a = rng.normal(size=400)
     b = a + rng.normal(0.08, 1, size=400)
-    of_a, of_b = resampled([mean_of(a), mean_of(b)], seed=1, resamples=4000)
+    of_a, of_b = values_of(resampled({0: mean_of(a), 1: mean_of(b)}, seed=1, resamples=4000))
     ours = bootstrap_p(b.mean() - a.mean(), of_b - of_a)
     assert ours == pytest.approx(stats.ttest_rel(a, b).pvalue, abs=0.02)
 
