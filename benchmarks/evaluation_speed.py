@@ -31,18 +31,18 @@ from typing import Any
 import numpy as np
 
 from cfbench.answers import Answers
+from cfbench.asking.predictions import ask_predictions
+from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.contracts import FitContext
 from cfbench.dataset import Dataset, Entities, Origin
-from cfbench.harness import measure
+from cfbench.discovery.registry import Registry
+from cfbench.measuring.harness import measure
 from cfbench.memory import peak_bytes
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.metric import Metric, NotApplicable
 from cfbench.metrics.ranking import MRR, NDCG, HitRate, Precision, Recall
-from cfbench.predictions import ask_predictions
-from cfbench.rankings import ask_rankings
 from cfbench.ratings import RatingScale
-from cfbench.registry import Registry
 from cfbench.sources.movielens import MovieLens1M
 from cfbench.sources.source import Storage
 from cfbench.spec import Spec

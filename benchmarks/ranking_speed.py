@@ -31,11 +31,11 @@ import pandas as pd
 import torch
 
 from cfbench.answers import Answers
+from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.dataset import Dataset, Entities, Origin
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.ranking import NDCG, Precision, Recall
-from cfbench.rankings import ask_rankings
 from cfbench.ratings import RatingScale
 from cfbench.splits.split import Split
 from cfbench.splits.splitter import Fold

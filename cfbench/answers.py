@@ -24,11 +24,11 @@ class Answers:
             None for a model that could not rank.
         score_means: mean score of every training item over g groups of test users, before seen items are masked,
             shape (g, n_items), float32; NaN where no user of a group got a score; see
-            :class:`cfbench.score_means.ScoreMeans`. None without lists.
+            :class:`cfbench.asking.score_means.ScoreMeans`. None without lists.
         item_factors: what the model's own ``embeddings`` say of every training item, shape (n_items, f), float32,
             finite; None for a model without.
         train_rows: positions of some rows in the training part, ascending, shape (s,), int64; see
-            :attr:`cfbench.questions.Questions.checked_rows`. None for a pure ranker.
+            :attr:`cfbench.asking.questions.Questions.checked_rows`. None for a pure ranker.
         train_predictions: predicted ratings of these rows, raw as ``predictions``, shape (s,), float32.
     """
 

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from cfbench.cli.console import output
 from cfbench.dataset import Dataset
-from cfbench.divisions import load_dataset
-from cfbench.registry import Plugin, Registry
+from cfbench.discovery.registry import Plugin, Registry
+from cfbench.planning.divisions import load_dataset
 from cfbench.sources.source import Storage
 from cfbench.sources.storage import default_storage
 

@@ -21,8 +21,8 @@ from rich.progress import (
 
 from cfbench.contracts import EpochReport
 from cfbench.executors.task import Task
-from cfbench.record import Record
-from cfbench.run import Observer
+from cfbench.records.record import Record
+from cfbench.running.run import Observer
 
 
 class Display(Observer, Protocol):

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cfbench.cli.console import output
-from cfbench.declaration import Declaration
-from cfbench.registry import KINDS, Kind, Plugin, Registry
+from cfbench.discovery.declaration import Declaration
+from cfbench.discovery.registry import KINDS, Kind, Plugin, Registry
 
 if TYPE_CHECKING:  # brings the metrics' contracts, and numpy with them: only --long needs it
     from cfbench.report.metric_families import Described

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from cfbench.cli.console import output, until_the_reader_leaves
 from cfbench.cli.verdict import verdict
+from cfbench.discovery.registry import Registry
 from cfbench.errors import UsageError
-from cfbench.record import Record
-from cfbench.registry import Registry
+from cfbench.records.record import Record
+from cfbench.records.store import RunFolder
 from cfbench.report.files import write_report
 from cfbench.report.terminal import print_report
-from cfbench.rescoring import rescore as rescore_run
+from cfbench.running.rescoring import rescore as rescore_run
 from cfbench.sources.storage import default_storage
 from cfbench.spec import Spec
-from cfbench.store import RunFolder
 
 
 def rescore(folder: Path, /, *, metric: list[str] | None = None, data_dir: Path | None = None) -> int:

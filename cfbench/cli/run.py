@@ -18,20 +18,20 @@ from rich.text import Text
 from cfbench.cli.console import messages, output, until_the_reader_leaves
 from cfbench.cli.display import display_for
 from cfbench.cli.verdict import verdict
+from cfbench.discovery.registry import Registry
 from cfbench.errors import UsageError
 from cfbench.executors.in_process import run_in_process
 from cfbench.executors.processes import ProcessExecutor
 from cfbench.executors.task import Executor
-from cfbench.plan import Plan, Setting, make_plan
-from cfbench.record import Record
-from cfbench.registry import Registry
+from cfbench.planning.plan import Plan, Setting, make_plan
+from cfbench.planning.suite import Suite
+from cfbench.records.record import Record
+from cfbench.records.store import RunFolder
 from cfbench.report.files import write_report
 from cfbench.report.terminal import print_report
-from cfbench.run import Run
+from cfbench.running.run import Run
 from cfbench.sources.storage import default_storage
 from cfbench.spec import Spec
-from cfbench.store import RunFolder
-from cfbench.suite import Suite
 
 
 def run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cfbench.record import Record
+from cfbench.records.record import Record
 
 
 def verdict(records: Sequence[Record]) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from cfbench.answers import Answers
 from cfbench.contracts import EpochReport
 from cfbench.cost import Cost
-from cfbench.record import Epoch, Status
+from cfbench.records.record import Epoch, Status
 from cfbench.spec import Value
 
 
@@ -24,7 +24,7 @@ class Task:
         who: the model as the user wrote it, for messages.
         model: ``package.module:Class``.
         params: constructor arguments.
-        questions: folder of :class:`cfbench.questions.Questions`.
+        questions: folder of :class:`cfbench.asking.questions.Questions`.
         output: a folder of its own for the answers; exists and is empty.
         log: the file that takes what the model prints.
         seed: the model's seed.

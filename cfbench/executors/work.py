@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
+from cfbench.asking.embeddings import ask_embeddings, item_factors
+from cfbench.asking.predictions import ask_predictions
+from cfbench.asking.questions import Asked, Questions
+from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.contracts import (
     EpochReport,
@@ -29,16 +33,12 @@ from cfbench.contracts import (
     WarmsUp,
 )
 from cfbench.cost import Cost
-from cfbench.embeddings import ask_embeddings, item_factors
+from cfbench.discovery.registry import instantiate, load_class
 from cfbench.errors import CfbenchError, ModelError
 from cfbench.executors.model_size import saved_bytes
 from cfbench.executors.task import Outcome, Task, output_of
 from cfbench.memory import peak_bytes, reset_peak
-from cfbench.predictions import ask_predictions
-from cfbench.questions import Asked, Questions
-from cfbench.rankings import ask_rankings
-from cfbench.record import Epoch
-from cfbench.registry import instantiate, load_class
+from cfbench.records.record import Epoch
 
 _REPORTED = ("numpy", "scipy", "torch", "implicit", "surprise")
 _REASON = 500  # characters of a failure's reason that records and tables keep

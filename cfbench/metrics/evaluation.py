@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.answers import Answers
+from cfbench.asking.predictions import Completed, fill_and_clip
 from cfbench.cost import Cost
 from cfbench.errors import RunError
 from cfbench.metrics.of_split import of_split
-from cfbench.predictions import Completed, fill_and_clip
 from cfbench.ratings import Codes
 from cfbench.splits.split import Split
 

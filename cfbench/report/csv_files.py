@@ -7,7 +7,7 @@ from io import StringIO
 
 import pandas as pd
 
-from cfbench.lines import Comparison, Line, Summary
+from cfbench.records.lines import Comparison, Line, Summary
 
 
 def csv_files(lines: Iterable[Line]) -> dict[str, str]:

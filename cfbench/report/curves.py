@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cfbench.lines import Summary
+from cfbench.records.lines import Summary
 from cfbench.report.division import Division, Point
 from cfbench.report.entries import figure_entry, model_entry
 from cfbench.report.sheet import Entry, Sheet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cfbench.lines import Comparison, Definition, Line, Setting, Summary
+from cfbench.records.lines import Comparison, Definition, Line, Setting, Summary
 from cfbench.report.sheet import Mark
 
 

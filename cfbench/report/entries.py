@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cfbench.lines import Summary
-from cfbench.record import Figure, figure_name
+from cfbench.records.lines import Summary
+from cfbench.records.record import Figure, figure_name
 from cfbench.report.division import Division, Point
 from cfbench.report.sheet import Entry, Mark
 

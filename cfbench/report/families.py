@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from cfbench.metrics.metric import FAMILIES
-from cfbench.record import Figure
+from cfbench.records.record import Figure
 from cfbench.report.division import Division, Point
 from cfbench.report.entries import figure_entry, model_entry, shown_figure, stratum_entry
 from cfbench.report.sheet import Entry, Sheet

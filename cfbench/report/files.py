@@ -7,11 +7,11 @@ from pathlib import Path
 
 from cfbench.atomic import write_text
 from cfbench.errors import UsageError
-from cfbench.lines import Line, Summary
-from cfbench.record import Record
+from cfbench.records.lines import Line, Summary
+from cfbench.records.record import Record
+from cfbench.records.store import RunFolder, read_lines
 from cfbench.report.markdown import markdown_report
 from cfbench.report.pictures import pictures
-from cfbench.store import RunFolder, read_lines
 
 
 def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
-from cfbench.lines import Definition, Line
+from cfbench.records.lines import Definition, Line
 from cfbench.report.division import Division, divisions
 from cfbench.report.notes import definition_sentence, setting_sentences
 from cfbench.report.pictures import Picture

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from cfbench.discovery.registry import Plugin
 from cfbench.errors import PluginError
 from cfbench.metrics.metric import FAMILIES, Contract
-from cfbench.registry import Plugin
 
 _STATED = (
     "formula",

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from cfbench.discovery.registry import Registry
 from cfbench.errors import PluginError, UsageError
-from cfbench.registry import Registry
 from cfbench.report.markdown import escaped
 from cfbench.report.metric_families import Described, MetricFamilies
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cfbench.lines import Definition, Setting
+from cfbench.records.lines import Definition, Setting
 
 _ORDER = ("formula", "averaging", "candidates", "relevance", "clipping", "cold_policy", "source")
 

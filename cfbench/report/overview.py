@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from cfbench.lines import Summary
+from cfbench.records.lines import Summary
 from cfbench.report.division import Division, Point, without_parameter
 from cfbench.report.entries import figure_entry, model_entry, stratum_entry
 from cfbench.report.sheet import Entry, Sheet

@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from cfbench.lines import Line, Standing
-from cfbench.record import Figure
+from cfbench.records.lines import Line, Standing
+from cfbench.records.record import Figure
 from cfbench.report.division import Division, divisions
 from cfbench.report.standings import standings
 from cfbench.statistics.ranks import cliques

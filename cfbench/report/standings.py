@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from cfbench.lines import Line, Standing
+from cfbench.records.lines import Line, Standing
 from cfbench.report.sheet import Entry, Sheet
 
 _SHOWN = ("RMSE", "NDCG")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from cfbench.lines import Line
+from cfbench.records.lines import Line
 from cfbench.report.division import divisions
 from cfbench.report.notes import setting_sentences
 from cfbench.report.sheet import Entry, Sheet

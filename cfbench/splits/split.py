@@ -15,7 +15,7 @@ from cfbench.features import Features
 from cfbench.ids import Coding
 from cfbench.ratings import Codes, Ratings, frozen
 from cfbench.splits.splitter import Fold
-from cfbench.withheld import Withheld
+from cfbench.splits.withheld import Withheld
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cfbench.embeddings import ask_embeddings
+from cfbench.asking.embeddings import ask_embeddings
 from cfbench.errors import ModelError
 from cfbench.ratings import Ratings
 from cfbench.testing.check import Rule

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cfbench.contracts import POWERS
+from cfbench.discovery.registry import Plugin, Registry
 from cfbench.errors import PluginError, UnknownNameError
-from cfbench.registry import Plugin, Registry
 from cfbench.spec import Value
 from cfbench.testing import answering, consistency, construction, inspecting, isolation, learning, meeting
 from cfbench.testing.check import Check, Rule

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.registry import Registry
+from cfbench.discovery.registry import Registry
 from cfbench.report.metric_families import FAMILIES
 from cfbench.report.metric_pages import INDEX, own_families, pages
 

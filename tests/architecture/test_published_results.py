@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from cfbench.planning.suite import Suite, shipped_suites
+from cfbench.records.store import read_lines
 from cfbench.report.csv_files import csv_files
 from cfbench.report.division import divisions
 from cfbench.report.markdown import markdown_report, markdown_table
 from cfbench.report.pictures import pictures
 from cfbench.report.sheets import sheets
-from cfbench.store import read_lines
-from cfbench.suite import Suite, shipped_suites
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = sorted((ROOT / "results").glob("*/records.jsonl"))

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cfbench.contracts import Embeddings, EpochReport
+from cfbench.discovery.registry import Plugin, Registry
 from cfbench.errors import UnknownNameError
-from cfbench.registry import Plugin, Registry
 from cfbench.testing import checks_for, conformance_checks
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.dataset import Entities
 from cfbench.metrics.accuracy import MAE, RMSE, Answered
@@ -24,7 +25,6 @@ from cfbench.metrics.popularity_shift import UPD, DeltaGAP
 from cfbench.metrics.ranking import NDCG, Precision, Recall
 from cfbench.metrics.serendipity import Serendipity
 from cfbench.metrics.user_activity import UserActivity
-from cfbench.rankings import ask_rankings
 
 K = 3
 OF_LISTS = tuple(

@@ -5,9 +5,9 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from cfbench.dataset import Dataset, Entities, Origin, PublishedFold
+from cfbench.discovery.registry import Registry
 from cfbench.errors import DataError
 from cfbench.ratings import RatingScale
-from cfbench.registry import Registry
 from cfbench.splits.cold_items import ColdItems
 from cfbench.splits.cold_users import ColdUsers
 from cfbench.splits.holdout import Holdout

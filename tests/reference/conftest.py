@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from cfbench.answers import Answers
+from cfbench.asking.predictions import ask_predictions
 from cfbench.clock import Clock
 from cfbench.contracts import FitContext
 from cfbench.dataset import Dataset
 from cfbench.metrics.accuracy import MAE, RMSE
 from cfbench.metrics.evaluation import Evaluation
-from cfbench.predictions import ask_predictions
 from cfbench.sources.movielens import MovieLens100K
 from cfbench.sources.source import Storage
 from cfbench.splits.split import Split

@@ -7,23 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cfbench.asking.questions import Questions
+from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.dataset import Entities
-from cfbench.lines import Comparison
+from cfbench.discovery.registry import Registry
 from cfbench.metrics.exposure import Coverage, Entropy, Gini
 from cfbench.metrics.metric import Breakdown, NotApplicable
 from cfbench.metrics.popularity import ARP
 from cfbench.metrics.ranking import Precision
 from cfbench.metrics.sums import PerUser
-from cfbench.questions import Questions
-from cfbench.rankings import ask_rankings
-from cfbench.record import Cell, Figure, Record
-from cfbench.registry import Registry
+from cfbench.records.lines import Comparison
+from cfbench.records.record import Cell, Figure, Record
 from cfbench.splits.split import Split
 from cfbench.splits.splitter import Fold
 from cfbench.statistics.resampling import percentile_interval, resampled
 from cfbench.statistics.significance import bootstrap_p, holm, wilcoxon_p
-from cfbench.summary import Drawn, summary
+from cfbench.summaries.summary import Drawn, summary
 
 OF_LISTS = [
     plugin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cfbench.cli import listing
-from cfbench.registry import Plugin, Registry
+from cfbench.discovery.registry import Plugin, Registry
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def shown(capsys, monkeypatch):
     def call(*arguments, plugins=None, **options) -> str:
         if plugins is not None:
             monkeypatch.setattr(Registry, "discover", classmethod(lambda cls: cls(plugins)))
-            monkeypatch.setattr("cfbench.registry._missing_packages", lambda distribution: ())
+            monkeypatch.setattr("cfbench.discovery.registry._missing_packages", lambda distribution: ())
         assert listing.show(*arguments, **options) == 0
         return capsys.readouterr().out
 

@@ -10,10 +10,10 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from cfbench.answers import Answers
+from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall
-from cfbench.rankings import ask_rankings
 
 N_USERS, N_ITEMS = 40, 25
 OURS = {"ndcg": NDCG, "recall": Recall, "precision": Precision, "hit_rate": HitRate, "mrr": MRR, "map": MAP}

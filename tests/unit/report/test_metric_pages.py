@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cfbench.discovery.registry import Plugin
 from cfbench.errors import UsageError
-from cfbench.registry import Plugin
 from cfbench.report.metric_families import MetricFamilies
 from cfbench.report.metric_pages import INDEX, file_of, pages, write
 
@@ -56,7 +56,7 @@ def stranger(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def installed(monkeypatch):
     """Let the distributions named here be installed."""
-    monkeypatch.setattr("cfbench.registry._missing_packages", lambda distribution: ())
+    monkeypatch.setattr("cfbench.discovery.registry._missing_packages", lambda distribution: ())
 
 
 RMSE = plugin("RMSE", "cfbench.metrics.accuracy:RMSE", "cfbench")

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cfbench.lines import Definition, Standing, Summary
-from cfbench.record import Figure
+from cfbench.records.lines import Definition, Standing, Summary
+from cfbench.records.record import Figure
 from cfbench.report import pictures as module
 from cfbench.report.markdown import markdown_report
 from cfbench.report.pictures import pictures

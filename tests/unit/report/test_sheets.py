@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cfbench.lines import Comparison, Definition, Setting, Standing, Summary
-from cfbench.record import Caution, Figure, Table
+from cfbench.records.lines import Comparison, Definition, Setting, Standing, Summary
+from cfbench.records.record import Caution, Figure, Table
 from cfbench.report.csv_files import csv_files
 from cfbench.report.division import divisions
 from cfbench.report.markdown import escaped, markdown_report

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from cfbench.discovery.registry import Registry
 from cfbench.errors import DataError, SpecError
-from cfbench.registry import Registry
 from cfbench.spec import Spec
 from cfbench.splits.cold_items import ColdItems
 from cfbench.splits.cold_users import ColdUsers

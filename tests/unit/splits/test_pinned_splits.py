@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from cfbench.registry import Registry
+from cfbench.discovery.registry import Registry
 from cfbench.spec import Spec
 
 PINNED = {

@@ -1,0 +1,1 @@
+"""Asking models, and checking what they answer."""

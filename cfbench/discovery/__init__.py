@@ -1,0 +1,1 @@
+"""Plugins, found by their metadata and understood from their source."""

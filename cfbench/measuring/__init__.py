@@ -1,0 +1,1 @@
+"""From a cell's raw answers to its record."""

@@ -1,0 +1,54 @@
+"""What can be wrong with a split, whatever the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from cfbench.records.record import Caution
+from cfbench.splits.split import Split
+
+_MOST = 0.5
+
+
+def split_cautions(split: Split, in_time_order: bool) -> list[Caution]:
+    """Look at a split before anything is fitted on it.
+
+    Args:
+        split: the split.
+        in_time_order: whether its splitter promises that training is earlier than the test.
+    """
+    return [*_future_in_training(split, in_time_order), *_mostly_cold(split)]
+
+
+def _future_in_training(split: Split, in_time_order: bool) -> Iterator[Caution]:
+    """A split that calls itself temporal must not train on what comes after a test row."""
+    times = split.dataset.timestamps
+    if not in_time_order:
+        return
+    if times is None:
+        yield Caution("future-in-training", f"{split.name} promises time order, but the data have no timestamps")
+        return
+    first_asked = times[split.test_rows].min()
+    later = int(np.count_nonzero(times[split.train_rows] >= first_asked))
+    if later:
+        yield Caution(
+            "future-in-training",
+            f"{split.name} promises time order, but {later:,} of {len(split.train_rows):,} training rows are not "
+            "older than the first test row: models have seen the future",
+        )
+
+
+def _mostly_cold(split: Split) -> Iterator[Caution]:
+    """A test of the unknown is a test of fallbacks; a curve's points are cold on purpose and say so."""
+    if split.given is not None:
+        return
+    cold = (split.test.users == split.train.n_users) | (split.test.items == split.train.n_items)
+    share = float(cold.mean())
+    if share > _MOST:
+        yield Caution(
+            "mostly-cold",
+            f"{share:.0%} of the test rows are of users or items that training has never seen: the figures say more "
+            "about fallbacks than about models",
+        )

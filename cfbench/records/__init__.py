@@ -1,0 +1,1 @@
+"""What came of cells, and the folder that keeps it."""

@@ -1,0 +1,196 @@
+"""Measuring a finished run again from its raw answers, by today's metrics: nothing is fitted.
+
+Neither the models' plugins nor their libraries need to be installed; the data do, since the truth is theirs. Cells are
+read and never written: what changes are ``suite.json`` and ``records.jsonl``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from threadpoolctl import threadpool_limits
+
+from cfbench.discovery.registry import Registry
+from cfbench.errors import StoreError, UnknownNameError, UsageError
+from cfbench.measuring.recording import Recorder
+from cfbench.metrics.metric import Metric, length_needed
+from cfbench.planning.divisions import divisions
+from cfbench.planning.plan import chosen_metrics
+from cfbench.planning.study import Division, Splits, Study
+from cfbench.planning.suite import Suite
+from cfbench.records.lines import Line
+from cfbench.records.record import SCHEMA, Cell, Record
+from cfbench.records.store import RunFolder, read_lines
+from cfbench.sources.source import Storage
+from cfbench.splits.split import Split
+from cfbench.summaries.consolidation import consolidated
+
+_Place: TypeAlias = tuple[str, str, str, int]
+_Past: TypeAlias = Mapping[_Place, Record]
+
+
+def rescore(
+    folder: RunFolder,
+    registry: Registry,
+    storage: Storage,
+    further_metrics: Sequence[str],
+    note: Callable[[str], None],
+) -> list[Line]:
+    """Measure every finished cell of the last run in ``folder`` again; write and return all lines.
+
+    A cell whose answers are gone or damaged becomes a failure, as failures of the run stay failures; cells that the
+    run was cut off before are told as such. What a cell took stays what it took in the run, the time of its
+    measuring included, so that rescoring with nothing changed writes the same bytes.
+
+    Args:
+        folder: the run's folder.
+        registry: gives data sets, preprocessors, splitters and metrics.
+        storage: where data are found.
+        further_metrics: metrics beside those that the run had, as ``NDCG@5`` or ``name[param=value]``.
+        note: is told of files that cannot be used.
+
+    Raises:
+        UsageError: the folder holds no run, a metric is not known or needs longer lists than there are, or the data
+            are not those of the run; nothing is written then.
+    """
+    suite = _suite(folder)
+    metrics = _metrics(suite, further_metrics, registry, folder)
+    past = _past(folder, suite, note)
+    splits = Splits()
+    cells = tuple(
+        cell for division in divisions(suite, registry, storage) for cell in _cells(division, suite, past, splits)
+    )
+    _check_lists(metrics, [past[_place(cell)] for cell in cells if _place(cell) in past])
+    recorder = Recorder(Study(cells, metrics, splits))
+    with threadpool_limits(1):  # as in a run: the last digits of a sum may depend on the number of threads
+        records = {
+            cell: _measured(cell, past[_place(cell)], folder, recorder, note) for cell in cells if _place(cell) in past
+        }
+        lines = consolidated(recorder, records)
+    texts = tuple(dict.fromkeys([*suite.metrics, *further_metrics]))
+    folder.save_suite(suite.model_copy(update={"metrics": texts}).model_dump_json(indent=1))
+    folder.write_lines(lines)
+    return lines
+
+
+def _suite(folder: RunFolder) -> Suite:
+    if not folder.suite_path.exists():
+        raise UsageError(
+            f"{folder.path} holds no run that can be rescored: expected suite.json and cells/ in it, as `cfbench run` "
+            "writes them to runs/<suite>/ (published results hold tables, not raw answers)"
+        )
+    return Suite.read_json(folder.suite_path)
+
+
+def _metrics(suite: Suite, further: Sequence[str], registry: Registry, folder: RunFolder) -> tuple[Metric, ...]:
+    """Make the run's metrics and the further ones; what the run measured is never dropped on the quiet."""
+    try:
+        chosen_metrics(suite.metrics, registry)
+    except UnknownNameError as error:
+        raise UsageError(
+            f"the run was measured by a metric that is not installed: {error}; "
+            f"install its plugin again, or take it out of {folder.suite_path}"
+        ) from error
+    return chosen_metrics(dict.fromkeys([*suite.metrics, *further]), registry)
+
+
+def _past(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -> _Past:
+    """Return what came of the cells under the suite's seed, by their places.
+
+    The consolidated file knows what the last run was about; a run that was cut off has none, and the latest record of
+    each place stands in, since an older version of a plugin leaves its cells behind.
+    """
+    lying = sorted(folder.all_records(), key=lambda record: record.provenance.get("finished", ""))
+    ours = [
+        record
+        for record in (*lying, *_consolidated(folder, note))
+        if record.schema_version == SCHEMA and record.cell.base_seed == suite.seed and record.cell.model in suite.models
+    ]
+    if not ours:
+        raise UsageError(f"{folder.path} holds no finished cell of suite {suite.name!r}; run it first")
+    return {_place(record.cell): record for record in ours}
+
+
+def _consolidated(folder: RunFolder, note: Callable[[str], None]) -> list[Record]:
+    if not folder.records_path.exists():
+        return []
+    try:
+        return [line for line in read_lines(folder.records_path) if isinstance(line, Record)]
+    except StoreError as error:
+        note(f"{error}; it is written anew, from cells/ alone")
+        return []
+
+
+def _place(cell: Cell) -> _Place:
+    return (cell.split_fingerprint, cell.fold, cell.model, cell.repeat)
+
+
+def _cells(division: Division, suite: Suite, past: _Past, splits: Splits) -> Iterator[Cell]:
+    """Yield the cells that the suite asks for in one division, in table order, as a plan does."""
+    made = [splits.add(division, fold) for fold in division.folds]
+    _check_data(division, {split.fingerprint for split in made}, past)
+    for split in made:
+        for model in suite.models:
+            for repeat in range(suite.repeats):
+                record = past.get((split.fingerprint, split.fold, model, repeat))
+                known = _never_run(split, model, repeat, past) if record is None else record.cell
+                yield replace(known, dataset=division.label, split=division.split)
+
+
+def _never_run(split: Split, model: str, repeat: int, past: _Past) -> Cell:
+    """Describe a cell that the run was cut off before; of a model without any cell nothing but the name is known."""
+    cells = [record.cell for record in past.values()]
+    nameless = replace(cells[0], model=model, params={}, distribution="", version="", code="")
+    return replace(
+        next((cell for cell in cells if cell.model == model), nameless),
+        fold=split.fold,
+        split_fingerprint=split.fingerprint,
+        features=split.dataset.features_fingerprint,
+        given=split.given,
+        repeat=repeat,
+    )
+
+
+def _check_data(division: Division, fingerprints: set[str], past: _Past) -> None:
+    """Raise UsageError where there are cells of this division by name, but none of them on the rows that it has now."""
+    named = [
+        record.cell
+        for record in past.values()
+        if (record.cell.dataset, record.cell.split) == (division.label, division.split)
+    ]
+    if named and not any(cell.split_fingerprint in fingerprints for cell in named):
+        raise UsageError(
+            f"{division.label}, {division.split} has other rows now than the run was made on: answers can only be "
+            "measured against the truth that they were asked about; restore the data, or run again"
+        )
+
+
+def _check_lists(metrics: Sequence[Metric], records: Sequence[Record]) -> None:
+    """Raise UsageError where a metric looks further down the lists than they go."""
+    length = min((record.cell.list_length for record in records if record.status == "ok"), default=None)
+    for metric in metrics:
+        if length is not None and length_needed(metric) > length:
+            raise UsageError(
+                f"{metric.name} needs lists of {length_needed(metric)} items, the stored ones hold {length}; "
+                f"take k of at most {length}, or run again with {metric.name} among the metrics"
+            )
+
+
+def _measured(cell: Cell, record: Record, folder: RunFolder, recorder: Recorder, note: Callable[[str], None]) -> Record:
+    """Measure a cell's answers; a failure stays a failure, and lost answers become one."""
+    try:
+        stored = folder.load(cell)
+    except StoreError as error:
+        note(str(error))
+        return _lost(cell, record, "damaged")
+    if stored is None:
+        return _lost(cell, record, "gone") if record.status == "ok" else replace(record, cell=cell)
+    old, answers = replace(stored[0], cell=cell), stored[1]
+    return old if answers is None else replace(recorder.measured(old, answers), cost=old.cost)
+
+
+def _lost(cell: Cell, record: Record, how: str) -> Record:
+    reason = f"its raw answers are {how}; the same `cfbench run` again computes the cell anew"
+    return Record(cell, "failed", reason, provenance=record.provenance)
