@@ -22,7 +22,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; free the disk or choose another --output") from error
+        raise StoreError(f"cannot write {path}: {error.strerror}; free the disk, or use another folder") from error
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; free the disk or choose another --output") from error
+        raise StoreError(f"cannot write {path}: {error.strerror}; free the disk, or use another folder") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -49,8 +49,8 @@ class UnknownNameError(UsageError):
         if close:
             hint = f"did you mean {' or '.join(repr(match) for match in close)}?"
         else:
-            hint = f"known: {', '.join(names) if names else 'none'}"
-        return cls(f"unknown {kind} {name!r}; {hint}" + (f"; {advice}" if advice else ""))
+            hint = f"known: {', '.join(names) if names else 'none'}" + ("." if advice else "")
+        return cls(f"unknown {kind} {name!r}; {hint}" + (f" {advice}" if advice else ""))
 
 
 class DataError(UsageError):

@@ -12,10 +12,17 @@ from rich.console import Console
 _PAGE = 140  # columns where the output is a file or a pipe
 
 
+class _Output(Console):
+    """A console whose reader may leave: that is told, where rich would end the program with an error."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def output() -> Console:
     """Return standard output: the terminal's width, or a wide page where there is no terminal."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_PAGE)
+    console = _Output()
+    return console if console.is_terminal else _Output(width=_PAGE)
 
 
 @contextmanager

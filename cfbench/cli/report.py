@@ -19,9 +19,9 @@ def report(folder: Path, /) -> int:
         A run's folder, or a published suite's, with records.jsonl in it.
     """
     lines = stored_lines(folder)
-    written = write_report(folder, lines)
     with until_the_reader_leaves():
         print_report(lines, output())
+    written = write_report(folder, lines)
     for file in written:
         print(f"wrote {file}", file=sys.stderr)
     return 0

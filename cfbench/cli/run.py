@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -111,10 +112,24 @@ def run(
     path = folder or Path("runs") / chosen.name
     if path.exists() and not path.is_dir():
         raise UsageError(f"--output {path} is a file; give a folder, which is made where there is none")
+    if not dry_run:
+        _make(path)
     executor: Executor = run_in_process if in_process else ProcessExecutor(jobs, threads)
     if dry_run:
         return _show_plan(plan, path, force)
     return _run(plan, path, executor, force)
+
+
+def _make(path: Path) -> None:
+    """Make the run's folder before anything is computed; raises UsageError where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--output {path} cannot be made: {error.strerror}; give a folder that you may write"
+        ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {path} cannot be written to; give a folder that you may write")
 
 
 def _suite(name: str | None, quick: bool) -> Suite:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Breakdown, Measurement, Metric, Need, NotApplicable, Single
+from cfbench.metrics.metric import Breakdown, Measurement, Metric, Need, NotApplicable, Single, length_needed
 from cfbench.metrics.sums import PerUser, Pooled
 from cfbench.records.record import Figure, Table, figure_name
 from cfbench.statistics.resampling import Resampleable
@@ -83,14 +83,18 @@ def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
         "cost": True,
     }
     measured = Measured()
+    views = {0: evaluation}
     for metric in metrics:
         lacking = next((need for need in metric.contract.needs if not have[need]), None)
         if lacking is not None:
             measured.not_applicable[metric.name] = _WHY_NOT[lacking]
             continue
         try:
-            measured.take(metric.name, metric.measure(evaluation), len(evaluation.people))
-        except Exception as error:  # noqa: BLE001 - a metric plugin may raise anything; the fit must not be lost
+            k = length_needed(metric)
+            if k not in views:
+                views[k] = evaluation.of_first(k)
+            measured.take(metric.name, metric.measure(views[k]), len(evaluation.people))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a metric may raise anything; fits must not be lost
             measured.broken[metric.name] = f"{type(error).__name__}: {error}"
     return measured
 
@@ -108,6 +112,8 @@ def _check_users(sums: Resampleable, n_users: int) -> None:
     """Raise ValueError unless there is a row for each user and a pooled figure can be had of many samples at once."""
     if len(sums) != n_users:
         raise ValueError(f"expected sums of {n_users} test users, got {len(sums)}")
+    if isinstance(sums, PerUser) and not np.isfinite(sums.numerators[sums.denominators != 0]).all():
+        raise ValueError("numerators of users who count must be finite; give users without a value the denominator 0")
     if isinstance(sums, Pooled):
         total = np.asarray(sums.sums.sum(axis=0), dtype=np.float64).reshape(1, -1)
         twice = sums.finish(np.repeat(total, 2, axis=0))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from cfbench.answers import Answers
 from cfbench.asking.predictions import Completed, fill_and_clip
 from cfbench.cost import Cost
-from cfbench.errors import RunError
-from cfbench.metrics.of_split import of_split
+from cfbench.errors import RunError, UsageError
+from cfbench.metrics.derived import derived, of_split
 from cfbench.ratings import Codes
 from cfbench.splits.split import Split
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:  # scipy.sparse takes long to import, and metrics of predicted
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """The input of every metric; every derived array is computed once, on first use, and what depends on the split
-    alone once for all models.
+    alone once for all models. Arrays are read-only.
 
     Shapes: m test rows, t test users, n_items training items, k the length of the stored lists.
 
@@ -37,6 +36,15 @@ class Evaluation:
     split: Split
     answers: Answers
     cost: Cost = field(default_factory=Cost)
+
+    def of_first(self, k: int) -> Evaluation:
+        """Return the same with lists of their first ``k`` places; raises UsageError where they are shorter."""
+        length = self.lists.shape[1]
+        if length < k:
+            raise UsageError(
+                f"lists of {k} items are needed, the stored ones hold {length}; rank again with longer lists or lower k"
+            )
+        return self if length == k else replace(self, answers=replace(self.answers, lists=self.lists[:, :k]))
 
     @property
     def people(self) -> NDArray[np.int32]:
@@ -81,23 +89,25 @@ class Evaluation:
         """User codes of ``people``, shape (t,); ``n_users`` for everyone outside training."""
         return self.split.user_coding.codes(self.people)
 
-    @cached_property
+    @derived
     def answered(self) -> NDArray[np.bool_]:
         """Whether the model itself said a rating, shape (m,)."""
         return ~np.isnan(self.predictions)
 
-    @cached_property
+    @derived
     def completed(self) -> Completed:
         """Predictions with the training mean for every hole, clipped to the scale, and how many of each."""
         train = self.split.train
-        return fill_and_clip(self.predictions, train.mean, train.scale)
+        completed = fill_and_clip(self.predictions, train.mean, train.scale)
+        completed.values.flags.writeable = False
+        return completed
 
     @property
     def filled(self) -> NDArray[np.float64]:
         """Completed predictions in rating units, shape (m,), float64."""
         return self.completed.values
 
-    @cached_property
+    @derived
     def errors(self) -> NDArray[np.float64]:
         """Completed prediction minus true rating, in rating units, shape (m,), float64."""
         return self.filled - self.split.test.ratings
@@ -132,7 +142,7 @@ class Evaluation:
         users = self.relevant_pairs // (len(self.split.dataset.items) + 1)
         return np.bincount(users, minlength=len(self.people))
 
-    @cached_property
+    @derived
     def hits(self) -> NDArray[np.bool_]:
         """Which places of the lists hold a relevant item of the user, shape (t, k)."""
         n_things = len(self.split.dataset.items)
@@ -220,7 +230,7 @@ class Evaluation:
             self._exposures[k] = _incidence_of(self.lists[:, :k], self.split.train.n_items)
         return self._exposures[k]
 
-    @cached_property
+    @derived
     def _exposures(self) -> dict[int, csr_array[Any, tuple[int, int]]]:
         return {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
@@ -92,14 +93,15 @@ class Entropy(CutOff):
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Turn exposures into shares; items never shown add nothing."""
-        return _of_exposures(self, evaluation, lambda exposures, _: _entropy(exposures))
+        highest = math.log2(evaluation.split.train.n_items)
+        return _of_exposures(self, evaluation, lambda exposures, _: _entropy(exposures), highest)
 
 
-def _of_exposures(metric: CutOff, evaluation: Evaluation, figure: _Figure) -> Pooled:
-    """Pool the exposures under ``metric.k`` and apply ``figure`` to them and the size of the catalogue."""
+def _of_exposures(metric: CutOff, evaluation: Evaluation, figure: _Figure, highest: float = 1.0) -> Pooled:
+    """Pool the exposures under ``metric.k`` and apply ``figure``, in [0, highest], to them and the catalogue's size."""
     metric.first(evaluation.lists)
     n_items = evaluation.split.train.n_items
-    return Pooled(evaluation.exposures(metric.k), lambda exposures: figure(exposures, n_items), n_items)
+    return Pooled(evaluation.exposures(metric.k), lambda exposures: figure(exposures, n_items), n_items, (0.0, highest))
 
 
 def _gini(exposures: NDArray[np.float64], n_items: int) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias, get_args
 
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.sums import PerUser, Pooled
@@ -53,6 +53,22 @@ class Contract:
     unit: str = ""
     figure: str = ""
     display: str = ".4f"
+
+    def mistakes(self) -> list[str]:
+        """Say what a reader of tables would stumble over, a text for each; nothing where all is well."""
+        found = []
+        if not isinstance(self.needs, tuple) or not set(self.needs) <= set(get_args(Need)):
+            found.append(f"needs must be a tuple of {', '.join(get_args(Need))}; got {self.needs!r}")
+        if self.direction not in ("lower", "higher", "none"):
+            found.append(f"direction must be lower, higher or none; got {self.direction!r}")
+        texts = (self.title, self.formula, self.family, self.averaging, self.cold_policy, self.source)
+        if not all(isinstance(text, str) and text for text in texts):
+            found.append("title, formula, family, averaging, cold_policy and source must be texts that say something")
+        try:
+            format(0.5, self.display)
+        except (TypeError, ValueError):
+            found.append(f"display must be a format for numbers such as .4f; got {self.display!r}")
+        return found
 
 
 @dataclass(frozen=True)

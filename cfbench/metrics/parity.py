@@ -106,7 +106,7 @@ def _relevant_candidates(evaluation: Evaluation) -> list[NDArray[np.int64]]:
 def _disparity(columns: list[NDArray[np.int64]]) -> Pooled:
     """Compare the chances of two groups; columns: got by the first and second, possible for the first and second."""
     sums = np.stack(columns, axis=1).astype(np.float64)
-    return Pooled(sums, _relative_deviation, len(sums))
+    return Pooled(sums, _relative_deviation, len(sums), (0.0, 1.0))
 
 
 def _relative_deviation(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -90,7 +90,7 @@ class UPD(CutOff):
         members = groups[:, np.newaxis] == np.arange(len(GROUPS))
         divergence = _divergence(*_class_shares(evaluation, lists))
         sums = np.concatenate([members * divergence[:, np.newaxis], members], axis=1).astype(np.float64)
-        return Pooled(sums, _mean_of_group_means, int(np.count_nonzero(groups >= 0)))
+        return Pooled(sums, _mean_of_group_means, int(np.count_nonzero(groups >= 0)), (0.0, 1.0))
 
 
 def _gap(got: NDArray[np.float64], had: NDArray[np.float64], members: NDArray[np.bool_]) -> dict[str, PerUser | float]:

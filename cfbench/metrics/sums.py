@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -79,11 +80,13 @@ class Pooled:
         sums: what is summed over users, shape (t, d), dense or sparse by rows.
         finish: turns sums, shape (c, d), into values, shape (c,); must not depend on c, nor change its input.
         n: how many units (users, items) the value rests on.
+        bounds: the least and the greatest value there can be, which intervals respect.
     """
 
     sums: Sums
     finish: Callable[[NDArray[np.float64]], NDArray[np.float64]]
     n: int
+    bounds: tuple[float, float] = (-math.inf, math.inf)
 
     def __len__(self) -> int:
         return int(self.sums.shape[0])

@@ -11,7 +11,7 @@ import numpy as np
 
 from cfbench.dataset import Dataset
 from cfbench.discovery.registry import Kind, Registry
-from cfbench.errors import CfbenchError, PluginError, SpecError, UnknownNameError, UsageError
+from cfbench.errors import CfbenchError, DataError, PluginError, SpecError, UnknownNameError, UsageError
 from cfbench.planning.study import Division
 from cfbench.planning.suite import Suite
 from cfbench.seeds import derived_seed
@@ -97,8 +97,10 @@ def _preprocessed(
 def _folds(splitter: Any, spec: Spec, registry: Registry, dataset: Dataset, seed: int) -> Sequence[Fold]:
     """Ask a splitter plugin for its folds and check what it gives; what is wrong with them is the plugin's failure."""
     who = f"splitter {spec} of {registry.named('splitter', spec.name).distribution}"
-    folds = guarded(who, lambda: list(splitter.folds(dataset, seed)))
-    names = [getattr(fold, "name", None) for fold in folds]
+    folds = guarded(who, lambda: splitter.folds(dataset, seed))
+    if not isinstance(folds, Sequence) or not all(isinstance(fold, Fold) for fold in folds):
+        raise PluginError(f"{who}: folds must return a list of cfbench.splits.splitter.Fold, got {_told(folds)}")
+    names = [fold.name for fold in folds]
     if not folds or len(set(names)) < len(names):
         raise PluginError(f"{who} must give at least one fold, each with a name of its own; got {names}")
     for fold in folds:
@@ -110,12 +112,19 @@ def _folds(splitter: Any, spec: Spec, registry: Registry, dataset: Dataset, seed
     return folds
 
 
+def _told(value: object) -> str:
+    kinds = sorted({type(one).__name__ for one in value}) if isinstance(value, Sequence) else []
+    return type(value).__name__ + (f" of {', '.join(kinds)}" if kinds else "")
+
+
 def guarded(who: str, ask: Callable[[], T]) -> T:
     """Ask a plugin; its own exceptions are named as its failure, cfbench's pass."""
     try:
         return ask()
     except CfbenchError:
         raise
+    except OSError as error:
+        raise DataError(f"{who}: {error.strerror or error}: {error.filename or 'a file'}; make it readable") from error
     except Exception as error:
         raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
 

@@ -138,6 +138,10 @@ def _metric(registry: Registry, text: str) -> Metric:
     who = f"metric {text!r} of {registry.named('metric', spec.name).distribution}"
     if not isinstance(getattr(metric, "contract", None), Contract):
         raise PluginError(f"{who} must state its definition in a class attribute 'contract' of type Contract")
+    if metric.contract.mistakes():
+        raise PluginError(f"{who} has a contract that cannot be used: {'; '.join(metric.contract.mistakes())}")
+    if not callable(getattr(metric, "measure", None)):
+        raise PluginError(f"{who} must have a method measure(evaluation)")
     if not isinstance(guarded(who, lambda: metric.name), str):
         raise PluginError(f"{who} must have a text 'name', got {metric.name!r}")
     return metric

@@ -66,7 +66,6 @@ class RunFolder:
 
     def save_suite(self, text: str) -> None:
         """Write down what the run was asked for; the folder is made."""
-        self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.suite_path, text)
 
     def save(self, record: Record, answers: Answers | None) -> None:
@@ -91,8 +90,10 @@ class RunFolder:
             stored = _stored_form().validate_json(path.read_bytes())
             answers_path = self._path(cell, "npz")
             data = answers_path.read_bytes() if stored.record.status == "ok" else b""
-        except (ValidationError, OSError) as error:
-            raise StoreError(f"{path} is not a readable record: {_first_line(error)}") from error
+        except ValidationError as error:
+            raise StoreError(f"{path} is not a readable record: {_mistake(error)}") from error
+        except OSError as error:
+            raise StoreError(f"{error.filename} cannot be read: {error.strerror}") from error
         if stored.record.schema_version != SCHEMA or stored.record.cell.key != cell.key:
             raise StoreError(f"{path} belongs to another cell or to another version of cfbench")
         if stored.record.status != "ok":
@@ -134,12 +135,17 @@ def read_lines(path: Path) -> Sequence[Line]:
                 raise StoreError(f"{path}, line {number}: schema {version}, this cfbench reads {SCHEMA}")
             lines.append(_line_form().validate_json(text))
         except (ValueError, AttributeError) as error:
-            raise StoreError(f"{path}, line {number} is not a record: {_first_line(error)}") from error
+            raise StoreError(f"{path}, line {number} is not a record: {_mistake(error)}") from error
     return lines
 
 
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).splitlines()[:3])
+def _mistake(error: Exception) -> str:
+    """Tell the first mistake in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"{place}: {first['msg']}" if place else first["msg"]
+    return str(error).splitlines()[0]
 
 
 def _packed(answers: Answers) -> bytes:

@@ -6,9 +6,9 @@ from cfbench.report.division import Division
 from cfbench.report.sheet import Entry, Sheet
 
 _NOTES = (
-    "Difference: model minus best, with its 95 % interval by resampling users in pairs. p: of no difference, by the "
-    "same resamples. Wilcoxon: signed-rank test on the values of single users, a question about the typical user "
-    "rather than the mean. Both are corrected after Holm for all pairs of the metric.",
+    "Difference: model minus best, with its 95 % interval by resampling users in pairs. p: of no difference, by "
+    "Student's t with the spread of the same resamples. Wilcoxon: signed-rank test on the values of single users, a "
+    "question about the typical user rather than the mean. Both are corrected after Holm for all pairs of the metric.",
 )
 _FAMILIES = ("accuracy", "ranking")
 

@@ -33,6 +33,8 @@ class Point:
     def mark(self, figure: str, model: str) -> Mark:
         """Say whether ``model`` is the best in ``figure`` or tied with it."""
         comparison = self.comparisons.get((figure, model))
+        if all(one.equal for one in self.comparisons.values() if one.metric == figure):
+            return ""  # where all are the same, none is best
         if comparison is not None:
             return "best" if comparison.equal else "tie" if comparison.tied else ""
         is_best = any(c.metric == figure and c.best == model for c in self.comparisons.values())
@@ -56,6 +58,11 @@ class Division:
     definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
+    def settings(self) -> list[Setting]:
+        """The settings of the points that have one."""
+        return [point.setting for point in self.points if point.setting is not None]
+
+    @property
     def is_curve(self) -> bool:
         """Whether the points are those of a curve."""
         return self.points[0].given is not None
@@ -65,8 +72,10 @@ class Division:
         return self.definitions.get(metric, {}).get("family", "")
 
     def metrics(self, *families: str) -> list[str]:
-        """Return the metrics of these families that some model has a figure of, in the order measured."""
-        has = {name for point in self.points for summary in point.finished for name in summary.metrics}
+        """Return the metrics of these families that some model has a figure of, or that failed, as measured."""
+        finished = [summary for point in self.points for summary in point.finished]
+        has = {name for summary in finished for name in summary.metrics}
+        has |= {name for summary in finished for name, why in summary.not_applicable.items() if "failed" in why}
         return [name for name in self.definitions if name in has and self.family(name) in families]
 
     def number(self, metric: str, value: float) -> str:

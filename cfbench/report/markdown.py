@@ -10,7 +10,7 @@ from tabulate import tabulate
 
 from cfbench.records.lines import Definition, Line
 from cfbench.report.division import Division, divisions
-from cfbench.report.notes import definition_sentence, setting_sentences
+from cfbench.report.notes import condition_sentences, definition_sentence
 from cfbench.report.pictures import Picture
 from cfbench.report.sheet import Entry, Sheet
 from cfbench.report.sheets import sheets
@@ -55,9 +55,7 @@ def escaped(text: str) -> str:
 
 def _division(division: Division) -> str:
     parts = [f"## {escaped(division.dataset)}, {escaped(division.split)}"]
-    setting = division.points[0].setting
-    if setting is not None:
-        parts.append("\n\n".join(escaped(sentence) for sentence in setting_sentences(setting)))
+    parts += [escaped(sentence) for sentence in condition_sentences(division.settings)]
     return "\n\n".join([*parts, *(_section(sheet) for sheet in sheets(division))])
 
 

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cfbench.records.lines import Definition, Setting
 
 _ORDER = ("formula", "averaging", "candidates", "relevance", "clipping", "cold_policy", "source")
+
+
+def condition_sentences(settings: Sequence[Setting]) -> list[str]:
+    """Tell the conditions that all models of a table shared: of one setting, or of the points of a curve."""
+    if not settings:
+        return []
+    sentences = setting_sentences(settings[0])
+    if settings[0].given is None:
+        return sentences
+    first, last = settings[0], settings[-1]
+    points = ", ".join(f"{one.counts['train_rows']:,.0f} at s={one.given}" for one in settings)
+    about_curve = (
+        f"A curve over the ratings given back (s) of the held-out: {points} training ratings; the same "
+        f"{first.counts['test_rows']:,.0f} test ratings of {first.counts['test_users']:,.0f} users at every s. What "
+        f"follows is of s={first.given}, where nothing or least is known of the held-out; at s={last.given} training "
+        f"has {last.counts['train_users']:,.0f} users and {last.counts['train_items']:,.0f} items."
+    )
+    return [about_curve, *sentences]
 
 
 def setting_sentences(setting: Setting) -> list[str]:
@@ -24,7 +44,8 @@ def setting_sentences(setting: Setting) -> list[str]:
         *_context(setting),
         f"Seed {setting.seed}; {_times(setting.folds, 'fold')}, {_times(setting.repeats, 'fit')} of each model on "
         f"each; intervals from {setting.resamples:,} resamples of users; cfbench {setting.cfbench}.",
-        f"Data: sha256 {setting.fingerprint}; licence: {setting.licence}. Cite: {setting.citation}",
+        f"Data: sha256 {setting.fingerprint}; licence: {setting.licence or 'not stated'}."
+        + (f" Cite: {setting.citation}" if setting.citation else ""),
     ]
 
 
@@ -38,7 +59,12 @@ def _context(setting: Setting) -> list[str]:
     told = [f"Of the training ratings, {' and '.join(shares)} of users."] if shares else []
     if "test_rows_not_after_training" in setting.counts:
         share = setting.counts["test_rows_not_after_training"] / setting.counts["test_rows"]
-        told.append(f"{share:.1%} of the test ratings are no newer than the newest training rating.")
+        told.append(
+            f"{share:.1%} of the test ratings are older than, or as old as, the newest training rating: models know "
+            "something of their future."
+            if share
+            else "Every test rating is newer than all training ratings."
+        )
     return [" ".join(told)] if told else []
 
 

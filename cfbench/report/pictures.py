@@ -91,17 +91,18 @@ def _canvas(width: float, height: float) -> Canvas:
 def _curve(division: Division) -> Canvas:
     """Draw RMSE and NDCG against the ratings given back, with intervals, one line for each model."""
     metrics = [name for name in division.metrics("accuracy", "ranking") if name.partition("@")[0] in _DRAWN]
-    models = list(dict.fromkeys(one.model for point in division.points for one in point.finished))
+    models = sorted({one.model for point in division.points for one in point.finished})  # colours as in other curves
     canvas = _canvas(1.5 + 4.2 * max(1, len(metrics)), 3.6)
     for place, metric in enumerate(metrics, start=1):
         axes = canvas.add_subplot(1, len(metrics), place)
         for number, model in enumerate(models):
             _line(axes, division, metric, model, number, len(models))
         axes.set_xticks(range(len(division.points)), [str(point.given) for point in division.points])
-        axes.set_xlabel("ratings given back (s)")
-        axes.set_ylabel(metric)
+        axes.set_xlabel("ratings given back (s), not to scale")
+        better = division.definitions.get(metric, {}).get("direction", "")
+        axes.set_ylabel(f"{metric} ({better} is better)" if better in ("lower", "higher") else metric)
         axes.grid(alpha=0.3)
-    canvas.suptitle(f"{division.dataset}, {division.split}")
+    canvas.suptitle(f"{division.dataset}, {division.split}; bars: 95 % intervals")
     handles: list[Any] = list(canvas.axes[0].containers)  # by hand, as labels beginning with _ would be left out
     canvas.legend(handles, models, loc="outside right upper", frameon=False)
     return canvas

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cfbench.records.lines import Line
 from cfbench.report.division import divisions
-from cfbench.report.notes import setting_sentences
+from cfbench.report.notes import condition_sentences
 from cfbench.report.sheet import Entry, Sheet
 from cfbench.report.sheets import sheets
 from cfbench.report.standings import standing_sheet, standings
@@ -26,8 +26,7 @@ def print_report(lines: Iterable[Line], console: Console) -> None:
     lines = list(lines)
     for division in divisions(lines):
         console.rule(Text(f"{division.dataset}, {division.split}"))
-        setting = division.points[0].setting
-        for sentence in setting_sentences(setting) if setting else ():
+        for sentence in condition_sentences(division.settings):
             console.print(Text(sentence, style="dim"))
         console.print()
         for sheet in sheets(division):

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from threadpoolctl import threadpool_limits
 
+from cfbench.answers import Answers
 from cfbench.discovery.registry import Registry
 from cfbench.errors import StoreError, UnknownNameError, UsageError
 from cfbench.measuring.recording import Recorder
@@ -40,9 +41,9 @@ def rescore(
 ) -> list[Line]:
     """Measure every finished cell of the last run in ``folder`` again; write and return all lines.
 
-    A cell whose answers are gone or damaged becomes a failure, as failures of the run stay failures; cells that the
-    run was cut off before are told as such. What a cell took stays what it took in the run, the time of its
-    measuring included, so that rescoring with nothing changed writes the same bytes.
+    Failures of the run stay failures; cells that the run was cut off before are told as such. What a cell took stays
+    what it took in the run, the time of its measuring included, so that rescoring with nothing changed writes the
+    same bytes.
 
     Args:
         folder: the run's folder.
@@ -54,25 +55,35 @@ def rescore(
     Raises:
         UsageError: the folder holds no run, a metric is not known or needs longer lists than there are, or the data
             are not those of the run; nothing is written then.
+        StoreError: answers of finished cells are gone or damaged; what their tables say is left as it is.
     """
     suite = _suite(folder)
-    metrics = _metrics(suite, further_metrics, registry, folder)
+    texts, metrics = _metrics(suite, further_metrics, registry, folder)
     past = _past(folder, suite, note)
     splits = Splits()
     cells = tuple(
         cell for division in divisions(suite, registry, storage) for cell in _cells(division, suite, past, splits)
     )
     _check_lists(metrics, [past[_place(cell)] for cell in cells if _place(cell) in past])
+    answers = _answers([(cell, past[_place(cell)]) for cell in cells if _place(cell) in past], folder)
     recorder = Recorder(Study(cells, metrics, splits))
     with threadpool_limits(1):  # as in a run: the last digits of a sum may depend on the number of threads
-        records = {
-            cell: _measured(cell, past[_place(cell)], folder, recorder, note) for cell in cells if _place(cell) in past
-        }
+        records = {cell: _measured(record, raw, recorder) for cell, (record, raw) in answers.items()}
         lines = consolidated(recorder, records)
-    texts = tuple(dict.fromkeys([*suite.metrics, *further_metrics]))
-    folder.save_suite(suite.model_copy(update={"metrics": texts}).model_dump_json(indent=1))
+    kept = [
+        text
+        for text, metric in zip(texts, metrics, strict=True)
+        if text in suite.metrics or not _failed_everywhere(metric, records)
+    ]
+    folder.save_suite(suite.model_copy(update={"metrics": tuple(kept)}).model_dump_json(indent=1))
     folder.write_lines(lines)
     return lines
+
+
+def _failed_everywhere(metric: Metric, records: Mapping[Cell, Record]) -> bool:
+    """Whether a metric has nothing to say of any finished cell: the next rescoring does without a further one."""
+    done = [record for record in records.values() if record.status == "ok"]
+    return bool(done) and all(metric.name in record.broken_metrics for record in done)
 
 
 def _suite(folder: RunFolder) -> Suite:
@@ -84,16 +95,25 @@ def _suite(folder: RunFolder) -> Suite:
     return Suite.read_json(folder.suite_path)
 
 
-def _metrics(suite: Suite, further: Sequence[str], registry: Registry, folder: RunFolder) -> tuple[Metric, ...]:
-    """Make the run's metrics and the further ones; what the run measured is never dropped on the quiet."""
+def _metrics(
+    suite: Suite, further: Sequence[str], registry: Registry, folder: RunFolder
+) -> tuple[list[str], tuple[Metric, ...]]:
+    """Make the run's metrics and the further ones that are not among them; return their texts too.
+
+    What the run measured is never dropped on the quiet.
+    """
     try:
-        chosen_metrics(suite.metrics, registry)
+        measured = chosen_metrics(suite.metrics, registry)
     except UnknownNameError as error:
         raise UsageError(
-            f"the run was measured by a metric that is not installed: {error}; "
-            f"install its plugin again, or take it out of {folder.suite_path}"
+            f"the run was measured by a metric that is not installed: {error} "
+            f"Install its plugin again, or take it out of {folder.suite_path}"
         ) from error
-    return chosen_metrics(dict.fromkeys([*suite.metrics, *further]), registry)
+    distinct = list(dict.fromkeys(further))
+    asked = dict(zip(distinct, chosen_metrics(distinct, registry), strict=True))
+    new = [text for text, metric in asked.items() if metric not in measured]
+    texts = [*suite.metrics, *new]
+    return texts, chosen_metrics(texts, registry)
 
 
 def _past(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -> _Past:
@@ -178,19 +198,28 @@ def _check_lists(metrics: Sequence[Metric], records: Sequence[Record]) -> None:
             )
 
 
-def _measured(cell: Cell, record: Record, folder: RunFolder, recorder: Recorder, note: Callable[[str], None]) -> Record:
-    """Measure a cell's answers; a failure stays a failure, and lost answers become one."""
-    try:
-        stored = folder.load(cell)
-    except StoreError as error:
-        note(str(error))
-        return _lost(cell, record, "damaged")
-    if stored is None:
-        return _lost(cell, record, "gone") if record.status == "ok" else replace(record, cell=cell)
-    old, answers = replace(stored[0], cell=cell), stored[1]
-    return old if answers is None else replace(recorder.measured(old, answers), cost=old.cost)
+def _answers(cells: Sequence[tuple[Cell, Record]], folder: RunFolder) -> dict[Cell, tuple[Record, Answers | None]]:
+    """Read every cell's record and answers; raises StoreError where those of a finished one are gone or damaged."""
+    found: dict[Cell, tuple[Record, Answers | None]] = {}
+    lost = []
+    for cell, record in cells:
+        try:
+            stored = folder.load(cell)
+        except StoreError as error:
+            lost.append(f"{cell}: {error}")
+            continue
+        if stored is None and record.status == "ok":
+            lost.append(f"{cell}: its raw answers are gone")
+        old, answers = (record, None) if stored is None else stored
+        found[cell] = (replace(old, cell=cell), answers)
+    if lost:
+        raise StoreError(
+            f"{len(lost)} of {len(cells)} cells cannot be measured again, the first: {lost[0]}; the same `cfbench run` "
+            "computes them anew; nothing was changed"
+        )
+    return found
 
 
-def _lost(cell: Cell, record: Record, how: str) -> Record:
-    reason = f"its raw answers are {how}; the same `cfbench run` again computes the cell anew"
-    return Record(cell, "failed", reason, provenance=record.provenance)
+def _measured(record: Record, answers: Answers | None, recorder: Recorder) -> Record:
+    """Measure a cell's answers; a failure stays a failure."""
+    return record if answers is None else replace(recorder.measured(record, answers), cost=record.cost)

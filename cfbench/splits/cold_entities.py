@@ -92,10 +92,12 @@ class ColdEntities(ABC):
         most = max(self.given)
         eligible = np.flatnonzero(counts > most)
         if not len(eligible):
+            most_had = int(counts.max(initial=0))
+            fewer = ",".join(str(s) for s in range(min(3, max(most_had, 1))))
             raise DataError(
                 f"{self.name}: no {self.entity} of {data!r} has the {most + 1} ratings it takes to give {most} back "
-                f"and be tested; the most that one has is {counts.max(initial=0)}: "
-                "give fewer back, e.g. given=[0,1,2], or use more data"
+                f"and be tested; the most that one has is {most_had}: give fewer back, e.g. given=[{fewer}], or use "
+                "more data"
             )
         size = max(round(self.share * len(eligible)), 1)
         drawn = np.zeros(len(counts), dtype=np.bool_)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.dataset import Dataset
-from cfbench.errors import DataError
+from cfbench.errors import DataError, PluginError
 from cfbench.features import Features
 from cfbench.ids import Coding
 from cfbench.ratings import Codes, Ratings, frozen
@@ -156,6 +156,6 @@ def _check_partition(dataset: Dataset, name: str, fold: Fold) -> None:
     withheld = () if fold.withheld_rows is None else (fold.withheld_rows,)
     used = np.concatenate([fold.train_rows, fold.test_rows, *withheld])
     if used.min() < 0 or used.max() >= len(dataset):
-        raise DataError(f"{where} names rows outside 0..{len(dataset) - 1}; the splitter is at fault")
+        raise PluginError(f"{where} names rows outside 0..{len(dataset) - 1}; the splitter is at fault")
     if np.bincount(used, minlength=len(dataset)).max() > 1:
-        raise DataError(f"{where} uses a row twice; the splitter is at fault")
+        raise PluginError(f"{where} uses a row twice; the splitter is at fault")

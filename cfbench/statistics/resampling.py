@@ -37,15 +37,20 @@ class RatioDraw:
 
     Attributes:
         total: numerator and denominator over all users, shape (2,).
-        sums: the same on each resample, shape (resamples, 2).
+        sums: the same on each resample, shape (resamples, 2); kept in single precision, since there are many.
         rooted: whether the metric is the root of the ratio.
-        n: how many users count.
+        n: how many users count; of folds, those of each.
     """
 
     total: NDArray[np.float64]
-    sums: NDArray[np.float64]
+    sums: NDArray[np.float32]
     rooted: bool
     n: int
+
+    @property
+    def n_users(self) -> int:
+        """The same."""
+        return self.n
 
     @property
     def value(self) -> float:
@@ -57,7 +62,7 @@ class RatioDraw:
         """The metric on each resample, shape (resamples,); NaN where fewer than two users count."""
         if self.n < 2:
             return np.full(len(self.sums), np.nan)
-        return ratios(self.sums, self.rooted)
+        return ratios(self.sums.astype(np.float64), self.rooted)
 
     def __add__(self, other: RatioDraw) -> RatioDraw:
         """Pool the test rows of two folds."""
@@ -72,11 +77,13 @@ class WholeDraw:
         value: the metric itself.
         samples: the metric on each resample, moved as :func:`resampled` tells, shape (resamples,).
         n: how many units it rests on.
+        n_users: how many users add something to it.
     """
 
     value: float
     samples: NDArray[np.float64]
     n: int
+    n_users: int
 
 
 Draw: TypeAlias = RatioDraw | WholeDraw
@@ -106,7 +113,8 @@ def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = R
     A metric of the whole system (:class:`~cfbench.metrics.sums.Pooled`) is moved so that its samples' mean is its
     value: a sample holds 63 % of the users, some of them several times, so that what counts distinct items, such
     as coverage, comes out lower in every sample than in truth. For the same reason its samples spread too little;
-    they are stretched to the spread that leaving groups of users out shows, where that is wider.
+    they are stretched to the spread that leaving groups of users out shows, where that is wider, within the
+    metric's bounds.
 
     Args:
         metrics: sums over the same users in the same order, by name.
@@ -167,8 +175,9 @@ class _Columns:
 
     def draws(self, metrics: Mapping[str, PerUser], sums: NDArray[np.float64]) -> dict[str, Draw]:
         """Give every metric its columns of ``sums``, shape (resamples, columns)."""
+        single = sums.astype(np.float32)
         return {
-            name: RatioDraw(metric.total, sums[:, self.places[name]], metric.rooted, metric.n)
+            name: RatioDraw(metric.total, single[:, self.places[name]], metric.rooted, metric.n)
             for name, metric in metrics.items()
         }
 
@@ -188,11 +197,12 @@ def _whole(metric: Pooled, values: NDArray[np.float64], seed: int) -> WholeDraw:
     """Centre the samples on the metric's value and give them the wider of the two spreads known."""
     known = np.isfinite(values)
     if len(metric) < 2 or not known.any():
-        return WholeDraw(metric.value, np.full(len(values), np.nan), metric.n)
+        return WholeDraw(metric.value, np.full(len(values), np.nan), metric.n, metric.n_users)
     deviation = float(values[known].std())
     wanted = jackknife_deviation(metric, seed)
     stretch = wanted / deviation if deviation > 0 and wanted > deviation else 1.0
-    return WholeDraw(metric.value, (values - values[known].mean()) * stretch + metric.value, metric.n)
+    moved = (values - values[known].mean()) * stretch + metric.value
+    return WholeDraw(metric.value, moved.clip(*metric.bounds), metric.n, metric.n_users)
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:

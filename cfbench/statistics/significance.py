@@ -12,27 +12,30 @@ ALPHA = 0.05
 """The risk of calling models different that are not, over all pairs of one metric."""
 
 
-def bootstrap_p(difference: float, samples: NDArray[np.float64]) -> float:
+def bootstrap_p(difference: float, samples: NDArray[np.float64], n_users: int) -> float:
     """Return the two-sided p-value of "no difference" from samples of the paired difference.
 
-    ``p = 2 (1 - Phi(|difference| / s))`` with ``s`` the standard deviation of the samples: the normal approximation,
-    because counting samples on the other side of zero could not say less than 1 in their number, too coarse to be
-    corrected for many pairs.
+    ``p = 2 P(T > |difference| / s)`` with ``s`` the standard deviation of the samples and ``T`` of Student's t
+    distribution with ``n_users - 1`` degrees of freedom: an approximation, because counting samples on the other side
+    of zero could not say less than 1 in their number, too coarse to be corrected for many pairs.
 
     Args:
         difference: the observed difference.
         samples: the difference on resamples of users, shape (resamples,); NaN where it is not defined.
+        n_users: how many users the difference rests on.
 
     Returns:
         The p-value in [0, 1]; NaN where the samples say nothing.
     """
+    from scipy.special import stdtr  # noqa: PLC0415 - slow to import, and only runs of several models need it
+
     known = samples[np.isfinite(samples)]
-    if len(known) < 2 or not math.isfinite(difference):
+    if len(known) < 2 or n_users < 2 or not math.isfinite(difference):
         return float("nan")
     deviation = float(known.std(ddof=1))
     if deviation == 0:
         return 1.0 if difference == 0 else 0.0
-    return math.erfc(abs(difference) / deviation / math.sqrt(2))
+    return float(2 * stdtr(n_users - 1, -abs(difference) / deviation))
 
 
 def wilcoxon_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:

@@ -105,7 +105,7 @@ def _against_best(where: Cell, contest: _Contest, drawn: Drawn) -> Iterator[Comp
                 difference=difference,
                 low=finite(interval.low),
                 high=finite(interval.high),
-                p=finite(bootstrap_p(difference, samples)),
+                p=finite(bootstrap_p(difference, samples, drawn.n_users(model, contest.name))),
                 wilcoxon=_wilcoxon(model, contest, drawn),
             )
 

@@ -68,6 +68,10 @@ class Drawn:
         interval = percentile_interval(self.samples[model, name])
         return Figure(value, finite(interval.low), finite(interval.high), n)
 
+    def n_users(self, model: str, name: str) -> int:
+        """Return how many users of the division the figure rests on, at the most, in one cell."""
+        return max(one.n_users for one in self.draws[model, name])
+
     def per_user(self, model: str, name: str) -> NDArray[np.float64] | None:
         """Return the figure of each user, mean over the cells that tested them, shape (u,); None for no such figure."""
         cells = self.per_users.get((model, name))

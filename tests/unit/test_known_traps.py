@@ -137,7 +137,7 @@ def paired_p(first, second):
     of_first, of_second = (PerUser(values, np.ones(len(values))) for values in (first, second))
     drawn = resampled({"first": of_first, "second": of_second}, seed=1)
     samples = drawn["first"].samples - drawn["second"].samples
-    return bootstrap_p(of_first.value - of_second.value, samples), percentile_interval(samples)
+    return bootstrap_p(of_first.value - of_second.value, samples, len(first)), percentile_interval(samples)
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["better against worse", "worse against better"])

@@ -11,9 +11,7 @@ import numpy as np
 from cfbench.contracts import FitContext
 from cfbench.dataset import Dataset
 from cfbench.errors import DataError
-from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Contract
-from cfbench.metrics.sums import PerUser
+from cfbench.metrics import Contract, Evaluation, PerUser
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.splits.splitter import Fold
 

@@ -35,7 +35,7 @@ def test_items_are_told_apart_by_their_training_ratings(make_evaluation):
 
 def test_the_fallback_its_rows_and_the_answered_share_are_reported(make_evaluation):
     table = ColdUsers().measure(make_evaluation(TRAIN, TEST, PREDICTIONS))
-    assert table.facts == {"fallback": 3}
+    assert table.facts == {"fallback (training mean)": 3}
     new, known = values(table.rows["0"]), values(table.rows["1-5"])
     assert (new["answered"], new["filled"]) == (0, 2)
     assert (known["answered"], known["filled"]) == (1, 0)

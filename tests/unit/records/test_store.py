@@ -170,7 +170,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
 
 def test_an_unwritable_folder_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="choose another --output"):
+    with pytest.raises(StoreError, match="use another folder"):
         write_text(tmp_path / "file" / "below", "x")
 
 

@@ -44,7 +44,7 @@ def test_a_curve_and_a_standing_have_a_picture_each_and_the_page_shows_them():
 
 def test_the_words_of_a_picture_are_text():
     (of_curve, of_ranks) = pictures([*curve(), STANDING])
-    assert {"bias", "0", "5", "10", "RMSE", "data, cold-users"} <= set(texts(of_curve.svg))
+    assert {"bias", "0", "5", "10", "RMSE", "data, cold-users; bars: 95 % intervals"} <= set(texts(of_curve.svg))
     assert {"x (1.00)", "z (3.00)", "critical difference 1.20"} <= set(texts(of_ranks.svg))
 
 

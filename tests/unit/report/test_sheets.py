@@ -114,8 +114,23 @@ def test_nothing_is_best_in_popularity_bias_since_a_random_order_would_win():
 
 def test_a_model_equal_to_the_best_on_every_resample_is_best_too():
     twin = comparison("twin", 0.0, 0.0, 1.0, 0.0)
+    worse = comparison("worse", 0.1, 0.3, 0.001)
+    models = [summary("best", 1.0), summary("twin", 1.0), summary("worse", 1.2)]
+    (division,) = divisions([*DEFINITIONS, *models, twin, worse])
+    assert [division.points[0].mark("RMSE", name) for name in ("best", "twin", "worse")] == ["best", "best", ""]
+
+
+def test_where_all_models_are_the_same_none_is_best():
+    twin = comparison("twin", 0.0, 0.0, 1.0, 0.0)
     (division,) = divisions([*DEFINITIONS, summary("best", 1.0), summary("twin", 1.0), twin])
-    assert division.points[0].mark("RMSE", "twin") == "best"
+    assert [division.points[0].mark("RMSE", name) for name in ("best", "twin")] == ["", ""]
+
+
+def test_a_metric_that_failed_for_every_model_keeps_its_column():
+    failed = replace(summary("bias", 1.0), not_applicable={"MAP@10": "the metric failed: ValueError: no"})
+    shown = sheet("Ranking", [*DEFINITIONS, definition("MAP@10", "ranking"), failed])
+    assert shown.columns == ("model", "NDCG@10", "MAP@10")
+    assert shown.rows[0][2].text == "failed"
 
 
 def test_where_there_are_too_few_users_for_an_interval_nothing_is_told_apart():
@@ -217,7 +232,7 @@ def test_the_setting_tells_preprocessing_activity_and_how_much_of_the_future_tra
     text = markdown_report("run", [*LINES, told])
     assert "Preprocessed before splitting: k-core\\[k=5\\] left 100 ratings" in text
     assert "10.0% by the most active 1% and 40.0% by the most active 10% of users" in text
-    assert "95.0% of the test ratings are no newer than the newest training rating" in text
+    assert "95.0% of the test ratings are older than, or as old as, the newest training rating" in text
 
 
 def test_a_caution_about_the_split_names_the_split():
