@@ -47,6 +47,11 @@ class Parameter:
         """Whether ``value`` fits the annotation; annotations beyond JSON-like types accept anything."""
         return _accepts(ast.parse(self.annotation, mode="eval").body, value)
 
+    @property
+    def expected(self) -> str:
+        """What is accepted, in words for messages: ``"a list of whole numbers such as [1,2]"``."""
+        return _in_words(ast.parse(self.annotation, mode="eval").body)
+
     def canonical(self, value: Value) -> Value:
         """Bring an accepted value to one form, so that ``5`` and ``5.0`` are the same ``float``."""
         whole = isinstance(value, int) and not isinstance(value, bool)
@@ -226,6 +231,27 @@ def _accepts(annotation: ast.expr, value: Value) -> bool:  # noqa: PLR0911 - one
             return fits and all(map(_accepts, parts, _as_tuple(value)))
         case _:
             return True
+
+
+_WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
+_LISTS = {"int": "whole numbers such as [1,2]", "float": "numbers such as [0.5,2]", "str": "texts such as [a,b]"}
+
+
+def _in_words(annotation: ast.expr) -> str:
+    """Put an annotation into words; the source itself where there are none for it."""
+    match annotation:
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return f"{_in_words(left)} or {_in_words(right)}"
+        case ast.Constant(value=None):
+            return "null"
+        case ast.Name(id=name) if name in _WORDS:
+            return _WORDS[name]
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
+            return f"one of {', '.join(map(str, _as_tuple(ast.literal_eval(options))))}"
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[ast.Name(id=name), *_])) if name in _LISTS:
+            return f"a list of {_LISTS[name]}"
+        case _:
+            return ast.unparse(annotation)
 
 
 def _as_tuple(value: object) -> tuple[Value, ...]:

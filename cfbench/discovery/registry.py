@@ -153,7 +153,7 @@ def _checked(kind: Kind, spec: Spec, declaration: Declaration) -> dict[str, Valu
         if name not in known:
             raise UnknownNameError.among(f"parameter of {kind} {spec.name!r}:", name, known)
         if not known[name].accepts(value):
-            raise SpecError(f"{kind} {spec.name!r}: {name} expects {known[name].annotation}, got {value!r}")
+            raise SpecError(f"{kind} {spec.name!r}: {name} expects {known[name].expected}, got {value!r}")
     missing = [name for name, known_one in known.items() if known_one.required and name not in spec.params]
     if missing:
         raise SpecError(f"{kind} {spec.name!r} needs {', '.join(missing)}: {spec.name}[{missing[0]}=...]")

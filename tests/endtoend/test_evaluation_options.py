@@ -104,7 +104,7 @@ def test_a_suite_file_preprocesses_as_the_command_line_does(place, run):
         (["-p", "k-core[k=0]"], "k must be a whole number of at least 1, got 0"),
         (["-p", "k-core[k=99]"], "leaves none of its 700 ratings; use a smaller k"),
         (["-p", "k-core,k-core"], "listed twice: k-core"),
-        (["-s", "leave-one-out[by=tyme]"], "by expects Literal['random', 'time'], got 'tyme'"),
+        (["-s", "leave-one-out[by=tyme]"], "by expects one of random, time, got 'tyme'"),
         (["-s", "cold-users[given=[0,0]]"], "different whole numbers"),
         (["-s", "cold-users[given=[0,500]]"], "give fewer back"),
         (["-s", "temporal[after=someday]"], "after must be a date such as 2014-01-01"),

@@ -323,7 +323,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_table_says_what_is_missing(
     [
         (["run", "-m", "honst"], "did you mean 'honest'"),
         (["run", "-m", "honest[nois=1]"], "did you mean 'noise'"),
-        (["run", "-m", "honest[noise=loud]"], "expects float"),
+        (["run", "-m", "honest[noise=loud]"], "expects a number"),
         (["run", "-d", "sinthetic"], "did you mean 'synthetic'"),
         (["run", "-d", "no/such/file.csv"], "no/such/file.csv"),
         (["run", "-s", "holdot"], "did you mean 'holdout'"),

@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from cfbench.discovery.declaration import code_digest, declaration_of
+from cfbench.discovery.declaration import Parameter, code_digest, declaration_of
 from cfbench.errors import PluginError
 
 
@@ -111,3 +111,17 @@ def test_the_code_digest_changes_with_any_source_of_the_package(package):
     assert code_digest(value) == before
     package("other", "x = 1\n")
     assert code_digest(value) != before
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        ("tuple[int, ...]", "a list of whole numbers such as [1,2]"),
+        ("Literal['random', 'time']", "one of random, time"),
+        ("float | None", "a number or null"),
+        ("bool", "true or false"),
+        ("dict[str, int]", "dict[str, int]"),
+    ],
+)
+def test_messages_say_in_words_what_is_accepted(annotation, words):
+    assert Parameter("p", False, None, annotation).expected == words

@@ -38,7 +38,7 @@ def test_an_unknown_parameter_is_answered_with_the_nearest():
 
 
 def test_a_parameter_of_the_wrong_type_is_refused():
-    with pytest.raises(SpecError, match="share expects float, got 'much'"):
+    with pytest.raises(SpecError, match="share expects a number, got 'much'"):
         Registry([plugin()]).parameters("splitter", Spec.parse("holdout[share=much]"))
 
 
