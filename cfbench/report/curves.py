@@ -13,7 +13,8 @@ _FAMILIES = ("accuracy", "ranking")
 _NOTE = (
     "s: ratings of each held-out user or item that training was given; the test rows are the same at every s, and what "
     "is given at a larger s contains what is given at a smaller one. Bold (*) and ≈ compare models at the same s, "
-    "brackets are 95 % intervals, both by resampling users."
+    "brackets are 95 % intervals, both by resampling users. Which users or items were held out is another matter of "
+    "chance, and moves a whole curve: another --seed draws others."
 )
 
 
