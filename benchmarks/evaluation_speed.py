@@ -41,7 +41,7 @@ from cfbench.discovery.registry import Registry
 from cfbench.measuring.harness import measure
 from cfbench.memory import peak_bytes
 from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Metric, NotApplicable
+from cfbench.metrics.metric import Metric, NotApplicable, ask
 from cfbench.metrics.ranking import MRR, NDCG, HitRate, Precision, Recall
 from cfbench.ratings import RatingScale
 from cfbench.sources.movielens import MovieLens1M
@@ -134,7 +134,7 @@ def seconds_by_metric(split: Split, answers: Answers, metrics: list[Metric]) -> 
     seconds = {}
     for metric in metrics:
         start = time.process_time()
-        measured = metric.measure(evaluation)
+        measured = ask(metric, evaluation)
         _ = getattr(measured, "value", None)  # sums become a number here
         seconds[metric.name] = time.process_time() - start
         if isinstance(measured, NotApplicable):
@@ -172,7 +172,7 @@ def best_of(measured: Callable[[], dict[str, float]]) -> tuple[float, dict[str, 
 def by_cfbench(split: Split, answers: Answers) -> dict[str, float]:
     """Measure the ranking metrics from raw answers."""
     evaluation = fresh_evaluation(split, answers)
-    return {metric(K).name: metric(K).measure(evaluation).value for metric in RANX_NAMES}
+    return {metric(K).name: ask(metric(K), evaluation).value for metric in RANX_NAMES}
 
 
 def ranx_evaluation(split: Split, answers: Answers, names: list[str]) -> Callable[[], dict[str, float]]:

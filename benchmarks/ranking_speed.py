@@ -35,6 +35,7 @@ from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.dataset import Dataset, Entities, Origin
 from cfbench.metrics.evaluation import Evaluation
+from cfbench.metrics.metric import ask
 from cfbench.metrics.ranking import NDCG, Precision, Recall
 from cfbench.ratings import RatingScale
 from cfbench.splits.split import Split
@@ -145,7 +146,7 @@ def by_cfbench(split: Split, scores: np.ndarray) -> dict[str, float]:
     users = split.user_coding.codes(np.unique(split.test.people))
     lists = ask_rankings(Scores(scores), split.train, users, k=K, tie_seed=0, clock=Clock()).lists
     evaluation = Evaluation(split, Answers(None, lists))
-    return {metric.name.lower(): metric.measure(evaluation).value for metric in (NDCG(K), Recall(K), Precision(K))}
+    return {metric.name.lower(): ask(metric, evaluation).value for metric in (NDCG(K), Recall(K), Precision(K))}
 
 
 def recbole_evaluation(split: Split, scores: np.ndarray, users_per_batch: int) -> Callable[[], Mapping[str, float]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from cfbench.cli.console import output, until_the_reader_leaves
-from cfbench.report.files import stored_lines, write_report
-from cfbench.report.terminal import print_report
+from cfbench.cli.tables import show_tables
+from cfbench.report.files import stored_lines
 
 
 def report(folder: Path, /) -> int:
@@ -19,9 +17,5 @@ def report(folder: Path, /) -> int:
         A run's folder, or a published suite's, with records.jsonl in it.
     """
     lines = stored_lines(folder)
-    with until_the_reader_leaves():
-        print_report(lines, output())
-    written = write_report(folder, lines)
-    for file in written:
-        print(f"wrote {file}", file=sys.stderr)
+    show_tables(folder, lines)
     return 0

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.cli.tables import show_tables
 from cfbench.cli.verdict import verdict
 from cfbench.discovery.registry import Registry
 from cfbench.errors import UsageError
 from cfbench.records.record import Record
 from cfbench.records.store import RunFolder
-from cfbench.report.files import write_report
-from cfbench.report.terminal import print_report
 from cfbench.running.rescoring import rescore as rescore_run
 from cfbench.sources.storage import default_storage
 from cfbench.spec import Spec
@@ -38,9 +36,5 @@ def rescore(folder: Path, /, *, metric: list[str] | None = None, data_dir: Path 
         print(f"cfbench: {text}", file=sys.stderr)
 
     lines = rescore_run(RunFolder(folder), Registry.discover(), default_storage(data_dir), further, note)
-    written = write_report(folder, lines)
-    with until_the_reader_leaves():
-        print_report(lines, output())
-    for file in written:
-        print(f"wrote {file}", file=sys.stderr)
+    show_tables(folder, lines)
     return verdict([line for line in lines if isinstance(line, Record)])

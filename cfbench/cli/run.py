@@ -16,8 +16,9 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
-from cfbench.cli.console import messages, output, until_the_reader_leaves
+from cfbench.cli.console import messages, output
 from cfbench.cli.display import display_for
+from cfbench.cli.tables import show_tables
 from cfbench.cli.verdict import verdict
 from cfbench.discovery.registry import Registry
 from cfbench.errors import UsageError
@@ -28,8 +29,6 @@ from cfbench.planning.plan import Plan, Setting, make_plan
 from cfbench.planning.suite import Suite
 from cfbench.records.record import Record
 from cfbench.records.store import RunFolder
-from cfbench.report.files import write_report
-from cfbench.report.terminal import print_report
 from cfbench.running.run import Run
 from cfbench.sources.storage import default_storage
 from cfbench.spec import Spec
@@ -112,12 +111,10 @@ def run(
     path = folder or Path("runs") / chosen.name
     if path.exists() and not path.is_dir():
         raise UsageError(f"--output {path} is a file; give a folder, which is made where there is none")
-    if not dry_run:
-        _make(path)
-    executor: Executor = run_in_process if in_process else ProcessExecutor(jobs, threads)
     if dry_run:
         return _show_plan(plan, path, force)
-    return _run(plan, path, executor, force)
+    _make(path)
+    return _run(plan, path, run_in_process if in_process else ProcessExecutor(jobs, threads), force)
 
 
 def _make(path: Path) -> None:
@@ -188,11 +185,7 @@ def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
         except KeyboardInterrupt:
             display.note(f"interrupted; finished cells are kept in {path}, the same command goes on from there")
             return 130
-    written = write_report(path, lines)
-    with until_the_reader_leaves():
-        print_report(lines, output())
-    for file in written:
-        print(f"wrote {file}", file=sys.stderr)
+    show_tables(path, lines)
     print(_where_time_went(run.computed, time.monotonic() - began), file=sys.stderr)
     return verdict([line for line in lines if isinstance(line, Record)])
 

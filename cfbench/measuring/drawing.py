@@ -43,9 +43,16 @@ class Drawing:
         self._drawn: dict[Cell, Future[CellDraws]] = {}
         self._background = ThreadPoolExecutor(1, "resampling", initializer=_give_way)
 
-    def add(self, cell: Cell, sums: Mapping[str, Resampleable], metrics: frozenset[str]) -> None:
-        """Begin to draw what was measured of ``cell``: ``sums`` by figure name, those of ``metrics`` also by user."""
-        self._drawn[cell] = self._background.submit(self._draw, cell, dict(sums), metrics)
+    def add(self, cell: Cell, people: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]) -> None:
+        """Begin to draw what was measured of ``cell``.
+
+        Args:
+            cell: the cell.
+            people: its test users, as the split's ``people``, shape (t,).
+            sums: by figure name, sums over them.
+            metrics: of which figures the values of single users are wanted too.
+        """
+        self._drawn[cell] = self._background.submit(self._draw, cell, people, dict(sums), metrics)
 
     def of(self, cell: Cell) -> CellDraws:
         """Wait for what was drawn of ``cell``."""
@@ -55,9 +62,11 @@ class Drawing:
         """Let the background go; what was drawn stays."""
         self._background.shutdown()
 
-    def _draw(self, cell: Cell, sums: Mapping[str, Resampleable], metrics: frozenset[str]) -> CellDraws:
+    def _draw(
+        self, cell: Cell, people: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]
+    ) -> CellDraws:
         everyone = self._study.test_users(cell)
-        places = np.searchsorted(everyone, self._study.splits.tested(cell))
+        places = np.searchsorted(everyone, people)
         spread = {name: one.spread(places, len(everyone)) for name, one in sums.items()}
         per_user = {
             name: one.per_user.astype(np.float32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Breakdown, Measurement, Metric, Need, NotApplicable, Single, length_needed
+from cfbench.metrics.metric import Breakdown, Measurement, Metric, Need, NotApplicable, Single, ask
 from cfbench.metrics.sums import PerUser, Pooled
 from cfbench.records.record import Figure, Table, figure_name
 from cfbench.statistics.resampling import Resampleable
@@ -83,17 +83,13 @@ def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
         "cost": True,
     }
     measured = Measured()
-    views = {0: evaluation}
     for metric in metrics:
         lacking = next((need for need in metric.contract.needs if not have[need]), None)
         if lacking is not None:
             measured.not_applicable[metric.name] = _WHY_NOT[lacking]
             continue
         try:
-            k = length_needed(metric)
-            if k not in views:
-                views[k] = evaluation.of_first(k)
-            measured.take(metric.name, metric.measure(views[k]), len(evaluation.people))
+            measured.take(metric.name, ask(metric, evaluation), len(evaluation.people))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a metric may raise anything; fits must not be lost
             measured.broken[metric.name] = f"{type(error).__name__}: {error}"
     return measured

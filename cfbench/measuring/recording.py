@@ -58,7 +58,7 @@ class Recorder:
             evaluation = Evaluation(split, answers, record.cost)
             measured = measure(evaluation, self.study.metrics)
             cautions = answer_cautions(evaluation, measured, self.study.metrics, record.cell.params)
-        self.drawing.add(record.cell, measured.sums, frozenset(measured.figures))
+        self.drawing.add(record.cell, split.people, measured.sums, set(measured.figures))
         cost = replace(
             record.cost,
             seconds={**record.cost.seconds, **clock.wall},

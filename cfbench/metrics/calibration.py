@@ -54,7 +54,7 @@ class Calibration(CutOff):
         if not spread.any():
             return NotApplicable(f"no training item of {evaluation.split.dataset.name} has a genre")
         wanted = evaluation.over_profiles(spread)
-        given = _over_lists(self.first(evaluation.lists), spread)
+        given = _over_lists(evaluation.lists, spread)
         counts = (wanted.sum(axis=1) > 0) & (given.sum(axis=1) > 0)
         numerators: NDArray[np.float64] = np.where(counts, _divergence(_shares(wanted), _shares(given)), 0)
         return PerUser(numerators, counts.astype(np.float64))

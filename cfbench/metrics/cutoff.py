@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ClassVar
 
 from cfbench.errors import UsageError
-
-Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True)
 class CutOff:
     """What metrics of the first ``k`` places of every list have in common.
 
-    Raises UsageError unless ``k`` is a whole number of at least 1.
+    They are given lists of exactly ``k`` places: see :func:`cfbench.metrics.metric.ask`. Raises UsageError
+    unless ``k`` is a whole number of at least 1.
     """
 
     label: ClassVar[str]
@@ -31,12 +27,3 @@ class CutOff:
     def name(self) -> str:
         """The standard name with its cut-off."""
         return f"{self.label}@{self.k}"
-
-    def first(self, columns: NDArray[Scalar]) -> NDArray[Scalar]:
-        """Return the first ``k`` places of every list, shape (t, k); raises UsageError on shorter lists."""
-        if columns.shape[1] < self.k:
-            raise UsageError(
-                f"{self.name} needs lists of {self.k} items, the stored ones hold {columns.shape[1]}; "
-                "rank again with longer lists or lower k"
-            )
-        return columns[:, : self.k]

@@ -45,7 +45,7 @@ class Diversity(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Add up the cosines of all pairs of every list."""
-        lists = self.first(evaluation.lists)
+        lists = evaluation.lists
         cosines = CoRating(evaluation.incidence, evaluation.phi).cosine_sums(lists)
         return _diversity(cosines, lists, evaluation)
 
@@ -73,7 +73,7 @@ class EmbeddingDiversity(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Add up the cosines of all pairs of every list."""
-        lists = self.first(evaluation.lists)
+        lists = evaluation.lists
         return _diversity(_cosine_sums(lists, evaluation.item_factors), lists, evaluation)
 
 

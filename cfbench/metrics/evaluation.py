@@ -38,13 +38,24 @@ class Evaluation:
     cost: Cost = field(default_factory=Cost)
 
     def of_first(self, k: int) -> Evaluation:
-        """Return the same with lists of their first ``k`` places; raises UsageError where they are shorter."""
+        """Return the same with lists of their first ``k`` places, one object for each ``k``.
+
+        Raises UsageError where the lists are shorter.
+        """
         length = self.lists.shape[1]
         if length < k:
             raise UsageError(
                 f"lists of {k} items are needed, the stored ones hold {length}; rank again with longer lists or lower k"
             )
-        return self if length == k else replace(self, answers=replace(self.answers, lists=self.lists[:, :k]))
+        if length == k:
+            return self
+        if k not in self._views:
+            self._views[k] = replace(self, answers=replace(self.answers, lists=self.lists[:, :k]))
+        return self._views[k]
+
+    @derived
+    def _views(self) -> dict[int, Evaluation]:
+        return {}
 
     @property
     def people(self) -> NDArray[np.int32]:
@@ -220,19 +231,14 @@ class Evaluation:
         """The long tail: whether an item is outside ``head``, shape (n_items,)."""
         return ~self.head
 
-    def exposures(self, k: int) -> csr_array[Any, tuple[int, int]]:
-        """Which items the first ``k`` places of each list show: ones, sparse, shape (t, shown), float64.
-
-        Columns are the items that anybody is shown, in the order of their codes. The same object for the same
-        ``k``, so that metrics that share it are resampled together.
-        """
-        if k not in self._exposures:
-            self._exposures[k] = _incidence_of(self.lists[:, :k], self.split.train.n_items)
-        return self._exposures[k]
-
     @derived
-    def _exposures(self) -> dict[int, csr_array[Any, tuple[int, int]]]:
-        return {}
+    def exposures(self) -> csr_array[Any, tuple[int, int]]:
+        """Which items each list shows: ones, sparse, shape (t, shown), float64.
+
+        Columns are the items that anybody is shown, in the order of their codes. One object for all metrics, so that
+        they are resampled together.
+        """
+        return _incidence_of(self.lists, self.split.train.n_items)
 
 
 def _incidence_of(lists: NDArray[np.int32], n_items: int) -> csr_array[Any, tuple[int, int]]:

@@ -42,7 +42,7 @@ class Gini(CutOff):
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Compute it over the ``n`` items of the catalogue, of which those never shown need not be stored."""
-        return _of_exposures(self, evaluation, _gini)
+        return _of_exposures(evaluation, _gini)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Coverage(CutOff):
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Count the items with any exposure among the ``n`` of the catalogue."""
-        return _of_exposures(self, evaluation, lambda exposures, n: np.count_nonzero(exposures, axis=1) / n)
+        return _of_exposures(evaluation, lambda exposures, n: np.count_nonzero(exposures, axis=1) / n)
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,13 @@ class Entropy(CutOff):
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Turn exposures into shares; items never shown add nothing."""
         highest = math.log2(evaluation.split.train.n_items)
-        return _of_exposures(self, evaluation, lambda exposures, _: _entropy(exposures), highest)
+        return _of_exposures(evaluation, lambda exposures, _: _entropy(exposures), highest)
 
 
-def _of_exposures(metric: CutOff, evaluation: Evaluation, figure: _Figure, highest: float = 1.0) -> Pooled:
-    """Pool the exposures under ``metric.k`` and apply ``figure``, in [0, highest], to them and the catalogue's size."""
-    metric.first(evaluation.lists)
+def _of_exposures(evaluation: Evaluation, figure: _Figure, highest: float = 1.0) -> Pooled:
+    """Pool the exposures and apply ``figure``, in [0, highest], to them and the catalogue's size."""
     n_items = evaluation.split.train.n_items
-    return Pooled(evaluation.exposures(metric.k), lambda exposures: figure(exposures, n_items), n_items, (0.0, highest))
+    return Pooled(evaluation.exposures, lambda exposures: figure(exposures, n_items), n_items, (0.0, highest))
 
 
 def _gini(exposures: NDArray[np.float64], n_items: int) -> NDArray[np.float64]:

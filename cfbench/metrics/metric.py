@@ -18,6 +18,11 @@ FAMILIES = ("accuracy", "ranking", "cold start", "popularity bias", "representat
 """The families of the metrics that cfbench brings, in the order in which tables and pages show them."""
 
 
+def family_rank(family: str) -> tuple[int, str]:
+    """Order families: those that cfbench brings first, in their order, then those of other plugins by name."""
+    return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), family)
+
+
 @dataclass(frozen=True)
 class Contract:
     """The exact definition that is printed with every number.
@@ -132,3 +137,12 @@ def length_needed(metric: Metric) -> int:
     """Return how long lists must be for ``metric``: its ``k``, or 0 where it looks at none."""
     k = getattr(metric, "k", 0)
     return k if "lists" in metric.contract.needs and isinstance(k, int) else 0
+
+
+def ask(metric: Metric, evaluation: Evaluation) -> Measurement:
+    """Let ``metric`` measure the evaluation, its lists cut to the metric's ``k`` where it has one.
+
+    Raises UsageError where the lists are shorter, and whatever the metric raises.
+    """
+    k = length_needed(metric)
+    return metric.measure(evaluation.of_first(k) if k else evaluation)

@@ -37,7 +37,7 @@ class Novelty(CutOff):
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Average the surprise of items over every list."""
         surprise = np.log2(evaluation.split.train.n_users) - np.log2(evaluation.phi)
-        return mean_of_lists(self.first(evaluation.lists), surprise)
+        return mean_of_lists(evaluation.lists, surprise)
 
 
 @dataclass(frozen=True)
@@ -66,4 +66,4 @@ class MeanRating(CutOff):
         """Average the items' mean training ratings over every list."""
         train = evaluation.split.train
         sums = np.bincount(train.items, weights=train.ratings, minlength=train.n_items)
-        return mean_of_lists(self.first(evaluation.lists), sums / train.item_counts)
+        return mean_of_lists(evaluation.lists, sums / train.item_counts)

@@ -43,7 +43,7 @@ class PopRSP(CutOff):
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Count listed and candidate items of both groups for every user."""
-        lists = self.first(evaluation.lists)
+        lists = evaluation.lists
         head, tail = evaluation.head, evaluation.tail
         in_head = evaluation.over_profiles(head)
         in_tail = evaluation.profile_sizes - in_head
@@ -79,7 +79,7 @@ class PopREO(CutOff):
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Count hit and relevant items of both groups for every user."""
-        lists = np.where(self.first(evaluation.hits), self.first(evaluation.lists), evaluation.split.train.n_items)
+        lists = np.where(evaluation.hits, evaluation.lists, evaluation.split.train.n_items)
         columns = [_listed(lists, evaluation.head), _listed(lists, evaluation.tail)]
         return _disparity([*columns, *_relevant_candidates(evaluation)])
 

@@ -34,7 +34,7 @@ class ARP(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Average ``phi`` over every list."""
-        return mean_of_lists(self.first(evaluation.lists), evaluation.phi)
+        return mean_of_lists(evaluation.lists, evaluation.phi)
 
 
 @dataclass(frozen=True)
@@ -61,4 +61,4 @@ class APLT(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Average tail membership over every list."""
-        return mean_of_lists(self.first(evaluation.lists), evaluation.tail)
+        return mean_of_lists(evaluation.lists, evaluation.tail)

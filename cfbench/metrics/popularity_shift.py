@@ -51,7 +51,7 @@ class DeltaGAP(CutOff):
 
     def measure(self, evaluation: Evaluation) -> Breakdown:
         """Set the mean popularity of every list against that of its user's training items."""
-        lists = self.first(evaluation.lists)
+        lists = evaluation.lists
         groups = taste_groups(evaluation, lists)
         got = mean_of_lists(lists, evaluation.phi).numerators
         had = evaluation.over_profiles(evaluation.phi) / np.maximum(evaluation.profile_sizes, 1)
@@ -85,7 +85,7 @@ class UPD(CutOff):
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Sum divergences and users by group."""
-        lists = self.first(evaluation.lists)
+        lists = evaluation.lists
         groups = taste_groups(evaluation, lists)
         members = groups[:, np.newaxis] == np.arange(len(GROUPS))
         divergence = _divergence(*_class_shares(evaluation, lists))

@@ -45,7 +45,7 @@ class NDCG(CutOff):
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Compute the gain of every user's list against the ideal one."""
         discounts = 1 / np.log2(np.arange(2, self.k + 2))
-        gains = (self.first(evaluation.hits) * discounts).sum(axis=1)
+        gains = (evaluation.hits * discounts).sum(axis=1)
         ideal = np.append(0.0, np.cumsum(discounts))[np.minimum(evaluation.n_relevant, self.k)]
         return _mean_over_truth(gains, ideal, evaluation)
 
@@ -71,7 +71,7 @@ class Recall(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Divide hits by all relevant items, never by ``min(k, |Rel_u|)``."""
-        return _mean_over_truth(_n_hits(self.first(evaluation.hits)), evaluation.n_relevant, evaluation)
+        return _mean_over_truth(_n_hits(evaluation.hits), evaluation.n_relevant, evaluation)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Precision(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Divide hits by ``k``, never by the length of a shorter list."""
-        hits = _n_hits(self.first(evaluation.hits))
+        hits = _n_hits(evaluation.hits)
         return _mean_over_truth(hits, np.full(len(hits), self.k), evaluation)
 
 
@@ -120,7 +120,7 @@ class HitRate(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Ask of every list whether it hits at all."""
-        hit = _hit_at_all(self.first(evaluation.hits))
+        hit = _hit_at_all(evaluation.hits)
         return _mean_over_truth(hit, np.ones(len(hit)), evaluation)
 
 
@@ -145,7 +145,7 @@ class MRR(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Look for the first hit of every list."""
-        hits = self.first(evaluation.hits)
+        hits = evaluation.hits
         first = hits.argmax(axis=1) + 1.0
         return _mean_over_truth(_hit_at_all(hits), first, evaluation)
 
@@ -176,7 +176,7 @@ class MAP(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Sum the precision at every hit, over the most hits possible."""
-        hits = self.first(evaluation.hits)
+        hits = evaluation.hits
         precision = np.cumsum(hits, axis=1) / np.arange(1, self.k + 1)
         return _mean_over_truth((precision * hits).sum(axis=1), np.minimum(evaluation.n_relevant, self.k), evaluation)
 

@@ -48,8 +48,8 @@ class Serendipity(CutOff):
         """Add up what every hit gains over its popularity rank."""
         ranks = _popularity_ranks(evaluation.phi)
         places = np.arange(1, self.k + 1)
-        gains = np.maximum(np.append(ranks, 0)[self.first(evaluation.lists)] - places, 0) / len(ranks)
-        sums = np.where(self.first(evaluation.hits), gains, 0).sum(axis=1)
+        gains = np.maximum(np.append(ranks, 0)[evaluation.lists] - places, 0) / len(ranks)
+        sums = np.where(evaluation.hits, gains, 0).sum(axis=1)
         counts = evaluation.n_relevant > 0
         return PerUser(np.where(counts, sums / self.k, 0), counts.astype(np.float64))
 

@@ -42,7 +42,7 @@ class PerUser:
 
     @property
     def n_users(self) -> int:
-        """The same."""
+        """How many users add something to the sums: those who count."""
         return self.n
 
     @property

@@ -140,6 +140,8 @@ class Summary:
         seconds: wall seconds by part, mean over cells.
         cpu_seconds: CPU seconds likewise.
         peak_memory: largest peak of any cell, bytes.
+        threads: threads allowed to each cell.
+        device: what the cells ran on, e.g. ``"cpu"``.
         seed_spread: standard deviation of each metric over repeats, where there are several.
         fold_spread: standard deviation of each metric over folds, likewise.
         given: ratings given back to every held-out user or item, where the split is a point of a curve.
@@ -161,6 +163,8 @@ class Summary:
     seconds: Mapping[str, float]
     cpu_seconds: Mapping[str, float]
     peak_memory: int
+    threads: int = 1
+    device: str = ""
     seed_spread: Mapping[str, float] = field(default_factory=dict)
     fold_spread: Mapping[str, float] = field(default_factory=dict)
     given: int | None = None

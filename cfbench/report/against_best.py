@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cfbench.report.division import Division
+from cfbench.report.division import JUDGED, Division
 from cfbench.report.sheet import Entry, Sheet
 
 _NOTES = (
@@ -10,7 +10,6 @@ _NOTES = (
     "Student's t with the spread of the same resamples. Wilcoxon: signed-rank test on the values of single users, a "
     "question about the typical user rather than the mean. Both are corrected after Holm for all pairs of the metric.",
 )
-_FAMILIES = ("accuracy", "ranking")
 
 
 def against_best(division: Division) -> Sheet:
@@ -25,7 +24,7 @@ def against_best(division: Division) -> Sheet:
             Entry(_p_value(one.wilcoxon_corrected)),
         )
         for point in division.points[:1]
-        for metric in division.metrics(*_FAMILIES)
+        for metric in division.metrics(*JUDGED)
         for one in point.comparisons.values()
         if one.metric == metric
     )

@@ -72,6 +72,8 @@ def _cost_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
             **{f"{part}_seconds": value for part, value in summary.seconds.items()},
             **{f"{part}_cpu_seconds": value for part, value in summary.cpu_seconds.items()},
             "peak_memory_bytes": summary.peak_memory,
+            "threads": summary.threads,
+            "device": summary.device,
         }
         for summary in summaries
         if summary.finished

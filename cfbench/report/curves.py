@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cfbench.records.lines import Summary
-from cfbench.report.division import Division, Point
+from cfbench.report.division import JUDGED, Division, Point
 from cfbench.report.entries import figure_entry, model_entry
 from cfbench.report.sheet import Entry, Sheet
 
-_FAMILIES = ("accuracy", "ranking")
 _NOTE = (
     "s: ratings of each held-out user or item that training was given; the test rows are the same at every s, and what "
     "is given at a larger s contains what is given at a smaller one. Bold (*) and ≈ compare models at the same s, "
@@ -20,7 +19,7 @@ _NOTE = (
 
 def curve_sheets(division: Division) -> Iterator[Sheet]:
     """Make a sheet for each metric of accuracy and ranking, one column per number of ratings given back."""
-    for place, metric in enumerate(division.metrics(*_FAMILIES)):
+    for place, metric in enumerate(division.metrics(*JUDGED)):
         models = dict.fromkeys(summary.model for point in division.points for summary in point.summaries)
         rows = tuple(_row(division, metric, model) for model in models)
         known = tuple(row for row in rows if any(entry.text not in ("n/a", "-") for entry in row[1:]))

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from cfbench.records.lines import Comparison, Definition, Line, Setting, Summary
 from cfbench.report.sheet import Mark
 
+JUDGED = ("accuracy", "ranking")
+"""Families of metrics by which models are judged better or worse: drawn as curves, compared and spread out."""
+
 
 @dataclass(frozen=True)
 class Point:

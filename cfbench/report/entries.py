@@ -7,7 +7,7 @@ from cfbench.records.record import Figure, figure_name
 from cfbench.report.division import Division, Point
 from cfbench.report.sheet import Entry, Mark
 
-_NOT_MARKED = ("popularity bias", "beyond accuracy", "representation", "cost")
+_NOT_MARKED = ("popularity bias", "beyond accuracy", "cost")
 """Families without a best: a random order has the least popularity bias and the most novelty, and pleases nobody."""
 
 

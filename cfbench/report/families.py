@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from cfbench.metrics.metric import FAMILIES
+from cfbench.metrics.metric import family_rank
 from cfbench.records.record import Figure
+from cfbench.report.direction import BETTER
 from cfbench.report.division import Division, Point
 from cfbench.report.entries import figure_entry, model_entry, shown_figure, stratum_entry
 from cfbench.report.sheet import Entry, Sheet
-
-_BETTER = {"lower": "lower is better", "higher": "higher is better"}
 
 
 def family_sheets(division: Division) -> Iterator[Sheet]:
     """Make, family by family, a sheet of its metrics and one of each of its tables."""
     families = dict.fromkeys(division.family(name) for name in division.definitions)
-    for family in sorted(families, key=lambda one: FAMILIES.index(one) if one in FAMILIES else len(FAMILIES)):
+    for family in sorted(families, key=family_rank):
         yield _metrics(division, family)
         yield from _tables(division, family)
 
@@ -33,7 +32,7 @@ def _metrics(division: Division, family: str) -> Sheet:
 
 def _title(division: Division, metric: str) -> str:
     contract = division.definitions[metric]
-    better = _BETTER.get(contract.get("direction", ""))
+    better = BETTER.get(contract.get("direction", ""))
     return f"{metric}: {contract.get('title', '')}" + (f" ({better})." if better else ".")
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from cfbench.discovery.registry import Plugin
 from cfbench.errors import PluginError
-from cfbench.metrics.metric import FAMILIES, Contract
+from cfbench.metrics.metric import Contract, family_rank
+from cfbench.report.direction import BETTER
 
 _STATED = (
     "formula",
@@ -23,7 +24,6 @@ _STATED = (
     "source",
 )
 _OF_TABLES = "figure"  # what stands for a table: other metrics have none to name
-_BETTER = {"lower": "lower is better", "higher": "higher is better", "none": "neither higher nor lower is better"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class MetricFamilies:
                 broken[plugin] = str(error)
             else:
                 families.setdefault(str(described.contract.family), []).append(described)
-        return cls({name: families[name] for name in sorted(families, key=_place)}, broken)
+        return cls({name: families[name] for name in sorted(families, key=family_rank)}, broken)
 
 
 def _contract(plugin: Plugin) -> Contract:
@@ -86,14 +86,9 @@ def _contract(plugin: Plugin) -> Contract:
     return contract
 
 
-def _place(family: str) -> tuple[int, str]:
-    """Put the families that cfbench brings first, in their order, and those of other plugins after, by name."""
-    return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), family)
-
-
 def _line(name: str, value: object) -> str:
     """Render one field; what a plugin states may be of any type."""
     if name == "direction":
-        return _BETTER.get(str(value), str(value))
+        return BETTER.get(str(value), "neither higher nor lower is better")
     text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
     return " ".join(text.split()) or "n/a"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cfbench.records.lines import Definition, Setting
+from cfbench.report.direction import BETTER
 
 _ORDER = ("formula", "averaging", "candidates", "relevance", "clipping", "cold_policy", "source")
 
@@ -72,8 +73,8 @@ def definition_sentence(definition: Definition) -> str:
     """State a metric's contract in one sentence."""
     contract = definition.contract
     parts = [contract[name].rstrip(".") for name in _ORDER if name in contract]
-    better = {"lower": "; lower is better", "higher": "; higher is better"}.get(contract.get("direction", ""), "")
-    return f"{'. '.join(parts)}{better}."
+    better = [BETTER[direction] for direction in (contract.get("direction"),) if direction in BETTER]
+    return "; ".join([". ".join(parts), *better]) + "."
 
 
 def _times(number: int, what: str) -> str:

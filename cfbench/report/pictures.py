@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from cfbench.records.lines import Line, Standing
 from cfbench.records.record import Figure
-from cfbench.report.division import Division, divisions
+from cfbench.report.direction import BETTER
+from cfbench.report.division import JUDGED, Division, divisions, without_parameter
 from cfbench.report.standings import standings
 from cfbench.statistics.ranks import cliques
 
@@ -90,7 +91,7 @@ def _canvas(width: float, height: float) -> Canvas:
 
 def _curve(division: Division) -> Canvas:
     """Draw RMSE and NDCG against the ratings given back, with intervals, one line for each model."""
-    metrics = [name for name in division.metrics("accuracy", "ranking") if name.partition("@")[0] in _DRAWN]
+    metrics = [name for name in division.metrics(*JUDGED) if without_parameter(name) in _DRAWN]
     models = sorted({one.model for point in division.points for one in point.finished})  # colours as in other curves
     canvas = _canvas(1.5 + 4.2 * max(1, len(metrics)), 3.6)
     for place, metric in enumerate(metrics, start=1):
@@ -99,8 +100,8 @@ def _curve(division: Division) -> Canvas:
             _line(axes, division, metric, model, number, len(models))
         axes.set_xticks(range(len(division.points)), [str(point.given) for point in division.points])
         axes.set_xlabel("ratings given back (s), not to scale")
-        better = division.definitions.get(metric, {}).get("direction", "")
-        axes.set_ylabel(f"{metric} ({better} is better)" if better in ("lower", "higher") else metric)
+        better = BETTER.get(division.definitions.get(metric, {}).get("direction", ""))
+        axes.set_ylabel(f"{metric} ({better})" if better else metric)
         axes.grid(alpha=0.3)
     canvas.suptitle(f"{division.dataset}, {division.split}; bars: 95 % intervals")
     handles: list[Any] = list(canvas.axes[0].containers)  # by hand, as labels beginning with _ would be left out

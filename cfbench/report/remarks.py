@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cfbench.report.division import Division, Point
+from cfbench.report.division import JUDGED, Division, Point
 from cfbench.report.entries import model_entry
 from cfbench.report.sheet import Entry, Sheet
-
-_FAMILIES = ("accuracy", "ranking")
 
 
 def remark_sheets(division: Division) -> Iterator[Sheet]:
@@ -20,7 +18,7 @@ def remark_sheets(division: Division) -> Iterator[Sheet]:
 
 
 def _spread(division: Division, attribute: str, title: str, over: str) -> Sheet:
-    point, names = division.points[0], division.metrics(*_FAMILIES)
+    point, names = division.points[0], division.metrics(*JUDGED)
     rows = tuple(
         (model_entry(summary), *(_deviation(division, name, getattr(summary, attribute).get(name)) for name in names))
         for summary in point.finished
@@ -36,9 +34,7 @@ def _deviation(division: Division, metric: str, value: float | None) -> Entry:
 
 def _cautions(division: Division) -> Sheet:
     rows = tuple(
-        (Entry(who), Entry(code), Entry(text))
-        for (code, text), models in _cautioned(division).items()
-        for who in (", ".join(dict.fromkeys(models)),)
+        (Entry(", ".join(who)), Entry(code), Entry(text)) for (code, text), who in _cautioned(division).items()
     )
     return Sheet("Cautions", ("where", "guard", "reason"), rows)
 
@@ -47,7 +43,7 @@ def _cautioned(division: Division) -> dict[tuple[str, str], list[str]]:
     """Gather who each caution is about: the split, or models, at which points of a curve."""
     gathered: dict[tuple[str, str], list[str]] = {}
     for point in division.points:
-        at = "" if point.given is None else f" (s={point.given})"
+        at = _at(point)
         for one in point.setting.cautions if point.setting else ():
             gathered.setdefault((one.code, one.text), []).append(f"the split{at}")
         for summary in point.finished:

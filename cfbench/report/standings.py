@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from cfbench.records.lines import Line, Standing
+from cfbench.report.division import without_parameter
 from cfbench.report.sheet import Entry, Sheet
 
 _SHOWN = ("RMSE", "NDCG")
@@ -12,7 +13,7 @@ _SHOWN = ("RMSE", "NDCG")
 
 def standings(lines: Iterable[Line]) -> list[Standing]:
     """Return the standings that are shown and drawn: in RMSE and NDCG; the rest is in the records."""
-    return [line for line in lines if isinstance(line, Standing) and line.metric.partition("@")[0] in _SHOWN]
+    return [line for line in lines if isinstance(line, Standing) and without_parameter(line.metric) in _SHOWN]
 
 
 def standing_sheet(standing: Standing) -> Sheet:

@@ -49,7 +49,7 @@ class RatioDraw:
 
     @property
     def n_users(self) -> int:
-        """The same."""
+        """How many users add something to the sums: those who count."""
         return self.n
 
     @property

@@ -31,7 +31,7 @@ class Drawn:
 
     Attributes:
         draws: by model and figure name, one for each cell; of strata one for each repeat, its folds pooled.
-        per_user: by model and metric, the figure of each user of the division, one for each cell.
+        per_users: by model and metric, the figure of each user of the division, shape (u,), one for each cell.
     """
 
     draws: Mapping[_Named, Sequence[Draw]] = field(default_factory=dict)
@@ -116,6 +116,8 @@ def summary(cells: Sequence[Cell], records: Sequence[Record], drawn: Drawn) -> S
         seconds=_means([record.cost.seconds for record in done]),
         cpu_seconds=_means([record.cost.cpu_seconds for record in done]),
         peak_memory=max((record.cost.peak_memory for record in done), default=0),
+        threads=cell.threads,
+        device=", ".join(sorted({record.cost.device for record in done})),
         seed_spread=_spread(done, names, [record.cell.repeat for record in done]),
         fold_spread=_spread(done, names, [record.cell.fold for record in done]),
         cautions=tuple({one.code: one for record in done for one in record.cautions}.values()),

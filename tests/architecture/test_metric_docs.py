@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cfbench.discovery.registry import Registry
-from cfbench.report.metric_families import FAMILIES
+from cfbench.metrics.metric import FAMILIES
 from cfbench.report.metric_pages import INDEX, own_families, pages
 
 ROOT = Path(__file__).parents[2]

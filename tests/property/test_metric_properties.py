@@ -15,7 +15,7 @@ from cfbench.metrics.calibration import Calibration
 from cfbench.metrics.cold_start import ColdItems, ColdUsers
 from cfbench.metrics.diversity import Diversity, EmbeddingDiversity
 from cfbench.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.metrics.metric import PerUser, Pooled
+from cfbench.metrics.metric import PerUser, Pooled, ask
 from cfbench.metrics.novelty import MeanRating, Novelty
 from cfbench.metrics.parity import PopREO, PopRSP
 from cfbench.metrics.popularity import APLT, ARP
@@ -78,7 +78,7 @@ def evaluated(make_evaluation, train, test, predictions, lists):
 
 
 def values(evaluation, metrics=METRICS):
-    measured = {metric.name: metric.measure(evaluation) for metric in metrics}
+    measured = {metric.name: ask(metric, evaluation) for metric in metrics}
     return {name: figure.value for name, figure in measured.items() if hasattr(figure, "value")}
 
 
@@ -159,9 +159,9 @@ def test_the_truth_itself_has_no_error_and_the_ideal_list_full_gain(make_evaluat
 @given(world=worlds())
 def test_tables_add_up_to_the_whole(make_evaluation, world):
     evaluation = evaluated(make_evaluation, *world)
-    rmse = RMSE().measure(evaluation)
+    rmse = ask(RMSE(), evaluation)
     for metric in (ColdUsers(), ColdItems(), PopularityDeciles(), UserActivity()):
-        rows = metric.measure(evaluation).rows.values()
+        rows = ask(metric, evaluation).rows.values()
         assert sum(row["n"] for row in rows) == len(world[1])
         assert sum(row["RMSE"].numerators for row in rows) == pytest.approx(rmse.numerators)
         assert sum(row["RMSE"].denominators for row in rows) == pytest.approx(rmse.denominators)
@@ -170,7 +170,7 @@ def test_tables_add_up_to_the_whole(make_evaluation, world):
 @given(world=worlds())
 def test_taste_groups_part_the_users_with_profile_and_list(make_evaluation, world):
     evaluation = evaluated(make_evaluation, *world)
-    rows = DeltaGAP(k=K).measure(evaluation).rows
+    rows = ask(DeltaGAP(k=K), evaluation).rows
     counts = [row["n"] for row in rows.values()]
     placed = (evaluation.profile_sizes > 0) & (evaluation.lists[:, 0] < evaluation.split.train.n_items)
     assert sum(counts) == placed.sum()
@@ -182,7 +182,7 @@ def test_taste_groups_part_the_users_with_profile_and_list(make_evaluation, worl
 def test_sums_by_user_make_the_value_and_leave_nobody_negative(make_evaluation, world):
     evaluation = evaluated(make_evaluation, *world)
     for metric in METRICS:
-        measured = metric.measure(evaluation)
+        measured = ask(metric, evaluation)
         if isinstance(measured, PerUser):
             assert measured.numerators.shape == measured.denominators.shape == evaluation.people.shape
             assert (measured.denominators >= 0).all()
@@ -200,7 +200,7 @@ def test_resampled_users_have_the_value_of_the_data_that_they_make(make_evaluati
     )
     weights = np.concatenate([drawn, np.ones((1, len(evaluation.people)), dtype=np.int64)])
     for metric in METRICS:
-        measured = metric.measure(evaluation)
+        measured = ask(metric, evaluation)
         if isinstance(measured, Pooled):
             together = measured.finish(weights @ measured.sums)
             repeated = [measured.sums[np.repeat(np.arange(len(row)), row)].sum(axis=0) for row in weights]

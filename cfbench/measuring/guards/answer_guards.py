@@ -103,13 +103,13 @@ def _popularity_order(evaluation: Evaluation) -> Iterator[Caution]:
 def _better_unseen(evaluation: Evaluation, users: NDArray[np.bool_], last: NDArray[np.int64]) -> NDArray[np.int64]:
     """Count, for each of the users, the unseen items that are more popular than ``last``; shape (users,)."""
     train, phi = evaluation.split.train, evaluation.phi
-    codes = evaluation.split.user_coding.codes(evaluation.people)[users]
+    codes = evaluation.codes[users]
     ordered = np.sort(phi)
     better: NDArray[np.int64] = len(phi) - np.searchsorted(ordered, last, side="right")
     bar = np.full(train.n_users + 1, len(train) + 1, dtype=np.int64)
     bar[codes] = last  # all unknown users share a code and a list
-    pairs = np.unique(train.users.astype(np.int64) * train.n_items + train.items)
-    seen_by, seen = pairs // train.n_items, pairs % train.n_items
+    seen = evaluation.incidence.indices
+    seen_by = np.repeat(np.arange(train.n_users + 1), np.diff(evaluation.incidence.indptr))
     counts = np.bincount(seen_by[phi[seen] > bar[seen_by]], minlength=train.n_users + 1)
     return better - counts[codes]
 

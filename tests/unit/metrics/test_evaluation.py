@@ -81,9 +81,9 @@ def test_profiles_hold_every_training_item_once_and_nothing_outside_training(mak
 
 def test_exposures_leave_out_what_nobody_is_shown_and_what_comes_after_k(make_evaluation):
     evaluation = make_evaluation(TRAIN, TEST, lists=[[2, 1], [2]])
-    assert evaluation.exposures(2).toarray().tolist() == [[1, 1], [0, 1]]
-    assert evaluation.exposures(1).toarray().tolist() == [[1], [1]]
-    assert evaluation.exposures(2) is evaluation.exposures(2)
+    assert evaluation.exposures.toarray().tolist() == [[1, 1], [0, 1]]
+    assert evaluation.of_first(1).exposures.toarray().tolist() == [[1], [1]]
+    assert evaluation.of_first(1).exposures is evaluation.of_first(1).exposures
 
 
 def test_the_most_popular_items_cover_a_share_in_whole_numbers(make_evaluation):

@@ -13,6 +13,7 @@ from cfbench.answers import Answers
 from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.metrics.evaluation import Evaluation
+from cfbench.metrics.metric import ask
 from cfbench.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall
 
 N_USERS, N_ITEMS = 40, 25
@@ -85,7 +86,7 @@ def assert_equal(ranx, evaluation, test, run, k):
     truth, people = liked_by_user(test), evaluation.people.tolist()
     theirs = scores_by(ranx, truth, run, k)
     for name, metric in OURS.items():
-        measured = metric(k=k).measure(evaluation)
+        measured = ask(metric(k=k), evaluation)
         ours = dict(zip((f"u{user}" for user in people), measured.per_user.tolist(), strict=True))
         counted = {user: score for user, score in ours.items() if not np.isnan(score)}
         assert counted == pytest.approx(theirs[name], abs=1e-6), name
@@ -157,4 +158,4 @@ def test_ndcg_of_a_complete_order_agrees_with_scikit_learn(make_evaluation):
     evaluation = make_evaluation(train, test, lists=[order.tolist()], k=N_ITEMS)
     for k in (1, 5, N_ITEMS):
         theirs = ndcg_score([liked.astype(float)], [scores], k=k)
-        assert NDCG(k=k).measure(evaluation).value == pytest.approx(theirs)
+        assert ask(NDCG(k=k), evaluation).value == pytest.approx(theirs)

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import spearmanr, t
 
 from cfbench.errors import RunError
+from cfbench.metrics.metric import ask
 from cfbench.metrics.popularity_correlation import PopularityCorrelation
 from cfbench.metrics.popularity_deciles import PopularityDeciles
 
@@ -19,7 +20,7 @@ def test_deciles_are_tenths_of_the_catalogue_with_cold_items_apart(make_evaluati
     # Item n has n + 1 training users, so the twenty items fill the deciles in pairs.
     train = [(user, item, 3) for item in range(20) for user in range(item + 1)]
     test = [(30, 0, 4), (30, 1, 2), (30, 19, 5), (30, 25, 1)]
-    table = PopularityDeciles().measure(make_evaluation(train, test, [3, 3, 4, np.nan]))
+    table = ask(PopularityDeciles(), make_evaluation(train, test, [3, 3, 4, np.nan]))
     assert list(table.rows) == [*map(str, range(1, 11)), "cold"]
     assert [row["n"] for row in table.rows.values()] == [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]
     assert (table.rows["1"]["signed error"].value, table.rows["1"]["RMSE"].value) == (0, 1)
@@ -28,7 +29,7 @@ def test_deciles_are_tenths_of_the_catalogue_with_cold_items_apart(make_evaluati
 
 
 def test_the_cut_of_the_tail_and_its_share_of_items_are_reported(make_evaluation):
-    facts = PopularityDeciles().measure(make_evaluation(TRAIN, TEST, [3, 3, 3])).facts
+    facts = ask(PopularityDeciles(), make_evaluation(TRAIN, TEST, [3, 3, 3])).facts
     assert facts == {"tail cut": 3, "tail share": 0.5}
 
 
@@ -37,7 +38,7 @@ def test_deciles_of_equally_popular_items_do_not_depend_on_the_order_of_rows(mak
     test = [(3, item, 4) for item in range(20)]
     predictions = np.linspace(1, 5, 20)
     there, back = (
-        PopularityDeciles().measure(make_evaluation(rows, test, predictions)).rows for rows in (train, train[::-1])
+        ask(PopularityDeciles(), make_evaluation(rows, test, predictions)).rows for rows in (train, train[::-1])
     )
     for decile in map(str, range(1, 11)):
         assert there[decile]["n"] == back[decile]["n"] == 2
@@ -47,7 +48,7 @@ def test_deciles_of_equally_popular_items_do_not_depend_on_the_order_of_rows(mak
 def scored(make_evaluation, score_means, train=TRAIN):
     evaluation = make_evaluation(train, TEST)
     answers = replace(evaluation.answers, score_means=np.array(score_means, dtype=np.float32))
-    return PopularityCorrelation().measure(replace(evaluation, answers=answers))
+    return ask(PopularityCorrelation(), replace(evaluation, answers=answers))
 
 
 def test_the_correlation_is_of_ranks_with_ties_at_their_mean(make_evaluation):
@@ -92,4 +93,4 @@ def test_the_correlation_agrees_with_scipy(make_evaluation):
 
 def test_asking_for_scores_that_are_not_there_says_so(make_evaluation):
     with pytest.raises(RunError, match="catalogue's scores"):
-        PopularityCorrelation().measure(make_evaluation(TRAIN, TEST))
+        ask(PopularityCorrelation(), make_evaluation(TRAIN, TEST))

@@ -11,6 +11,7 @@ import pytest
 
 from cfbench.metrics.diversity import Diversity
 from cfbench.metrics.exposure import Coverage, Entropy, Gini
+from cfbench.metrics.metric import ask
 from cfbench.metrics.novelty import Novelty
 from cfbench.metrics.popularity import ARP
 from cfbench.metrics.serendipity import Serendipity
@@ -40,11 +41,11 @@ def evaluation(make_evaluation):
 
 @pytest.mark.parametrize(("metric", "k"), [(metric, k) for metric, figures in RECTOOLS.items() for k in figures])
 def test_figures_equal_those_of_rectools(evaluation, metric, k):
-    assert metric(k=k).measure(evaluation).value == pytest.approx(RECTOOLS[metric][k], rel=1e-12)
+    assert ask(metric(k=k), evaluation).value == pytest.approx(RECTOOLS[metric][k], rel=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_gini_and_entropy_equal_those_of_recbole(evaluation, k):
-    assert Gini(k=k).measure(evaluation).value == pytest.approx(RECBOLE_GINI[k], rel=1e-12)
+    assert ask(Gini(k=k), evaluation).value == pytest.approx(RECBOLE_GINI[k], rel=1e-12)
     nats_per_item, shown = RECBOLE_ENTROPY[k]
-    assert Entropy(k=k).measure(evaluation).value == pytest.approx(nats_per_item * shown / np.log(2), rel=1e-12)
+    assert ask(Entropy(k=k), evaluation).value == pytest.approx(nats_per_item * shown / np.log(2), rel=1e-12)
