@@ -19,7 +19,7 @@ LAYERS = (
     ("errors", "arrays", "clock", "memory"),
     ("features",),
     ("ratings", "vocabulary"),
-    ("contracts", "parameters", "spec", "answers", "atomic", "cost"),
+    ("contracts", "parameters", "spec", "answers", "atomic", "cost", "saving"),
     ("seeds", "ids", "dataset"),
     ("splits", "preprocessing"),
     ("sources",),

@@ -1,0 +1,131 @@
+"""What a saved model looks like on disk: arrays as ``.npz``, facts as JSON, never pickle.
+
+A plugin's ``save`` and ``load`` are two calls::
+
+    def save(self, directory: Path) -> None:
+        save_parts(directory, "my-plugin.my-model.1", {"biases": self.biases_}, {"mean": self.mean_})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        arrays, facts = load_parts(directory, "my-plugin.my-model.1")
+        ...
+
+The digest of the arrays stands in the JSON and that of the facts beside them, so that torn, altered and foreign files
+are refused. It is a seal against accidents and mix-ups, no signature: whoever can write the folder can write both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.errors import StoreError
+
+Fact: TypeAlias = bool | int | float | str | list["Fact"] | dict[str, "Fact"] | None
+"""What JSON can say. Floats come back to the bit; NaN and infinities have no place here."""
+
+SCHEMA = 1
+"""Version of the two files' form."""
+
+_ARRAYS, _FACTS = "model.npz", "model.json"
+
+
+def save_parts(
+    directory: Path, kind: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Fact] | None = None
+) -> None:
+    """Write a model's ``arrays`` and ``facts`` into ``directory``, which exists.
+
+    Args:
+        directory: gets the files ``model.npz`` and ``model.json``.
+        kind: names plugin, model and version of what is written, e.g. ``"cfbench-torch.dot-bias.1"``; the same is asked
+            for in :func:`load_parts`. Count up the version where the parts change.
+        arrays: numbers or text of any shape, by name.
+        facts: whatever else is needed, as JSON has it.
+
+    Raises:
+        TypeError: an array holds Python objects, or a fact is nothing that JSON knows.
+        ValueError: a fact is NaN or infinite.
+        OSError: the folder cannot be written.
+    """
+    for name, array in arrays.items():
+        if np.asarray(array).dtype.hasobject:
+            raise TypeError(f"array {name!r} of {kind} holds Python objects; save numbers or text")
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    data, told = buffer.getvalue(), dict(facts or {})
+    seal = {
+        "schema_version": SCHEMA,
+        "kind": kind,
+        "arrays_sha256": hashlib.sha256(data).hexdigest(),
+        "facts_sha256": _digest(told),
+        "facts": told,
+    }
+    (directory / _ARRAYS).write_bytes(data)
+    (directory / _FACTS).write_text(json.dumps(seal, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def load_parts(directory: Path, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read back what :func:`save_parts` wrote: arrays equal to the bit, and facts.
+
+    Raises:
+        StoreError: a file is missing, torn or altered, or was written by another model, or by another version of it.
+    """
+    facts = _facts(directory / _FACTS, kind)
+    path = directory / _ARRAYS
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}; save the model again") from error
+    if hashlib.sha256(data).hexdigest() != facts["arrays_sha256"]:
+        raise _refused(path, f"is not the file that {_FACTS} vouches for: torn, altered or from another model")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return dict(arrays), facts["facts"]
+    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        raise _refused(path, f"holds no arrays: {error}") from error
+
+
+def _facts(path: Path, kind: str) -> dict[str, Any]:
+    """Read the JSON beside the arrays and check that it is whole and of ``kind``."""
+    try:
+        seal = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"cannot read {path}: {error.strerror}; a saved model is {_FACTS} and {_ARRAYS}") from error
+    except ValueError as error:
+        raise _refused(path, f"is no JSON: {error}") from error
+    if not isinstance(seal, dict) or not isinstance(seal.get("facts"), dict) or "arrays_sha256" not in seal:
+        raise _refused(path, "does not describe a saved model")
+    if seal.get("schema_version") != SCHEMA:
+        raise _refused(path, f"has schema {seal.get('schema_version')!r}, this cfbench reads {SCHEMA}")
+    if seal.get("kind") != kind:
+        raise _refused(path, f"describes {seal.get('kind')!r}, expected {kind!r}")
+    if not _all_finite(seal["facts"]) or seal.get("facts_sha256") != _digest(seal["facts"]):
+        raise _refused(path, "was altered after it was written")
+    return seal
+
+
+def _digest(facts: Mapping[str, Fact]) -> str:
+    text = json.dumps(facts, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _all_finite(fact: object) -> bool:
+    """Whether no number in ``fact`` is NaN or infinite, which json reads though JSON has no word for it."""
+    if isinstance(fact, dict):
+        return all(map(_all_finite, fact.values()))
+    if isinstance(fact, list):
+        return all(map(_all_finite, fact))
+    return not isinstance(fact, float) or math.isfinite(fact)
+
+
+def _refused(path: Path, why: str) -> StoreError:
+    return StoreError(f"{path} {why}; it is refused: save the model again")
