@@ -9,11 +9,9 @@ import numpy as np
 
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.metric import Contract
-from cfbench.metrics.phrases import CLIPPED, TEST_ROWS
+from cfbench.metrics.phrases import ALL_TEST_ROWS, CLIPPED, COLD_ROWS
 from cfbench.metrics.sums import PerUser
 
-_ALL_ROWS = "all test rows alike (a user weighs as much as their rows)"
-_FILLED = f"cold users and items count like all others; {TEST_ROWS}"
 _HERLOCKER = "Herlocker et al. 2004, Evaluating collaborative filtering recommender systems"
 
 
@@ -27,8 +25,8 @@ class RMSE:
         family="accuracy",
         needs=("ratings",),
         direction="lower",
-        averaging=_ALL_ROWS,
-        cold_policy=_FILLED,
+        averaging=ALL_TEST_ROWS,
+        cold_policy=COLD_ROWS,
         clipping=CLIPPED,
         source="Bennett and Lanning 2007, The Netflix Prize",
         unit="rating",
@@ -55,8 +53,8 @@ class MAE:
         family="accuracy",
         needs=("ratings",),
         direction="lower",
-        averaging=_ALL_ROWS,
-        cold_policy=_FILLED,
+        averaging=ALL_TEST_ROWS,
+        cold_policy=COLD_ROWS,
         clipping=CLIPPED,
         source=_HERLOCKER,
         unit="rating",
@@ -87,7 +85,7 @@ class UserRMSE:
         needs=("ratings",),
         direction="lower",
         averaging="mean over test users (a user weighs 1, whatever their rows)",
-        cold_policy=_FILLED,
+        cold_policy=COLD_ROWS,
         clipping=CLIPPED,
         source=_HERLOCKER + " (error averaged by user)",
         unit="rating",
@@ -117,8 +115,8 @@ class SignedBias:
         family="accuracy",
         needs=("ratings",),
         direction="none",
-        averaging=_ALL_ROWS,
-        cold_policy=_FILLED,
+        averaging=ALL_TEST_ROWS,
+        cold_policy=COLD_ROWS,
         clipping=CLIPPED,
         source="Lehmann and Casella 1998, Theory of point estimation (bias)",
         unit="rating",
@@ -145,7 +143,7 @@ class Answered:
         family="accuracy",
         needs=("ratings",),
         direction="higher",
-        averaging=_ALL_ROWS,
+        averaging=ALL_TEST_ROWS,
         cold_policy="cold users and items count like all others",
         source=_HERLOCKER + " (prediction coverage)",
         unit="share",

@@ -123,6 +123,12 @@ class Evaluation:
         """Completed prediction minus true rating, in rating units, shape (m,), float64."""
         return self.filled - self.split.test.ratings
 
+    @derived
+    def unclipped_errors(self) -> NDArray[np.float64]:
+        """Prediction, the training mean for every hole, minus true rating: shape (m,), float64, nothing clipped."""
+        said = np.where(self.answered, self.predictions, self.split.train.mean)
+        return said.astype(np.float64) - self.split.test.ratings
+
     def per_person(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum ``values`` of test rows, shape (m,), over the rows of each test user, shape (t,)."""
         sums = np.bincount(self.cluster, weights=values, minlength=len(self.people))

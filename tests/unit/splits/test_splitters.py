@@ -7,6 +7,7 @@ from cfbench.ratings import RatingScale
 from cfbench.splits.holdout import Holdout
 from cfbench.splits.kfold import KFold
 from cfbench.splits.predefined import Predefined, largest_family
+from cfbench.splits.repeated_holdout import RepeatedHoldout
 
 
 def dataset(n, folds=()):
@@ -55,6 +56,25 @@ def test_holdout_refuses_a_share_outside_0_to_1(share):
 def test_holdout_refuses_to_make_an_empty_part():
     with pytest.raises(DataError, match=r"would hold 0 of 2 rows out"):
         Holdout(share=0.2).folds(dataset(2), seed=0)
+
+
+def test_repeated_holdouts_are_independent_draws_of_one_size():
+    folds = RepeatedHoldout(share=0.25, n_repeats=3).folds(dataset(40), seed=3)
+    assert [fold.name for fold in folds] == ["1/3", "2/3", "3/3"]
+    assert {len(fold.test_rows) for fold in folds} == {10}
+    assert len({tuple(fold.test_rows) for fold in folds}) == 3
+    assert all(not set(fold.train_rows) & set(fold.test_rows) for fold in folds)
+
+
+def test_a_longer_series_of_holdouts_begins_with_the_same_draws():
+    two, three = (RepeatedHoldout(n_repeats=n).folds(dataset(40), seed=3) for n in (2, 3))
+    assert [fold.test_rows.tolist() for fold in two] == [fold.test_rows.tolist() for fold in three[:2]]
+
+
+@pytest.mark.parametrize("wrong", [{"n_repeats": 0}, {"n_repeats": 1.5}, {"share": 1}])
+def test_a_repeated_holdout_refuses_what_is_no_division(wrong):
+    with pytest.raises(SpecError, match="repeated-holdout"):
+        RepeatedHoldout(**wrong)
 
 
 def test_kfold_asks_about_every_row_once_in_parts_of_nearly_one_size():

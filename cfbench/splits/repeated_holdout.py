@@ -1,0 +1,40 @@
+"""Several random divisions into training and test rows, each drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cfbench.dataset import Dataset
+from cfbench.parameters import check_share, check_whole_number
+from cfbench.seeds import derived_seed
+from cfbench.splits.holdout import Holdout
+from cfbench.splits.splitter import Fold
+
+
+@dataclass(frozen=True)
+class RepeatedHoldout:
+    """Holds a random share of all ratings out, ``n_repeats`` times independently (Monte Carlo cross-validation).
+
+    What is published as "a random 80/20 split" depends on the draw; a mean over several tells how much. Unlike the
+    parts of ``kfold``, tests overlap. Source: Picard and Cook 1984, "Cross-validation of regression models".
+
+    Attributes:
+        share: share of test rows of each draw, above 0 and below 1.
+        n_repeats: number of draws, at least 1.
+    """
+
+    share: float = 0.2
+    n_repeats: int = 3
+
+    def __post_init__(self) -> None:
+        check_share("repeated-holdout", self.share)
+        check_whole_number("repeated-holdout", "n_repeats", self.n_repeats, at_least=1)
+
+    def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
+        """Return ``n_repeats`` folds named ``"1/n"`` to ``"n/n"``; raises DataError where a part would be empty."""
+        holdout = Holdout(self.share)
+        return [
+            replace(holdout.folds(dataset, derived_seed(seed, repeat=number))[0], name=f"{number}/{self.n_repeats}")
+            for number in range(1, self.n_repeats + 1)
+        ]
