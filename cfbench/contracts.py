@@ -186,12 +186,18 @@ class Saveable(Protocol):
     """Can be written to disk and read back."""
 
     def save(self, directory: Path) -> None:
-        """Write what was learned into ``directory``, which exists and is empty: arrays and JSON, never pickle."""
+        """Write what ``fit`` learned into ``directory``, which exists and is empty: arrays and JSON, never pickle.
+
+        Newcomers that were introduced since are left out. :func:`cfbench.saving.save_parts` does most of it.
+        """
         ...
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Return a fitted model that answers as the saved one did."""
+        """Return a fitted model that answers as the saved one did, to the bit.
+
+        What is torn, altered or another model's is refused: :func:`cfbench.saving.load_parts` raises StoreError.
+        """
         ...
 
 

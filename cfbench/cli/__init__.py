@@ -46,9 +46,14 @@ _COMMANDS = {
         "Measure a finished run again from its raw answers, by other metrics too.",
         "Examples:\n\ncfbench rescore runs/default\ncfbench rescore runs/default --metric NDCG@5,MAP@10",
     ),
+    "verify": (
+        "cfbench.cli.verify:verify",
+        "Run a suite and hold it against published figures; exit 1 where one is missed.",
+        "Examples:\n\ncfbench verify protocol-a\ncfbench verify my-suite.toml --jobs 2\ncfbench verify",
+    ),
     "list": (
         "cfbench.cli.listing:show",
-        "Show installed models, datasets, preprocessors, splitters and metrics.",
+        "Show installed models, datasets, preprocessors, splitters, metrics and suites.",
         "Examples:\n\ncfbench list\ncfbench list models --long\ncfbench list metrics --long   every exact definition",
     ),
     "data": (

@@ -12,12 +12,14 @@ from rich.text import Text
 from cfbench.cli.console import output
 from cfbench.discovery.declaration import Declaration
 from cfbench.discovery.registry import KINDS, Kind, Plugin, Registry
+from cfbench.discovery.suites import ShippedSuite, shipped_suites
+from cfbench.errors import CfbenchError
 
 if TYPE_CHECKING:  # brings the metrics' contracts, and numpy with them: only --long needs it
     from cfbench.report.metric_families import Described
 
 
-Kinds: TypeAlias = Literal["models", "datasets", "preprocessors", "splitters", "metrics"]
+Kinds: TypeAlias = Literal["models", "datasets", "preprocessors", "splitters", "metrics", "suites"]
 
 
 def show(what: Kinds | None = None, /, *, long: bool = False) -> int:
@@ -26,7 +28,7 @@ def show(what: Kinds | None = None, /, *, long: bool = False) -> int:
     Parameters
     ----------
     what: str
-        One of models, datasets, preprocessors, splitters, metrics; all where omitted.
+        One of models, datasets, preprocessors, splitters, metrics, suites; all where omitted.
     long: bool
         Show the parameters with their defaults too, and of metrics the whole definition, for which they are imported.
     """
@@ -36,7 +38,34 @@ def show(what: Kinds | None = None, /, *, long: bool = False) -> int:
         if what in (None, f"{kind}s"):
             plugins = registry.plugins(kind)
             console.print(_definitions(plugins) if kind == "metric" and long else _table(kind, plugins, long))
+    if what in (None, "suites"):
+        console.print(_suites())
     return 0
+
+
+def _suites() -> Table:
+    """Show every shipped suite with what it says of itself, and how much of it can be verified."""
+    table = Table(title=Text("suites"), title_justify="left", title_style="bold")
+    for column in ("name", "plugin", "claims", "description"):
+        table.add_column(column, no_wrap=column == "name")
+    for shipped in shipped_suites().values():
+        claims, told = _described(shipped)
+        owner = Text(f"{shipped.distribution} {shipped.version}")
+        table.add_row(Text(shipped.name, style="bold"), owner, Text(claims), told)
+    return table
+
+
+def _described(shipped: ShippedSuite) -> tuple[str, Text]:
+    """Return how many claims a suite makes and its description, or why it cannot be used."""
+    from cfbench.planning.suite import Suite  # noqa: PLC0415 - pydantic is needed for this table alone
+
+    try:
+        suite = None if shipped.problem else Suite.read(shipped.path)
+    except CfbenchError as error:
+        return "-", Text(f"cannot be used: {error}", style="red")
+    if suite is None:
+        return "-", Text(f"cannot be used: {shipped.problem}", style="red")
+    return str(sum(1 for expectation in suite.expected for _ in expectation.claims())), Text(suite.description)
 
 
 def _table(kind: Kind, plugins: list[Plugin], long: bool) -> Table:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +14,7 @@ from rich.text import Text
 
 from cfbench.cli.console import messages, output
 from cfbench.cli.display import display_for
+from cfbench.cli.execution import Manner, execute, make_folder, run_of
 from cfbench.cli.tables import show_tables
 from cfbench.cli.verdict import verdict
 from cfbench.discovery.registry import Registry
@@ -28,8 +25,6 @@ from cfbench.executors.task import Executor
 from cfbench.planning.plan import Plan, Setting, make_plan
 from cfbench.planning.suite import Suite
 from cfbench.records.record import Record
-from cfbench.records.store import RunFolder
-from cfbench.running.run import Run
 from cfbench.sources.storage import default_storage
 from cfbench.spec import Spec
 
@@ -52,6 +47,7 @@ def run(
     data_dir: Path | None = None,
     quick: bool = False,
     force: bool = False,
+    save_models: bool = False,
     in_process: bool = False,
     dry_run: bool = False,
 ) -> int:
@@ -89,6 +85,8 @@ def run(
         The shipped quick suite: a small sample, under a minute.
     force: bool
         Compute finished cells again.
+    save_models: bool
+        Keep every fitted model that can be saved in the run's folder, for inspect and recommend.
     in_process: bool
         Run cells in this process, for debugging; a crash of a model then takes the run along.
     dry_run: bool
@@ -112,21 +110,10 @@ def run(
     if path.exists() and not path.is_dir():
         raise UsageError(f"--output {path} is a file; give a folder, which is made where there is none")
     if dry_run:
-        return _show_plan(plan, path, force)
-    _make(path)
-    return _run(plan, path, run_in_process if in_process else ProcessExecutor(jobs, threads), force)
-
-
-def _make(path: Path) -> None:
-    """Make the run's folder before anything is computed; raises UsageError where that cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"--output {path} cannot be made: {error.strerror}; give a folder that you may write"
-        ) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {path} cannot be written to; give a folder that you may write")
+        return _show_plan(plan, path, Manner(force, save_models))
+    make_folder(path)
+    executor = run_in_process if in_process else ProcessExecutor(jobs, threads)
+    return _run(plan, path, executor, Manner(force, save_models))
 
 
 def _suite(name: str | None, quick: bool) -> Suite:
@@ -149,15 +136,14 @@ def _overridden(suite: Suite, overrides: dict[str, object]) -> Suite:
         return suite
     changed = {**suite.model_dump(), **overrides}
     if overrides.keys() - {"seed", "repeats"}:
-        changed |= {"name": f"{suite.name}-custom", "description": ""}
+        changed |= {"expected": (), "name": f"{suite.name}-custom", "description": ""}
     return Suite.check(changed, "command line")
 
 
-def _show_plan(plan: Plan, folder: Path, force: bool) -> int:
+def _show_plan(plan: Plan, folder: Path, how: Manner) -> int:
     console = output()
     pending = {
-        planned.cell.key
-        for planned in Run(plan, RunFolder(folder), run_in_process, display_for(messages(), 0), force).pending()
+        planned.cell.key for planned in run_of(plan, folder, run_in_process, display_for(messages(), 0), how).pending()
     }
     table = Table(title=Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}"), title_justify="left")
     for column in ("model", "plugin", "data", "split", "fold", "repeat", "seed", "state"):
@@ -172,27 +158,14 @@ def _show_plan(plan: Plan, folder: Path, force: bool) -> int:
     return 0
 
 
-def _run(plan: Plan, path: Path, executor: Executor, force: bool) -> int:
-    folder = RunFolder(path)
-    signal.signal(signal.SIGTERM, _interrupt)
+def _run(plan: Plan, path: Path, executor: Executor, how: Manner) -> int:
     began = time.monotonic()
-    # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
-    threading.Thread(target=_import_ahead, daemon=True).start()
-    with display_for(messages(), len(plan.cells)) as display:
-        run = Run(plan, folder, executor, display, force)
-        try:
-            lines = run.execute()
-        except KeyboardInterrupt:
-            display.note(f"interrupted; finished cells are kept in {path}, the same command goes on from there")
-            return 130
-    show_tables(path, lines)
-    print(_where_time_went(run.computed, time.monotonic() - began), file=sys.stderr)
-    return verdict([line for line in lines if isinstance(line, Record)])
-
-
-def _import_ahead() -> None:
-    for module in ("pandas", "scipy.sparse", "scipy.stats"):
-        importlib.import_module(module)
+    executed = execute(plan, path, executor, how)
+    if executed is None:
+        return 130
+    show_tables(path, executed.lines)
+    print(_where_time_went(executed.computed, time.monotonic() - began), file=sys.stderr)
+    return verdict([line for line in executed.lines if isinstance(line, Record)])
 
 
 def _where_time_went(computed: Sequence[Record], wall: float) -> str:
@@ -204,7 +177,3 @@ def _where_time_went(computed: Sequence[Record], wall: float) -> str:
     }
     told = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in parts.items())
     return f"{len(computed)} cells computed in {wall:.1f} s: {told}"
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
 from cfbench.contracts import POWERS
+from cfbench.discovery.modules import source_of
 from cfbench.errors import PluginError
 from cfbench.spec import Value
 
@@ -102,7 +101,7 @@ def code_digest(value: str) -> str:
 
     It makes an edited plugin under development a different plugin, whatever its version says.
     """
-    origin = _origin(value.partition(":")[0].partition(".")[0])
+    origin = source_of(value.partition(":")[0].partition(".")[0])
     sources = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
     digest = hashlib.sha256()
     for source in sources:
@@ -112,27 +111,8 @@ def code_digest(value: str) -> str:
 
 
 @cache
-def _origin(module: str) -> Path:
-    """Find the file of ``module`` without importing its parents, as importing would."""
-    search: list[str] | None = None
-    origin: str | None = None
-    parts = module.split(".")
-    for depth in range(1, len(parts) + 1):
-        name = ".".join(parts[:depth])
-        specs = (finder.find_spec(name, search) for finder in sys.meta_path if hasattr(finder, "find_spec"))
-        spec = next((found for found in specs if found is not None), None)
-        if spec is None:
-            raise PluginError(f"there is no module {name!r}")
-        origin = spec.origin
-        search = list(spec.submodule_search_locations or [])
-    if origin is None or not origin.endswith(".py"):
-        raise PluginError(f"module {module!r} has no Python source file to read ({origin})")
-    return Path(origin)
-
-
-@cache
 def _tree(module: str) -> ast.Module:
-    path = _origin(module)
+    path = source_of(module)
     try:
         return ast.parse(path.read_bytes(), filename=str(path))
     except (SyntaxError, ValueError, OSError) as error:
@@ -169,7 +149,7 @@ def _class(module: str, name: str, depth: int) -> tuple[str, ast.ClassDef] | Non
 def _absolute(module: str, node: ast.ImportFrom) -> str:
     if not node.level:
         return node.module or ""
-    package = module if _origin(module).name == "__init__.py" else module.rpartition(".")[0]
+    package = module if source_of(module).name == "__init__.py" else module.rpartition(".")[0]
     for _ in range(node.level - 1):
         package = package.rpartition(".")[0]
     return f"{package}.{node.module}" if node.module else package

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -99,7 +99,7 @@ class Registry:
         """Read the entry points of every installed distribution; imports no plugin."""
         kinds: dict[str, Kind] = {group_of(kind): kind for kind in KINDS}
         found = []
-        for distribution, entries in _installed():
+        for distribution, entries in installed_entries(kinds):
             name, version = distribution.name, distribution.version
             found += [Plugin(kinds[entry.group], entry.name, entry.value, name, version) for entry in entries]
         return cls(found)
@@ -163,9 +163,9 @@ def _checked(kind: Kind, spec: Spec, declaration: Declaration) -> dict[str, Valu
     }
 
 
-def _installed() -> Iterator[tuple[metadata.Distribution, list[metadata.EntryPoint]]]:
-    """Yield the distributions that register plugins, with the entry points; of two copies the first on the path."""
-    groups, names = {group_of(kind) for kind in KINDS}, set()
+def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.Distribution, list[metadata.EntryPoint]]]:
+    """Yield the distributions with entry points of ``groups``, and these; of two copies the first on the path."""
+    names = set()
     for distribution in metadata.distributions():
         entries = [entry for entry in distribution.entry_points if entry.group in groups]
         if entries and distribution.name not in names:

@@ -95,3 +95,8 @@ Executor: TypeAlias = Callable[[Sequence[Task], Listener], Generator[Outcome]]
 def output_of(task: Task) -> Path:
     """Return the folder that the task's answers go to."""
     return Path(task.output)
+
+
+def saved_in(task: Task) -> Path:
+    """Return the folder that a model which can be saved is left in; it goes with the answers' unless it is moved."""
+    return Path(task.output) / "saved"

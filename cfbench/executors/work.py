@@ -35,8 +35,8 @@ from cfbench.contracts import (
 from cfbench.cost import Cost
 from cfbench.discovery.registry import instantiate, load_class
 from cfbench.errors import CfbenchError, ModelError
-from cfbench.executors.model_size import saved_bytes
-from cfbench.executors.task import Outcome, Task, output_of
+from cfbench.executors.saved_model import save_model
+from cfbench.executors.task import Outcome, Task, output_of, saved_in
 from cfbench.memory import peak_bytes, reset_peak
 from cfbench.records.record import Epoch
 
@@ -70,7 +70,7 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
             size = None
             if isinstance(model, Saveable):
                 with clock.part("save"):
-                    size = saved_bytes(model, output_of(task))
+                    size = save_model(model, saved_in(task))
     except CfbenchError as error:
         traceback.print_exc()
         return _failed(task, str(error), clock, losses)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from cfbench.discovery.suites import shipped_suites
 from cfbench.errors import SpecError, UnknownNameError, UsageError
+from cfbench.planning.expectation import Expectation
 from cfbench.spec import Spec
 
 METRICS = (
@@ -50,6 +51,7 @@ class Suite(BaseModel):
             in their order, before it is split.
         seed: base seed; splits and models derive theirs from it.
         repeats: fits of each cell with different model seeds.
+        expected: what the suite is known to show, for ``cfbench verify``; a run does not look at it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +65,7 @@ class Suite(BaseModel):
     metrics: tuple[str, ...] = Field(default=METRICS, min_length=1)
     seed: int = Field(default=0, ge=0, strict=True)
     repeats: int = Field(default=1, ge=1, strict=True)
+    expected: tuple[Expectation, ...] = ()
 
     @field_validator("datasets", "preprocess", "splits", "models", "metrics", mode="before")
     @classmethod
@@ -75,6 +78,15 @@ class Suite(BaseModel):
         if repeated:
             raise ValueError(f"listed twice: {', '.join(sorted(repeated))}")
         return texts
+
+    @model_validator(mode="after")
+    def _expects_of_its_own(self) -> Suite:
+        """Demand that expectations speak of the suite's models, data sets and splits."""
+        for expectation in self.expected:
+            _require_among("model", expectation.models(), self.models)
+            _require_among("dataset", filter(None, [expectation.dataset]), self.datasets)
+            _require_among("split", filter(None, [expectation.split]), self.splits)
+        return self
 
     @classmethod
     def read(cls, path: Path) -> Suite:
@@ -111,20 +123,17 @@ class Suite(BaseModel):
 
     @classmethod
     def find(cls, name: str) -> Suite:
-        """Return the suite file at path ``name`` or the suite of that name that ships with cfbench."""
+        """Return the suite file at path ``name`` or the suite of that name that an installed distribution ships."""
         path = Path(name)
         if path.suffix == ".toml" or path.is_file():
             return cls.read(path)
         shipped = shipped_suites()
         if name not in shipped:
-            raise UnknownNameError.among("suite", name, shipped, "A suite file's name ends in .toml.")
-        return cls.read(shipped[name])
-
-
-def shipped_suites() -> dict[str, Path]:
-    """Return the suites inside this package by name."""
-    folder = Path(str(resources.files("cfbench") / "suites"))
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+            advice = "`cfbench list suites` shows all; a suite file's name ends in .toml."
+            raise UnknownNameError.among("suite", name, shipped, advice)
+        if shipped[name].problem:
+            raise UsageError(f"suite {name!r} of {shipped[name].distribution}: {shipped[name].problem}")
+        return cls.read(shipped[name].path)
 
 
 _MISTAKES = {
@@ -147,12 +156,19 @@ def _component_text(entry: object) -> str:
     raise ValueError(f"a component is a text or a table with a name, got {entry!r}")
 
 
+def _require_among(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"expected: {UnknownNameError.among(f'{kind} of the suite', name, known)}")
+
+
 def _mistake(detail: Mapping[str, Any]) -> str:
     place = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        return str(UnknownNameError.among("key", place, _keys()))
+        *table, key = detail["loc"]
+        return str(UnknownNameError.among("key", str(key), _keys(Expectation if table else Suite)))
     return f"{place}: {_MISTAKES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
 
 
-def _keys() -> Iterable[str]:
-    return Suite.model_fields
+def _keys(form: type[BaseModel]) -> Iterable[str]:
+    return form.model_fields

@@ -15,10 +15,10 @@ def csv_files(lines: Iterable[Line]) -> dict[str, str]:
     lines = list(lines)
     summaries = [line for line in lines if isinstance(line, Summary)]
     return {
-        "metrics.csv": _text(_metric_rows(summaries)),
-        "strata.csv": _text(_strata_rows(summaries)),
-        "comparisons.csv": _text(_comparison_rows(lines)),
-        "cost.csv": _text(_cost_rows(summaries)),
+        "metrics.csv": csv_text(_metric_rows(summaries)),
+        "strata.csv": csv_text(_strata_rows(summaries)),
+        "comparisons.csv": csv_text(_comparison_rows(lines)),
+        "cost.csv": csv_text(_cost_rows(summaries)),
     }
 
 
@@ -80,7 +80,8 @@ def _cost_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
     ]
 
 
-def _text(rows: list[dict[str, object]]) -> str:
+def csv_text(rows: list[dict[str, object]]) -> str:
+    """Render rows as CSV, the columns in the order of their first appearance."""
     buffer = StringIO()
     frame = pd.DataFrame(rows)
     for counts in ("n", "given"):

@@ -16,7 +16,6 @@ from cfbench.report.sheet import Entry, Sheet
 from cfbench.report.sheets import sheets
 from cfbench.report.standings import standing_sheet, standings
 
-_TEXT_COLUMNS = ("plugin", "reason", "guard", "metric", "best")
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 
 
@@ -44,7 +43,7 @@ def markdown_table(sheet: Sheet) -> str:
     """Render one sheet as a pipe table."""
     rows = [[_entry(entry) for entry in row] for row in sheet.rows]
     headings = [escaped(column) for column in sheet.columns]
-    alignment = ["left", *("left" if _is_text(sheet, i) else "right" for i in range(1, len(headings)))]
+    alignment = ["left" if sheet.is_text(i) else "right" for i in range(len(headings))]
     return tabulate(rows, headers=headings, tablefmt="pipe", disable_numparse=True, colalign=alignment)
 
 
@@ -74,7 +73,3 @@ def _entry(entry: Entry) -> str:
     text = escaped(entry.text)
     marked = {"best": f"**{text}**", "tie": f"{text} ≈", "": text}[entry.mark]
     return f"{marked} {escaped(entry.interval)}".rstrip()
-
-
-def _is_text(sheet: Sheet, column: int) -> bool:
-    return sheet.columns[column] in _TEXT_COLUMNS

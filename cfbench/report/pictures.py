@@ -6,15 +6,11 @@ records. Text stays text, so that a page can be searched and read aloud.
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib.util import find_spec
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
+from cfbench.drawing.canvas import can_draw, new_canvas, style, svg
 from cfbench.records.lines import Line, Standing
 from cfbench.records.record import Figure
 from cfbench.report.direction import BETTER
@@ -28,13 +24,6 @@ if TYPE_CHECKING:
 
 _DRAWN = ("RMSE", "NDCG")
 _MARKERS = "osD^vPX*<>hd"
-_UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Characters that XML has no way to say, not even escaped."""
-
-
-def can_draw() -> bool:
-    """Whether matplotlib is installed; it is not imported."""
-    return find_spec("matplotlib") is not None
 
 
 @dataclass(frozen=True)
@@ -53,10 +42,10 @@ def pictures(lines: Iterable[Line]) -> list[Picture]:
     ranked = standings(lines)
     if not (curves or ranked) or not can_draw():
         return []
-    with _style():
+    with style():
         return [
-            *(Picture(f"curve-{n}.svg", _curve_caption(one), _svg(_curve(one))) for n, one in enumerate(curves, 1)),
-            *(Picture(f"ranks-{n}.svg", _ranks_caption(one), _svg(_ranks(one))) for n, one in enumerate(ranked, 1)),
+            *(Picture(f"curve-{n}.svg", _curve_caption(one), svg(_curve(one))) for n, one in enumerate(curves, 1)),
+            *(Picture(f"ranks-{n}.svg", _ranks_caption(one), svg(_ranks(one))) for n, one in enumerate(ranked, 1)),
         ]
 
 
@@ -68,32 +57,11 @@ def _ranks_caption(standing: Standing) -> str:
     return f"Mean ranks in {standing.metric}, {standing.split}"
 
 
-def _style() -> AbstractContextManager[None]:
-    """Bytes that do not change, text as text, names that are never read as formulas; nothing global stays changed."""
-    from matplotlib import rc_context  # noqa: PLC0415 - seven tenths of a second to import, only where it draws
-
-    return rc_context({"svg.hashsalt": "cfbench", "svg.fonttype": "none", "font.size": 9, "text.parse_math": False})
-
-
-def _svg(canvas: Canvas) -> str:
-    text = StringIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # text stays text: the reader's fonts show it
-        canvas.savefig(text, format="svg", metadata={"Date": None})
-    return _UNSPEAKABLE.sub("\N{REPLACEMENT CHARACTER}", text.getvalue())
-
-
-def _canvas(width: float, height: float) -> Canvas:
-    from matplotlib.figure import Figure as Canvas  # noqa: PLC0415 - as above, and no pyplot: no global state
-
-    return Canvas(figsize=(width, height), layout="constrained")
-
-
 def _curve(division: Division) -> Canvas:
     """Draw RMSE and NDCG against the ratings given back, with intervals, one line for each model."""
     metrics = [name for name in division.metrics(*JUDGED) if without_parameter(name) in _DRAWN]
     models = sorted({one.model for point in division.points for one in point.finished})  # colours as in other curves
-    canvas = _canvas(1.5 + 4.2 * max(1, len(metrics)), 3.6)
+    canvas = new_canvas(1.5 + 4.2 * max(1, len(metrics)), 3.6)
     for place, metric in enumerate(metrics, start=1):
         axes = canvas.add_subplot(1, len(metrics), place)
         for number, model in enumerate(models):
@@ -137,7 +105,7 @@ def _ranks(standing: Standing) -> Canvas:
     models, ranks = list(standing.mean_ranks), list(standing.mean_ranks.values())
     groups = cliques(ranks, standing.critical_difference)
     rows = (len(models) + 1) // 2
-    canvas = _canvas(7.5, 1.3 + 0.22 * (rows + len(groups)))
+    canvas = new_canvas(7.5, 1.3 + 0.22 * (rows + len(groups)))
     axes = canvas.add_subplot()
     axes.set_axis_off()
     axes.set_xlim(-0.9, len(models) + 1.9)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+_TEXTS = frozenset({"plugin", "reason", "guard", "metric", "best", "model", "figure"})
+
 Mark: TypeAlias = Literal["", "best", "tie"]
 
 
@@ -34,3 +36,7 @@ class Sheet:
     rows: tuple[tuple[Entry, ...], ...]
     notes: tuple[str, ...] = ()
     on_terminal: Literal["full", "brief", "no"] = "brief"
+
+    def is_text(self, column: int) -> bool:
+        """Whether a column holds words, which are aligned to the left, rather than figures."""
+        return column == 0 or self.columns[column] in _TEXTS

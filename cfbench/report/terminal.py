@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -30,12 +30,13 @@ def print_report(lines: Iterable[Line], console: Console) -> None:
             console.print(Text(sentence, style="dim"))
         console.print()
         for sheet in sheets(division):
-            _print_sheet(sheet, console)
+            print_sheet(sheet, console)
     for standing in standings(lines):
-        _print_sheet(standing_sheet(standing), console)
+        print_sheet(standing_sheet(standing), console)
 
 
-def _print_sheet(sheet: Sheet, console: Console) -> None:
+def print_sheet(sheet: Sheet, console: Console) -> None:
+    """Print one sheet, unless it is meant for pages alone."""
     if sheet.on_terminal == "no":
         return
     console.print(_table(sheet, console.width))
@@ -50,8 +51,8 @@ def _table(sheet: Sheet, width: int) -> RichTable:
     )
     shown = [i for i, column in enumerate(sheet.columns) if column != "plugin" or width >= _ROOM_FOR_PLUGINS]
     for i in shown:
-        text = i == 0 or sheet.columns[i] in ("plugin", "reason", "guard")
-        table.add_column(Text(sheet.columns[i]), justify="left" if text else "right", overflow="fold", no_wrap=i == 0)
+        justify: JustifyMethod = "left" if sheet.is_text(i) else "right"
+        table.add_column(Text(sheet.columns[i]), justify=justify, overflow="fold", no_wrap=i == 0)
     for row in sheet.rows:
         table.add_row(*(_text(row[i], sheet.on_terminal == "full") for i in shown))
     return table

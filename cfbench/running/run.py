@@ -14,10 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
 from cfbench.errors import StoreError
-from cfbench.executors.task import Executor, Listener, output_of
+from cfbench.executors.task import Executor, Listener, Outcome, output_of, saved_in
 from cfbench.measuring.recording import Recorder
 from cfbench.planning.plan import Plan, Planned
 from cfbench.records.lines import Line
+from cfbench.records.models import ModelFolder
 from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
 from cfbench.running.dispatch import Desk, task_of
@@ -50,6 +51,8 @@ class Run:
         executor: what runs the cells.
         observer: who is told.
         force: recompute what is already there.
+        save_models: keep every fitted model that can be saved beside its record; a finished cell without is fitted
+            again.
         computed: the records of this execution, kept ones left out.
     """
 
@@ -58,10 +61,12 @@ class Run:
     executor: Executor
     observer: Observer
     force: bool = False
+    save_models: bool = False
     computed: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.plan.study)
+        self._models = ModelFolder(self.folder.path)
 
     def execute(self) -> list[Line]:
         """Run what is missing; return and write all records with their summaries and comparisons.
@@ -98,7 +103,7 @@ class Run:
 
     def _stored(self, planned: Planned) -> tuple[Record, Answers] | None:
         """Return a finished cell's record and answers, None where it has to be computed."""
-        if self.force:
+        if self.force or (self.save_models and _can_be_saved(planned) and not self._models.has(planned.cell)):
             return None
         try:
             stored = self.folder.load(planned.cell)
@@ -128,9 +133,19 @@ class Run:
                 for outcome in outcomes:
                     record = self._recorder.concluded(by_name[outcome.task.name], outcome)
                     self._end(record, outcome.answers)
+                    self._keep_model(by_name[outcome.task.name], outcome)
                     same = (planned.cell for planned in missing if planned.cell.key == outcome.task.name)
                     yield from (self._under(cell, record, outcome.answers) for cell in same)
                     shutil.rmtree(output_of(outcome.task), ignore_errors=True)
+
+    def _keep_model(self, planned: Planned, outcome: Outcome) -> None:
+        """Move what the model saved beside its record, where that is asked for."""
+        if not self.save_models or outcome.answers is None:
+            return
+        if saved_in(outcome.task).is_dir():
+            self._models.keep(planned.cell, planned.plugin, saved_in(outcome.task))
+        else:
+            self.observer.note(f"{planned.cell.model} has no save, so its model is not kept")
 
     def _under(self, cell: Cell, record: Record, answers: Answers | None) -> Record:
         """Return what came of a cell under another name of the same cell, which is measured beside other models."""
@@ -148,3 +163,7 @@ class Run:
         lines = consolidated(self._recorder, records)
         self.folder.write_lines(lines)
         return lines
+
+
+def _can_be_saved(planned: Planned) -> bool:
+    return not planned.plugin.problem and "saves" in planned.plugin.declaration.powers

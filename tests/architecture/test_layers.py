@@ -16,7 +16,7 @@ import cfbench
 ROOT = Path(cfbench.__file__).parent
 
 LAYERS = (
-    ("errors", "arrays", "clock", "memory"),
+    ("errors", "arrays", "clock", "memory", "suites"),
     ("features",),
     ("ratings", "vocabulary"),
     ("contracts", "parameters", "spec", "answers", "atomic", "cost", "saving"),
@@ -29,7 +29,7 @@ LAYERS = (
     ("records",),
     ("planning",),
     ("executors", "testing"),
-    ("measuring",),
+    ("measuring", "verifying"),
     ("summaries", "report"),
     ("running",),
     ("cli",),
@@ -104,7 +104,7 @@ def test_help_loads_no_model_library_and_no_data_library():
     assert not loaded & (MODEL_LIBRARIES | {"numpy", "pandas", "scipy", "pydantic"})
 
 
-@pytest.mark.parametrize("what", ["models", "datasets", "preprocessors", "splitters", "metrics"])
+@pytest.mark.parametrize("what", ["models", "datasets", "preprocessors", "splitters", "metrics", "suites"])
 def test_list_loads_no_model_library_and_no_plugin(what):
     loaded = modules_loaded_by("list", what)
     assert not loaded & (MODEL_LIBRARIES | {"pandas", "scipy"})

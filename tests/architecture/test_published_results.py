@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.planning.suite import Suite, shipped_suites
+from cfbench.discovery.suites import shipped_suites
+from cfbench.planning.suite import Suite
 from cfbench.records.store import read_lines
 from cfbench.report.csv_files import csv_files
 from cfbench.report.division import divisions
@@ -43,7 +44,7 @@ def test_every_model_of_the_published_suite_has_a_finished_record(records):
 @pytest.mark.parametrize("records", PUBLISHED, ids=lambda path: path.parent.name)
 def test_a_published_suite_is_the_one_that_ships(records):
     published = Suite.read(records.parent / "suite.toml")
-    assert published == Suite.read(shipped_suites()[records.parent.name])
+    assert published == Suite.read(shipped_suites()[records.parent.name].path)
 
 
 def test_readme_shows_the_published_overview():

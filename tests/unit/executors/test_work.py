@@ -179,10 +179,10 @@ def test_a_broken_power_fails_the_cell_and_is_named(work, model, reason):
     assert outcome.answers is None
 
 
-def test_the_size_of_a_saved_model_is_measured_and_nothing_is_left_behind(work, tmp_path):
+def test_the_size_of_a_saved_model_is_measured_and_it_is_left_beside_the_answers(work, tmp_path):
     outcome = work("Kept")
     assert outcome.cost.model_bytes == 1002
-    assert not [path for path in (tmp_path / "output").iterdir() if path.is_dir()]
+    assert [path.name for path in (tmp_path / "output").iterdir() if path.is_dir()] == ["saved"]
     assert set(outcome.cost.seconds) >= {"fit", "predict", "rank", "check", "save"}
 
 

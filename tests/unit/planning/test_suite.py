@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cfbench.discovery.suites import shipped_suites
 from cfbench.errors import SpecError, UnknownNameError, UsageError
-from cfbench.planning.suite import Suite, shipped_suites
+from cfbench.planning.suite import Suite
 
 GOOD = """
 datasets = ["ml-100k"]

@@ -1,0 +1,87 @@
+"""A plan carried out at the command line: shown while it runs, kept when it is interrupted."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfbench.cli.console import messages
+from cfbench.cli.display import Display, display_for
+from cfbench.errors import UsageError
+from cfbench.executors.task import Executor
+from cfbench.planning.plan import Plan
+from cfbench.records.lines import Line
+from cfbench.records.record import Record
+from cfbench.records.store import RunFolder
+from cfbench.running.run import Run
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a plan is carried out, as far as it cannot change the answers.
+
+    Attributes:
+        force: compute finished cells again.
+        save_models: keep fitted models.
+    """
+
+    force: bool = False
+    save_models: bool = False
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What came of a plan.
+
+    Attributes:
+        lines: all lines of its ``records.jsonl``.
+        computed: the records that this execution computed.
+    """
+
+    lines: Sequence[Line]
+    computed: Sequence[Record]
+
+
+def make_folder(path: Path) -> None:
+    """Make the run's folder before anything is computed; raises UsageError where that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"--output {path} cannot be made: {error.strerror}; give a folder that you may write"
+        ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {path} cannot be written to; give a folder that you may write")
+
+
+def run_of(plan: Plan, folder: Path, executor: Executor, display: Display, how: Manner) -> Run:
+    """Make the run of ``plan`` in ``folder``."""
+    return Run(plan, RunFolder(folder), executor, display, how.force, how.save_models)
+
+
+def execute(plan: Plan, folder: Path, executor: Executor, how: Manner) -> Executed | None:
+    """Carry ``plan`` out in ``folder`` and show its progress; None where it was interrupted, which is told."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
+    threading.Thread(target=_import_ahead, daemon=True).start()
+    with display_for(messages(), len(plan.cells)) as display:
+        run = run_of(plan, folder, executor, display, how)
+        try:
+            return Executed(run.execute(), run.computed)
+        except KeyboardInterrupt:
+            display.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
+            return None
+
+
+def _import_ahead() -> None:
+    for module in ("pandas", "scipy.sparse", "scipy.stats"):
+        importlib.import_module(module)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,125 @@
+"""``cfbench verify``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from cfbench.atomic import write_text
+from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.cli.execution import Manner, execute, make_folder
+from cfbench.discovery.registry import Registry
+from cfbench.discovery.suites import shipped_suites
+from cfbench.errors import DataNotFoundError, UsageError
+from cfbench.executors.processes import ProcessExecutor
+from cfbench.planning.plan import Plan, Setting, make_plan
+from cfbench.planning.suite import Suite
+from cfbench.records.lines import Line
+from cfbench.report.files import write_report
+from cfbench.report.terminal import print_sheet
+from cfbench.report.verdicts import tally, verdict_csv, verdict_page, verdict_sheet
+from cfbench.sources.storage import default_storage
+from cfbench.verifying.verdicts import Verdict, judged
+
+
+def verify(
+    suite: list[str] | None = None,
+    /,
+    *,
+    jobs: Annotated[int, Parameter(name=["--jobs", "-j"])] = 1,
+    threads: int = 1,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    folder: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("runs"),
+    data_dir: Path | None = None,
+    force: bool = False,
+) -> int:
+    """Hold suites against what is published of them: run what is missing, print ours, theirs and the verdict.
+
+    The exit code is 1 where a claim is missed or left open. Without SUITE every installed suite that states
+    expectations is verified; one whose data are not at hand is then told and passed over.
+
+    Parameters
+    ----------
+    suite: list[str]
+        Names of shipped suites (`cfbench list suites`) or suite files (.toml); all with expectations where omitted.
+    jobs: int
+        Cells that run at the same time; results do not depend on it.
+    threads: int
+        Threads of each cell.
+    device: str
+        Where torch models run; auto takes CUDA where there is any.
+    folder: Path
+        The folder of all runs: suite S is run, or kept, in FOLDER/S, where verify.md and verify.csv are written too.
+    data_dir: Path
+        A folder with data sets; CFBENCH_DATA where omitted.
+    force: bool
+        Compute finished cells again.
+    """
+    if jobs < 1 or threads < 1:
+        raise UsageError(f"--jobs and --threads must be at least 1, got {jobs} and {threads}")
+    named = [_stating(Suite.find(name), name) for name in suite or ()]
+    verdicts: list[Verdict] = []
+    for one in named or _all_stating():
+        try:
+            plan = make_plan(one, Registry.discover(), default_storage(data_dir), Setting(device, threads))
+        except DataNotFoundError as error:
+            if named:
+                raise
+            print(f"cfbench: suite {one.name} is not verified: {error}", file=sys.stderr)
+            continue
+        lines = _run(plan, folder / one.name, ProcessExecutor(jobs, threads), force)
+        if lines is None:
+            return 130
+        verdicts += _shown(one, folder / one.name, lines)
+    return _concluded(verdicts)
+
+
+def _stating(suite: Suite, name: str) -> Suite:
+    if not suite.expected:
+        known = ", ".join(one.name for one in _all_stating())
+        raise UsageError(
+            f"suite {name!r} states nothing that could be verified; give it [[expected]] tables, or take one of {known}"
+        )
+    return suite
+
+
+def _all_stating() -> list[Suite]:
+    """Return every usable installed suite with expectations."""
+    usable = (shipped for shipped in shipped_suites().values() if not shipped.problem)
+    return [suite for suite in (Suite.read(shipped.path) for shipped in usable) if suite.expected]
+
+
+def _run(plan: Plan, path: Path, executor: ProcessExecutor, force: bool) -> Sequence[Line] | None:
+    """Run what is missing of ``plan`` and write its tables; None where it was interrupted."""
+    print(f"suite {plan.suite.name}: {plan.suite.description}", file=sys.stderr)
+    make_folder(path)
+    executed = execute(plan, path, executor, Manner(force))
+    if executed is None:
+        return None
+    write_report(path, executed.lines)
+    return executed.lines
+
+
+def _shown(suite: Suite, path: Path, lines: Sequence[Line]) -> list[Verdict]:
+    """Judge, print and write the verdicts of one suite."""
+    verdicts = judged(suite, lines)
+    sheet = verdict_sheet(suite.name, verdicts)
+    with until_the_reader_leaves():
+        print_sheet(sheet, output())
+    for name, text in (("verify.md", verdict_page(sheet)), ("verify.csv", verdict_csv(verdicts))):
+        write_text(path / name, text)
+        print(f"wrote {path / name}", file=sys.stderr)
+    return verdicts
+
+
+def _concluded(verdicts: Sequence[Verdict]) -> int:
+    """Tell the tally of all suites; return 0 where everything was met, else 1."""
+    if not verdicts:
+        print("cfbench: nothing was verified", file=sys.stderr)
+        return 1
+    print(tally(verdicts), file=sys.stderr)
+    return 0 if all(verdict.judgement == "met" for verdict in verdicts) else 1

@@ -1,0 +1,130 @@
+"""What a suite is expected to show: published figures, bounds, and warnings that must be given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from cfbench.spec import Spec
+
+Rule: TypeAlias = Literal["published", "at_most", "at_least", "caution"]
+
+_RULES: tuple[Rule, ...] = ("published", "at_most", "at_least", "caution")
+_Number: TypeAlias = float
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One claim about one model, as verifying judges it.
+
+    Attributes:
+        model: the model as the suite writes it.
+        rule: how ``value`` is meant.
+        value: the published figure, the bound, or the code of the caution that must be given.
+        tolerance: by how much ours may differ from a published figure, either way.
+        metric: the figure's name; of a table's stratum ``"cold-users: 0: RMSE"``; empty for a caution.
+        than: another model, whose figure is subtracted first; or None.
+        dataset: the data set it is about, or None for all of the suite's.
+        split: the splitter likewise.
+        given: the point of a curve, or None.
+        source: where the figure was published, or what the bound rests on.
+        note: what a reader should know beside it.
+    """
+
+    model: str
+    rule: Rule
+    value: float | str
+    tolerance: float
+    metric: str
+    than: str | None
+    dataset: str | None
+    split: str | None
+    given: int | None
+    source: str
+    note: str
+
+
+class Expectation(BaseModel):
+    """Claims that share metric, source and tolerance; in a suite file a table ``[[expected]]``.
+
+    ::
+
+        [[expected]]
+        metric = "RMSE"
+        source = "Surprise's README, table of ML-100K"
+        tolerance = 0.001
+        published = { "surprise-svd" = 0.934, "surprise-nmf" = 0.963 }
+
+    Attributes:
+        metric: the figure that ``published``, ``at_most`` and ``at_least`` speak of.
+        published: figures by model; ours may differ by ``tolerance``.
+        at_most, at_least: bounds by model.
+        caution: by model, the code of a caution that must be given.
+        tolerance: of ``published``, above 0; a published figure is good to its last digit at best.
+        than: a model whose figure is subtracted before anything is compared.
+        dataset, split, given: where several are run, which is meant.
+        source, note: for readers.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: str = ""
+    published: Mapping[str, _Number] = Field(default_factory=dict)
+    at_most: Mapping[str, _Number] = Field(default_factory=dict)
+    at_least: Mapping[str, _Number] = Field(default_factory=dict)
+    caution: Mapping[str, str] = Field(default_factory=dict)
+    tolerance: float | None = Field(default=None, gt=0)
+    than: str | None = None
+    dataset: str | None = None
+    split: str | None = None
+    given: int | None = Field(default=None, ge=0)
+    source: str = Field(min_length=1)
+    note: str = ""
+
+    @field_validator("published", "at_most", "at_least", "caution")
+    @classmethod
+    def _canonical_models(cls, value: Mapping[str, object]) -> Mapping[str, object]:
+        return {str(Spec.parse(model)): claim for model, claim in value.items()}
+
+    @field_validator("than", "dataset", "split")
+    @classmethod
+    def _canonical_name(cls, value: str | None) -> str | None:
+        return None if value is None else str(Spec.parse(value))
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Expectation:
+        if not any(getattr(self, rule) for rule in _RULES):
+            raise ValueError(f"states nothing; give one of {', '.join(_RULES)}, as model = value")
+        if not self.metric and (self.published or self.at_most or self.at_least):
+            raise ValueError("needs a metric, whose figure is compared")
+        if self.published and self.tolerance is None:
+            raise ValueError("published figures need a tolerance")
+        return self
+
+    def claims(self) -> Iterator[Expected]:
+        """Yield one claim for each model and rule, in the order of the file."""
+        for rule in _RULES:
+            for model, value in getattr(self, rule).items():
+                yield Expected(
+                    model=model,
+                    rule=rule,
+                    value=value,
+                    tolerance=self.tolerance or 0.0,
+                    metric="" if rule == "caution" else self.metric,
+                    than=None if rule == "caution" else self.than,
+                    dataset=self.dataset,
+                    split=self.split,
+                    given=self.given,
+                    source=self.source,
+                    note=self.note,
+                )
+
+    def models(self) -> Iterator[str]:
+        """Yield every model that is spoken of."""
+        for rule in _RULES:
+            yield from getattr(self, rule)
+        if self.than is not None:
+            yield self.than

@@ -1,0 +1,114 @@
+"""Fitted models kept beside a run's records: what each wrote itself, and a list that vouches for it.
+
+::
+
+    runs/<suite>/models/<key>/saved/       what the model's ``save`` wrote
+    runs/<suite>/models/<key>/model.json   whose it is, and every file's sha256
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from cfbench.atomic import write_text
+from cfbench.discovery.registry import Plugin
+from cfbench.errors import StoreError
+from cfbench.records.record import Cell
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What stands in ``model.json``."""
+
+    schema_version: int
+    key: str
+    model: str
+    entry_point: str
+    distribution: str
+    version: str
+    params: Mapping[str, Any]
+    files: Mapping[str, str]
+
+
+class ModelFolder:
+    """The kept models of one run."""
+
+    def __init__(self, run: Path) -> None:
+        """Take the run's folder; nothing is made before a model is kept."""
+        self.path = run / "models"
+
+    def has(self, cell: Cell) -> bool:
+        """Whether a model of ``cell`` is there, whole or not."""
+        return self._note(cell).exists()
+
+    def keep(self, cell: Cell, plugin: Plugin, saved: Path) -> Path:
+        """Move the folder ``saved``, which the model of ``cell`` wrote, to its place; an earlier one is replaced.
+
+        The note is written last: without it nothing is taken for a model. Raises StoreError where the folder cannot be
+        written.
+        """
+        place = self.path / cell.key
+        try:
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            shutil.move(saved, place / "saved")
+        except OSError as error:
+            raise StoreError(f"cannot keep the model of {cell} in {place}: {error.strerror}") from error
+        files = _digests(place / "saved")
+        note = _Note(
+            _SCHEMA, cell.key, cell.model, plugin.value, cell.distribution, cell.version, dict(cell.params), files
+        )
+        write_text(self._note(cell), json.dumps(asdict(note), indent=1) + "\n")
+        return place
+
+    def load(self, cell: Cell, plugin: Plugin) -> Any:
+        """Return the fitted model of ``cell``, loaded by the class that ``plugin`` names.
+
+        Raises:
+            StoreError: there is none, it is another cell's, files are missing, altered or strange, or its class
+                cannot read it.
+            PluginError: the class cannot be imported.
+        """
+        note = self._read_note(cell)
+        if note.schema_version != _SCHEMA or note.key != cell.key or note.entry_point != plugin.value:
+            raise StoreError(f"{self._note(cell)} is about another model, or of another version of cfbench; save again")
+        saved = self.path / cell.key / "saved"
+        if _digests(saved) != dict(note.files):
+            raise StoreError(f"{saved} is not what {self._note(cell).name} vouches for; it is refused: save again")
+        try:
+            return plugin.load().load(saved)
+        except Exception as error:
+            raise StoreError(f"{cell.model} cannot be loaded from {saved}: {type(error).__name__}: {error}") from error
+
+    def _read_note(self, cell: Cell) -> _Note:
+        path = self._note(cell)
+        try:
+            return TypeAdapter(_Note).validate_json(path.read_bytes())
+        except OSError as error:
+            raise StoreError(f"there is no saved model of {cell}: {path}: {error.strerror}") from error
+        except ValidationError as error:
+            raise StoreError(f"{path} is no note of a saved model; it is refused: save again") from error
+
+    def _note(self, cell: Cell) -> Path:
+        return self.path / cell.key / "model.json"
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """Return sha256 of every file below ``folder``; raises StoreError where something is no plain file."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise StoreError(f"{path} is no plain file; a saved model has nothing else")
+        if path.is_file():
+            found[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found

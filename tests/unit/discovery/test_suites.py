@@ -1,0 +1,55 @@
+"""Suites of installed distributions are found without importing anything."""
+
+import sys
+
+import pytest
+
+from cfbench.discovery.suites import shipped_suites
+from cfbench.errors import UsageError
+from cfbench.planning.suite import Suite
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Install a distribution that registers suites of the package of the same name."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(distribution, *names, package="", body="raise SystemExit"):
+        folder = tmp_path / (package or distribution)
+        folder.mkdir(exist_ok=True)
+        (folder / "__init__.py").write_text(body)
+        info = tmp_path / f"{distribution}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
+        entries = "\n".join(f"{name} = {package or distribution}" for name in names)
+        (info / "entry_points.txt").write_text(f"[cfbench.suites]\n{entries}\n")
+        return folder
+
+    return make
+
+
+def test_a_suite_is_the_file_of_its_name_in_the_package_that_its_entry_point_names(install):
+    (install("whole-suites", "mine", package="whole_suites") / "mine.toml").write_text(
+        'datasets = ["d"]\nmodels = ["m"]'
+    )
+    found = shipped_suites()["mine"]
+    assert (found.distribution, found.version, found.problem) == ("whole-suites", "1", "")
+    assert Suite.find("mine").models == ("m",)
+    assert "whole_suites" not in sys.modules
+
+
+def test_a_suite_without_a_file_is_a_problem_that_names_its_distribution(install):
+    install("no-suite", "mine", package="no_suite")
+    with pytest.raises(UsageError, match=r"'mine' of no-suite: there is no file .*mine\.toml"):
+        Suite.find("mine")
+
+
+def test_a_suite_without_a_package_is_a_problem_too(install):
+    (install("no-package", "mine", package="no_package") / "__init__.py").unlink()
+    assert "no_package" in shipped_suites()["mine"].problem
+
+
+def test_two_distributions_cannot_ship_suites_of_one_name(install):
+    for name in ("first_twin", "second_twin"):
+        (install(name, "mine") / "mine.toml").write_text("")
+    assert "registered 2 times, by " in shipped_suites()["mine"].problem
