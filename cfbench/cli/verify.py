@@ -88,9 +88,14 @@ def _stating(suite: Suite, name: str) -> Suite:
 
 
 def _all_stating() -> list[Suite]:
-    """Return every usable installed suite with expectations."""
-    usable = (shipped for shipped in shipped_suites().values() if not shipped.problem)
-    return [suite for suite in (Suite.read(shipped.path) for shipped in usable) if suite.expected]
+    """Return every usable installed suite with expectations; what cannot be used is told."""
+    found = []
+    for name in shipped_suites():
+        try:
+            found.append(Suite.find(name))
+        except UsageError as error:
+            print(f"cfbench: {error}", file=sys.stderr)
+    return [suite for suite in found if suite.expected]
 
 
 def _run(plan: Plan, path: Path, executor: ProcessExecutor, force: bool) -> Sequence[Line] | None:
