@@ -51,6 +51,20 @@ _COMMANDS = {
         "Run a suite and hold it against published figures; exit 1 where one is missed.",
         "Examples:\n\ncfbench verify protocol-a\ncfbench verify my-suite.toml --jobs 2\ncfbench verify",
     ),
+    "inspect": (
+        "cfbench.cli.inspect:inspect",
+        "Look into the fitted model of a finished run: biases, neighbours, components, learning curves ...",
+        "Examples:\n\ncfbench inspect runs/default svd\n"
+        'cfbench inspect runs/default dot-bias --near "Silence of the Lambs" --only nearest,biases\n'
+        "cfbench inspect runs/default dot-bias --map tsne --format svg,png --without-active 0.01",
+    ),
+    "recommend": (
+        "cfbench.cli.recommend:recommend",
+        "Show what a model of a finished run recommends to a user, or to somebody new.",
+        "Examples:\n\ncfbench recommend runs/default svd --user 42 -n 10\n"
+        "cfbench recommend runs/default svd --ratings mine.csv\n"
+        "cfbench recommend runs/default feature-mean --features age=24,occupation=student",
+    ),
     "list": (
         "cfbench.cli.listing:show",
         "Show installed models, datasets, preprocessors, splitters, metrics and suites.",

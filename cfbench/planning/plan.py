@@ -86,6 +86,14 @@ def make_plan(suite: Suite, registry: Registry, storage: Storage, setting: Setti
     return Plan(suite, cells, Study(tuple(planned.cell for planned in cells), metrics, splits))
 
 
+def model_seed(cell: Cell) -> int:
+    """Return the seed of the cell's model: each coordinate but the plugin's version changes it."""
+    name = Spec.parse(cell.model).name
+    return derived_seed(
+        cell.base_seed, split=cell.split_fingerprint, model=name, params=dict(cell.params), repeat=cell.repeat
+    )
+
+
 def chosen_metrics(texts: Iterable[str], registry: Registry) -> tuple[Metric, ...]:
     """Make the metrics that ``texts`` name; raises UsageError where two of them share a name."""
     metrics = tuple(_metric(registry, text) for text in texts)
@@ -121,8 +129,7 @@ def _cells(
                 device=setting.device,
                 threads=setting.threads,
             )
-            seed = derived_seed(suite.seed, split=split.fingerprint, model=spec.name, params=params, repeat=repeat)
-            yield Planned(cell, plugin, dict(spec.params), seed)
+            yield Planned(cell, plugin, dict(spec.params), model_seed(cell))
 
 
 def _metric(registry: Registry, text: str) -> Metric:

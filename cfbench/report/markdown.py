@@ -55,17 +55,18 @@ def escaped(text: str) -> str:
 def _division(division: Division) -> str:
     parts = [f"## {escaped(division.dataset)}, {escaped(division.split)}"]
     parts += [escaped(sentence) for sentence in condition_sentences(division.settings)]
-    return "\n\n".join([*parts, *(_section(sheet) for sheet in sheets(division))])
+    return "\n\n".join([*parts, *(section(sheet) for sheet in sheets(division))])
 
 
-def _section(sheet: Sheet) -> str:
+def section(sheet: Sheet) -> str:
+    """Render one sheet under its title, with its notes below."""
     notes = [escaped(note) for note in sheet.notes if note]
     return "\n\n".join([f"### {escaped(sheet.title)}", markdown_table(sheet), *notes])
 
 
 def _standings(lines: Iterable[Line]) -> list[str]:
     """Render ranks over data sets under a heading of their own; nothing where there are too few data sets."""
-    sections = [_section(standing_sheet(one)) for one in standings(lines)]
+    sections = [section(standing_sheet(one)) for one in standings(lines)]
     return ["## Over data sets", *sections] if sections else []
 
 

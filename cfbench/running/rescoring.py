@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
 
 from threadpoolctl import threadpool_limits
 
@@ -18,18 +17,16 @@ from cfbench.errors import StoreError, UnknownNameError, UsageError
 from cfbench.measuring.recording import Recorder
 from cfbench.metrics.metric import Metric, length_needed
 from cfbench.planning.divisions import divisions
+from cfbench.planning.past import Past, past_records, past_suite, place_of
 from cfbench.planning.plan import chosen_metrics
 from cfbench.planning.study import Division, Splits, Study
 from cfbench.planning.suite import Suite
 from cfbench.records.lines import Line
-from cfbench.records.record import SCHEMA, Cell, Record
-from cfbench.records.store import RunFolder, read_lines
+from cfbench.records.record import Cell, Record
+from cfbench.records.store import RunFolder
 from cfbench.sources.source import Storage
 from cfbench.splits.split import Split
 from cfbench.summaries.consolidation import consolidated
-
-_Place: TypeAlias = tuple[str, str, str, int]
-_Past: TypeAlias = Mapping[_Place, Record]
 
 
 def rescore(
@@ -57,15 +54,15 @@ def rescore(
             are not those of the run; nothing is written then.
         StoreError: answers of finished cells are gone or damaged; what their tables say is left as it is.
     """
-    suite = _suite(folder)
+    suite = past_suite(folder)
     texts, metrics = _metrics(suite, further_metrics, registry, folder)
-    past = _past(folder, suite, note)
+    past = past_records(folder, suite, note)
     splits = Splits()
     cells = tuple(
         cell for division in divisions(suite, registry, storage) for cell in _cells(division, suite, past, splits)
     )
-    _check_lists(metrics, [past[_place(cell)] for cell in cells if _place(cell) in past])
-    answers = _answers([(cell, past[_place(cell)]) for cell in cells if _place(cell) in past], folder)
+    _check_lists(metrics, [past[place_of(cell)] for cell in cells if place_of(cell) in past])
+    answers = _answers([(cell, past[place_of(cell)]) for cell in cells if place_of(cell) in past], folder)
     recorder = Recorder(Study(cells, metrics, splits))
     with threadpool_limits(1):  # as in a run: the last digits of a sum may depend on the number of threads
         records = {cell: _measured(record, raw, recorder) for cell, (record, raw) in answers.items()}
@@ -84,15 +81,6 @@ def _failed_everywhere(metric: Metric, records: Mapping[Cell, Record]) -> bool:
     """Whether a metric has nothing to say of any finished cell: the next rescoring does without a further one."""
     done = [record for record in records.values() if record.status == "ok"]
     return bool(done) and all(metric.name in record.broken_metrics for record in done)
-
-
-def _suite(folder: RunFolder) -> Suite:
-    if not folder.suite_path.exists():
-        raise UsageError(
-            f"{folder.path} holds no run that can be rescored: expected suite.json and cells/ in it, as `cfbench run` "
-            "writes them to runs/<suite>/ (published results hold tables, not raw answers)"
-        )
-    return Suite.read_json(folder.suite_path)
 
 
 def _metrics(
@@ -116,38 +104,7 @@ def _metrics(
     return texts, chosen_metrics(texts, registry)
 
 
-def _past(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -> _Past:
-    """Return what came of the cells under the suite's seed, by their places.
-
-    The consolidated file knows what the last run was about; a run that was cut off has none, and the latest record of
-    each place stands in, since an older version of a plugin leaves its cells behind.
-    """
-    lying = sorted(folder.all_records(), key=lambda record: record.provenance.get("finished", ""))
-    ours = [
-        record
-        for record in (*lying, *_consolidated(folder, note))
-        if record.schema_version == SCHEMA and record.cell.base_seed == suite.seed and record.cell.model in suite.models
-    ]
-    if not ours:
-        raise UsageError(f"{folder.path} holds no finished cell of suite {suite.name!r}; run it first")
-    return {_place(record.cell): record for record in ours}
-
-
-def _consolidated(folder: RunFolder, note: Callable[[str], None]) -> list[Record]:
-    if not folder.records_path.exists():
-        return []
-    try:
-        return [line for line in read_lines(folder.records_path) if isinstance(line, Record)]
-    except StoreError as error:
-        note(f"{error}; it is written anew, from cells/ alone")
-        return []
-
-
-def _place(cell: Cell) -> _Place:
-    return (cell.split_fingerprint, cell.fold, cell.model, cell.repeat)
-
-
-def _cells(division: Division, suite: Suite, past: _Past, splits: Splits) -> Iterator[Cell]:
+def _cells(division: Division, suite: Suite, past: Past, splits: Splits) -> Iterator[Cell]:
     """Yield the cells that the suite asks for in one division, in table order, as a plan does."""
     made = [splits.add(division, fold) for fold in division.folds]
     _check_data(division, {split.fingerprint for split in made}, past)
@@ -159,7 +116,7 @@ def _cells(division: Division, suite: Suite, past: _Past, splits: Splits) -> Ite
                 yield replace(known, dataset=division.label, split=division.split)
 
 
-def _never_run(split: Split, model: str, repeat: int, past: _Past) -> Cell:
+def _never_run(split: Split, model: str, repeat: int, past: Past) -> Cell:
     """Describe a cell that the run was cut off before; of a model without any cell nothing but the name is known."""
     cells = [record.cell for record in past.values()]
     nameless = replace(cells[0], model=model, params={}, distribution="", version="", code="")
@@ -173,7 +130,7 @@ def _never_run(split: Split, model: str, repeat: int, past: _Past) -> Cell:
     )
 
 
-def _check_data(division: Division, fingerprints: set[str], past: _Past) -> None:
+def _check_data(division: Division, fingerprints: set[str], past: Past) -> None:
     """Raise UsageError where there are cells of this division by name, but none of them on the rows that it has now."""
     named = [
         record.cell

@@ -37,10 +37,11 @@ class Meeting:
         train = described_ratings()
         model = subject.fitted(train)
         model.introduce(users, items)
-        return cls(train, model, _codes(train.n_users, users), _codes(train.n_items, items))
+        return cls(train, model, codes_with(train.n_users, users), codes_with(train.n_items, items))
 
 
-def _codes(n: int, newcomers: Features | None) -> Codes:
+def codes_with(n: int, newcomers: Features | None) -> Codes:
+    """Every code of a side with ``n`` training entities: theirs, the newcomers', the unknown one's."""
     return np.arange(n + (0 if newcomers is None else len(newcomers)) + 1, dtype=np.int32)
 
 

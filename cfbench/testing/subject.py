@@ -61,12 +61,17 @@ def answers(model: Any, train: Ratings) -> dict[str, Floats]:
 
     Copies, so that a model that hands out its own arrays cannot change them later.
     """
-    users, items = all_pairs(train)
+    return answers_to(model, all_users(train), np.arange(train.n_items + 1, dtype=np.int32))
+
+
+def answers_to(model: Any, users: Codes, items: Codes) -> dict[str, Floats]:
+    """Ask for predictions of every pair of ``users`` and ``items`` and for the scores of ``users``, by method."""
     given: dict[str, Floats] = {}
     if hasattr(model, "predict"):
-        given["predict"] = np.array(predictions(model, users, items))
+        pairs = np.repeat(users, len(items)), np.tile(items, len(users))
+        given["predict"] = np.array(predictions(model, *pairs))
     if hasattr(model, "score_items"):
-        given["score_items"] = np.array(scores(model, all_users(train)))
+        given["score_items"] = np.array(scores(model, users))
     return given
 
 

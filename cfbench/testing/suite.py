@@ -9,7 +9,7 @@ from cfbench.contracts import POWERS
 from cfbench.discovery.registry import Plugin, Registry
 from cfbench.errors import PluginError, UnknownNameError
 from cfbench.spec import Value
-from cfbench.testing import answering, consistency, construction, inspecting, isolation, learning, meeting
+from cfbench.testing import answering, consistency, construction, inspecting, isolation, learning, meeting, saving
 from cfbench.testing.check import Check, Rule
 from cfbench.testing.subject import Subject
 
@@ -21,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     *learning.RULES,
     *inspecting.RULES,
     *meeting.RULES,
+    *saving.RULES,
 )
 
 

@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cfbench.drawing import canvas
 from cfbench.records.lines import Definition, Standing, Summary
 from cfbench.records.record import Figure
-from cfbench.report import pictures as module
 from cfbench.report.markdown import markdown_report
 from cfbench.report.pictures import pictures
 
@@ -66,5 +66,5 @@ def test_a_run_without_curves_and_several_data_sets_needs_no_picture_and_no_matp
 
 
 def test_without_matplotlib_there_are_tables_only(monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    monkeypatch.setattr(canvas, "find_spec", lambda name: None)
     assert pictures([*curve(), STANDING]) == []

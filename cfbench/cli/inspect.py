@@ -1,0 +1,134 @@
+"""``cfbench inspect``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, get_args
+
+from cyclopts import Parameter
+from rich.text import Text
+
+from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.discovery.registry import Registry
+from cfbench.drawing.canvas import can_draw
+from cfbench.errors import UnknownNameError
+from cfbench.inspecting.maps import Map, require_map
+from cfbench.inspecting.neighbours import Likeness
+from cfbench.records.record import Cell
+from cfbench.records.store import RunFolder
+from cfbench.report.terminal import print_sheet
+from cfbench.reviving.choosing import SHORT_KEY
+from cfbench.reviving.revival import past_cell, revive
+from cfbench.sources.storage import default_storage
+from cfbench.spec import Spec
+from cfbench.views.active import active
+from cfbench.views.gallery import subject_of
+from cfbench.views.gallery import views as views_of
+from cfbench.views.page import Format, write_views
+from cfbench.views.view import Options, View
+
+
+def inspect(
+    folder: Path,
+    cell: str | None = None,
+    /,
+    *,
+    only: list[str] | None = None,
+    near: list[str] | None = None,
+    by: Likeness = "cosine",
+    n: Annotated[int, Parameter(name=["-n", "--n"])] = 5,
+    top: int = 40,
+    min_ratings: int | None = None,
+    layout: Annotated[Map | None, Parameter(name="--map")] = None,
+    without_active: float | None = None,
+    formats: Annotated[str, Parameter(name="--format")] = "svg",
+    into: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    data_dir: Path | None = None,
+) -> int:
+    """Look into the fitted model of one cell: biases, neighbours, components, popularity, learning curves and more.
+
+    The model is loaded where the run saved it, else fitted again.
+
+    Parameters
+    ----------
+    folder: Path
+        A run's folder, with cells/ in it.
+    cell: str
+        The model, the beginning of a cell's key, or a part of the cell's name; may be left out where there is one cell.
+    only: list[str]
+        Views to show, separated by commas: biases, nearest, best, components, map, factors, popularity, learning,
+        spread.
+    near: list[str]
+        Titles whose nearest items are listed; repeat the option. The most rated item where omitted.
+    by: str
+        What nearest means.
+    n: int
+        Length of the lists.
+    top: int
+        How many of the most rated items maps name.
+    min_ratings: int
+        Leave out items with fewer training ratings; by default 20 for neighbours, components and maps, 1 for biases.
+    layout: str
+        Lay the items out in the plane too.
+    without_active: float
+        Refit without this share of the most active users, e.g. 0.01, and tell how far other users' lists move.
+    formats: str
+        What pictures are written as: svg, png or both, separated by a comma.
+    into: Path
+        Where files go; inspect/<model>-<key>/ in the run's folder where omitted.
+    data_dir: Path
+        A folder with data sets; CFBENCH_DATA where omitted.
+    """
+    wanted = _formats(formats)
+    options = Options(n, tuple(near or ()), by, top, min_ratings, layout)
+    if layout is not None:
+        require_map(layout)
+    past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), _note)
+    revived = revive(past)
+    views = views_of(subject_of(revived), options, _names(only))
+    if without_active is not None:
+        views["active"] = active(revived, without_active)
+    if not can_draw() and any(view.drawings for view in views.values()):
+        _note("no pictures: they need matplotlib, which is not installed: pip install matplotlib")
+    place = into or folder / "inspect" / _folder_name(past.cell)
+    facts = (f"Cell {past.cell.key}: {past.cell.distribution} {past.cell.version}.",)
+    written = write_views(place, str(past.cell), facts, views, wanted)
+    with until_the_reader_leaves():
+        _print(views)
+    for file in written:
+        print(f"wrote {file}", file=sys.stderr)
+    return 0
+
+
+def _print(views: Mapping[str, View]) -> None:
+    console = output()
+    for view in views.values():
+        console.rule(Text(view.title))
+        if view.remark:
+            console.print(Text(view.remark, style="dim"))
+        for listing in view.listings:
+            print_sheet(listing.sheet(), console)
+
+
+def _names(only: Iterable[str] | None) -> list[str]:
+    return [name.strip() for text in only or () for name in text.split(",")]
+
+
+def _formats(text: str) -> list[Format]:
+    known: tuple[Format, ...] = get_args(Format)
+    asked = [part.strip() for part in text.split(",")]
+    for one in asked:
+        if one not in known:
+            raise UnknownNameError.among("format of pictures", one, known)
+    return [one for one in known if one in asked]
+
+
+def _folder_name(cell: Cell) -> str:
+    return f"{re.sub('[^A-Za-z0-9._-]', '_', Spec.parse(cell.model).name)}-{cell.key[:SHORT_KEY]}"
+
+
+def _note(text: str) -> None:
+    print(f"cfbench: {text}", file=sys.stderr)

@@ -1,0 +1,93 @@
+"""``cfbench recommend``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from cyclopts import Parameter
+
+from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.discovery.registry import Registry
+from cfbench.errors import UsageError
+from cfbench.recommending.recommendation import Recommendation, Wish, recommend_to_newcomer, recommend_to_user
+from cfbench.recommending.rendering import as_csv, as_json, listings
+from cfbench.records.record import Cell
+from cfbench.records.store import RunFolder
+from cfbench.report.terminal import print_sheet
+from cfbench.reviving.revival import past_cell
+from cfbench.sources.storage import default_storage
+
+_Form: TypeAlias = Literal["table", "json", "csv"]
+
+
+def recommend(
+    folder: Path,
+    cell: str | None = None,
+    /,
+    *,
+    user: str | None = None,
+    n: Annotated[int, Parameter(name=["-n", "--n"])] = 10,
+    include_seen: Annotated[bool, Parameter(negative="--exclude-seen")] = False,
+    ratings: Path | None = None,
+    features: str = "",
+    form: Annotated[_Form, Parameter(name="--format")] = "table",
+    data_dir: Path | None = None,
+) -> int:
+    """Show what the model of one cell recommends to a user, beside what the user has rated highest.
+
+    The model is loaded where the run saved it, else fitted again. Users who were tested get the list of the run.
+
+    Parameters
+    ----------
+    folder: Path
+        A run's folder, with cells/ in it.
+    cell: str
+        The model, the beginning of a cell's key, or a part of the cell's name; may be left out where there is one cell.
+    user: str
+        The user's id in the data.
+    n: int
+        How many items.
+    include_seen: bool
+        Whether items that the user has rated in training may be recommended.
+    ratings: Path
+        Ratings of somebody new, instead of --user: a CSV file with the columns title (or item) and rating. The model is
+        fitted again with them.
+    features: str
+        What is known of somebody new, as key=value,key=value; alone for models that can meet newcomers, or beside
+        --ratings.
+    form: str
+        How to print it; json and csv hold everything unrounded.
+    data_dir: Path
+        A folder with data sets; CFBENCH_DATA where omitted.
+    """
+    wish = Wish(n, include_seen)
+    if (user is None) == (ratings is None and not features):
+        raise UsageError(
+            "expected either --user ID or, for somebody new, --ratings FILE.csv and/or --features key=value"
+        )
+    past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), _note)
+    if user is not None:
+        found = recommend_to_user(past, user, wish)
+    else:
+        found = recommend_to_newcomer(past, ratings, features, wish)
+    with until_the_reader_leaves():
+        _print(found, past.cell, form)
+    return 0
+
+
+def _print(found: Recommendation, cell: Cell, form: _Form) -> None:
+    match form:
+        case "json":
+            print(as_json(found, str(cell)))
+        case "csv":
+            print(as_csv(found), end="")
+        case "table":
+            console = output()
+            for listing in listings(found, cell.model):
+                print_sheet(listing.sheet(), console)
+
+
+def _note(text: str) -> None:
+    print(f"cfbench: {text}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""What embeddings, titles and counts show: numbers only, drawn and written elsewhere."""

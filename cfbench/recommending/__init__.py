@@ -1,0 +1,1 @@
+"""Lists for one user of a finished run, or for somebody new."""

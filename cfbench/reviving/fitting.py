@@ -1,0 +1,62 @@
+"""Fitting a cell's model again, in the present process."""
+
+from __future__ import annotations
+
+import traceback
+
+from threadpoolctl import threadpool_limits
+
+from cfbench.asking.questions import Asked, Questions
+from cfbench.contracts import FitContext, MeetsNewcomers
+from cfbench.discovery.registry import Plugin, Registry, instantiate
+from cfbench.errors import CfbenchError, ModelError, UsageError
+from cfbench.executors.work import prepare
+from cfbench.planning.plan import model_seed
+from cfbench.ratings import Ratings
+from cfbench.records.record import Cell
+from cfbench.spec import Spec
+
+
+def plugin_of(cell: Cell, registry: Registry) -> Plugin:
+    """Return the plugin that registers the cell's model; raises UsageError where it cannot be used here."""
+    plugin = registry.named("model", Spec.parse(cell.model).name)
+    if plugin.problem:
+        raise UsageError(f"model {cell.model} of {plugin.distribution} cannot be used: {plugin.problem}")
+    return plugin
+
+
+def fitted(cell: Cell, plugin: Plugin, train: Ratings, *, seed: int | None = None) -> object:
+    """Return a fresh instance of the cell's model, fitted to ``train`` with the cell's parameters.
+
+    Args:
+        cell: gives parameters, device, threads and, unless ``seed`` is given, the seed.
+        plugin: the model's.
+        train: what to learn from; the cell's own training part gives the model of the run again.
+        seed: another seed than the cell's.
+
+    Raises:
+        PluginError: the plugin cannot be loaded.
+        ModelError: the model raised; the traceback goes to standard error.
+    """
+    with threadpool_limits(cell.threads):
+        cls = prepare(plugin.value, f"model {cell.model}")
+        params = {name: tuple(value) if isinstance(value, list) else value for name, value in cell.params.items()}
+        model = instantiate(cls, params, f"model {cell.model}")
+        context = FitContext(model_seed(cell) if seed is None else seed, cell.device, cell.threads)
+        try:
+            model.fit(train, context)
+        except CfbenchError:
+            raise
+        except (Exception, SystemExit) as error:  # a plugin may raise anything
+            traceback.print_exc()
+            raise ModelError(f"{cell.model} failed to fit: {type(error).__name__}: {error}") from error
+    return model
+
+
+def introduced(model: object, questions: Questions) -> Asked:
+    """Introduce the run's newcomers to a model that can meet them; return the questions in the codes it then knows."""
+    newcomers = questions.newcomers
+    if newcomers is None or not isinstance(model, MeetsNewcomers):
+        return questions.asked
+    model.introduce(newcomers.users, newcomers.items)
+    return newcomers.asked

@@ -1,0 +1,84 @@
+"""All views by name, and what they look at."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.answers import Answers
+from cfbench.asking.embeddings import ask_embeddings
+from cfbench.contracts import HasEmbeddings
+from cfbench.errors import UnknownNameError
+from cfbench.inspecting.catalogue import Catalogue
+from cfbench.ratings import Floats
+from cfbench.reviving.revival import Revived
+from cfbench.views.best import best
+from cfbench.views.biases import biases
+from cfbench.views.components import components
+from cfbench.views.factors import factors
+from cfbench.views.layout import layout
+from cfbench.views.learning import learning
+from cfbench.views.nearest import nearest
+from cfbench.views.popularity import popularity
+from cfbench.views.spread import spread
+from cfbench.views.view import Options, Subject, View
+
+_View: TypeAlias = Callable[[Subject, Options], View]
+
+VIEWS: Mapping[str, _View] = MappingProxyType(
+    {
+        "biases": biases,
+        "nearest": nearest,
+        "best": best,
+        "components": components,
+        "map": layout,
+        "factors": factors,
+        "popularity": popularity,
+        "learning": learning,
+        "spread": spread,
+    }
+)
+"""Every view that needs no refit, in the order in which they are shown."""
+
+
+def subject_of(revived: Revived) -> Subject:
+    """Ask a revived model for what views look at.
+
+    Raises ModelError where its embeddings are not what the contract asks for.
+    """
+    model, train = revived.model, revived.past.split.train
+    shown = ask_embeddings(model, train.n_users, train.n_items) if isinstance(model, HasEmbeddings) else None
+    return Subject(
+        name=revived.past.cell.model,
+        catalogue=Catalogue.of(revived.past.split),
+        embeddings=shown,
+        losses=revived.past.record.losses,
+        mean_scores=_mean_scores(revived.past.answers),
+    )
+
+
+def views(subject: Subject, options: Options, only: Iterable[str] = ()) -> dict[str, View]:
+    """Return the views that ``only`` names, by name; without names all, the map only where one is asked for.
+
+    Raises UnknownNameError for a name that is no view's.
+    """
+    chosen = list(dict.fromkeys(only))
+    for name in chosen:
+        if name not in VIEWS:
+            raise UnknownNameError.among("view", name, VIEWS)
+    names = chosen or [name for name in VIEWS if name != "map" or options.map is not None]
+    return {name: VIEWS[name](subject, options) for name in VIEWS if name in names}
+
+
+def _mean_scores(answers: Answers) -> Floats | None:
+    if answers.score_means is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")  # an item that no group has a score of
+        means: NDArray[np.float64] = np.nanmean(answers.score_means, axis=0, dtype=np.float64)
+    return means
