@@ -110,7 +110,7 @@ def movielens_answers() -> tuple[Split, Answers]:
     model = TruncatedSVD()
     model.fit(split.train, FitContext(seed=0, threads=1))
     predictions = ask_predictions(model, split.test.users, split.test.items, Clock())
-    return split, ranked(model, model.item_factors_[:-1].astype(np.float32), split, predictions)
+    return split, ranked(model, model.embeddings().items.astype(np.float32), split, predictions)
 
 
 def ranked(model: object, item_factors: np.ndarray, split: Split, predictions: np.ndarray) -> Answers:

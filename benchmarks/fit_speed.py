@@ -1,9 +1,9 @@
-"""CPU seconds per epoch of ``dot-bias`` and of fastai's ``collab_learner``, on the same ratings.
+"""CPU seconds per epoch of ``dot-bias`` and ``nn`` and of fastai's ``collab_learner``, on the same ratings.
 
-Protocol: MovieLens 100K with titles as items, a random 80/20 split, 50 factors with biases, sigmoid range (0, 5.5),
-weight decay .1, one-cycle with peak learning rate 5e-3, batches of 64, one thread. Both sides report their CPU
-seconds (all threads of the process) per epoch of training alone, without validation, and the RMSE on the same test
-rows.
+Protocol: MovieLens 100K with titles as items, a random 80/20 split, sigmoid range (0, 5.5), weight decay .1, one-cycle
+with peak learning rate 5e-3, batches of 64, one thread; 50 factors with biases, or hidden layers of 100 and 50 with
+batch normalisation on embeddings of the usual sizes. Both sides report their CPU seconds (all threads of the process)
+per epoch of training alone, without validation, and the RMSE on the same test rows.
 
 fastai is needed by nothing else here, so give it an environment of its own::
 
@@ -21,8 +21,10 @@ import os
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,13 +37,22 @@ from cfbench.sources.source import Storage
 from cfbench.splits.holdout import Holdout
 from cfbench.splits.split import Split
 from cfbench_torch.dot_bias import BiasedDotProduct
+from cfbench_torch.nn import NeuralNetwork
 
 EPOCHS = 5
 BATCH = 64
 FACTORS = 50
+LAYERS = (100, 50)
 PEAK = 5e-3
 DECAY = 0.1
 RANGE = (0.0, 5.5)
+TRAINING: dict[str, Any] = {
+    "y_range": RANGE,
+    "epochs": EPOCHS,
+    "learning_rate": PEAK,
+    "weight_decay": DECAY,
+    "batch_size": BATCH,
+}
 
 
 @dataclass(frozen=True)
@@ -52,33 +63,71 @@ class Outcome:
     rmse: float
 
 
+@dataclass(frozen=True)
+class Pair:
+    """One of our models and the arguments with which fastai's learner is the same model."""
+
+    name: str
+    ours: Callable[[], BiasedDotProduct | NeuralNetwork]
+    theirs: dict[str, Any]
+
+
+PAIRS = {
+    pair.name: pair
+    for pair in (
+        Pair(
+            "dot-bias",
+            lambda: BiasedDotProduct(n_factors=FACTORS, offset="none", bias_scale=1.0, **TRAINING),
+            {"n_factors": FACTORS},
+        ),
+        Pair(
+            "nn",
+            lambda: NeuralNetwork(layers=LAYERS, batch_norm=True, **TRAINING),
+            {"use_nn": True, "layers": list(LAYERS)},
+        ),
+    )
+}
+
+
 def main() -> None:
-    """Run both on every seed and print a line each, then the means and their ratio."""
+    """Run both sides on every seed and print a line each, then their means and ratio, model by model."""
     arguments = _arguments()
     torch.set_num_threads(1)
     dataset = _movielens(arguments.data_dir)
-    BiasedDotProduct.warm_up()
+    NeuralNetwork.warm_up()
+    splits = [
+        Split.of(dataset, "holdout", Holdout(share=0.2).folds(dataset, seed)[0]) for seed in range(arguments.seeds)
+    ]
+    for name in arguments.models:
+        _compare(PAIRS[name], splits, with_fastai=not arguments.skip_fastai)
+
+
+def _compare(pair: Pair, splits: list[Split], *, with_fastai: bool) -> None:
     ours, theirs = [], []
-    for seed in range(arguments.seeds):
-        split = Split.of(dataset, "holdout", Holdout(share=0.2).folds(dataset, seed)[0])
-        ours.append(_run_cfbench(split, seed))
-        _show("cfbench dot-bias", seed, ours[-1])
-        if not arguments.skip_fastai:
-            theirs.append(_run_fastai(split, seed))
-            _show("fastai collab_learner", seed, theirs[-1])
-    _conclude("cfbench dot-bias", ours)
+    for seed, split in enumerate(splits):
+        ours.append(_run_cfbench(pair, split, seed))
+        _show(f"cfbench {pair.name}", seed, ours[-1])
+        if with_fastai:
+            theirs.append(_run_fastai(pair, split, seed))
+            _show(f"fastai {pair.name}", seed, theirs[-1])
+    _conclude(f"cfbench {pair.name}", ours)
     if theirs:
-        _conclude("fastai collab_learner", theirs)
-        print(f"fastai uses {_mean_seconds(theirs) / _mean_seconds(ours):.1f}x the CPU time per epoch")
+        _conclude(f"fastai {pair.name}", theirs)
+        ratio = _mean_seconds(theirs) / _mean_seconds(ours)
+        gap = _mean_rmse(ours) - _mean_rmse(theirs)
+        print(f"{pair.name}: fastai uses {ratio:.1f}x the CPU time per epoch; RMSE differs by {gap:+.4f}")
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Training speed of dot-bias against fastai's collab_learner.")
+    parser = argparse.ArgumentParser(description="Training speed of dot-bias and nn against fastai's.")
     default = os.environ.get("CFBENCH_DATA")
     parser.add_argument(
         "--data-dir", type=Path, default=default, required=default is None, help="folder that holds ml-100k/"
     )
     parser.add_argument("--seeds", type=int, default=3, help="how many random splits (default 3)")
+    parser.add_argument(
+        "--models", nargs="+", choices=list(PAIRS), default=list(PAIRS), help="which models (default all)"
+    )
     parser.add_argument("--skip-fastai", action="store_true", help="run the cfbench side alone")
     return parser.parse_args()
 
@@ -88,17 +137,8 @@ def _movielens(data_dir: Path) -> Dataset:
         return MovieLens100K(items="title").load(Storage(data_dir, Path(cache), may_download=False))
 
 
-def _run_cfbench(split: Split, seed: int) -> Outcome:
-    model = BiasedDotProduct(
-        n_factors=FACTORS,
-        y_range=RANGE,
-        offset="none",
-        bias_scale=1.0,
-        epochs=EPOCHS,
-        learning_rate=PEAK,
-        weight_decay=DECAY,
-        batch_size=BATCH,
-    )
+def _run_cfbench(pair: Pair, split: Split, seed: int) -> Outcome:
+    model = pair.ours()
     start = time.process_time()
     model.fit(split.train, FitContext(seed, device="cpu"))
     seconds = (time.process_time() - start) / EPOCHS
@@ -107,7 +147,7 @@ def _run_cfbench(split: Split, seed: int) -> Outcome:
     return Outcome(seconds, _rmse(filled, split.test.ratings))
 
 
-def _run_fastai(split: Split, seed: int) -> Outcome:
+def _run_fastai(pair: Pair, split: Split, seed: int) -> Outcome:
     from fastai.callback.core import Callback
     from fastai.collab import CollabDataLoaders, collab_learner
     from fastai.data.transforms import IndexSplitter
@@ -146,7 +186,7 @@ def _run_fastai(split: Split, seed: int) -> Outcome:
         device=torch.device("cpu"),
     )
     clock = TrainingClock()
-    learner = collab_learner(loaders, n_factors=FACTORS, y_range=RANGE, cbs=clock)
+    learner = collab_learner(loaders, y_range=RANGE, cbs=clock, **pair.theirs)
     with warnings.catch_warnings(), learner.no_bar(), learner.no_logging():
         warnings.simplefilter("ignore")
         learner.fit_one_cycle(EPOCHS, PEAK, wd=DECAY)
@@ -162,13 +202,16 @@ def _mean_seconds(outcomes: list[Outcome]) -> float:
     return float(np.mean([outcome.seconds for outcome in outcomes]))
 
 
+def _mean_rmse(outcomes: list[Outcome]) -> float:
+    return float(np.mean([outcome.rmse for outcome in outcomes]))
+
+
 def _show(name: str, seed: int, outcome: Outcome) -> None:
-    print(f"{name:<22} seed {seed}: {outcome.seconds:6.3f} CPU s/epoch, RMSE {outcome.rmse:.4f}", flush=True)
+    print(f"{name:<16} seed {seed}: {outcome.seconds:6.3f} CPU s/epoch, RMSE {outcome.rmse:.4f}", flush=True)
 
 
 def _conclude(name: str, outcomes: list[Outcome]) -> None:
-    rmse = np.mean([outcome.rmse for outcome in outcomes])
-    print(f"{name:<22} mean:   {_mean_seconds(outcomes):6.3f} CPU s/epoch, RMSE {rmse:.4f}")
+    print(f"{name:<16} mean:   {_mean_seconds(outcomes):6.3f} CPU s/epoch, RMSE {_mean_rmse(outcomes):.4f}")
 
 
 if __name__ == "__main__":

@@ -30,22 +30,22 @@ def test_factors_equal_the_dense_decomposition_of_the_residuals():
     rng = np.random.default_rng(3)
     train = complete(rng.integers(1, 6, size=(12, 9)))
     model = fitted(train, n_factors=3)
-    residual = (train.ratings - model.biases_.of_pairs(train.users, train.items)).reshape(12, 9)
+    residual = (train.ratings - model.factors_.biases.of_pairs(train.users, train.items)).reshape(12, 9)
     left, strengths, right = np.linalg.svd(residual)
     best = (left[:, :3] * strengths[:3]) @ right[:3]
-    np.testing.assert_allclose(model.user_factors_[:-1] @ model.item_factors_[:-1].T, best, atol=1e-10)
+    np.testing.assert_allclose(model.factors_.users[:-1] @ model.factors_.items[:-1].T, best, atol=1e-10)
 
 
 def test_an_unknown_user_gets_mean_and_item_bias_only():
     train = complete([[5, 1, 3], [4, 2, 3], [5, 1, 1]])
     model = fitted(train, n_factors=2)
     answer = model.predict(np.array([3], dtype=np.int32), np.array([0], dtype=np.int32))
-    assert answer == pytest.approx([train.mean + model.biases_.items[0]])
+    assert answer == pytest.approx([train.mean + model.factors_.biases.items[0]])
 
 
 def test_rank_is_cut_to_what_a_small_matrix_has():
     model = fitted(complete([[5, 1, 3, 2], [4, 2, 3, 1], [5, 1, 1, 4]]), n_factors=50)
-    assert model.user_factors_.shape == (4, 2)
+    assert model.factors_.users.shape == (4, 2)
 
 
 def test_the_seed_does_not_move_the_answer_beyond_rounding():

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from cfbench.contracts import FitContext
+from cfbench.errors import ModelError
 from cfbench.ratings import Ratings, RatingScale
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct
+from cfbench_torch.dot_lookup import LookupDotProduct
 from cfbench_torch.factors import Factors
 from cfbench_torch.link import Identity, SigmoidRange, link_for
 from cfbench_torch.machine import Machine
@@ -24,7 +26,9 @@ MODELS = {
     "dot-bias": BiasedDotProduct,
     "dot-bias without offset": lambda: BiasedDotProduct(offset="none", bias_scale=1.0),
     "dot-bias with dropout": lambda: BiasedDotProduct(user_dropout=0.3, item_dropout=0.6),
+    "dot-lookup": LookupDotProduct,
     "nn": NeuralNetwork,
+    "nn with all options": lambda: NeuralNetwork(batch_norm=True, dropout=0.2, embedding_dropout=0.1),
     "nn of two layers": lambda: NeuralNetwork(layers=(8, 4), y_range=None),
 }
 
@@ -65,6 +69,19 @@ def test_a_sigmoid_range_puts_score_0_in_the_middle_and_never_reaches_its_ends()
 
 def test_scale_range_is_the_scale_widened_by_a_tenth_on_each_side():
     assert link_for("scale", ratings()) == SigmoidRange(pytest.approx(0.6), pytest.approx(5.4))
+
+
+def test_the_observed_range_reaches_from_the_lowest_to_the_highest_training_rating():
+    one = np.zeros(3, dtype=np.int32)
+    train = Ratings(one, one, np.array([2, 4.5, 3], dtype=np.float32), None, 1, 1, RatingScale(0, 10))
+    assert link_for("observed", train) == SigmoidRange(2, 4.5)
+
+
+def test_the_observed_range_of_equal_ratings_is_refused_with_advice():
+    one = np.zeros(2, dtype=np.int32)
+    train = Ratings(one, one, np.full(2, 4, dtype=np.float32), None, 1, 1, RatingScale(1, 5))
+    with pytest.raises(ModelError, match=r"all are 4.*scale"):
+        DotProduct(y_range="observed").fit(train, FitContext(0))
 
 
 @pytest.mark.parametrize("biases", [False, True])
@@ -144,12 +161,13 @@ def test_nn_answers_for_one_unknown_side_but_not_for_two():
 @pytest.mark.parametrize("name", MODELS)
 def test_rows_of_the_unknown_stay_zero(name):
     model = fitted(MODELS[name]())
-    tables = (
-        [model.network_.user_table[-1], model.network_.item_table[-1]]
-        if hasattr(model, "network_")
-        else [model.factors_.table[9], model.factors_.table[-1]]
-    )
-    assert all(not row.any() for row in tables)
+    if isinstance(model, NeuralNetwork):
+        rows = [model.network_.user_table[-1], model.network_.item_table[-1]]
+    elif isinstance(model, LookupDotProduct):
+        rows = [model.users_.vectors[-1], model.items_.vectors[-1]]
+    else:
+        rows = [model.factors_.table[9], model.factors_.table[-1]]
+    assert not any(row.any() for row in rows)
 
 
 def test_answers_stay_within_the_range():
@@ -234,7 +252,7 @@ def test_embeddings_of_factors_add_up_to_the_score(name):
         scores += shown.user_biases[:, None] + shown.item_biases
     link = link_for(model.y_range, ratings())
     np.testing.assert_allclose(link.rating(torch.tensor(scores)).numpy(), model.score_items(codes), rtol=1e-5)
-    assert (shown.user_biases is None) == isinstance(model, DotProduct)
+    assert (shown.user_biases is not None) == isinstance(model, BiasedDotProduct)
 
 
 def test_embeddings_of_nn_are_its_tables_of_different_widths():

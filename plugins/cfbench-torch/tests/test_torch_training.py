@@ -13,6 +13,7 @@ from cfbench.errors import ModelError
 from cfbench.ratings import Ratings, RatingScale
 from cfbench_torch.adam import Adam
 from cfbench_torch.dot_bias import BiasedDotProduct
+from cfbench_torch.link import link_for
 from cfbench_torch.machine import Machine
 from cfbench_torch.nn import NeuralNetwork
 from cfbench_torch.schedule import constant, one_cycle
@@ -37,8 +38,10 @@ def plan(**changes: object) -> TrainingPlan:
         "batch_size": None,
         "fewest_steps": 256,
         "schedule": "one-cycle",
+        "stop_after": None,
+        "validation_share": None,
         "patience": None,
-        "validation_share": 0.1,
+        "scale_target": False,
     }
     return TrainingPlan(**{**fields, **changes})
 
@@ -116,6 +119,9 @@ def test_given_batch_size_is_kept():
         ("schedule", "cosine"),
         ("patience", 0),
         ("validation_share", 1.0),
+        ("stop_after", 0),
+        ("stop_after", 6),
+        ("scale_target", 1),
     ],
 )
 def test_nonsense_is_refused_by_the_name_of_the_parameter(field, value):
@@ -140,6 +146,65 @@ def test_patience_stops_early_and_takes_back_the_best_parameters():
     losses = [report.validation_loss for report in reports]
     assert len(losses) < 60
     assert min(losses) == losses[-3] < losses[-1]
+
+
+def test_patience_alone_validates_on_a_tenth_of_the_rows():
+    assert plan(patience=1).carved_share == 0.1
+    assert plan(patience=1, validation_share=0.3).carved_share == 0.3
+    assert plan(validation_share=0.3).carved_share == 0.3
+    assert plan().carved_share is None
+
+
+def test_a_share_without_patience_watches_all_epochs_and_keeps_the_last_parameters():
+    reports: list[EpochReport] = []
+    settings = {"validation_share": 0.5, "schedule": "constant", "learning_rate": 0.05, "weight_decay": 0.0}
+    watched = BiasedDotProduct(epochs=12, **settings)
+    watched.fit(tastes(), FitContext(0, on_epoch=reports.append))
+    losses = [report.validation_loss for report in reports]
+    assert len(losses) == 12
+    assert losses[-1] > min(losses)  # it overfits, and nothing is taken back
+    stopped = BiasedDotProduct(epochs=12, patience=12, **settings)
+    stopped.fit(tastes(), FitContext(0))
+    pairs = np.arange(30, dtype=np.int32), np.arange(30, dtype=np.int32)
+    assert not np.array_equal(watched.predict(*pairs), stopped.predict(*pairs))
+
+
+def test_stopping_after_an_epoch_leaves_the_schedule_where_it_was():
+    seen: dict[int | None, list[float]] = {}
+    for stop in (None, 2):
+        reports: list[EpochReport] = []
+        model = BiasedDotProduct(epochs=4, stop_after=stop)
+        model.fit(tastes(), FitContext(0, on_epoch=reports.append))
+        seen[stop] = [report.train_loss for report in reports]
+        assert all(report.epochs == len(reports) for report in reports)
+    assert seen[2] == seen[None][:2]
+
+
+def test_a_scaled_target_counts_losses_in_squared_widths_of_the_scale_and_answers_in_ratings():
+    losses, answers = [], []
+    for scaled in (False, True):
+        reports: list[EpochReport] = []
+        model = BiasedDotProduct(epochs=1, batch_size=10_000, validation_share=0.2, scale_target=scaled)
+        model.fit(tastes(), FitContext(0, on_epoch=reports.append))
+        losses.append((reports[0].train_loss, reports[0].validation_loss))
+        answers.append(model.predict(np.arange(30, dtype=np.int32), np.arange(30, dtype=np.int32)))
+    assert losses[0] == pytest.approx([16 * loss for loss in losses[1]], rel=1e-3)  # 1 to 5: a width of 4
+    np.testing.assert_allclose(*answers, rtol=1e-2)
+
+
+def test_a_scaled_target_without_a_range_makes_0_the_lowest_rating_and_1_the_highest():
+    link = link_for(None, tastes(), scale_target=True)
+    assert link.rating(torch.tensor([0.0, 0.25, 1.0])).tolist() == [1, 2, 5]
+    assert link.score(2.0) == 0.25
+    assert link.slope(torch.tensor([3.0])) == 4
+
+
+def test_a_loss_in_other_units_is_the_same_to_adam_but_for_eps():
+    small, large = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0])
+    small.grad, large.grad = torch.tensor([2e-5, -3.0]), torch.tensor([2e-5, -3.0]) / 16
+    Adam([small], 0.1, loss_unit=16).step(0.1, 0.9)
+    Adam([large], 0.1).step(0.1, 0.9)
+    torch.testing.assert_close(small, large)
 
 
 def test_patience_needs_rows_to_validate_on():

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
-from cfbench_baselines.damped_biases import damped_biases
+from cfbench.saving import load_parts, save_parts
+from cfbench_baselines.damped_biases import DampedBiases, damped_biases
 from cfbench_baselines.limits import require_at_least
+
+_KIND = "cfbench-baselines.bias.1"
 
 
 @dataclass
@@ -49,3 +54,15 @@ class Bias:
     def score_items(self, users: Codes) -> Floats:
         """Return ``mu + b_u + b_i`` for every item, shape (b, n_items): one order of items for all users."""
         return self.biases_.of_rows(users)
+
+    def save(self, directory: Path) -> None:
+        """Write the biases."""
+        save_parts(directory, _KIND, self.biases_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.biases_ = DampedBiases.among(arrays)
+        return model

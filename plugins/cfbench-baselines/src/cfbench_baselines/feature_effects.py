@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.features import Features
 from cfbench.vocabulary import Vocabulary
+from cfbench_baselines.saved_vocabulary import vocabulary_among, vocabulary_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +34,16 @@ class FeatureEffects:
     def expected(self, features: Features) -> NDArray[np.float64]:
         """Return ``p_e`` of each of the n entities, shape (n,), in rating units."""
         return DescribedEntities.of(features, self.vocabulary).expected(self.effects)
+
+    def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Return all arrays by name, behind ``prefix``, for saving."""
+        return {f"{prefix}effects": self.effects} | vocabulary_arrays(f"{prefix}column.", self.vocabulary)
+
+    @classmethod
+    def among(cls, prefix: str, arrays: Mapping[str, NDArray[Any]]) -> FeatureEffects | None:
+        """Put together what :meth:`arrays` took apart; None where ``arrays`` have nothing of that prefix."""
+        vocabulary = vocabulary_among(f"{prefix}column.", arrays)
+        return None if vocabulary is None else cls(vocabulary, arrays[f"{prefix}effects"])
 
 
 @dataclass(frozen=True, eq=False)

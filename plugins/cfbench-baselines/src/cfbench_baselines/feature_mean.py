@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +12,13 @@ from numpy.typing import NDArray
 from cfbench.contracts import FitContext
 from cfbench.features import Features
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench.vocabulary import Vocabulary
 from cfbench_baselines.damped_biases import DampedBiases, damped_means
 from cfbench_baselines.feature_effects import DescribedEntities, FeatureEffects
 from cfbench_baselines.limits import require_at_least
+
+_KIND = "cfbench-baselines.feature-mean.1"
 
 
 @dataclass
@@ -81,6 +86,24 @@ class FeatureMean:
     def score_items(self, users: Codes) -> Floats:
         """Return ``mu + b_u + b_i`` for every training item, shape (b, n_items)."""
         return DampedBiases(self.biases_.mean, self.extended_.users, self.biases_.items).of_rows(users)
+
+    def save(self, directory: Path) -> None:
+        """Write biases and effects."""
+        arrays = self.biases_.arrays()
+        for prefix, effects in (("users.", self.user_effects_), ("items.", self.item_effects_)):
+            if effects is not None:
+                arrays |= effects.arrays(prefix)
+        save_parts(directory, _KIND, arrays, {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.biases_ = model.extended_ = DampedBiases.among(arrays)
+        model.user_effects_ = FeatureEffects.among("users.", arrays)
+        model.item_effects_ = FeatureEffects.among("items.", arrays)
+        return model
 
 
 class _Side:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_baselines.group_means import group_means
+
+_KIND = "cfbench-baselines.item-mean.1"
 
 
 @dataclass
@@ -30,3 +35,15 @@ class ItemMean:
     def score_items(self, users: Codes) -> Floats:
         """Return the items' means, the same for every user, known or not; shape (b, n_items)."""
         return np.repeat(self.means_[None, :-1].astype(np.float32), len(users), axis=0)
+
+    def save(self, directory: Path) -> None:
+        """Write the means."""
+        save_parts(directory, _KIND, {"means": self.means_})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, _ = load_parts(directory, _KIND)
+        model = cls()
+        model.means_ = arrays["means"]
+        return model

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
+
+_KIND = "cfbench-baselines.popular.1"
 
 
 @dataclass
@@ -25,3 +30,15 @@ class Popular:
     def score_items(self, users: Codes) -> Floats:
         """Return the counts for each user, shape (b, n_items)."""
         return np.repeat(self.counts_[None, :], len(users), axis=0)
+
+    def save(self, directory: Path) -> None:
+        """Write the counts."""
+        save_parts(directory, _KIND, {"counts": self.counts_})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, _ = load_parts(directory, _KIND)
+        model = cls()
+        model.counts_ = arrays["counts"]
+        return model

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_baselines.group_means import group_means
+
+_KIND = "cfbench-baselines.user-mean.1"
 
 
 @dataclass
@@ -31,3 +36,15 @@ class UserMean:
     def score_items(self, users: Codes) -> Floats:
         """Return each user's mean for every item, shape (b, n_items); a row of NaN for unknown users."""
         return np.repeat(self.means_[users, None].astype(np.float32), self.n_items_, axis=1)
+
+    def save(self, directory: Path) -> None:
+        """Write the means."""
+        save_parts(directory, _KIND, {"means": self.means_}, {"n_items": self.n_items_})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls()
+        model.means_, model.n_items_ = arrays["means"], facts["n_items"]
+        return model

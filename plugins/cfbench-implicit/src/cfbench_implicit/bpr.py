@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 
 from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_implicit.confidence import confidences
-from cfbench_implicit.factors import fit_factors, library_seed
+from cfbench_implicit.factors import RankingFactors, fit_factors, library_seed
 from cfbench_implicit.limits import require_at_least, require_positive, require_share
+
+_KIND = "cfbench-implicit.implicit-bpr.1"
 
 
 @dataclass
@@ -67,3 +72,15 @@ class ImplicitBPR:
     def embeddings(self) -> Embeddings:
         """Return factors and item biases; the library keeps these in a last column."""
         return self.ranking_.embeddings(self.factors, item_bias=self.factors)
+
+    def save(self, directory: Path) -> None:
+        """Write the factors."""
+        save_parts(directory, _KIND, self.ranking_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.ranking_ = RankingFactors.among(arrays)
+        return model

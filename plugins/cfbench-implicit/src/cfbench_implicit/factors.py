@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,15 @@ class RankingFactors:
             user_biases=None if user_bias is None else users[:, user_bias],
             item_biases=None if item_bias is None else items[:, item_bias],
         )
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return both arrays by name, for saving."""
+        return {"users": self.users, "items": self.items}
+
+    @classmethod
+    def among(cls, arrays: Mapping[str, NDArray[Any]]) -> RankingFactors:
+        """Put together what :meth:`arrays` took apart."""
+        return cls(arrays["users"], arrays["items"])
 
 
 def fit_factors(build: Callable[[], Any], matrix: csr_matrix, context: FitContext, *, epochs: int) -> RankingFactors:

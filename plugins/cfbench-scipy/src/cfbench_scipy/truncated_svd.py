@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,12 @@ from threadpoolctl import threadpool_limits
 
 from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
 from cfbench_baselines.limits import require_at_least
+from cfbench_scipy.biased_factors import BiasedFactors, with_zero_row
 
-_CHUNK = 1 << 16
+_KIND = "cfbench-scipy.svd.1"
 
 
 @dataclass
@@ -47,37 +51,38 @@ class TruncatedSVD:
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit the biases, then the factors; the seed sets the start vector of the Lanczos iteration."""
-        self.biases_ = damped_biases(
+        biases = damped_biases(
             train,
             damping_users=self.damping_users,
             damping_items=self.damping_items,
             iterations=self.iterations,
         )
         with threadpool_limits(context.threads, user_api="blas"):
-            self.user_factors_, self.item_factors_ = _factors(train, self.biases_, self.n_factors, context)
+            self.factors_ = BiasedFactors(biases, *_factors(train, biases, self.n_factors, context))
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Return ``mu + b_u + b_i + p_u . q_i``, shape (m,)."""
-        answers = self.biases_.of_pairs(users, items)
-        for start in range(0, len(users), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            answers[part] += np.einsum("mk,mk->m", self.user_factors_[users[part]], self.item_factors_[items[part]])
-        return answers
+        return self.factors_.of_pairs(users, items)
 
     def score_items(self, users: Codes) -> Floats:
         """Return the predictions for every training item, shape (b, n_items)."""
-        by_user = self.user_factors_[users].astype(np.float32)
-        return self.biases_.of_rows(users) + by_user @ self.item_factors_[:-1].T.astype(np.float32)
+        return self.factors_.of_rows(users)
 
     def embeddings(self) -> Embeddings:
         """Return ``p``, ``q`` and the biases; with ``mu`` they add up to the prediction."""
-        return Embeddings(
-            users=self.user_factors_[:-1],
-            items=self.item_factors_[:-1],
-            user_biases=self.biases_.users[:-1],
-            item_biases=self.biases_.items[:-1],
-            offset=self.biases_.mean,
-        )
+        return self.factors_.embeddings()
+
+    def save(self, directory: Path) -> None:
+        """Write biases and factors."""
+        save_parts(directory, _KIND, self.factors_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.factors_ = BiasedFactors.among(arrays)
+        return model
 
 
 def _factors(
@@ -92,8 +97,4 @@ def _factors(
     matrix = csr_array((residuals, (train.users, train.items)), shape=shape)
     start = context.rng().standard_normal(min(shape))
     left, strengths, right = svds(matrix, k=rank, v0=start)
-    return _with_zero_row(left * strengths), _with_zero_row(right.T)
-
-
-def _with_zero_row(factors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.concatenate([factors, np.zeros((1, factors.shape[1]))])
+    return with_zero_row(left * strengths), with_zero_row(right.T)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, Self
 
 from surprise import BaselineOnly
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.biases import Biases
 from cfbench_surprise.limits import require_at_least, require_positive
 from cfbench_surprise.options import arguments, baseline_options
 from cfbench_surprise.trainset import coded_trainset
+
+_KIND = "cfbench-surprise.baseline.1"
 
 
 @dataclass
@@ -51,3 +55,15 @@ class SurpriseBaseline:
     def score_items(self, users: Codes) -> Floats:
         """Return ``mu + b_u + b_i`` for every item, shape (b, n_items): one order of items for all users."""
         return self.biases_.of_rows(users)
+
+    def save(self, directory: Path) -> None:
+        """Write the biases."""
+        save_parts(directory, _KIND, self.biases_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.biases_ = Biases.among(arrays)
+        return model

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,3 +52,12 @@ class BiasedFactors:
     def of_rows(self, users: Codes) -> Floats:
         """Answer every item for each of ``users``, shape (b, n_items)."""
         return self.biases.of_rows(users) + self.user_factors[users] @ self.item_factors[:-1].T
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return all arrays by name, for saving."""
+        return {**self.biases.arrays(), "user_factors": self.user_factors, "item_factors": self.item_factors}
+
+    @classmethod
+    def among(cls, arrays: Mapping[str, NDArray[Any]]) -> BiasedFactors:
+        """Put together what :meth:`arrays` took apart."""
+        return cls(Biases.among(arrays), arrays["user_factors"], arrays["item_factors"])

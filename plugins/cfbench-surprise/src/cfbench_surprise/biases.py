@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,3 +33,12 @@ class Biases:
     def of_rows(self, users: Codes) -> NDArray[np.float64]:
         """Answer every item for each of ``users``, shape (b, n_items)."""
         return self.mean + self.users[users, None] + self.items[None, :-1]
+
+    def arrays(self) -> dict[str, NDArray[np.float64]]:
+        """Return all there is, by name, for saving."""
+        return {"mean": np.array(self.mean), "user_biases": self.users, "item_biases": self.items}
+
+    @classmethod
+    def among(cls, arrays: Mapping[str, NDArray[Any]]) -> Biases:
+        """Put together what :meth:`arrays` took apart."""
+        return cls(float(arrays["mean"]), arrays["user_biases"], arrays["item_biases"])

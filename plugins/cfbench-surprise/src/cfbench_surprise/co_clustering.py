@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from surprise import CoClustering
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.biases import Biases
 from cfbench_surprise.limits import require_at_least
 from cfbench_surprise.options import arguments, library_seed
 from cfbench_surprise.trainset import coded_trainset
 from cfbench_surprise.whole_ratings import whole_ratings
+
+_KIND = "cfbench-surprise.coclustering.1"
 
 
 @dataclass
@@ -60,3 +65,15 @@ class SurpriseCoClustering:
     def score_items(self, users: Codes) -> Floats:
         """Return the formula's ratings of every item, shape (b, n_items); a row of NaN for unknown users."""
         return self.factors_.of_rows(users)
+
+    def save(self, directory: Path) -> None:
+        """Write offsets and means of clusters."""
+        save_parts(directory, _KIND, self.factors_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.factors_ = BiasedFactors.among(arrays)
+        return model

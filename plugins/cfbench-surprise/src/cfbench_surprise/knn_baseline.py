@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, Self
 
 from surprise import KNNBaseline
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.biases import Biases
 from cfbench_surprise.limits import require_at_least, require_positive
-from cfbench_surprise.neighbourhood import neighbourhood
+from cfbench_surprise.neighbourhood import Neighbourhood, neighbourhood
 from cfbench_surprise.options import baseline_options, similarity_options
 from cfbench_surprise.trainset import coded_trainset
+
+_KIND = "cfbench-surprise.knn-baseline.1"
 
 
 @dataclass
@@ -75,3 +79,15 @@ class SurpriseKNNBaseline:
     def score_items(self, users: Codes) -> Floats:
         """Return the formula's ratings of every item, shape (b, n_items)."""
         return self.neighbourhood_.of_rows(users)
+
+    def save(self, directory: Path) -> None:
+        """Write similarities and residual ratings."""
+        save_parts(directory, _KIND, self.neighbourhood_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.neighbourhood_ = Neighbourhood.among(arrays, model)
+        return model

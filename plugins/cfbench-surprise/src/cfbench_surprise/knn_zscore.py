@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, Self
 
 import numpy as np
 from surprise import KNNWithZScore
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.limits import require_at_least
-from cfbench_surprise.neighbourhood import neighbourhood, one_sided_base
+from cfbench_surprise.neighbourhood import Neighbourhood, neighbourhood, one_sided_base
 from cfbench_surprise.options import similarity_options
 from cfbench_surprise.trainset import coded_trainset
+
+_KIND = "cfbench-surprise.knn-zscore.1"
 
 
 @dataclass
@@ -59,3 +63,15 @@ class SurpriseKNNZScore:
     def score_items(self, users: Codes) -> Floats:
         """Return the formula's ratings of every item, shape (b, n_items); a row of NaN for unknown users."""
         return self.neighbourhood_.of_rows(users)
+
+    def save(self, directory: Path) -> None:
+        """Write similarities and residual ratings."""
+        save_parts(directory, _KIND, self.neighbourhood_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.neighbourhood_ = Neighbourhood.among(arrays, model)
+        return model

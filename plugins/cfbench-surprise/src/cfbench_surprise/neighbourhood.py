@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from cfbench.ratings import Codes, Floats, Ratings
 from cfbench_surprise.biases import Biases
 from cfbench_surprise.neighbour_means import NeighbourMeans
 from cfbench_surprise.trainset import CodedTrainset
+
+_LEARNED = ("similarity", "inner", "starts", "neighbours", "values")  # arrays of NeighbourMeans
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,23 @@ class Neighbourhood:
         else:
             table = (self.spread[items, None] * self.means.of_table(items, users)).T
         return self.base.of_rows(users) + table
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all arrays by name, for saving."""
+        return {
+            **self.base.arrays(),
+            "spread": self.spread,
+            "empty": np.array(self.means.empty),
+            **{name: getattr(self.means, name) for name in _LEARNED},
+        }
+
+    @classmethod
+    def among(cls, arrays: Mapping[str, NDArray[Any]], model: Any) -> Neighbourhood:
+        """Put together what :meth:`arrays` took apart; ``model`` gives ``k``, ``min_k`` and ``user_based``."""
+        means = NeighbourMeans(
+            **{name: arrays[name] for name in _LEARNED}, k=model.k, min_k=model.min_k, empty=float(arrays["empty"])
+        )
+        return cls(Biases.among(arrays), arrays["spread"], means, model.user_based)
 
 
 def neighbourhood(

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 from surprise import NMF
 
 from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
+from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.factorised import factorised
 from cfbench_surprise.limits import require_at_least, require_positive
 from cfbench_surprise.options import arguments, library_seed
 from cfbench_surprise.trainset import coded_trainset
+
+_KIND = "cfbench-surprise.nmf.1"
 
 
 @dataclass
@@ -60,3 +66,15 @@ class SurpriseNMF:
     def embeddings(self) -> Embeddings:
         """Return factors and biases that add up to the prediction."""
         return self.factors_.embeddings(biased=self.biased)
+
+    def save(self, directory: Path) -> None:
+        """Write biases and factors."""
+        save_parts(directory, _KIND, self.factors_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.factors_ = BiasedFactors.among(arrays)
+        return model

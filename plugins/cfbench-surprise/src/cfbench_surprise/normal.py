@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,11 @@ from surprise import NormalPredictor
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.options import library_seed
 from cfbench_surprise.trainset import coded_trainset
+
+_KIND = "cfbench-surprise.normal.1"
 
 
 @dataclass
@@ -42,6 +47,20 @@ class SurpriseNormal:
     def score_items(self, users: Codes) -> Floats:
         """Return the draws of every item for each user, shape (b, n_items)."""
         return self._drawn(self.users_[users, None] + self.items_[None, :-1])
+
+    def save(self, directory: Path) -> None:
+        """Write mu, sigma and what pairs differ in."""
+        facts = {"parameters": asdict(self), "mu": self.mu_, "sigma": self.sigma_}
+        save_parts(directory, _KIND, {"users": self.users_, "items": self.items_}, facts)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.mu_, model.sigma_ = facts["mu"], facts["sigma"]
+        model.users_, model.items_ = arrays["users"], arrays["items"]
+        return model
 
     def _drawn(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         share = np.clip(places % 1, 2.0**-53, 1 - 2.0**-53)  # the quantiles of 0 and 1 are infinite

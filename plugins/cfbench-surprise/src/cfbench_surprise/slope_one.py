@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +13,13 @@ from surprise import SlopeOne
 
 from cfbench.contracts import FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.trainset import coded_trainset
 from cfbench_surprise.whole_ratings import whole_ratings
 
 _CHUNK = 256
+
+_KIND = "cfbench-surprise.slopeone.1"
 
 
 @dataclass
@@ -58,6 +63,29 @@ class SurpriseSlopeOne:
     def score_items(self, users: Codes) -> Floats:
         """Return the formula's ratings of every item, shape (b, n_items); a row of NaN for unknown users."""
         return self._rows(users)
+
+    def save(self, directory: Path) -> None:
+        """Write means, deviations and who rated what."""
+        arrays = {
+            "means": self.means_,
+            "deviations": self.deviations_,
+            "shares_raters": self.shares_raters_,
+            "rated_values": self.rated_.data,
+            "rated_items": self.rated_.indices,
+            "rated_starts": self.rated_.indptr,
+        }
+        save_parts(directory, _KIND, arrays)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, _ = load_parts(directory, _KIND)
+        model = cls()
+        model.means_, model.deviations_ = arrays["means"], arrays["deviations"]
+        model.shares_raters_ = arrays["shares_raters"]
+        rated = arrays["rated_values"], arrays["rated_items"], arrays["rated_starts"]
+        model.rated_ = csr_array(rated, shape=(len(model.means_), len(model.deviations_)))
+        return model
 
     def _rows(self, users: Codes) -> NDArray[np.float64]:
         rated = self.rated_[users]

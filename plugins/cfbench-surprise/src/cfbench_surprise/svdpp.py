@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +13,14 @@ from surprise import SVDpp
 
 from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.biases import Biases
 from cfbench_surprise.limits import require_at_least, require_positive
 from cfbench_surprise.options import arguments, library_seed
 from cfbench_surprise.trainset import coded_trainset
+
+_KIND = "cfbench-surprise.svdpp.1"
 
 
 @dataclass
@@ -77,6 +82,18 @@ class SurpriseSVDpp:
     def embeddings(self) -> Embeddings:
         """Return factors, a user's with those of what was rated, and biases that add up to the prediction."""
         return self.factors_.embeddings(biased=True)
+
+    def save(self, directory: Path) -> None:
+        """Write biases and factors."""
+        save_parts(directory, _KIND, self.factors_.arrays(), {"parameters": asdict(self)})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**facts["parameters"])
+        model.factors_ = BiasedFactors.among(arrays)
+        return model
 
 
 def _implicit_factors(train: Ratings, items: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Recommenders that PyTorch trains by gradient descent: ``dot``, ``dot-bias`` and ``nn``.
+"""Recommenders that PyTorch trains by gradient descent, from the plain dot product to networks on features.
 
 Importing the package imports nothing else; each model lives in its own module.
 """

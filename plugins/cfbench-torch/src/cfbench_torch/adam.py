@@ -21,11 +21,15 @@ class Adam:
     its bookkeeping costs as much as the arithmetic, which is why the kernel is called directly.
     """
 
-    def __init__(self, parameters: Sequence[torch.Tensor], weight_decay: float) -> None:
-        """Start with zero moments for ``parameters``; gradients are read from their ``grad`` at each step."""
+    def __init__(self, parameters: Sequence[torch.Tensor], weight_decay: float, loss_unit: float = 1.0) -> None:
+        """Start with zero moments for ``parameters``; gradients are read from their ``grad`` at each step.
+
+        Dividing the loss by ``loss_unit`` divides every g, m and sqrt(v) by it: the same step as multiplying eps.
+        """
         self._parameters = list(parameters)
         self._values = [parameter.detach() for parameter in parameters]  # the same memory, outside autograd
         self._weight_decay = weight_decay
+        self._eps = _EPS * loss_unit
         self._first = [torch.zeros_like(parameter) for parameter in parameters]
         self._second = [torch.zeros_like(parameter) for parameter in parameters]
         self._step = torch.zeros((), device=parameters[0].device)
@@ -44,7 +48,7 @@ class Adam:
             beta1=momentum,
             beta2=_BETA2,
             weight_decay=self._weight_decay,
-            eps=_EPS,
+            eps=self._eps,
             amsgrad=False,
             maximize=False,
         )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
 from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
 from cfbench_torch.factors import Factors
+from cfbench_torch.hyperparameters import arguments, hyperparameters
 from cfbench_torch.link import check_range, link_for
 from cfbench_torch.machine import Machine
 from cfbench_torch.requirement import require_size
+from cfbench_torch.start import Start
 from cfbench_torch.training import TrainingPlan, fit_network
 from cfbench_torch.warming import warm_up_factors
+
+_KIND = "cfbench-torch.dot.1"
 
 
 @dataclass
@@ -29,25 +35,37 @@ class DotProduct:
     Attributes:
         n_factors: length k of the vectors.
         y_range: ends of the sigmoid's range in rating units; ``"scale"`` is the data's scale widened by a
-            tenth of its width on each side; None leaves the dot product as it is.
-        epochs, learning_rate, weight_decay, batch_size, fewest_steps, schedule, patience, validation_share:
-            see :class:`cfbench_torch.training.TrainingPlan`.
+            tenth of its width on each side; ``"observed"`` reaches from the lowest to the highest training rating;
+            None leaves the dot product as it is.
+        start: first values of the vectors: ``"normal"``, N(0, start_scale), or ``"uniform"``, U[0, start_scale).
+        start_scale: see ``start``.
+        untrained_unknown: give unknown users and items random first values, which weight decay alone changes, and
+            answer with them, as networks do that have a row for everyone, in training or not. The published notebooks
+            did, and their figures count what it costs: without a range a cold item is rated about 0. False: NaN.
+        epochs, learning_rate, weight_decay, batch_size, fewest_steps, schedule, stop_after, validation_share,
+            patience, scale_target: see :class:`cfbench_torch.training.TrainingPlan`.
     """
 
     n_factors: int = 50
-    y_range: tuple[float, float] | Literal["scale"] | None = "scale"
+    y_range: tuple[float, float] | Literal["scale", "observed"] | None = "scale"
+    start: Literal["normal", "uniform"] = "normal"
+    start_scale: float = 0.01
+    untrained_unknown: bool = False
     epochs: int = 5
     learning_rate: float = 5e-3
     weight_decay: float = 0.1
     batch_size: int | None = None
     fewest_steps: int = 256
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    stop_after: int | None = None
+    validation_share: float | None = None
     patience: int | None = None
-    validation_share: float = 0.1
+    scale_target: bool = False
 
     def __post_init__(self) -> None:
         require_size("n_factors", self.n_factors)
         check_range(self.y_range)
+        Start(self.start, self.start_scale)
         TrainingPlan.of(self)
 
     @classmethod
@@ -61,8 +79,16 @@ class DotProduct:
         self.device_ = self.machine_.device
         with self.machine_.at_work():
             generator = self.machine_.generator(context.seed)
-            link = link_for(self.y_range, train)
-            self.factors_ = Factors.random(train, self.n_factors, generator, biases=False, link=link)
+            link = link_for(self.y_range, train, scale_target=self.scale_target)
+            self.factors_ = Factors.random(
+                train,
+                self.n_factors,
+                generator,
+                biases=False,
+                link=link,
+                untrained=self.untrained_unknown,
+                start=Start(self.start, self.start_scale),
+            )
             fit_network(
                 self.factors_,
                 train,
@@ -85,3 +111,19 @@ class DotProduct:
     def embeddings(self) -> Embeddings:
         """Return the vectors; their dot product is the score, which the range turns into a rating."""
         return self.factors_.embeddings()
+
+    def save(self, directory: Path) -> None:
+        """Write vectors and hyperparameters."""
+        arrays, facts = self.factors_.parts()
+        facts |= {"threads": self.machine_.threads, "hyperparameters": hyperparameters(self)}
+        save_parts(directory, _KIND, arrays, facts)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Return the saved model on whatever device is here; raises StoreError for any other files."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**arguments(facts["hyperparameters"]))
+        model.machine_ = Machine.for_loaded(facts["threads"])
+        model.device_ = model.machine_.device
+        model.factors_ = Factors.of_parts(arrays, facts, model.machine_)
+        return model

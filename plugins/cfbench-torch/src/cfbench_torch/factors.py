@@ -6,18 +6,20 @@ needs one gather, one scatter and one optimiser call per step, and no autograd g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from cfbench.contracts import Embeddings
 from cfbench.ratings import Codes, Ratings
-from cfbench_torch.link import Link
+from cfbench.saving import Fact
+from cfbench_torch.link import Link, link_facts, link_from
 from cfbench_torch.machine import Machine
+from cfbench_torch.start import Start
 
-_START = 0.01  # standard deviation of the first random values
 _CHUNK = 1 << 16  # pairs predicted at a time
 
 
@@ -29,16 +31,16 @@ class Factors:
 
     Attributes:
         table: rows of users, then the unknown user, items, the unknown item: (n_users + n_items + 2, k or k +
-            1); the bias is the last column. The rows of the unknown are 0 and stay so: no gradient reaches
-            them.
+            1); the bias is the last column. No gradient reaches the rows of the unknown: zeros stay so.
         n_users: number of known users.
         n_items: number of known items.
         n_factors: k.
         link: map from scores to ratings.
-        offset: score of the row of zeros, or None where zeros mean nothing and the unknown gets NaN.
+        offset: score of a row of zeros, or None where zeros mean nothing and the unknown gets NaN.
         bias_scale: what a bias counts in the score. Adam moves every number equally fast, so this is also how
             much faster biases learn than factors, and how much less weight decay holds them.
         dropout: shares of the user's and the item's factors that are left out in each training row.
+        untrained: whether the unknown's rows are random like all others were, and answer.
     """
 
     table: torch.Tensor
@@ -49,6 +51,7 @@ class Factors:
     offset: float | None = None
     bias_scale: float = 1.0
     dropout: tuple[float, float] = (0.0, 0.0)
+    untrained: bool = False
 
     @classmethod
     def random(
@@ -62,16 +65,46 @@ class Factors:
         offset: float | None = None,
         bias_scale: float = 1.0,
         dropout: tuple[float, float] = (0.0, 0.0),
+        untrained: bool = False,
+        start: Start = Start(),  # noqa: B008  # frozen
     ) -> Self:
-        """Start from N(0, .01) for whatever is in training and 0 for the unknown."""
-        shape = (train.n_users + train.n_items + 2, n_factors + biases)
-        table = torch.randn(shape, generator=generator, device=generator.device) * _START
-        table[[train.n_users, -1]] = 0
-        return cls(table, train.n_users, train.n_items, n_factors, link, offset, bias_scale, dropout)
+        """Start from random values for whatever is in training, and for the unknown from 0 unless ``untrained``."""
+        table = start.draw((train.n_users + train.n_items + 2, n_factors + biases), generator)
+        if not untrained:
+            table[[train.n_users, -1]] = 0
+        return cls(table, train.n_users, train.n_items, n_factors, link, offset, bias_scale, dropout, untrained)
+
+    @classmethod
+    def of_parts(cls, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], machine: Machine) -> Self:
+        """Return on ``machine`` what :meth:`parts` described; dropout is training's alone and does not come back."""
+        return cls(
+            machine.tensor(arrays["table"]),
+            n_users=facts["n_users"],
+            n_items=facts["n_items"],
+            n_factors=facts["n_factors"],
+            link=link_from(facts["link"]),
+            offset=facts["offset"],
+            bias_scale=facts["bias_scale"],
+            untrained=facts["untrained"],
+        )
+
+    def parts(self) -> tuple[dict[str, np.ndarray], dict[str, Fact]]:
+        """Describe the factorisation as arrays and facts, for a saved model."""
+        return {"table": self.table.cpu().numpy()}, {
+            "n_users": self.n_users,
+            "n_items": self.n_items,
+            "n_factors": self.n_factors,
+            "link": link_facts(self.link),
+            "offset": self.offset,
+            "bias_scale": self.bias_scale,
+            "untrained": self.untrained,
+        }
 
     def __post_init__(self) -> None:
         self.table.grad = torch.zeros_like(self.table)
         self.parameters = [self.table]
+        self.statistics: tuple[torch.Tensor, ...] = ()
+        self._silent = self.offset is None and not self.untrained  # about the unknown
         self._biased = self.table.shape[1] > self.n_factors
         self._first_row = torch.tensor([[0], [self.n_users + 1]], device=self.table.device)
 
@@ -102,7 +135,7 @@ class Factors:
         """Predict pairs of codes in chunks, shape (m,) float32; NaN for the unknown where it means nothing."""
         pairs = machine.tensor(np.stack([users, items]))  # (2, m)
         ratings = torch.cat([self.rate(chunk) for chunk in torch.split(pairs, _CHUNK, dim=1)])
-        if self.offset is None:
+        if self._silent:
             ratings[(pairs[0] == self.n_users) | (pairs[1] == self.n_items)] = torch.nan
         return ratings.cpu().numpy()
 
@@ -115,7 +148,7 @@ class Factors:
         if self._biased:
             scores += self.bias_scale * (asked[:, -1:] + items[:, -1])
         ratings = self.link.rating(scores)
-        if self.offset is None:
+        if self._silent:
             ratings[codes == self.n_users] = torch.nan
         return ratings.cpu().numpy()
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, TypeAlias
 
 import torch
 
+from cfbench.errors import ModelError
 from cfbench.ratings import Ratings, RatingScale
+from cfbench.saving import Fact
 from cfbench_torch.requirement import require
 
-YRange: TypeAlias = tuple[float, float] | Literal["scale"] | None
+YRange: TypeAlias = tuple[float, float] | Literal["scale", "observed"] | None
 
 _EDGE = 1e-3  # of the range's width: so near its ends a score is looked for, which at them would be infinite
 _MARGIN = 0.1  # of the scale's width, on each side: a sigmoid only approaches its ends, ratings sit on theirs
@@ -51,6 +54,26 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """``rating = low + width score``: scores are ratings scaled to 0-1; nothing bounds them."""
+
+    low: float
+    width: float
+
+    def rating(self, score: torch.Tensor) -> torch.Tensor:
+        """Map scores to ratings: 0 to ``low``, 1 to ``low + width``."""
+        return score * self.width + self.low
+
+    def slope(self, rating: torch.Tensor) -> float:
+        """Return ``width``."""
+        return self.width
+
+    def score(self, rating: float) -> float:
+        """Return ``(rating - low) / width``."""
+        return (rating - self.low) / self.width
+
+
+@dataclass(frozen=True)
 class SigmoidRange:
     """``rating = low + (high - low) sigmoid(score)``, so that every answer lies in (low, high)."""
 
@@ -72,28 +95,55 @@ class SigmoidRange:
         return math.log((within - self.low) / (self.high - within))
 
 
+_LINKS: dict[str, type[Identity] | type[Stretch] | type[SigmoidRange]] = {
+    "identity": Identity,
+    "stretch": Stretch,
+    "sigmoid-range": SigmoidRange,
+}
+"""Names in saved models."""
+
+
 def check_range(y_range: YRange) -> None:
-    """Raise ValueError unless ``y_range`` is a rising pair of finite numbers, ``"scale"`` or None."""
+    """Raise ValueError unless ``y_range`` is a rising pair of finite numbers, ``"scale"``, ``"observed"`` or None."""
     require(
-        y_range is None or y_range == "scale" or _is_rising_pair(y_range),
+        y_range is None or y_range in ("scale", "observed") or _is_rising_pair(y_range),
         "y_range",
         y_range,
-        'a pair (low, high) of finite numbers with low < high, "scale" or None',
+        'a pair (low, high) of finite numbers with low < high, "scale", "observed" or None',
     )
 
 
-def link_for(y_range: YRange, train: Ratings) -> Link:
+def link_for(y_range: YRange, train: Ratings, *, scale_target: bool = False) -> Link:
     """Return the link that ``y_range`` asks for on this data.
 
-    None gives the identity; ``"scale"`` the data's scale, widened by a tenth of its width on each side. A pair is
-    taken as it is, also where it leaves training ratings outside, which no such model can ever reach.
+    ``"scale"`` is the data's declared scale, widened by a tenth of its width on each side; ``"observed"`` reaches from
+    the lowest to the highest training rating. A pair is taken as it is, also where it leaves training ratings outside,
+    which no such model can ever reach. None bounds nothing: scores are ratings, or with ``scale_target`` ratings
+    scaled to 0-1.
+
+    Raises ModelError where ``"observed"`` finds one rating only.
     """
     if y_range is None:
-        return Identity()
+        return Stretch(train.scale.low, train.scale.width) if scale_target else Identity()
     if y_range == "scale":
         return _around(train.scale)
+    if y_range == "observed":
+        return _observed(train)
     low, high = y_range
     return SigmoidRange(low, high)
+
+
+def link_facts(link: Link) -> dict[str, Fact]:
+    """Describe a link of this module for a saved model."""
+    names = {kind: name for name, kind in _LINKS.items()}
+    assert isinstance(link, Identity | Stretch | SigmoidRange)
+    return {"name": names[type(link)], **asdict(link)}
+
+
+def link_from(facts: Mapping[str, Any]) -> Link:
+    """Return the link that :func:`link_facts` described."""
+    ends = {name: value for name, value in facts.items() if name != "name"}
+    return _LINKS[facts["name"]](**ends)
 
 
 def _is_rising_pair(value: object) -> bool:
@@ -105,3 +155,12 @@ def _is_rising_pair(value: object) -> bool:
 
 def _around(scale: RatingScale) -> SigmoidRange:
     return SigmoidRange(scale.low - _MARGIN * scale.width, scale.high + _MARGIN * scale.width)
+
+
+def _observed(train: Ratings) -> SigmoidRange:
+    low, high = float(train.ratings.min()), float(train.ratings.max())
+    if low == high:
+        raise ModelError(
+            f'y_range="observed" needs two different training ratings, but all are {low:g}; use "scale" or a pair'
+        )
+    return SigmoidRange(low, high)

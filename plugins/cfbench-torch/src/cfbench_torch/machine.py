@@ -40,6 +40,11 @@ class Machine:
             wanted = "cuda" if there else "cpu"
         return cls(wanted, context.threads)
 
+    @classmethod
+    def for_loaded(cls, threads: int) -> Machine:
+        """Take what is here for a model that was saved with so many ``threads``, which sums may depend on."""
+        return cls.of(FitContext(seed=0, threads=threads))
+
     @contextmanager
     def at_work(self) -> Iterator[None]:
         """Compute with this machine's threads, denormal numbers taken as 0; both are restored afterwards.

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
 from cfbench.contracts import Embeddings, FitContext
 from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.saving import load_parts, save_parts
+from cfbench_torch.hyperparameters import arguments, hyperparameters
 from cfbench_torch.link import check_range, link_for
 from cfbench_torch.machine import Machine
-from cfbench_torch.perceptron import Perceptron
+from cfbench_torch.perceptron import Perceptron, Shape
 from cfbench_torch.requirement import require, require_size
 from cfbench_torch.training import TrainingPlan, fit_network
 from cfbench_torch.warming import warm_up_perceptron
+
+_KIND = "cfbench-torch.nn.1"
 
 
 @dataclass
@@ -34,23 +39,32 @@ class NeuralNetwork:
             unknown.
         item_size: length of item embeddings; None likewise.
         y_range: ends of the sigmoid's range in rating units; ``"scale"`` is the data's scale widened by a
-            tenth of its width on each side; None leaves the last layer's output as it is.
-        epochs, learning_rate, weight_decay, batch_size, fewest_steps, schedule, patience, validation_share:
-            see :class:`cfbench_torch.training.TrainingPlan`.
+            tenth of its width on each side; ``"observed"`` reaches from the lowest to the highest training rating;
+            None leaves the last layer's output as it is.
+        batch_norm: normalise the outputs of each hidden layer, after ReLU.
+        dropout: share of each hidden layer's outputs left out at random in training, in [0, 1).
+        embedding_dropout: share of the numbers of both embeddings likewise.
+        epochs, learning_rate, weight_decay, batch_size, fewest_steps, schedule, stop_after, validation_share,
+            patience, scale_target: see :class:`cfbench_torch.training.TrainingPlan`.
     """
 
     layers: tuple[int, ...] = (100,)
     user_size: int | None = None
     item_size: int | None = None
-    y_range: tuple[float, float] | Literal["scale"] | None = "scale"
+    y_range: tuple[float, float] | Literal["scale", "observed"] | None = "scale"
+    batch_norm: bool = False
+    dropout: float = 0.0
+    embedding_dropout: float = 0.0
     epochs: int = 3
     learning_rate: float = 5e-3
     weight_decay: float = 0.1
     batch_size: int | None = None
     fewest_steps: int = 256
     schedule: Literal["one-cycle", "constant"] = "one-cycle"
+    stop_after: int | None = None
+    validation_share: float | None = None
     patience: int | None = None
-    validation_share: float = 0.1
+    scale_target: bool = False
 
     def __post_init__(self) -> None:
         require(len(self.layers) > 0, "layers", self.layers, "at least one width, such as (100,)")
@@ -60,6 +74,9 @@ class NeuralNetwork:
             if getattr(self, name) is not None:
                 require_size(name, getattr(self, name))
         check_range(self.y_range)
+        require(isinstance(self.batch_norm, bool), "batch_norm", self.batch_norm, "true or false")
+        for name in ("dropout", "embedding_dropout"):
+            require(0 <= getattr(self, name) < 1, name, getattr(self, name), "a share from 0 to below 1")
         TrainingPlan.of(self)
 
     @classmethod
@@ -71,14 +88,10 @@ class NeuralNetwork:
         """Learn embeddings and layers."""
         self.machine_ = Machine.of(context)
         self.device_ = self.machine_.device
-        sizes = (
-            self.user_size or embedding_size(train.n_users + 1),
-            self.item_size or embedding_size(train.n_items + 1),
-        )
         with self.machine_.at_work():
             generator = self.machine_.generator(context.seed)
-            link = link_for(self.y_range, train)
-            self.network_ = Perceptron.random(train, sizes, self.layers, generator, link)
+            link = link_for(self.y_range, train, scale_target=self.scale_target)
+            self.network_ = Perceptron.random(train, self._shape(train.n_users, train.n_items), generator, link)
             fit_network(
                 self.network_,
                 train,
@@ -101,6 +114,33 @@ class NeuralNetwork:
     def embeddings(self) -> Embeddings:
         """Return the embeddings of users and items, which differ in length and mean nothing to one another."""
         return self.network_.embeddings()
+
+    def save(self, directory: Path) -> None:
+        """Write embeddings, layers and hyperparameters."""
+        arrays, facts = self.network_.parts()
+        facts |= {"threads": self.machine_.threads, "hyperparameters": hyperparameters(self)}
+        save_parts(directory, _KIND, arrays, facts)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Return the saved model on whatever device is here; raises StoreError for any other files."""
+        arrays, facts = load_parts(directory, _KIND)
+        model = cls(**arguments(facts["hyperparameters"]))
+        model.machine_ = Machine.for_loaded(facts["threads"])
+        model.device_ = model.machine_.device
+        shape = model._shape(*(len(arrays[name]) - 1 for name in ("user_table", "item_table")))
+        model.network_ = Perceptron.of_parts(arrays, facts, shape, model.machine_)
+        return model
+
+    def _shape(self, n_users: int, n_items: int) -> Shape:
+        return Shape(
+            self.user_size or embedding_size(n_users + 1),
+            self.item_size or embedding_size(n_items + 1),
+            self.layers,
+            self.batch_norm,
+            self.dropout,
+            self.embedding_dropout,
+        )
 
 
 def embedding_size(n_levels: int) -> int:

@@ -15,7 +15,7 @@ from cfbench.ratings import Ratings, RatingScale
 from cfbench_torch.adam import Adam
 from cfbench_torch.factors import Factors
 from cfbench_torch.link import SigmoidRange
-from cfbench_torch.perceptron import Perceptron
+from cfbench_torch.perceptron import Perceptron, Shape
 
 _LINK = SigmoidRange(0.5, 5.5)
 
@@ -31,12 +31,11 @@ def warm_up_factors() -> None:
 
 @cache
 def warm_up_perceptron() -> None:
-    """Run a network of one hidden unit forwards, and an optimiser step beside it."""
+    """Take one training step of a network with one hidden unit, and an optimiser step beside it."""
     warm_up_factors()
     generator = torch.Generator().manual_seed(0)
-    network = Perceptron.random(_toy(), (1, 1), (1,), generator, _LINK)
-    with torch.no_grad():
-        network.rate(torch.zeros((2, 1), dtype=torch.int32))
+    network = Perceptron.random(_toy(), Shape(1, 1, (1,)), generator, _LINK)
+    network.learn(torch.zeros((2, 1), dtype=torch.int32), torch.ones(1), generator)
 
 
 def _toy() -> Ratings:

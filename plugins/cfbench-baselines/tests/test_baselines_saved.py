@@ -1,0 +1,14 @@
+import pytest
+
+from cfbench.contracts import FitContext
+from cfbench.testing.examples import random_ratings
+from cfbench.testing.new_process import require_the_same_in_a_new_process
+from cfbench_baselines.bias import Bias
+from cfbench_baselines.random_order import RandomOrder
+
+
+@pytest.mark.parametrize("model", [Bias(damping_users=2), RandomOrder()], ids=lambda model: type(model).__name__)
+def test_a_saved_model_answers_alike_in_a_new_process(model):
+    train = random_ratings()
+    model.fit(train, FitContext(seed=3, device="cpu"))
+    require_the_same_in_a_new_process(model, train)

@@ -1,0 +1,13 @@
+import pytest
+
+from cfbench.contracts import FitContext
+from cfbench.testing.examples import random_ratings
+from cfbench.testing.new_process import require_the_same_in_a_new_process
+from cfbench_implicit.als import ImplicitALS
+
+
+@pytest.mark.parametrize("model", [ImplicitALS(factors=4)], ids=lambda model: type(model).__name__)
+def test_a_saved_model_answers_alike_in_a_new_process(model):
+    train = random_ratings()
+    model.fit(train, FitContext(seed=3, device="cpu"))
+    require_the_same_in_a_new_process(model, train)

@@ -1,0 +1,1 @@
+"""Recommenders of the myFM library as cfbench models."""

@@ -1,0 +1,143 @@
+"""One side's samples out of the posterior of a factorisation machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from cfbench.features import Features
+from cfbench.vocabulary import Vocabulary
+from cfbench_baselines.saved_vocabulary import vocabulary_among, vocabulary_arrays
+from cfbench_myfm.side import Side, described
+
+
+@dataclass(frozen=True, eq=False)
+class Weights:
+    """The part of one sample that belongs to a side.
+
+    Attributes:
+        linear: ``w``, one for each column of the side, shape (width,).
+        factors: ``V``, likewise, shape (width, k).
+        expected_linear: mean of the prior of an entity's own ``w``.
+        expected_factors: mean of the prior of an entity's own row of ``V``, shape (k,).
+    """
+
+    linear: NDArray[np.float64]
+    factors: NDArray[np.float64]
+    expected_linear: float
+    expected_factors: NDArray[np.float64]
+
+
+def summed(
+    matrix: csr_array, linear: NDArray[np.float64], factors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return vector and bias of each row ``x`` of ``matrix``, shapes (n, k) and (n,).
+
+    A factorisation machine adds up ``w . x`` and ``V_a . V_b x_a x_b`` over all pairs of columns a, b. Over the
+    columns of one side that depends on the entity alone, its bias ``c_e``; over columns of both sides it is a product
+    of sums, the vectors ``s_e``::
+
+        s_e = sum of x_a V_a          c_e = w . x + (|s_e|^2 - sum of x_a^2 |V_a|^2) / 2
+    """
+    vectors = matrix @ factors
+    squares = matrix.multiply(matrix) @ (factors**2).sum(axis=1)
+    return vectors, matrix @ linear + ((vectors**2).sum(axis=1) - squares) / 2
+
+
+@dataclass(eq=False)
+class Posterior:
+    """Vectors and biases of every entity of a side in each kept sample.
+
+    Attributes:
+        vectors: ``s_e`` sample by sample, over the root of their number, so that a product over all is a mean over
+            samples; shape (n + 1, samples, k), float32. The last row is that of an entity of which nothing is known:
+            what its prior lets expect.
+        biases: ``c_e``, averaged over samples, shape (n + 1,), float64; the last as above.
+        side_linear: ``w`` of side information, shape (samples, width of the vocabulary), float32.
+        side_factors: ``V`` of side information, shape (samples, width of the vocabulary, k), float32.
+        vocabulary: the columns of side information, or None.
+    """
+
+    vectors: NDArray[np.float32]
+    biases: NDArray[np.float64]
+    side_linear: NDArray[np.float32]
+    side_factors: NDArray[np.float32]
+    vocabulary: Vocabulary | None
+
+    @property
+    def n(self) -> int:
+        """Number of training entities."""
+        return len(self.biases) - 1
+
+    @property
+    def samples(self) -> int:
+        """Number of kept samples."""
+        return len(self.side_linear)
+
+    @classmethod
+    def empty(cls, side: Side, samples: int, k: int) -> Posterior:
+        """Make room for ``samples`` samples with ``k`` factors."""
+        n, known = side.matrix.shape[0], 0 if side.vocabulary is None else len(side.vocabulary)
+        return cls(
+            vectors=np.zeros((n + 1, samples, k), dtype=np.float32),
+            biases=np.zeros(n + 1),
+            side_linear=np.zeros((samples, known), dtype=np.float32),
+            side_factors=np.zeros((samples, known, k), dtype=np.float32),
+            vocabulary=side.vocabulary,
+        )
+
+    def keep(self, sample: int, side: Side, weights: Weights) -> None:
+        """Take note of a sample, by its number."""
+        vectors, biases = summed(side.matrix, weights.linear, weights.factors)
+        self.vectors[:-1, sample] = vectors / np.sqrt(self.samples)
+        self.vectors[-1, sample] = weights.expected_factors / np.sqrt(self.samples)
+        self.biases += np.append(biases, weights.expected_linear) / self.samples
+        first = len(weights.linear) - self.side_linear.shape[1]
+        self.side_linear[sample], self.side_factors[sample] = weights.linear[first:], weights.factors[first:]
+
+    def extended(self, newcomers: Features) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return vectors and biases with rows for ``newcomers`` before that of the unknown.
+
+        Of a newcomer's own column the prior's mean is taken, of their side information what was learned; they have no
+        history. Since no column is multiplied by itself, that is what the sample expects of them.
+        """
+        vectors, biases = self._of(newcomers)
+        return (
+            np.concatenate([self.vectors[:-1], vectors.astype(np.float32), self.vectors[-1:]]),
+            np.concatenate([self.biases[:-1], biases, self.biases[-1:]]),
+        )
+
+    def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
+        """Return all arrays by name, behind ``prefix``, for saving."""
+        own = {name: getattr(self, name) for name in _SAVED}
+        return {prefix + name: array for name, array in own.items()} | vocabulary_arrays(
+            f"{prefix}column.", self.vocabulary
+        )
+
+    @classmethod
+    def among(cls, prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Posterior:
+        """Put together what :meth:`arrays` took apart."""
+        return cls(
+            **{name: arrays[prefix + name] for name in _SAVED}, vocabulary=vocabulary_among(f"{prefix}column.", arrays)
+        )
+
+    def _of(self, newcomers: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return scaled vectors, shape (n', samples, k), and biases of newcomers."""
+        own = np.sqrt(self.samples) * self.vectors[-1].astype(np.float64)  # (samples, k), as sampled
+        vectors = np.tile(own, (len(newcomers), 1, 1))
+        biases = np.full(len(newcomers), self.biases[-1])
+        if self.vocabulary is not None:
+            matrix = described(newcomers, self.vocabulary)
+            for sample, (linear, factors) in enumerate(zip(self.side_linear, self.side_factors, strict=True)):
+                told, bias = summed(matrix, linear.astype(np.float64), factors.astype(np.float64))
+                vectors[:, sample] += told
+                biases += (bias + told @ own[sample]) / self.samples
+        return vectors / np.sqrt(self.samples), biases
+
+
+_SAVED = ("vectors", "biases", "side_linear", "side_factors")

@@ -1,0 +1,1 @@
+"""Recommenders whose inner loop is compiled by numba."""

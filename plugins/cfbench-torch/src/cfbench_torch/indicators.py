@@ -1,0 +1,72 @@
+"""What the features of users or items say, as the dense rows that a network takes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.features import Features
+from cfbench.saving import Fact
+from cfbench.vocabulary import Vocabulary
+from cfbench_torch.described import Described
+from cfbench_torch.saved_vocabulary import vocabulary_of_parts, vocabulary_parts
+
+MOST_COLUMNS = 256
+"""Vocabularies with more indicators than this share columns, indicator v being in column v modulo this."""
+
+
+@dataclass(frozen=True, eq=False)
+class Indicators:
+    """The rows of one side: known entities, newcomers, and the unknown one, of whom nothing is said.
+
+    Attributes:
+        vocabulary: the indicators, those of the training entities.
+        rows: weights of indicators as in :class:`cfbench_torch.described.Described`, shape (n + 1, w), float32; the
+            last row, of the unknown, is 0. w is 0 where there are no features.
+    """
+
+    vocabulary: Vocabulary
+    rows: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, features: Features | None, n: int) -> Indicators:
+        """Learn the vocabulary of ``n`` training entities and look them up in it."""
+        vocabulary = Vocabulary(MappingProxyType({})) if features is None else Vocabulary.of(features)
+        unknown = np.zeros((1, min(len(vocabulary), MOST_COLUMNS)), dtype=np.float32)
+        if features is None:
+            return cls(vocabulary, np.repeat(unknown, n + 1, axis=0))
+        return cls(vocabulary, np.vstack([_rows(features, vocabulary), unknown]))
+
+    def met(self, newcomers: Features | None) -> Indicators:
+        """Return these rows with those of newcomers before the last."""
+        if newcomers is None:
+            return self
+        return Indicators(
+            self.vocabulary, np.vstack([self.rows[:-1], _rows(newcomers, self.vocabulary), self.rows[-1:]])
+        )
+
+    def parts(self) -> tuple[dict[str, NDArray[Any]], dict[str, Fact]]:
+        """Describe them as arrays and facts, for a saved model."""
+        arrays, facts = vocabulary_parts(self.vocabulary)
+        return arrays | {"rows": self.rows}, facts
+
+    @classmethod
+    def of_parts(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Indicators:
+        """Return what :meth:`parts` described."""
+        return cls(vocabulary_of_parts(arrays, facts), arrays["rows"])
+
+
+def _rows(features: Features, vocabulary: Vocabulary) -> NDArray[np.float32]:
+    """Return a row for each of n entities, shape (n, w)."""
+    described = Described.of(features, vocabulary)
+    width = min(len(vocabulary), MOST_COLUMNS)
+    if not width:
+        return np.zeros((len(described), 0), dtype=np.float32)
+    cells = described.found.rows * width + described.found.indices % width
+    flat = np.bincount(cells, weights=described.shares, minlength=len(described) * width)
+    return flat.reshape(len(described), width).astype(np.float32)
