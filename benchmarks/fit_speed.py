@@ -77,7 +77,7 @@ PAIRS = {
     for pair in (
         Pair(
             "dot-bias",
-            lambda: BiasedDotProduct(n_factors=FACTORS, offset="none", bias_scale=1.0, **TRAINING),
+            lambda: BiasedDotProduct(n_factors=FACTORS, offset="none", bias_scale=1.0, untrained_unknown=True, **TRAINING),
             {"n_factors": FACTORS},
         ),
         Pair(
@@ -149,9 +149,7 @@ def _run_cfbench(pair: Pair, split: Split, seed: int) -> Outcome:
 
 def _run_fastai(pair: Pair, split: Split, seed: int) -> Outcome:
     from fastai.callback.core import Callback
-    from fastai.collab import CollabDataLoaders, collab_learner
-    from fastai.data.transforms import IndexSplitter
-    from fastai.tabular.core import TabDataLoader
+    from fastai.collab import collab_learner
     from fastai.torch_core import set_seed
 
     class TrainingClock(Callback):
@@ -166,6 +164,27 @@ def _run_fastai(pair: Pair, split: Split, seed: int) -> Outcome:
             self.seconds += time.process_time() - self.start
 
     set_seed(seed)
+    loaders = _fastai_loaders(split)
+    clock = TrainingClock()
+    learner = collab_learner(loaders, y_range=RANGE, cbs=clock, **pair.theirs)
+    with warnings.catch_warnings(), learner.no_bar(), learner.no_logging():
+        warnings.simplefilter("ignore")
+        learner.fit_one_cycle(EPOCHS, PEAK, wd=DECAY)
+        predicted, truth = learner.get_preds()
+    assert np.array_equal(truth.squeeze().numpy(), split.dataset.ratings[np.sort(split.test_rows)]), "other test rows"
+    return Outcome(clock.seconds / EPOCHS, _rmse(predicted.squeeze().numpy(), truth.squeeze().numpy()))
+
+
+def _fastai_loaders(split: Split) -> object:
+    """Make fastai's loaders of our very rows.
+
+    ``CollabDataLoaders.from_df`` takes a ``splitter`` and draws a random split all the same, so its two steps are taken
+    one by one; and its own loader samples with replacement, where the tabular one shuffles.
+    """
+    from fastai.collab import TabularCollab
+    from fastai.data.block import TransformBlock
+    from fastai.tabular.core import Categorify, TabDataLoader
+
     dataset = split.dataset
     table = pd.DataFrame(
         {
@@ -174,24 +193,11 @@ def _run_fastai(pair: Pair, split: Split, seed: int) -> Outcome:
             "rating": np.array(dataset.ratings),
         }
     )
-    # fastai's own loader for collaborative filtering samples with replacement; the tabular one shuffles.
-    loaders = CollabDataLoaders.from_df(
-        table,
-        user_name="user",
-        item_name="title",
-        rating_name="rating",
-        splitter=IndexSplitter(split.test_rows.tolist()),
-        bs=BATCH,
-        dl_type=TabDataLoader,
-        device=torch.device("cpu"),
+    rows = (np.sort(split.train_rows).tolist(), np.sort(split.test_rows).tolist())
+    collected = TabularCollab(
+        table, [Categorify], ["user", "title"], y_names=["rating"], y_block=TransformBlock(), splits=rows
     )
-    clock = TrainingClock()
-    learner = collab_learner(loaders, y_range=RANGE, cbs=clock, **pair.theirs)
-    with warnings.catch_warnings(), learner.no_bar(), learner.no_logging():
-        warnings.simplefilter("ignore")
-        learner.fit_one_cycle(EPOCHS, PEAK, wd=DECAY)
-        predicted, truth = learner.get_preds()
-    return Outcome(clock.seconds / EPOCHS, _rmse(predicted.squeeze().numpy(), truth.squeeze().numpy()))
+    return collected.dataloaders(bs=BATCH, dl_type=TabDataLoader, device=torch.device("cpu"))
 
 
 def _rmse(predicted: np.ndarray, truth: np.ndarray) -> float:

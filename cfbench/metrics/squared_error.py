@@ -75,6 +75,34 @@ class UnclippedMSE:
 
 
 @dataclass(frozen=True)
+class UnclippedRMSE:
+    """Root of ``MSE-unclipped``, in rating units; 0 is perfect. Never confuse it with RMSE, which clips."""
+
+    contract: ClassVar[Contract] = Contract(
+        title="root mean squared error of predictions as they are",
+        formula="sqrt(sum_(u,i) (p_ui - r_ui)^2 / m), m test rows",
+        family="accuracy",
+        needs=("ratings",),
+        direction="lower",
+        averaging=ALL_TEST_ROWS,
+        cold_policy=COLD_ROWS,
+        clipping=_NOT_CLIPPED,
+        source=_GUIDE,
+        unit="rating",
+    )
+
+    @property
+    def name(self) -> str:
+        """The name under which it can stand beside RMSE."""
+        return "RMSE-unclipped"
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Sum squared errors and rows by user."""
+        squares = evaluation.per_person(np.square(evaluation.unclipped_errors))
+        return PerUser(squares, evaluation.rows_per_person, rooted=True)
+
+
+@dataclass(frozen=True)
 class ScaledMSE:
     """Mean squared error of ratings min-max scaled to 0-1, of predictions as the model said them; 0 is perfect.
 

@@ -15,6 +15,7 @@ from cfbench.splits.kfold import KFold
 from cfbench.splits.leave_one_out import LeaveOneOut
 from cfbench.splits.per_user_holdout import PerUserHoldout
 from cfbench.splits.predefined import Predefined
+from cfbench.splits.repeated_holdout import RepeatedHoldout
 from cfbench.splits.split import Split
 from cfbench.splits.temporal import Temporal
 
@@ -59,6 +60,7 @@ cold = st.one_of(st.builds(ColdUsers, **curve), st.builds(ColdItems, **curve))
 temporal = st.one_of(st.builds(Temporal, share=shares), st.builds(Temporal, after=st.integers(1, SECONDS)))
 partitioning = st.one_of(
     st.builds(Holdout, share=shares),
+    st.builds(RepeatedHoldout, share=shares, n_repeats=st.integers(1, 3)),
     st.builds(KFold, k=st.integers(2, 5)),
     st.just(Predefined()),
     st.builds(PerUserHoldout, share=shares, minimum=st.integers(2, 4)),
@@ -66,7 +68,7 @@ partitioning = st.one_of(
     temporal,
 )
 splitters = st.one_of(partitioning, cold)
-DRAWN = {Holdout, KFold, Predefined, PerUserHoldout, LeaveOneOut, Temporal, ColdUsers, ColdItems}
+DRAWN = {Holdout, RepeatedHoldout, KFold, Predefined, PerUserHoldout, LeaveOneOut, Temporal, ColdUsers, ColdItems}
 seeds = st.integers(0, 2**63)
 
 

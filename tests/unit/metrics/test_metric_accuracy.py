@@ -6,7 +6,7 @@ from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
 from cfbench.metrics.accuracy import MAE, RMSE, Answered, SignedBias, UserRMSE
 from cfbench.metrics.metric import ask
-from cfbench.metrics.squared_error import MSE, ScaledMSE, UnclippedMSE
+from cfbench.metrics.squared_error import MSE, ScaledMSE, UnclippedMSE, UnclippedRMSE
 
 TRAIN = [(0, 0, 2), (0, 1, 4), (1, 0, 3)]  # mean 3
 TEST = [(0, 2, 5), (1, 1, 1), (1, 2, 4)]
@@ -20,6 +20,7 @@ PREDICTIONS = [9, np.nan, 2.5]  # clipped to 5, filled with 3: errors 0, 2, -1.5
         (MAE(), "MAE", 3.5 / 3),
         (MSE(), "MSE", 6.25 / 3),
         (UnclippedMSE(), "MSE-unclipped", (16 + 4 + 2.25) / 3),  # 9 stays 9
+        (UnclippedRMSE(), "RMSE-unclipped", np.sqrt((16 + 4 + 2.25) / 3)),
         (ScaledMSE(), "MSE-scaled", (16 + 4 + 2.25) / 16 / 3),
         (Answered(), "answered", 2 / 3),
         (SignedBias(), "signed-bias", (0 + 2 - 1.5) / 3),

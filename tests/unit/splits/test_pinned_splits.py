@@ -10,6 +10,8 @@ from cfbench.spec import Spec
 
 PINNED = {
     "holdout": "fae3636877e1ab71",
+    "repeated-holdout": "174f6ce84cb18fa9",
+    "repeated-holdout[random_state=0]": "b1f55ad8d34836d8",
     "kfold[k=3]": "60ae0044d318b46d",
     "per-user-holdout[minimum=2]": "31309afafc8ecb5c",
     "leave-one-out": "a43439a0f4f07f27",

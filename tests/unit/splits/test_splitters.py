@@ -71,7 +71,12 @@ def test_a_longer_series_of_holdouts_begins_with_the_same_draws():
     assert [fold.test_rows.tolist() for fold in two] == [fold.test_rows.tolist() for fold in three[:2]]
 
 
-@pytest.mark.parametrize("wrong", [{"n_repeats": 0}, {"n_repeats": 1.5}, {"share": 1}])
+def test_a_random_state_fixes_the_draws_of_a_repeated_holdout_whatever_the_run():
+    second = RepeatedHoldout(n_repeats=2, random_state=5).folds(dataset(40), seed=3)[1]
+    assert second.test_rows.tolist() == Holdout().folds(dataset(40), seed=6)[0].test_rows.tolist()
+
+
+@pytest.mark.parametrize("wrong", [{"n_repeats": 0}, {"n_repeats": 1.5}, {"share": 1}, {"random_state": -1}])
 def test_a_repeated_holdout_refuses_what_is_no_division(wrong):
     with pytest.raises(SpecError, match="repeated-holdout"):
         RepeatedHoldout(**wrong)
