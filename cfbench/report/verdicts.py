@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from cfbench.report.csv_files import csv_text
 from cfbench.report.markdown import escaped, markdown_table
 from cfbench.report.sheet import Entry, Sheet
+from cfbench.report.short_names import ShortNames
 from cfbench.verifying.verdicts import Judgement, Verdict
 
 _COLUMNS = ("verdict", "model", "figure", "ours", "spread", "expected", "difference", "source")
@@ -17,14 +19,14 @@ _RULES = {"published": "", "at_most": "≤ ", "at_least": "≥ "}
 
 def verdict_sheet(suite: str, verdicts: Sequence[Verdict]) -> Sheet:
     """Make the sheet of one suite's verdicts, with a note on how many there are of each kind."""
-    sources = list(dict.fromkeys(verdict.claim.source for verdict in verdicts))
-    several = _are_about_several_places(verdicts)
-    rows = tuple(tuple(map(Entry, _row(verdict, several, sources))) for verdict in verdicts)
+    words = _Wording.of(verdicts)
     notes = [
         f"{tally(verdicts)}. Ours: mean over folds and repeats; spread: their standard deviation.",
-        *(f"Source {number}: {source}" for number, source in enumerate(sources, 1)),
-        *_remarks(verdicts),
+        *(f"Every {name} is {shared}." for name, shared in words.names.shared.items()),
+        *(f"Source {number}: {source}" for number, source in enumerate(words.sources, 1)),
+        *words.remarks(verdicts),
     ]
+    rows = tuple(tuple(map(Entry, words.row(verdict))) for verdict in verdicts)
     return Sheet(f"{suite}: what was expected", _COLUMNS, rows, tuple(notes), on_terminal="full")
 
 
@@ -51,24 +53,56 @@ def verdict_csv(verdicts: Sequence[Verdict]) -> str:
     return csv_text(rows)
 
 
-def _row(verdict: Verdict, with_place: bool, sources: Sequence[str]) -> list[str]:
-    claim = verdict.claim
-    figure = claim.metric or "caution"
-    if claim.than is not None:
-        figure += f", less that of {claim.than}"
-    if with_place:
-        given = "" if verdict.given is None else f", s={verdict.given}"
-        figure += f" ({verdict.dataset}, {verdict.split}{given})"
-    return [
-        _WORDS[verdict.judgement],
-        claim.model,
-        figure,
-        _ours(verdict),
-        _number(verdict.spread),
-        _expected(verdict),
-        _number(verdict.difference, "+.4f"),
-        str(sources.index(claim.source) + 1),
-    ]
+@dataclass(frozen=True)
+class _Wording:
+    """How the verdicts of one table are told.
+
+    Attributes:
+        names: the models' names.
+        sources: what was cited, in the order of first appearance; rows give the number.
+        with_place: whether rows have to say which data, split and point of a curve they are about.
+    """
+
+    names: ShortNames
+    sources: Sequence[str]
+    with_place: bool
+
+    @classmethod
+    def of(cls, verdicts: Sequence[Verdict]) -> _Wording:
+        claims = [verdict.claim for verdict in verdicts]
+        models = dict.fromkeys(name for claim in claims for name in (claim.model, claim.than) if name is not None)
+        places = {(verdict.dataset, verdict.split, verdict.given) for verdict in verdicts}
+        return cls(ShortNames.of(models), list(dict.fromkeys(claim.source for claim in claims)), len(places) > 1)
+
+    def row(self, verdict: Verdict) -> list[str]:
+        return [
+            _WORDS[verdict.judgement],
+            self.names.short[verdict.claim.model],
+            self._figure(verdict),
+            _ours(verdict),
+            _number(verdict.spread),
+            _expected(verdict),
+            _number(verdict.difference, "+.4f"),
+            str(self.sources.index(verdict.claim.source) + 1),
+        ]
+
+    def remarks(self, verdicts: Sequence[Verdict]) -> list[str]:
+        """Return what was said beside figures, and the suite's notes on its claims, each once with its models."""
+        models: dict[str, dict[str, None]] = {}
+        for verdict in verdicts:
+            for text in filter(None, (verdict.said, verdict.claim.note)):
+                models.setdefault(text, {})[self.names.short[verdict.claim.model]] = None
+        return [f"{', '.join(names)}: {text}" for text, names in models.items()]
+
+    def _figure(self, verdict: Verdict) -> str:
+        claim = verdict.claim
+        text = claim.metric or "caution"
+        if claim.than is not None:
+            text += f", less that of {self.names.short[claim.than]}"
+        if self.with_place:
+            given = "" if verdict.given is None else f", s={verdict.given}"
+            text += f" ({verdict.dataset}, {verdict.split}{given})"
+        return text
 
 
 def _ours(verdict: Verdict) -> str:
@@ -94,15 +128,3 @@ def _decimals(value: float) -> int:
 
 def _number(value: float | None, form: str = ".4f") -> str:
     return "-" if value is None else format(value, form)
-
-
-def _are_about_several_places(verdicts: Sequence[Verdict]) -> bool:
-    """Whether the verdicts are about several data sets, splits or points of a curve."""
-    return len({(verdict.dataset, verdict.split, verdict.given) for verdict in verdicts}) > 1
-
-
-def _remarks(verdicts: Sequence[Verdict]) -> list[str]:
-    """Return what was said beside figures, and notes of the suite on its own claims, each once."""
-    said = [f"{one.claim.model}: {one.said}" for one in verdicts if one.said]
-    notes = [f"{one.claim.model}: {one.claim.note}" for one in verdicts if one.claim.note]
-    return list(dict.fromkeys([*said, *notes]))
