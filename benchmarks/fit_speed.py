@@ -77,7 +77,9 @@ PAIRS = {
     for pair in (
         Pair(
             "dot-bias",
-            lambda: BiasedDotProduct(n_factors=FACTORS, offset="none", bias_scale=1.0, untrained_unknown=True, **TRAINING),
+            lambda: BiasedDotProduct(
+                n_factors=FACTORS, offset="none", bias_scale=1.0, untrained_unknown=True, **TRAINING
+            ),
             {"n_factors": FACTORS},
         ),
         Pair(

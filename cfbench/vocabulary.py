@@ -89,6 +89,19 @@ class Vocabulary:
             for mark in marks.tolist()
         )
 
+    def arrays(self, prefix: str = "") -> dict[str, NDArray[Any]]:
+        """Return the marks of every column and the columns' names behind ``prefix``, to be saved with a model."""
+        marks = {f"{prefix}marks_{number}": marks for number, marks in enumerate(self.marks.values())}
+        return {f"{prefix}columns": np.array(list(self.marks), dtype=np.str_), **marks}
+
+    @classmethod
+    def among(cls, arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Vocabulary | None:
+        """Put together what :meth:`arrays` took apart; None where nothing of that prefix is among ``arrays``."""
+        if f"{prefix}columns" not in arrays:
+            return None
+        columns = arrays[f"{prefix}columns"].tolist()
+        return cls(MappingProxyType({name: arrays[f"{prefix}marks_{number}"] for number, name in enumerate(columns)}))
+
     def memberships(self, features: Features) -> Memberships:
         """Return the indicators of every entity of ``features``, which may be newcomers.
 

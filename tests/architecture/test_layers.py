@@ -19,7 +19,7 @@ LAYERS = (
     ("errors", "arrays", "clock", "memory", "suites"),
     ("features",),
     ("ratings", "vocabulary"),
-    ("contracts", "parameters", "spec", "answers", "atomic", "cost", "saving"),
+    ("contracts", "parameters", "spec", "answers", "atomic", "cost", "saving", "limits"),
     ("seeds", "ids", "dataset"),
     ("splits", "preprocessing"),
     ("sources",),

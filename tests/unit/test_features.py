@@ -24,6 +24,16 @@ def told(vocabulary, features):
     return [names[start:end] for start, end in zip(found.indptr[:-1], found.indptr[1:], strict=True)]
 
 
+def test_a_saved_vocabulary_comes_back_whatever_columns_are_called():
+    odd = Features({"../a b": np.array(["x", "y"]), "": np.array([1.0, np.nan])})
+    for features in (FILMS, odd):
+        vocabulary = Vocabulary.of(features)
+        again = Vocabulary.among({"other": np.zeros(1), **vocabulary.arrays("items.")}, "items.")
+        assert again.names == vocabulary.names
+        assert told(again, features) == told(vocabulary, features)
+    assert Vocabulary.among(vocabulary.arrays("items."), "users.") is None
+
+
 def test_titles_and_zip_codes_are_no_features():
     table = {"title": np.array(["Jaws", "Heat"]), "zip": np.array(["1", "2"]), "year": np.array([1975.0, 1995.0])}
     features = Features.of(table, np.array([1]))

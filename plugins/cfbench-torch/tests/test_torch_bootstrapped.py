@@ -301,7 +301,7 @@ def test_introduced_new_items_are_predicted_better_than_as_unknown_ones():
 
 def test_an_expectation_comes_back_from_its_parts():
     expectation = Expected.of(COLOURS, np.arange(12.0).reshape(4, 3), np.ones(4, dtype=int), 0.5).expectation
-    again = type(expectation).of_parts(*expectation.parts())
+    again = type(expectation).among(expectation.arrays())
     np.testing.assert_array_equal(again.of(COLOURS), expectation.of(COLOURS))
     assert isinstance(again.vectors, FeatureRidge)
     assert list(again.vectors.vocabulary.marks) == ["colour"]

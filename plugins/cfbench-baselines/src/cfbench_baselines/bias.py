@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Self
 
 from cfbench.contracts import FitContext
+from cfbench.limits import require_at_least
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.saving import load_parts, save_parts
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
-from cfbench_baselines.limits import require_at_least
 
 _KIND = "cfbench-baselines.bias.1"
 

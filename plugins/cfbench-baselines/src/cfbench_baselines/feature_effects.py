@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from cfbench.features import Features
 from cfbench.vocabulary import Vocabulary
-from cfbench_baselines.saved_vocabulary import vocabulary_among, vocabulary_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +36,12 @@ class FeatureEffects:
 
     def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
         """Return all arrays by name, behind ``prefix``, for saving."""
-        return {f"{prefix}effects": self.effects} | vocabulary_arrays(f"{prefix}column.", self.vocabulary)
+        return {f"{prefix}effects": self.effects} | self.vocabulary.arrays(prefix)
 
     @classmethod
     def among(cls, prefix: str, arrays: Mapping[str, NDArray[Any]]) -> FeatureEffects | None:
         """Put together what :meth:`arrays` took apart; None where ``arrays`` have nothing of that prefix."""
-        vocabulary = vocabulary_among(f"{prefix}column.", arrays)
+        vocabulary = Vocabulary.among(arrays, prefix)
         return None if vocabulary is None else cls(vocabulary, arrays[f"{prefix}effects"])
 
 

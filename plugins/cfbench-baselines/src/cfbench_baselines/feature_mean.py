@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from cfbench.contracts import FitContext
 from cfbench.features import Features
+from cfbench.limits import require_at_least
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.saving import load_parts, save_parts
 from cfbench.vocabulary import Vocabulary
 from cfbench_baselines.damped_biases import DampedBiases, damped_means
 from cfbench_baselines.feature_effects import DescribedEntities, FeatureEffects
-from cfbench_baselines.limits import require_at_least
 
 _KIND = "cfbench-baselines.feature-mean.1"
 

@@ -9,11 +9,11 @@ from typing import Self
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 
 from cfbench.contracts import Embeddings, FitContext
+from cfbench.limits import require_at_least, require_positive, require_share
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.saving import load_parts, save_parts
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import RankingFactors, fit_factors, library_seed
-from cfbench_implicit.limits import require_at_least, require_positive, require_share
 
 _KIND = "cfbench-implicit.implicit-bpr.1"
 

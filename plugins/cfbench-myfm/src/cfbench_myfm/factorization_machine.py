@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from cfbench.contracts import Embeddings, EpochReport, FitContext
 from cfbench.features import Features
+from cfbench.limits import require_at_least, require_positive
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.saving import load_parts, save_parts
-from cfbench_baselines.limits import require_at_least, require_positive
 from cfbench_myfm.posterior import Posterior
 from cfbench_myfm.sampler import Sample, draw
 from cfbench_myfm.side import Side

@@ -12,7 +12,6 @@ from scipy.sparse import csr_array
 
 from cfbench.features import Features
 from cfbench.vocabulary import Vocabulary
-from cfbench_baselines.saved_vocabulary import vocabulary_among, vocabulary_arrays
 from cfbench_myfm.side import Side, described
 
 
@@ -115,16 +114,13 @@ class Posterior:
     def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
         """Return all arrays by name, behind ``prefix``, for saving."""
         own = {name: getattr(self, name) for name in _SAVED}
-        return {prefix + name: array for name, array in own.items()} | vocabulary_arrays(
-            f"{prefix}column.", self.vocabulary
-        )
+        told = {} if self.vocabulary is None else self.vocabulary.arrays(prefix)
+        return {prefix + name: array for name, array in own.items()} | told
 
     @classmethod
     def among(cls, prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Posterior:
         """Put together what :meth:`arrays` took apart."""
-        return cls(
-            **{name: arrays[prefix + name] for name in _SAVED}, vocabulary=vocabulary_among(f"{prefix}column.", arrays)
-        )
+        return cls(**{name: arrays[prefix + name] for name in _SAVED}, vocabulary=Vocabulary.among(arrays, prefix))
 
     def _of(self, newcomers: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return scaled vectors, shape (n', samples, k), and biases of newcomers."""

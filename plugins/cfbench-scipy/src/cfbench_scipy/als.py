@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cfbench.contracts import Embeddings, EpochReport, FitContext
+from cfbench.limits import require_at_least, require_positive
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.saving import load_parts, save_parts
 from cfbench_baselines.damped_biases import DampedBiases
-from cfbench_baselines.limits import require_at_least, require_positive
 from cfbench_scipy.biased_factors import BiasedFactors, with_zero_row
 from cfbench_scipy.grouped import Grouped
 

@@ -13,10 +13,10 @@ from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
 from cfbench.contracts import Embeddings, FitContext
+from cfbench.limits import require_at_least
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.saving import load_parts, save_parts
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
-from cfbench_baselines.limits import require_at_least
 from cfbench_scipy.biased_factors import BiasedFactors, with_zero_row
 
 _KIND = "cfbench-scipy.svd.1"

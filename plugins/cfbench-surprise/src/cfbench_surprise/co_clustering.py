@@ -10,11 +10,11 @@ import numpy as np
 from surprise import CoClustering
 
 from cfbench.contracts import FitContext
+from cfbench.limits import require_at_least
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.biases import Biases
-from cfbench_surprise.limits import require_at_least
 from cfbench_surprise.options import arguments, library_seed
 from cfbench_surprise.trainset import coded_trainset
 from cfbench_surprise.whole_ratings import whole_ratings

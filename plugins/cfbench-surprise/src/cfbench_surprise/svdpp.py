@@ -12,11 +12,11 @@ from scipy.sparse import csr_array
 from surprise import SVDpp
 
 from cfbench.contracts import Embeddings, FitContext
+from cfbench.limits import require_at_least, require_positive
 from cfbench.ratings import Codes, Floats, Ratings
 from cfbench.saving import load_parts, save_parts
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.biases import Biases
-from cfbench_surprise.limits import require_at_least, require_positive
 from cfbench_surprise.options import arguments, library_seed
 from cfbench_surprise.trainset import coded_trainset
 

@@ -164,9 +164,7 @@ class BootstrappedDotProduct:
         """Write embeddings, what features let expect, and hyperparameters; newcomers are not kept."""
         arrays, facts = self.factors_.parts()
         for side, expectation in (("users", self.users_expected_), ("items", self.items_expected_)):
-            more, told = expectation.parts()
-            arrays |= {f"{side}_{name}": array for name, array in more.items()}
-            facts[side] = told
+            arrays |= {f"{side}_{name}": array for name, array in expectation.arrays().items()}
         facts |= {"threads": self.machine_.threads, "hyperparameters": hyperparameters(self)}
         save_parts(directory, _KIND, arrays, facts)
 
@@ -179,9 +177,8 @@ class BootstrappedDotProduct:
         model.device_ = model.machine_.device
         model.factors_ = Factors.of_parts(arrays, facts, model.machine_)
         model.users_expected_, model.items_expected_ = (
-            Expectation.of_parts(
-                {name.removeprefix(f"{side}_"): array for name, array in arrays.items() if name.startswith(side)},
-                facts[side],
+            Expectation.among(
+                {name.removeprefix(f"{side}_"): array for name, array in arrays.items() if name.startswith(side)}
             )
             for side in ("users", "items")
         )

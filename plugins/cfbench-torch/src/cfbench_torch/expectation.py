@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.features import Features
-from cfbench.saving import Fact
 from cfbench.vocabulary import Vocabulary
 from cfbench_torch.described import Described
 from cfbench_torch.feature_ridge import FeatureRidge, fit_ridge
-from cfbench_torch.saved_vocabulary import vocabulary_of_parts, vocabulary_parts
 
 _RIDGES = ("vectors", "biases")
 _ARRAYS = ("centre", "mean", "coefficients")
@@ -37,16 +35,16 @@ class Expectation:
         """Return vectors and biases side by side, shape (n, k + 1)."""
         return np.hstack([self.vectors.expected(features), self.biases.expected(features)])
 
-    def parts(self) -> tuple[dict[str, NDArray[Any]], dict[str, Fact]]:
-        """Describe it as arrays and facts, for a saved model."""
-        arrays, facts = vocabulary_parts(self.biases.vocabulary)
-        arrays |= {f"{name}_{part}": getattr(getattr(self, name), part) for name in _RIDGES for part in _ARRAYS}
-        return arrays, facts
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, for a saved model."""
+        ridges = {f"{name}_{part}": getattr(getattr(self, name), part) for name in _RIDGES for part in _ARRAYS}
+        return self.biases.vocabulary.arrays() | ridges
 
     @classmethod
-    def of_parts(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Expectation:
-        """Return what :meth:`parts` described."""
-        vocabulary = vocabulary_of_parts(arrays, facts)
+    def among(cls, arrays: Mapping[str, NDArray[Any]]) -> Expectation:
+        """Put together what :meth:`arrays` took apart."""
+        vocabulary = Vocabulary.among(arrays)
+        assert vocabulary is not None  # it is saved where it is empty, too
         return cls(*(FeatureRidge(vocabulary, *(arrays[f"{name}_{part}"] for part in _ARRAYS)) for name in _RIDGES))
 
 

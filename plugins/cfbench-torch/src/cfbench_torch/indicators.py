@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.features import Features
-from cfbench.saving import Fact
 from cfbench.vocabulary import Vocabulary
 from cfbench_torch.described import Described
-from cfbench_torch.saved_vocabulary import vocabulary_of_parts, vocabulary_parts
 
 MOST_COLUMNS = 256
 """Vocabularies with more indicators than this share columns, indicator v being in column v modulo this."""
@@ -50,15 +48,16 @@ class Indicators:
             self.vocabulary, np.vstack([self.rows[:-1], _rows(newcomers, self.vocabulary), self.rows[-1:]])
         )
 
-    def parts(self) -> tuple[dict[str, NDArray[Any]], dict[str, Fact]]:
-        """Describe them as arrays and facts, for a saved model."""
-        arrays, facts = vocabulary_parts(self.vocabulary)
-        return arrays | {"rows": self.rows}, facts
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as arrays, for a saved model."""
+        return self.vocabulary.arrays() | {"rows": self.rows}
 
     @classmethod
-    def of_parts(cls, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Indicators:
-        """Return what :meth:`parts` described."""
-        return cls(vocabulary_of_parts(arrays, facts), arrays["rows"])
+    def among(cls, arrays: Mapping[str, NDArray[Any]]) -> Indicators:
+        """Put together what :meth:`arrays` took apart."""
+        vocabulary = Vocabulary.among(arrays)
+        assert vocabulary is not None  # it is saved where it is empty, too
+        return cls(vocabulary, arrays["rows"])
 
 
 def _rows(features: Features, vocabulary: Vocabulary) -> NDArray[np.float32]:

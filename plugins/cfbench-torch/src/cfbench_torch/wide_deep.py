@@ -140,9 +140,7 @@ class WideDeepNetwork:
         """Write both parts, indicators and hyperparameters; newcomers are not kept."""
         arrays, facts = self.network_.parts()
         for side, indicators in zip(_SIDES, (self.users_, self.items_), strict=True):
-            more, told = indicators.parts()
-            arrays |= {f"{side}_indicators_{name}": array for name, array in more.items()}
-            facts[side] = told
+            arrays |= {f"{side}_indicators_{name}": array for name, array in indicators.arrays().items()}
         facts |= {"threads": self.machine_.threads, "hyperparameters": hyperparameters(self)}
         save_parts(directory, _KIND, arrays, facts)
 
@@ -153,9 +151,7 @@ class WideDeepNetwork:
         model = cls(**arguments(facts["hyperparameters"]))
         model.machine_ = Machine.for_loaded(facts["threads"])
         model.device_ = model.machine_.device
-        model.users_, model.items_ = (
-            Indicators.of_parts(_taken(arrays, f"{side}_indicators_"), facts[side]) for side in _SIDES
-        )
+        model.users_, model.items_ = (Indicators.among(_taken(arrays, f"{side}_indicators_")) for side in _SIDES)
         model.network_ = WideDeep.of_parts(arrays, facts, model._rows(), model._shape(), model.machine_)
         return model
 

@@ -1,0 +1,32 @@
+"""What a model may demand of its hyperparameters, in one wording for all plugins."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def require_at_least(model: Any, low: float, *names: str) -> None:
+    """Raise ValueError naming the first of ``model``'s fields ``names`` that is not finite and at least ``low``.
+
+    None, which leaves the value to something else, passes; so in the other demands.
+    """
+    _require(model, names, f"a number of at least {low:g}", lambda value: low <= value < math.inf)
+
+
+def require_positive(model: Any, *names: str) -> None:
+    """Raise ValueError naming the first of ``model``'s fields ``names`` that is not finite and above 0."""
+    _require(model, names, "a number above 0", lambda value: 0 < value < math.inf)
+
+
+def require_share(model: Any, *names: str) -> None:
+    """Raise ValueError naming the first of ``model``'s fields ``names`` that is not in [0, 1]."""
+    _require(model, names, "a number from 0 to 1", lambda value: 0 <= value <= 1)
+
+
+def _require(model: Any, names: Iterable[str], expected: str, holds: Callable[[Any], bool]) -> None:
+    for name in names:
+        value = getattr(model, name)
+        if value is not None and not holds(value):
+            raise ValueError(f"{name}={value!r}: expected {expected}")
