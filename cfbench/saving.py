@@ -17,7 +17,6 @@ are refused. It is a seal against accidents and mix-ups, no signature: whoever c
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 import zipfile
@@ -59,17 +58,16 @@ def save_parts(
     for name, array in arrays.items():
         if np.asarray(array).dtype.hasobject:
             raise TypeError(f"array {name!r} of {kind} holds Python objects; save numbers or text")
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    data, told = buffer.getvalue(), dict(facts or {})
+    told = dict(facts or {})
+    of_facts, path = _digest(told), directory / _ARRAYS
+    np.savez(path, allow_pickle=False, **arrays)  # straight to disk: no second copy of arrays of gigabytes
     seal = {
         "schema_version": SCHEMA,
         "kind": kind,
-        "arrays_sha256": hashlib.sha256(data).hexdigest(),
-        "facts_sha256": _digest(told),
+        "arrays_sha256": file_sha256(path),
+        "facts_sha256": of_facts,
         "facts": told,
     }
-    (directory / _ARRAYS).write_bytes(data)
     (directory / _FACTS).write_text(json.dumps(seal, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -82,16 +80,22 @@ def load_parts(directory: Path, kind: str) -> tuple[dict[str, NDArray[Any]], dic
     facts = _facts(directory / _FACTS, kind)
     path = directory / _ARRAYS
     try:
-        data = path.read_bytes()
+        found = file_sha256(path)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}; save the model again") from error
-    if hashlib.sha256(data).hexdigest() != facts["arrays_sha256"]:
+    if found != facts["arrays_sha256"]:
         raise _refused(path, f"is not the file that {_FACTS} vouches for: torn, altered or from another model")
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return dict(arrays), facts["facts"]
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[f"{name}.npy"] for name in arrays.files}, facts["facts"]  # their names in the file
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
         raise _refused(path, f"holds no arrays: {error}") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file, read piece by piece; raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _facts(path: Path, kind: str) -> dict[str, Any]:

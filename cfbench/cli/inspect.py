@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 from cyclopts import Parameter
-from rich.text import Text
 
 from cfbench.cli.console import output, until_the_reader_leaves
 from cfbench.discovery.registry import Registry
 from cfbench.drawing.canvas import can_draw
 from cfbench.errors import UnknownNameError
+from cfbench.inspecting.catalogue import Catalogue
 from cfbench.inspecting.maps import Map, require_map
 from cfbench.inspecting.neighbours import Likeness
 from cfbench.records.record import Cell
 from cfbench.records.store import RunFolder
-from cfbench.report.terminal import print_sheet
+from cfbench.report.terminal import print_sheet, shown
 from cfbench.reviving.choosing import SHORT_KEY
 from cfbench.reviving.revival import past_cell, revive
 from cfbench.sources.storage import default_storage
 from cfbench.spec import Spec
-from cfbench.views.active import active
-from cfbench.views.gallery import subject_of
+from cfbench.views.active import active, require_share
+from cfbench.views.gallery import require_views, subject_of
 from cfbench.views.gallery import views as views_of
+from cfbench.views.nearest import require_titles
 from cfbench.views.page import Format, write_views
 from cfbench.views.view import Options, View
 
@@ -82,13 +83,17 @@ def inspect(
     data_dir: Path
         A folder with data sets; CFBENCH_DATA where omitted.
     """
-    wanted = _formats(formats)
+    wanted, names = _formats(formats), _names(only)
+    require_views(names)  # here and below: what is wrong is told before a fit that may take minutes
     options = Options(n, tuple(near or ()), by, top, min_ratings, layout)
     if layout is not None:
         require_map(layout)
+    if without_active is not None:
+        require_share(without_active)
     past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), _note)
+    require_titles(Catalogue.of(past.split), options.near)
     revived = revive(past)
-    views = views_of(subject_of(revived), options, _names(only))
+    views = views_of(subject_of(revived), options, names)
     if without_active is not None:
         views["active"] = active(revived, without_active)
     if not can_draw() and any(view.drawings for view in views.values()):
@@ -106,9 +111,9 @@ def inspect(
 def _print(views: Mapping[str, View]) -> None:
     console = output()
     for view in views.values():
-        console.rule(Text(view.title))
+        console.rule(shown(view.title))
         if view.remark:
-            console.print(Text(view.remark, style="dim"))
+            console.print(shown(view.remark, "dim"))
         for listing in view.listings:
             print_sheet(listing.sheet(), console)
 

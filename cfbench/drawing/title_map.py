@@ -33,7 +33,7 @@ def title_map(
         titles: what they are called.
         heading: what the picture shows.
         axis_names: names of the two axes; without names the axes are left out, as they mean nothing.
-        others: items without a title, faint in the background, shape (m, 2).
+        others: items without a title, the important ones first, shape (m, 2); 5,000 of them are drawn, faint.
     """
     canvas = new_canvas(9.0, 7.0)
     axes = canvas.add_subplot()

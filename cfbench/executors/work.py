@@ -40,7 +40,7 @@ from cfbench.executors.task import Outcome, Task, output_of, saved_in
 from cfbench.memory import peak_bytes, reset_peak
 from cfbench.records.record import Epoch
 
-_REPORTED = ("numpy", "scipy", "torch", "implicit", "surprise")
+_REPORTED = ("numpy", "scipy", "torch", "implicit", "surprise", "numba", "myfm")
 _REASON = 500  # characters of a failure's reason that records and tables keep
 _DISTRIBUTION = {"surprise": "scikit-surprise"}
 
@@ -98,7 +98,7 @@ def _ask(model: object, questions: Questions, task: Task, clock: Clock) -> Answe
     rates, ranks = isinstance(model, PredictsRatings), isinstance(model, ScoresItems)
     if not rates and not ranks:
         raise ModelError(f"{task.who} has neither predict nor score_items; a model needs at least one of them")
-    asked = _introduced(model, questions, clock)
+    asked = introduced(model, questions, clock)
     given: dict[str, NDArray[Any]] = {}
     if isinstance(model, PredictsRatings):
         given["predictions"] = ask_predictions(model, asked.users, asked.items, clock)
@@ -116,7 +116,7 @@ def _ask(model: object, questions: Questions, task: Task, clock: Clock) -> Answe
     return Answers.of(given | _looked_into(model, questions, clock))
 
 
-def _introduced(model: object, questions: Questions, clock: Clock) -> Asked:
+def introduced(model: object, questions: Questions, clock: Clock) -> Asked:
     """Introduce the newcomers to a model that can meet them; return the questions in the codes it then knows."""
     newcomers = questions.newcomers
     if newcomers is None or not isinstance(model, MeetsNewcomers):

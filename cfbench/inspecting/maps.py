@@ -38,7 +38,7 @@ def mapped(vectors: Floats, kind: Map) -> NDArray[np.float64]:
     """
     require_map(kind)
     if len(vectors) < _FEWEST:
-        raise UsageError(f"--map {kind} needs {_FEWEST} items or more, got {len(vectors)}; raise --top")
+        raise UsageError(f"--map {kind} needs {_FEWEST} items or more, got {len(vectors)}; lower --min-ratings")
     with threadpool_limits(1):  # the last digits of a sum may depend on the number of threads
         places = _tsne(vectors) if kind == "tsne" else _umap(vectors)
     return np.asarray(places, dtype=np.float64)

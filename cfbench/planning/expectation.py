@@ -13,7 +13,6 @@ from cfbench.spec import Spec
 Rule: TypeAlias = Literal["published", "at_most", "at_least", "caution"]
 
 _RULES: tuple[Rule, ...] = ("published", "at_most", "at_least", "caution")
-_Number: TypeAlias = float
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,12 @@ class Expectation(BaseModel):
         source, note: for readers.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     metric: str = ""
-    published: Mapping[str, _Number] = Field(default_factory=dict)
-    at_most: Mapping[str, _Number] = Field(default_factory=dict)
-    at_least: Mapping[str, _Number] = Field(default_factory=dict)
+    published: Mapping[str, float] = Field(default_factory=dict)
+    at_most: Mapping[str, float] = Field(default_factory=dict)
+    at_least: Mapping[str, float] = Field(default_factory=dict)
     caution: Mapping[str, str] = Field(default_factory=dict)
     tolerance: float | None = Field(default=None, gt=0)
     than: str | None = None
@@ -87,7 +86,10 @@ class Expectation(BaseModel):
     @field_validator("published", "at_most", "at_least", "caution")
     @classmethod
     def _canonical_models(cls, value: Mapping[str, object]) -> Mapping[str, object]:
-        return {str(Spec.parse(model)): claim for model, claim in value.items()}
+        claims = {str(Spec.parse(model)): claim for model, claim in value.items()}
+        if len(claims) < len(value):
+            raise ValueError(f"names one model twice, written in two ways: {', '.join(value)}")
+        return claims
 
     @field_validator("than", "dataset", "split")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,7 +60,12 @@ def _value(name: str, text: str, column: NDArray[Any]) -> NDArray[Any]:
 
 
 def _number(name: str, text: str) -> float:
+    if not text:
+        return math.nan
     try:
-        return float(text) if text else float("nan")
-    except ValueError as error:
-        raise SpecError(f"--features: {name} expects a number, got {text!r}") from error
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise SpecError(f"--features: {name} expects a number, got {text!r}")
+    return value

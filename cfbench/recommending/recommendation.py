@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from cfbench.contracts import MeetsNewcomers
 from cfbench.errors import RunError, UnknownNameError, UsageError
@@ -70,15 +71,16 @@ def recommend_to_user(past: PastCell, user: str, wish: Wish) -> Recommendation:
     revived = revive(past)
     split = past.split
     known = int(split.user_coding.code_of[position])
-    found = suggestions(
-        revived.model,
-        split.train,
-        int(revived.user_codes(np.array([position], dtype=np.int32))[0]),
-        wish.n,
-        tie_seed=past.questions.tie_seed,
-        include_seen=wish.include_seen,
-        withheld=_withheld(past, position),
-    )
+    with threadpool_limits(past.cell.threads):  # as in the run, whose list this is
+        found = suggestions(
+            revived.model,
+            split.train,
+            int(revived.user_codes(np.array([position], dtype=np.int32))[0]),
+            wish.n,
+            tie_seed=past.questions.tie_seed,
+            include_seen=wish.include_seen,
+            withheld=_withheld(past, position),
+        )
     return _recommendation(past, f"user {user}", split.train, known, found, wish)
 
 
@@ -134,7 +136,7 @@ def _position(past: PastCell, user: str) -> int:
         return int(found[0])
     close = get_close_matches(user, ids.tolist(), n=3) if len(ids) <= _SEARCHED else []
     near = close or ids[:3].tolist()
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if close else f"ids are like {', '.join(map(repr, near))}"
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if close else f"ids are like {', '.join(map(repr, near))}."
     raise UnknownNameError(
         f"{past.cell.dataset} has no user {user!r}; {hint} Somebody new gives a few ratings: --ratings FILE.csv"
     )

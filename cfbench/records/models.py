@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from cfbench.atomic import write_text
 from cfbench.discovery.registry import Plugin
 from cfbench.errors import StoreError
 from cfbench.records.record import Cell
+from cfbench.saving import file_sha256
 
 _SCHEMA = 1
 
@@ -63,7 +63,7 @@ class ModelFolder:
             place.mkdir(parents=True)
             shutil.move(saved, place / "saved")
         except OSError as error:
-            raise StoreError(f"cannot keep the model of {cell} in {place}: {error.strerror}") from error
+            raise StoreError(f"cannot keep the model of {cell} in {place}: {error.strerror or error}") from error
         files = _digests(place / "saved")
         note = _Note(
             _SCHEMA, cell.key, cell.model, plugin.value, cell.distribution, cell.version, dict(cell.params), files
@@ -85,8 +85,9 @@ class ModelFolder:
         saved = self.path / cell.key / "saved"
         if _digests(saved) != dict(note.files):
             raise StoreError(f"{saved} is not what {self._note(cell).name} vouches for; it is refused: save again")
+        cls = plugin.load()
         try:
-            return plugin.load().load(saved)
+            return cls.load(saved)
         except Exception as error:
             raise StoreError(f"{cell.model} cannot be loaded from {saved}: {type(error).__name__}: {error}") from error
 
@@ -110,5 +111,5 @@ def _digests(folder: Path) -> dict[str, str]:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise StoreError(f"{path} is no plain file; a saved model has nothing else")
         if path.is_file():
-            found[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[path.relative_to(folder).as_posix()] = file_sha256(path)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
@@ -19,15 +20,17 @@ from cfbench.report.standings import standing_sheet, standings
 _MARK = {"best": " *", "tie": " ≈", "": ""}
 _ROOM_FOR_PLUGINS = 160  # narrower terminals leave out which distribution a model comes from
 _STYLE = {"best": "bold green", "tie": "bold", "": ""}
+_COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+"""Characters that a terminal obeys instead of showing them: what plugins and data are called is only ever shown."""
 
 
 def print_report(lines: Iterable[Line], console: Console) -> None:
     """Print the tables of a run; those that only a page has room for are left to the page."""
     lines = list(lines)
     for division in divisions(lines):
-        console.rule(Text(f"{division.dataset}, {division.split}"))
+        console.rule(shown(f"{division.dataset}, {division.split}"))
         for sentence in condition_sentences(division.settings):
-            console.print(Text(sentence, style="dim"))
+            console.print(shown(sentence, "dim"))
         console.print()
         for sheet in sheets(division):
             print_sheet(sheet, console)
@@ -41,23 +44,28 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
         return
     console.print(_table(sheet, console.width))
     for note in sheet.notes:
-        console.print(Text(note, style="dim"))
+        console.print(shown(note, "dim"))
     console.print()
+
+
+def shown(text: str, style: str = "") -> Text:
+    """Make text from plugins and data harmless on a terminal."""
+    return Text(_COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text), style=style)
 
 
 def _table(sheet: Sheet, width: int) -> RichTable:
     table = RichTable(
-        title=Text(sheet.title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1)
+        title=shown(sheet.title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1)
     )
-    shown = [i for i, column in enumerate(sheet.columns) if column != "plugin" or width >= _ROOM_FOR_PLUGINS]
-    for i in shown:
+    kept = [i for i, column in enumerate(sheet.columns) if column != "plugin" or width >= _ROOM_FOR_PLUGINS]
+    for i in kept:
         justify: JustifyMethod = "left" if sheet.is_text(i) else "right"
-        table.add_column(Text(sheet.columns[i]), justify=justify, overflow="fold", no_wrap=i == 0)
+        table.add_column(shown(sheet.columns[i]), justify=justify, overflow="fold", no_wrap=i == 0)
     for row in sheet.rows:
-        table.add_row(*(_text(row[i], sheet.on_terminal == "full") for i in shown))
+        table.add_row(*(_text(row[i], sheet.on_terminal == "full") for i in kept))
     return table
 
 
 def _text(entry: Entry, with_interval: bool) -> Text:
-    text = Text(entry.text + _MARK[entry.mark], style=_STYLE[entry.mark])
+    text = shown(entry.text + _MARK[entry.mark], _STYLE[entry.mark])
     return text.append(f"\n{entry.interval}", style="not bold dim") if entry.interval and with_interval else text

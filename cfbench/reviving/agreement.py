@@ -21,6 +21,8 @@ def disagreement(model: object, asked: Asked, questions: Questions, stored: Answ
         told = ask_predictions(model, asked.users, asked.items, Clock())
         if np.array_equal(told, stored.predictions, equal_nan=True):
             return ""
+        if not np.array_equal(np.isnan(told), np.isnan(stored.predictions)):
+            return "it has no answer to other pairs than then"
         gap = np.abs(told.astype(np.float64) - stored.predictions)
         return f"predicted ratings differ by up to {np.nanmax(gap, initial=0.0):.3g}"
     if stored.lists is not None:

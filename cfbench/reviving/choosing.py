@@ -17,9 +17,9 @@ _SHOWN = 20
 def chosen_record(records: Iterable[Record], text: str | None) -> Record:
     """Return the one finished record that ``text`` means.
 
-    ``text`` is tried as the model as it was written, as the model's name, as the beginning of the cell's key and as a
-    part of the cell as listings show it, in this order; the first reading that fits any cell counts. None means the
-    only cell there is.
+    ``text`` is tried as the model as it was written, as the model's name, as the beginning of the cell's key, as the
+    cell as listings show it and as a part of that, in this order; the first reading that fits any cell counts. None
+    means the only cell there is.
 
     Raises:
         UsageError: no cell is finished, or several fit, which are listed with their keys.
@@ -49,6 +49,7 @@ def _readings(cell: Cell, text: str) -> Iterator[bool]:
     yield cell.model == text
     yield Spec.parse(cell.model).name == text
     yield len(text) >= SHORT_KEY // 2 and cell.key.startswith(text.lower())
+    yield text.lower() == str(cell).lower()  # "... s=1" is a part of "... s=10"
     yield text.lower() in str(cell).lower()
 
 

@@ -6,8 +6,7 @@ import traceback
 
 from threadpoolctl import threadpool_limits
 
-from cfbench.asking.questions import Asked, Questions
-from cfbench.contracts import FitContext, MeetsNewcomers
+from cfbench.contracts import FitContext
 from cfbench.discovery.registry import Plugin, Registry, instantiate
 from cfbench.errors import CfbenchError, ModelError, UsageError
 from cfbench.executors.work import prepare
@@ -51,12 +50,3 @@ def fitted(cell: Cell, plugin: Plugin, train: Ratings, *, seed: int | None = Non
             traceback.print_exc()
             raise ModelError(f"{cell.model} failed to fit: {type(error).__name__}: {error}") from error
     return model
-
-
-def introduced(model: object, questions: Questions) -> Asked:
-    """Introduce the run's newcomers to a model that can meet them; return the questions in the codes it then knows."""
-    newcomers = questions.newcomers
-    if newcomers is None or not isinstance(model, MeetsNewcomers):
-        return questions.asked
-    model.introduce(newcomers.users, newcomers.items)
-    return newcomers.asked

@@ -8,11 +8,14 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
 from cfbench.asking.questions import Asked, Questions
+from cfbench.clock import Clock
 from cfbench.discovery.registry import Plugin, Registry
 from cfbench.errors import StoreError
+from cfbench.executors.work import introduced
 from cfbench.planning.past import past_records, past_suite
 from cfbench.ratings import Codes, Ratings
 from cfbench.records.models import ModelFolder
@@ -20,7 +23,7 @@ from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
 from cfbench.reviving.agreement import disagreement
 from cfbench.reviving.choosing import chosen_record
-from cfbench.reviving.fitting import fitted, introduced, plugin_of
+from cfbench.reviving.fitting import fitted, plugin_of
 from cfbench.reviving.past_split import past_split
 from cfbench.sources.source import Storage
 from cfbench.splits.split import Split
@@ -126,8 +129,9 @@ def revive(past: PastCell) -> Revived:
     Raises StoreError where the saved model is damaged or another's, ModelError where the model failed.
     """
     model = past.fresh()
-    asked = introduced(model, past.questions)
-    differences = disagreement(model, asked, past.questions, past.answers)
+    with threadpool_limits(past.cell.threads):  # as in the run: the last digits of a sum may depend on their number
+        asked = introduced(model, past.questions, Clock())
+        differences = disagreement(model, asked, past.questions, past.answers)
     if differences:
         plugin, cell = past.plugin, past.cell
         changed = f"{plugin.distribution} or what it requires was changed since" if plugin.code != cell.code else ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from cfbench.planning.expectation import Expected
 from cfbench.planning.suite import Suite
 from cfbench.records.lines import Line, Summary
 from cfbench.records.record import Figure, figure_name
+from cfbench.spec import Spec
 
 Judgement: TypeAlias = Literal["met", "missed", "open"]
 
@@ -64,10 +66,16 @@ def _verdicts(claim: Expected, summaries: Sequence[Summary]) -> Iterator[Verdict
 
 def _is_meant(claim: Expected, summary: Summary) -> bool:
     return (
-        (claim.dataset is None or summary.dataset.split(" after ")[0] == claim.dataset)
+        (claim.dataset is None or _is_called(claim.dataset, summary.dataset.split(" after ")[0]))
         and claim.split in (None, summary.split)
         and claim.given in (None, summary.given)
     )
+
+
+def _is_called(dataset: str, label: str) -> bool:
+    """Whether tables call a data set of the suite by ``label``: a file by its name without folder and ending."""
+    path = Path(Spec.parse(dataset).name)
+    return label == dataset or (str(path) != path.stem and label == path.stem)
 
 
 def _beside(claim: Expected, summary: Summary, summaries: Sequence[Summary]) -> Summary | None:

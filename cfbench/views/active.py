@@ -37,6 +37,12 @@ class _Trial:
     seed: int | None = None
 
 
+def require_share(share: float) -> None:
+    """Raise UsageError where ``share`` is no part of the users."""
+    if not 0 < share < 1:
+        raise UsageError(f"--without-active {share:g}: expected a share of the users, above 0 and below 1")
+
+
 def active(revived: Revived, share: float) -> View:
     """Refit without the ``share`` of users with the most training ratings, and tell how far other users' lists move.
 
@@ -47,8 +53,7 @@ def active(revived: Revived, share: float) -> View:
         UsageError: the share is not above 0 and below 1, or leaves nobody to look at.
         ModelError: the model failed to fit.
     """
-    if not 0 < share < 1:
-        raise UsageError(f"--without-active {share:g}: expected a share of the users, above 0 and below 1")
+    require_share(share)
     past, split = revived.past, revived.past.split
     trials = _trials(past, share)
     spared = np.setdiff1d(np.arange(split.train.n_users), np.concatenate([trial.dropped for trial in trials]))

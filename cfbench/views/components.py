@@ -70,7 +70,8 @@ def _drawings(found: Components, subject: Subject, among: NDArray[np.int64], top
     place_of = np.full(len(subject.catalogue), -1)
     place_of[among] = np.arange(len(among))
     places = place_of[subject.catalogue.by_count]
-    shown = places[places >= 0][:top]
+    ordered = places[places >= 0]
+    shown = ordered[:top]
     caption = f"The {len(shown)} most rated items on the first two principal components"
     first = found.coordinates[:, :2]
     names = (f"PC1 ({found.explained[0]:.1%} of the variance)", f"PC2 ({found.explained[1]:.1%})")
@@ -80,6 +81,6 @@ def _drawings(found: Components, subject: Subject, among: NDArray[np.int64], top
         subject.catalogue.titles[among][shown],
         heading=caption,
         axis_names=names,
-        others=first,
+        others=first[ordered],
     )
     return (Drawing("components", caption, draw),)

@@ -62,15 +62,20 @@ def subject_of(revived: Revived) -> Subject:
     )
 
 
+def require_views(names: Iterable[str]) -> None:
+    """Raise UnknownNameError for a name that is no view's."""
+    for name in names:
+        if name not in VIEWS:
+            raise UnknownNameError.among("view", name, VIEWS)
+
+
 def views(subject: Subject, options: Options, only: Iterable[str] = ()) -> dict[str, View]:
     """Return the views that ``only`` names, by name; without names all, the map only where one is asked for.
 
     Raises UnknownNameError for a name that is no view's.
     """
     chosen = list(dict.fromkeys(only))
-    for name in chosen:
-        if name not in VIEWS:
-            raise UnknownNameError.among("view", name, VIEWS)
+    require_views(chosen)
     names = chosen or [name for name in VIEWS if name != "map" or options.map is not None]
     return {name: VIEWS[name](subject, options) for name in VIEWS if name in names}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from cfbench.inspecting.catalogue import Catalogue
 from cfbench.inspecting.neighbours import nearest as nearest_items
 from cfbench.inspecting.titles import Titles
 from cfbench.ratings import Floats
@@ -9,6 +12,13 @@ from cfbench.views.listing import Column, Listing
 from cfbench.views.view import FEW_RATINGS, Options, Subject, View, without
 
 _TITLE = "Nearest items"
+
+
+def require_titles(known: Catalogue, near: Iterable[str]) -> None:
+    """Raise UsageError where a title is not found, or fits several items."""
+    titles = Titles(known.titles, known.ids)
+    for text in near:
+        titles.find(text)
 
 
 def nearest(subject: Subject, options: Options) -> View:

@@ -1,6 +1,7 @@
 """A saved model comes back to the bit, or is refused."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -26,6 +27,16 @@ def test_arrays_and_facts_come_back_to_the_bit(saved):
     for name, array in ARRAYS.items():
         assert arrays[name].dtype == array.dtype
         assert np.array_equal(arrays[name], array)
+
+
+def test_whatever_arrays_are_called_none_is_taken_for_another(tmp_path):
+    save_parts(tmp_path, KIND, {"column.a": np.zeros(1), "column.a.npy": np.ones(2), "column./../b": np.ones(3)})
+    found, _ = load_parts(tmp_path, KIND)
+    assert {name: array.tolist() for name, array in found.items()} == {
+        "column.a": [0],
+        "column.a.npy": [1, 1],
+        "column./../b": [1, 1, 1],
+    }
 
 
 def test_the_same_model_is_the_same_bytes(tmp_path):
@@ -87,3 +98,13 @@ def test_objects_are_not_saved(tmp_path):
 def test_numbers_that_json_cannot_say_are_not_saved(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         save_parts(tmp_path, KIND, {}, {"mean": float("nan")})
+
+
+def test_arrays_of_any_size_are_written_without_a_copy_in_memory(tmp_path):
+    large = np.zeros(1 << 26, dtype=np.uint8)
+    tracemalloc.start()
+    try:
+        save_parts(tmp_path, KIND, {"similarities": large})
+        assert tracemalloc.get_traced_memory()[1] < large.nbytes / 2
+    finally:
+        tracemalloc.stop()

@@ -38,6 +38,9 @@ def test_a_caution_has_neither_metric_nor_other_model():
         ({"metric": "RMSE", "at_most": {"bias": 1}, "split": "kfold"}, "unknown split of the suite 'kfold'"),
         ({"metric": "RMSE", "at_most": {"bias": 1}, "tolerence": 1}, "did you mean 'tolerance'"),
         ({"metric": "RMSE", "at_most": {"bias": 1}, "source": ""}, "source"),
+        ({"metric": "RMSE", "at_most": {"dot[n_factors=5]": 1, "dot[ n_factors = 5 ]": 2}}, "names one model twice"),
+        ({"metric": "RMSE", "at_least": {"bias": float("nan")}}, "finite"),
+        ({"metric": "RMSE", "published": {"bias": 1}, "tolerance": float("inf")}, "finite"),
     ],
 )
 def test_what_could_never_be_judged_is_refused(wrong, said):

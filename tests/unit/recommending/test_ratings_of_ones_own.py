@@ -117,6 +117,7 @@ def test_features_that_are_not_told_are_missing():
         ("job=lawer", UnknownNameError, "unknown job 'lawer'; did you mean 'lawyer'"),
         ("age", SpecError, "cannot read 'age' of --features: expected key=value"),
         ("age=old", SpecError, "age expects a number, got 'old'"),
+        ("age=inf", SpecError, "age expects a number, got 'inf'"),
         ("age=3,age=4", SpecError, "gives 'age' twice"),
     ],
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from cfbench.discovery.registry import Plugin
-from cfbench.errors import StoreError
+from cfbench.errors import PluginError, StoreError
 from cfbench.records.models import ModelFolder
 from cfbench.records.record import Cell
 
@@ -79,3 +79,10 @@ def test_a_class_that_cannot_read_it_is_named_with_its_reason(kept, plugin, tmp_
     path.write_text(path.read_text().replace("keeping:Kept", "breaking:Kept"))
     with pytest.raises(StoreError, match=r"kept cannot be loaded .* KeyError: 'lost'"):
         kept.load(CELL, breaking)
+
+
+def test_a_class_that_cannot_be_imported_is_the_plugins_fault_not_the_files(kept, plugin):
+    path = kept.path / CELL.key / "model.json"
+    path.write_text(path.read_text().replace("keeping:Kept", "nowhere:Kept"))
+    with pytest.raises(PluginError, match="nowhere"):
+        kept.load(CELL, replace(plugin, value="nowhere:Kept"))

@@ -261,6 +261,13 @@ def test_no_name_is_read_as_terminal_markup():
     assert "[red]name[/red]" in out.getvalue()
 
 
+def test_no_name_commands_the_terminal():
+    out = StringIO()
+    print_report([*DEFINITIONS, summary("\x1b]0;owned\x07\x9b2Jname", 1.0)], Console(file=out, width=120))
+    assert "name" in out.getvalue()
+    assert not {"\x1b", "\x07", "\x9b"} & set(out.getvalue())
+
+
 def test_csv_holds_every_figure_unrounded_with_the_reason_where_there_is_none():
     frame = pd.read_csv(StringIO(csv_files(LINES)["metrics.csv"]))
     best = frame[(frame.model == "best") & (frame.metric == "RMSE")].iloc[0]

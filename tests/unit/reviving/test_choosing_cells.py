@@ -57,7 +57,7 @@ def test_failed_cells_have_no_model_to_show():
 
 
 def test_folds_of_one_model_are_told_apart_by_their_place():
-    folds = [record("svd", "1/2"), record("svd", "2/2")]
+    folds = [record("svd", "1/2"), record("svd", "2/2"), record("svd", "2/21")]
     assert chosen_record(folds, "svd on ml-100k holdout 2/2") is folds[1]
-    with pytest.raises(UsageError, match="fits 2 cells"):
+    with pytest.raises(UsageError, match="fits 3 cells"):
         chosen_record(folds, "svd")

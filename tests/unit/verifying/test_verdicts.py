@@ -79,6 +79,19 @@ def test_preprocessed_data_are_still_the_suites_data():
     assert one.judgement == "met"
 
 
+def test_a_file_is_found_by_the_name_that_tables_give_it():
+    files = ("data/one.csv", "data/two.csv")
+    lines = [summary(dataset="one"), summary(dataset="two", rmse=2.0)]
+    (one,) = verdicts(lines, datasets=files, dataset="data/one.csv", at_most={"a": 1})
+    assert (one.judgement, one.dataset) == ("met", "one")
+
+
+def test_variants_of_a_data_set_are_not_taken_for_one_another():
+    lines, both = [summary(dataset="d", rmse=2.0), summary(dataset="d[items=title]")], ("d", "d[items=title]")
+    (one,) = verdicts(lines, datasets=both, dataset="d[items=title]", at_most={"a": 1})
+    assert (one.judgement, one.dataset) == ("met", "d[items=title]")
+
+
 def test_a_caution_is_met_where_it_is_given_and_its_text_is_shown():
     warned = summary(cautions=(Caution("range-too-narrow", "ratings above 0.5 cannot be reached"),))
     (one,) = verdicts([warned], caution={"a": "range-too-narrow"})

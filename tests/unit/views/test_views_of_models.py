@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cfbench.contracts import Embeddings
+from cfbench.drawing.histograms import histograms
 from cfbench.errors import UnknownNameError, UsageError
 from cfbench.inspecting.catalogue import Catalogue
 from cfbench.records.record import Epoch
@@ -173,3 +174,10 @@ def test_without_matplotlib_there_are_tables_and_a_page_without_pictures(tmp_pat
     written = page.write_views(tmp_path, "toy", (), views(subject(), Options()), ["svg"])
     assert {path.suffix for path in written} == {".csv", ".md"}
     assert "![" not in (tmp_path / "inspect.md").read_text()
+
+
+def test_vectors_of_length_1_up_to_rounding_have_a_histogram():
+    pytest.importorskip("matplotlib", reason="pictures need the extra `plots`")
+    lengths = np.array([1.0, np.nextafter(1, 2)])
+    (axes,) = histograms({"item vectors: length": lengths}, "Lengths").axes
+    assert sum(bar.get_height() for bar in axes.patches) == 2
