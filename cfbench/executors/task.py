@@ -31,6 +31,7 @@ class Task:
         list_length: how long the top-k lists are.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         threads: threads allowed.
+        save: whether the model is to save itself, where it can, into :func:`saved_in`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Task:
     list_length: int
     device: str
     threads: int
+    save: bool = False
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Task:

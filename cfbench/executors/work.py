@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -67,10 +68,7 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
         with threadpool_limits(task.threads):
             model, answers = _fit_and_ask(task, clock, on_epoch)
             peak = peak_bytes()  # before saving, which is no part of recommending
-            size = None
-            if isinstance(model, Saveable):
-                with clock.part("save"):
-                    size = save_model(model, saved_in(task))
+            size = _saved(model, task, clock) if task.save else None
     except CfbenchError as error:
         traceback.print_exc()
         return _failed(task, str(error), clock, losses)
@@ -80,6 +78,19 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
     device = model.device_ if isinstance(model, RunsOnDevice) else "cpu"
     cost = Cost(clock.wall, clock.cpu, peak, str(device), size)
     return Outcome(task, "ok", "", answers, cost, tuple(losses), _versions())
+
+
+def _saved(model: object, task: Task, clock: Clock) -> int | None:
+    """Let the model save itself; return its bytes, or None where it cannot, which must not cost the answers."""
+    if not isinstance(model, Saveable):
+        return None
+    try:
+        with clock.part("save"):
+            return save_model(model, saved_in(task))
+    except ModelError:
+        traceback.print_exc()
+        shutil.rmtree(saved_in(task), ignore_errors=True)
+        return None
 
 
 def _fit_and_ask(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]) -> tuple[object, Answers]:

@@ -19,6 +19,7 @@ _WHY_NOT: Mapping[Need, str] = {
     "lists": "the model gave no lists",
     "scores": "the model gave no scores of the catalogue",
     "embeddings": "the model shows no item embeddings",
+    "saved-model": "the model cannot be saved, or was not in this run",
 }
 
 
@@ -81,6 +82,7 @@ def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
         "scores": answers.score_means is not None,
         "embeddings": answers.item_factors is not None,
         "cost": True,
+        "saved-model": evaluation.cost.model_bytes is not None,
     }
     measured = Measured()
     for metric in metrics:

@@ -170,7 +170,7 @@ class ModelSize:
         title="size of the saved model",
         formula="bytes of all files that the model's save writes; 1 MiB = 2^20 bytes",
         family="cost",
-        needs=("cost",),
+        needs=("saved-model",),
         direction="lower",
         averaging=_ONE_CELL,
         cold_policy=_NOT_ASKED,
@@ -187,7 +187,7 @@ class ModelSize:
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
         """Convert the size from bytes; ``n`` counts training rows."""
         if evaluation.cost.model_bytes is None:
-            return NotApplicable("the model cannot be saved")
+            return NotApplicable("the model was not saved")
         return Single(evaluation.cost.model_bytes / _MEBIBYTE, len(evaluation.split.train))
 
 

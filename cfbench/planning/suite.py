@@ -124,10 +124,9 @@ class Suite(BaseModel):
     @classmethod
     def find(cls, name: str) -> Suite:
         """Return the suite file at path ``name`` or the suite of that name that an installed distribution ships."""
-        path = Path(name)
-        if path.suffix == ".toml" or path.is_file():
+        path, shipped = Path(name), shipped_suites()
+        if path.suffix == ".toml" or (name not in shipped and path.is_file()):
             return cls.read(path)
-        shipped = shipped_suites()
         if name not in shipped:
             advice = "`cfbench list suites` shows all; a suite file's name ends in .toml."
             raise UnknownNameError.among("suite", name, shipped, advice)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from cfbench.contracts import MeetsNewcomers
 from cfbench.errors import RunError, UnknownNameError, UsageError
@@ -21,6 +20,7 @@ from cfbench.recommending.favourites import favourite_rows
 from cfbench.recommending.newcomer_features import newcomer_features
 from cfbench.recommending.own_ratings import read_own_ratings, with_user
 from cfbench.recommending.suggestions import Suggestions, suggestions
+from cfbench.reviving.fitting import at_work
 from cfbench.reviving.revival import PastCell, revive
 from cfbench.views.listing import Column
 
@@ -71,7 +71,7 @@ def recommend_to_user(past: PastCell, user: str, wish: Wish) -> Recommendation:
     revived = revive(past)
     split = past.split
     known = int(split.user_coding.code_of[position])
-    with threadpool_limits(past.cell.threads):  # as in the run, whose list this is
+    with at_work(past.cell):
         found = suggestions(
             revived.model,
             split.train,
@@ -113,7 +113,10 @@ def recommend_to_newcomer(past: PastCell, ratings: Path | None, features: str, w
     else:
         raise UsageError("of a new user there must be ratings or features: --ratings FILE.csv, --features age=24")
     user = past.split.train.n_users
-    found = suggestions(model, train, user, wish.n, tie_seed=past.questions.tie_seed, include_seen=wish.include_seen)
+    with at_work(past.cell):
+        found = suggestions(
+            model, train, user, wish.n, tie_seed=past.questions.tie_seed, include_seen=wish.include_seen
+        )
     return _recommendation(past, "a new user", train, user, found, wish)
 
 
@@ -125,7 +128,8 @@ def _introduced(past: PastCell, features: Features | None) -> MeetsNewcomers:
         )
     model = past.fresh()
     assert isinstance(model, MeetsNewcomers)
-    model.introduce(features, None)
+    with at_work(past.cell):
+        model.introduce(features, None)
     return model
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
@@ -42,11 +44,22 @@ def fitted(cell: Cell, plugin: Plugin, train: Ratings, *, seed: int | None = Non
         params = {name: tuple(value) if isinstance(value, list) else value for name, value in cell.params.items()}
         model = instantiate(cls, params, f"model {cell.model}")
         context = FitContext(model_seed(cell) if seed is None else seed, cell.device, cell.threads)
-        try:
+        with at_work(cell):
             model.fit(train, context)
-        except CfbenchError:
-            raise
-        except (Exception, SystemExit) as error:  # a plugin may raise anything
-            traceback.print_exc()
-            raise ModelError(f"{cell.model} failed to fit: {type(error).__name__}: {error}") from error
     return model
+
+
+@contextmanager
+def at_work(cell: Cell) -> Iterator[None]:
+    """Let the cell's model work with the threads of its run; whatever it raises becomes a ModelError naming it.
+
+    The traceback goes to standard error.
+    """
+    try:
+        with threadpool_limits(cell.threads):  # the last digits of a sum may depend on their number
+            yield
+    except CfbenchError:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
+        traceback.print_exc()
+        raise ModelError(f"{cell.model} failed: {type(error).__name__}: {error}") from error

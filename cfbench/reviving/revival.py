@@ -8,7 +8,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
 from cfbench.asking.questions import Asked, Questions
@@ -23,7 +22,7 @@ from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
 from cfbench.reviving.agreement import disagreement
 from cfbench.reviving.choosing import chosen_record
-from cfbench.reviving.fitting import fitted, plugin_of
+from cfbench.reviving.fitting import at_work, fitted, plugin_of
 from cfbench.reviving.past_split import past_split
 from cfbench.sources.source import Storage
 from cfbench.splits.split import Split
@@ -129,7 +128,7 @@ def revive(past: PastCell) -> Revived:
     Raises StoreError where the saved model is damaged or another's, ModelError where the model failed.
     """
     model = past.fresh()
-    with threadpool_limits(past.cell.threads):  # as in the run: the last digits of a sum may depend on their number
+    with at_work(past.cell):
         asked = introduced(model, past.questions, Clock())
         differences = disagreement(model, asked, past.questions, past.answers)
     if differences:

@@ -14,8 +14,11 @@ from cfbench.planning.study import Splits
 from cfbench.records.store import RunFolder
 
 
-def task_of(planned: Planned, folder: RunFolder, workspace: Path) -> Task:
-    """Make the task of a cell; its log goes to the run's ``folder``, all else to the temporary ``workspace``."""
+def task_of(planned: Planned, folder: RunFolder, workspace: Path, *, save: bool = False) -> Task:
+    """Make the task of a cell; its log goes to the run's ``folder``, all else to the temporary ``workspace``.
+
+    ``save`` lets the model save itself there.
+    """
     cell = planned.cell
     log = folder.log_path(cell)
     log.unlink(missing_ok=True)
@@ -32,6 +35,7 @@ def task_of(planned: Planned, folder: RunFolder, workspace: Path) -> Task:
         list_length=cell.list_length,
         device=cell.device,
         threads=cell.threads,
+        save=save,
     )
 
 

@@ -127,7 +127,8 @@ class Run:
     def _compute(self, missing: Sequence[Planned]) -> Iterator[Record]:
         by_name = {planned.cell.key: planned for planned in missing}  # cells that are the same are run once
         with tempfile.TemporaryDirectory(prefix="cfbench-", ignore_cleanup_errors=True) as workspace:
-            tasks = [task_of(planned, self.folder, Path(workspace)) for planned in by_name.values()]
+            save = self.save_models or any("saved-model" in one.contract.needs for one in self.plan.study.metrics)
+            tasks = [task_of(planned, self.folder, Path(workspace), save=save) for planned in by_name.values()]
             desk = Desk(self.plan.study.splits, by_name, self.observer)
             with closing(self.executor(tasks, desk)) as outcomes:
                 for outcome in outcomes:
@@ -142,10 +143,14 @@ class Run:
         """Move what the model saved beside its record, where that is asked for."""
         if not self.save_models or outcome.answers is None:
             return
-        if saved_in(outcome.task).is_dir():
+        if not saved_in(outcome.task).is_dir():
+            why = "failed to save itself, see its log" if _can_be_saved(planned) else "has no save"
+            self.observer.note(f"{planned.cell.model} {why}: its model is not kept")
+            return
+        try:
             self._models.keep(planned.cell, planned.plugin, saved_in(outcome.task))
-        else:
-            self.observer.note(f"{planned.cell.model} has no save, so its model is not kept")
+        except StoreError as error:  # the other cells must not pay for it
+            self.observer.note(f"{error}; the cell's figures are kept")
 
     def _under(self, cell: Cell, record: Record, answers: Answers | None) -> Record:
         """Return what came of a cell under another name of the same cell, which is measured beside other models."""

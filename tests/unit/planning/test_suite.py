@@ -62,6 +62,14 @@ def test_shipped_suites_are_valid_and_found_by_name():
         assert Suite.find(name).name == name
 
 
+def test_a_file_does_not_shadow_a_shipped_suite_of_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("quick", "mine"):
+        (tmp_path / name).write_text(GOOD)
+    assert Suite.find("quick").datasets == ("movietweetings-sample",)
+    assert Suite.find("mine").datasets == ("ml-100k",)
+
+
 def test_an_unknown_suite_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'default'"):
         Suite.find("defalt")

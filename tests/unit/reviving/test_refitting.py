@@ -56,7 +56,7 @@ def test_lists_that_came_out_of_json_are_tuples_again(prepared):
 
 
 def test_whatever_a_model_raises_is_its_own_failure(prepared, capsys):
-    with pytest.raises(ModelError, match=r"toy\[a=1\] failed to fit: SystemExit: no such luck"):
+    with pytest.raises(ModelError, match=r"toy\[a=1\] failed: SystemExit: no such luck"):
         fitted(cell(), prepared(Raises), None)
     assert "Traceback" in capsys.readouterr().err
 

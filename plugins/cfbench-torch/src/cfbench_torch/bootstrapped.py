@@ -165,7 +165,7 @@ class BootstrappedDotProduct:
         arrays, facts = self.factors_.parts()
         for side, expectation in (("users", self.users_expected_), ("items", self.items_expected_)):
             arrays |= {f"{side}_{name}": array for name, array in expectation.arrays().items()}
-        facts |= {"threads": self.machine_.threads, "hyperparameters": hyperparameters(self)}
+        facts |= {**self.machine_.facts(), "hyperparameters": hyperparameters(self)}
         save_parts(directory, _KIND, arrays, facts)
 
     @classmethod
@@ -173,7 +173,7 @@ class BootstrappedDotProduct:
         """Return the saved model on whatever device is here; raises StoreError for any other files."""
         arrays, facts = load_parts(directory, _KIND)
         model = cls(**arguments(facts["hyperparameters"]))
-        model.machine_ = Machine.for_loaded(facts["threads"])
+        model.machine_ = Machine.of_saved(facts)
         model.device_ = model.machine_.device
         model.factors_ = Factors.of_parts(arrays, facts, model.machine_)
         model.users_expected_, model.items_expected_ = (

@@ -136,7 +136,7 @@ class BiasedDotProduct:
     def save(self, directory: Path) -> None:
         """Write vectors, biases and hyperparameters."""
         arrays, facts = self.factors_.parts()
-        facts |= {"threads": self.machine_.threads, "hyperparameters": hyperparameters(self)}
+        facts |= {**self.machine_.facts(), "hyperparameters": hyperparameters(self)}
         save_parts(directory, _KIND, arrays, facts)
 
     @classmethod
@@ -144,7 +144,7 @@ class BiasedDotProduct:
         """Return the saved model on whatever device is here; raises StoreError for any other files."""
         arrays, facts = load_parts(directory, _KIND)
         model = cls(**arguments(facts["hyperparameters"]))
-        model.machine_ = Machine.for_loaded(facts["threads"])
+        model.machine_ = Machine.of_saved(facts)
         model.device_ = model.machine_.device
         model.factors_ = Factors.of_parts(arrays, facts, model.machine_)
         return model

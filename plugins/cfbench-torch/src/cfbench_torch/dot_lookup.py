@@ -157,7 +157,7 @@ class LookupDotProduct:
         """Write vectors and hyperparameters."""
         facts: dict[str, Fact] = {
             "link": link_facts(self.link_),
-            "threads": self.machine_.threads,
+            **self.machine_.facts(),
             "hyperparameters": hyperparameters(self),
         }
         save_parts(directory, _KIND, self._arrays(), facts)
@@ -167,7 +167,7 @@ class LookupDotProduct:
         """Return the saved model on whatever device is here; raises StoreError for any other files."""
         arrays, facts = load_parts(directory, _KIND)
         model = cls(**arguments(facts["hyperparameters"]))
-        model.machine_ = Machine.for_loaded(facts["threads"])
+        model.machine_ = Machine.of_saved(facts)
         model.device_ = model.machine_.device
         model.link_ = link_from(facts["link"])
         model.users_, model.items_ = (Lookup(model.machine_.tensor(arrays[name])) for name in ("users", "items"))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from cfbench.contracts import FitContext
 from cfbench.errors import ModelError
+from cfbench.saving import Fact
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,17 @@ class Machine:
         return cls(wanted, context.threads)
 
     @classmethod
-    def for_loaded(cls, threads: int) -> Machine:
-        """Take what is here for a model that was saved with so many ``threads``, which sums may depend on."""
-        return cls.of(FitContext(seed=0, threads=threads))
+    def of_saved(cls, facts: Mapping[str, Any]) -> Machine:
+        """Take the kind of device and the threads that a saved model was on, as sums may depend on both.
+
+        A model of a device that is not here goes to the CPU.
+        """
+        device = facts["device"] if facts["device"] == "cuda" and torch.cuda.is_available() else "cpu"
+        return cls(device, facts["threads"])
+
+    def facts(self) -> dict[str, Fact]:
+        """Describe it for :meth:`of_saved`."""
+        return {"device": self.device, "threads": self.threads}
 
     @contextmanager
     def at_work(self) -> Iterator[None]:

@@ -118,7 +118,7 @@ class NeuralNetwork:
     def save(self, directory: Path) -> None:
         """Write embeddings, layers and hyperparameters."""
         arrays, facts = self.network_.parts()
-        facts |= {"threads": self.machine_.threads, "hyperparameters": hyperparameters(self)}
+        facts |= {**self.machine_.facts(), "hyperparameters": hyperparameters(self)}
         save_parts(directory, _KIND, arrays, facts)
 
     @classmethod
@@ -126,7 +126,7 @@ class NeuralNetwork:
         """Return the saved model on whatever device is here; raises StoreError for any other files."""
         arrays, facts = load_parts(directory, _KIND)
         model = cls(**arguments(facts["hyperparameters"]))
-        model.machine_ = Machine.for_loaded(facts["threads"])
+        model.machine_ = Machine.of_saved(facts)
         model.device_ = model.machine_.device
         shape = model._shape(*(len(arrays[name]) - 1 for name in ("user_table", "item_table")))
         model.network_ = Perceptron.of_parts(arrays, facts, shape, model.machine_)

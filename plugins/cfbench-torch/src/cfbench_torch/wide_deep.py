@@ -141,7 +141,7 @@ class WideDeepNetwork:
         arrays, facts = self.network_.parts()
         for side, indicators in zip(_SIDES, (self.users_, self.items_), strict=True):
             arrays |= {f"{side}_indicators_{name}": array for name, array in indicators.arrays().items()}
-        facts |= {"threads": self.machine_.threads, "hyperparameters": hyperparameters(self)}
+        facts |= {**self.machine_.facts(), "hyperparameters": hyperparameters(self)}
         save_parts(directory, _KIND, arrays, facts)
 
     @classmethod
@@ -149,7 +149,7 @@ class WideDeepNetwork:
         """Return the saved model on whatever device is here; raises StoreError for any other files."""
         arrays, facts = load_parts(directory, _KIND)
         model = cls(**arguments(facts["hyperparameters"]))
-        model.machine_ = Machine.for_loaded(facts["threads"])
+        model.machine_ = Machine.of_saved(facts)
         model.device_ = model.machine_.device
         model.users_, model.items_ = (Indicators.among(_taken(arrays, f"{side}_indicators_")) for side in _SIDES)
         model.network_ = WideDeep.of_parts(arrays, facts, model._rows(), model._shape(), model.machine_)
