@@ -15,6 +15,8 @@ from cfbench.report.division import divisions
 from cfbench.report.markdown import markdown_report, markdown_table
 from cfbench.report.pictures import pictures
 from cfbench.report.sheets import sheets
+from cfbench.report.verdicts import verdict_csv, verdict_page, verdict_sheet
+from cfbench.verifying.verdicts import judged
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = sorted((ROOT / "results").glob("*/records.jsonl"))
@@ -45,6 +47,17 @@ def test_every_model_of_the_published_suite_has_a_finished_record(records):
 def test_a_published_suite_is_the_one_that_ships(records):
     published = Suite.read(records.parent / "suite.toml")
     assert published == Suite.read(shipped_suites()[records.parent.name].path)
+
+
+@pytest.mark.parametrize("records", PUBLISHED, ids=lambda path: path.parent.name)
+def test_published_verdicts_are_rendered_from_the_records_and_every_claim_is_met(records):
+    verdicts = judged(Suite.read(records.parent / "suite.toml"), read_lines(records))
+    page = records.parent / "verify.md"
+    assert page.exists() == bool(verdicts)
+    assert {verdict.judgement for verdict in verdicts} <= {"met"}
+    if verdicts:
+        assert page.read_text() == verdict_page(verdict_sheet(records.parent.name, verdicts))
+        assert (records.parent / "verify.csv").read_text() == verdict_csv(verdicts)
 
 
 def test_readme_shows_the_published_overview():
