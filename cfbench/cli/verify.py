@@ -23,7 +23,7 @@ from cfbench.report.files import write_report
 from cfbench.report.terminal import print_sheet
 from cfbench.report.verdicts import tally, verdict_csv, verdict_page, verdict_sheet
 from cfbench.sources.storage import default_storage
-from cfbench.verifying.verdicts import Verdict, judged
+from cfbench.verifying.verdicts import Verdict, check_measured, judged
 
 
 def verify(
@@ -61,7 +61,7 @@ def verify(
     """
     if jobs < 1 or threads < 1:
         raise UsageError(f"--jobs and --threads must be at least 1, got {jobs} and {threads}")
-    named = [_stating(Suite.find(name), name) for name in suite or ()]
+    named = [_stating(Suite.find(name), name) for name in dict.fromkeys(suite or ())]
     verdicts: list[Verdict] = []
     for one in named or _all_stating():
         try:
@@ -71,6 +71,7 @@ def verify(
                 raise
             print(f"cfbench: suite {one.name} is not verified: {error}", file=sys.stderr)
             continue
+        check_measured(one, [metric.name for metric in plan.study.metrics])
         lines = _run(plan, folder / one.name, ProcessExecutor(jobs, threads), force)
         if lines is None:
             return 130

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfbench.discovery.modules import source_of
+from cfbench.discovery.modules import folder_of
 from cfbench.discovery.registry import installed_entries
 from cfbench.errors import PluginError
 
@@ -53,7 +53,7 @@ def shipped_suites() -> dict[str, ShippedSuite]:
 
 def _located(name: str, package: str, distribution: str, version: str) -> ShippedSuite:
     try:
-        path = source_of(package).parent / f"{name}.toml"
+        path = folder_of(package) / f"{name}.toml"
     except PluginError as error:
         return ShippedSuite(name, distribution, version, Path(f"{name}.toml"), str(error))
     problem = "" if path.is_file() else f"there is no file {path}"

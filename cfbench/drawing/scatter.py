@@ -29,6 +29,7 @@ def against_popularity(
     axes = canvas.add_subplot()
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:,.0f}")  # the usual powers of ten would be formulas, which are off
+    axes.xaxis.set_minor_formatter("")  # they name ticks between powers where counts span little, as formulas too
     axes.margins(x=0.1, y=0.12)
     axes.plot(counts, values, ".", markersize=3, alpha=0.4, rasterized=len(counts) > _CROWD)
     axes.plot(counts[named], values[named], ".", markersize=5, color="C1")

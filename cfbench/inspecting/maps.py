@@ -1,4 +1,4 @@
-"""Item factors in two dimensions by t-SNE or UMAP: libraries of the optional extra ``maps``."""
+"""Item factors in two dimensions by t-SNE or UMAP: libraries of the optional extras ``maps`` and ``umap``."""
 
 from __future__ import annotations
 

@@ -166,7 +166,8 @@ def _mistake(detail: Mapping[str, Any]) -> str:
     if detail["type"] == "extra_forbidden":
         *table, key = detail["loc"]
         return str(UnknownNameError.among("key", str(key), _keys(Expectation if table else Suite)))
-    return f"{place}: {_MISTAKES.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
+    told = _MISTAKES.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    return f"{place}: {told}" if place else told
 
 
 def _keys(form: type[BaseModel]) -> Iterable[str]:

@@ -24,6 +24,7 @@ from cfbench.records.record import Cell
 from cfbench.saving import file_sha256
 
 _SCHEMA = 1
+_AGAIN = "the same `cfbench run` with --save-models fits and saves it again"
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,13 @@ class ModelFolder:
     def has(self, cell: Cell) -> bool:
         """Whether a model of ``cell`` is there, whole or not."""
         return self._note(cell).exists()
+
+    def intact(self, cell: Cell) -> bool:
+        """Whether a model of ``cell`` is there with all its files as they were written."""
+        try:
+            return _digests(self.path / cell.key / "saved") == dict(self._read_note(cell).files)
+        except StoreError:
+            return False
 
     def keep(self, cell: Cell, plugin: Plugin, saved: Path) -> Path:
         """Move the folder ``saved``, which the model of ``cell`` wrote, to its place; an earlier one is replaced.
@@ -81,10 +89,10 @@ class ModelFolder:
         """
         note = self._read_note(cell)
         if note.schema_version != _SCHEMA or note.key != cell.key or note.entry_point != plugin.value:
-            raise StoreError(f"{self._note(cell)} is about another model, or of another version of cfbench; save again")
+            raise StoreError(f"{self._note(cell)} is about another model, or of another version of cfbench; {_AGAIN}")
         saved = self.path / cell.key / "saved"
         if _digests(saved) != dict(note.files):
-            raise StoreError(f"{saved} is not what {self._note(cell).name} vouches for; it is refused: save again")
+            raise StoreError(f"{saved} is not what {self._note(cell).name} vouches for; it is refused: {_AGAIN}")
         cls = plugin.load()
         try:
             return cls.load(saved)
@@ -98,7 +106,7 @@ class ModelFolder:
         except OSError as error:
             raise StoreError(f"there is no saved model of {cell}: {path}: {error.strerror}") from error
         except ValidationError as error:
-            raise StoreError(f"{path} is no note of a saved model; it is refused: save again") from error
+            raise StoreError(f"{path} is no note of a saved model; it is refused: {_AGAIN}") from error
 
     def _note(self, cell: Cell) -> Path:
         return self.path / cell.key / "model.json"

@@ -16,6 +16,7 @@ from cfbench.report.sheet import Entry, Sheet
 from cfbench.report.sheets import sheets
 from cfbench.report.standings import standing_sheet, standings
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 
 
@@ -49,7 +50,8 @@ def markdown_table(sheet: Sheet) -> str:
 
 def escaped(text: str) -> str:
     """Make text from plugins and data harmless in Markdown and in the HTML that it becomes."""
-    return html.escape(_SPECIAL.sub(r"\\\1", " ".join(text.split())), quote=False)
+    line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    return html.escape(_SPECIAL.sub(r"\\\1", line), quote=False)
 
 
 def _division(division: Division) -> str:

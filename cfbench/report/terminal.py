@@ -17,6 +17,7 @@ from cfbench.report.sheet import Entry, Sheet
 from cfbench.report.sheets import sheets
 from cfbench.report.standings import standing_sheet, standings
 
+_WIDEST = 0.5  # of the terminal, for one column
 _MARK = {"best": " *", "tie": " ≈", "": ""}
 _ROOM_FOR_PLUGINS = 160  # narrower terminals leave out which distribution a model comes from
 _STYLE = {"best": "bold green", "tie": "bold", "": ""}
@@ -60,7 +61,15 @@ def _table(sheet: Sheet, width: int) -> RichTable:
     kept = [i for i, column in enumerate(sheet.columns) if column != "plugin" or width >= _ROOM_FOR_PLUGINS]
     for i in kept:
         justify: JustifyMethod = "left" if sheet.is_text(i) else "right"
-        table.add_column(shown(sheet.columns[i]), justify=justify, overflow="fold", no_wrap=i == 0)
+        widest = max((len(row[i].text) for row in sheet.rows), default=0)
+        fits = widest <= width * _WIDEST  # a long title must not take the room of all that is said about it
+        table.add_column(
+            shown(sheet.columns[i]),
+            justify=justify,
+            overflow="fold",
+            no_wrap=i == 0 and fits,
+            max_width=None if fits else int(width * _WIDEST),
+        )
     for row in sheet.rows:
         table.add_row(*(_text(row[i], sheet.on_terminal == "full") for i in kept))
     return table

@@ -103,7 +103,7 @@ class Run:
 
     def _stored(self, planned: Planned) -> tuple[Record, Answers] | None:
         """Return a finished cell's record and answers, None where it has to be computed."""
-        if self.force or (self.save_models and _can_be_saved(planned) and not self._models.has(planned.cell)):
+        if self.force or (self.save_models and _can_be_saved(planned) and not self._models.intact(planned.cell)):
             return None
         try:
             stored = self.folder.load(planned.cell)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from cfbench.errors import UnknownNameError
 from cfbench.planning.expectation import Expected
 from cfbench.planning.suite import Suite
 from cfbench.records.lines import Line, Summary
@@ -50,6 +51,15 @@ def judged(suite: Suite, lines: Iterable[Line]) -> list[Verdict]:
     summaries = [line for line in lines if isinstance(line, Summary)]
     claims = (claim for expectation in suite.expected for claim in expectation.claims())
     return [verdict for claim in claims for verdict in _verdicts(claim, summaries)]
+
+
+def check_measured(suite: Suite, metrics: Iterable[str]) -> None:
+    """Raise UnknownNameError where a claim of ``suite`` is about a metric that is not among ``metrics``, by name."""
+    known = list(metrics)
+    for claim in (claim for expectation in suite.expected for claim in expectation.claims()):
+        metric = claim.metric.split(": ")[0]
+        if metric and metric not in known:
+            raise UnknownNameError.among(f"metric in what suite {suite.name!r} expects:", metric, known)
 
 
 def _verdicts(claim: Expected, summaries: Sequence[Summary]) -> Iterator[Verdict]:

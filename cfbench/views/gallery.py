@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
@@ -81,9 +80,13 @@ def views(subject: Subject, options: Options, only: Iterable[str] = ()) -> dict[
 
 
 def _mean_scores(answers: Answers) -> Floats | None:
-    if answers.score_means is None:
+    """Return each item's mean score over the test users; of an item that no group has a score of, NaN."""
+    if answers.score_means is None or answers.lists is None:
         return None
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice")  # an item that no group has a score of
-        means: NDArray[np.float64] = np.nanmean(answers.score_means, axis=0, dtype=np.float64)
-    return means
+    means = answers.score_means.astype(np.float64)  # (g, n_items)
+    sizes = np.bincount(np.arange(len(answers.lists)) % len(means), minlength=len(means))  # as users were dealt out
+    weights = np.where(np.isnan(means), 0, sizes[:, None])
+    totals = weights.sum(axis=0)
+    sums = (np.nan_to_num(means) * weights).sum(axis=0)
+    mean: NDArray[np.float64] = np.divide(sums, totals, out=np.full(len(totals), np.nan), where=totals > 0)
+    return mean

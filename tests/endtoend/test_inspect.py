@@ -146,7 +146,7 @@ def test_a_saved_model_that_was_tampered_with_is_refused(inspect, saved, tmp_pat
     folder = Path(shutil.copytree(saved, tmp_path / "run"))
     (arrays,) = folder.glob("models/*/saved/*.npz")
     arrays.write_bytes(arrays.read_bytes()[:-1] + b"x")
-    assert "it is refused: save again" in inspect(folder, code=1)[1]
+    assert "it is refused: the same `cfbench run` with --save-models" in inspect(folder, code=1)[1]
 
 
 def test_what_can_be_refused_at_once_is_refused_before_the_model_is_fitted(inspect, finished):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cfbench.ratings import Codes
 from cfbench.records.record import Caution
 from cfbench.splits.split import Split
 
@@ -19,7 +21,7 @@ def split_cautions(split: Split, in_time_order: bool) -> list[Caution]:
         split: the split.
         in_time_order: whether its splitter promises that training is earlier than the test.
     """
-    return [*_future_in_training(split, in_time_order), *_mostly_cold(split)]
+    return [*_future_in_training(split, in_time_order), *_mostly_cold(split), *_seen_before(split)]
 
 
 def _future_in_training(split: Split, in_time_order: bool) -> Iterator[Caution]:
@@ -52,3 +54,21 @@ def _mostly_cold(split: Split) -> Iterator[Caution]:
             f"{share:.0%} of the test rows are of users or items that training has never seen: the figures say more "
             "about fallbacks than about models",
         )
+
+
+def _seen_before(split: Split) -> Iterator[Caution]:
+    """Where users rate an item twice, one rating can be tested that the other gives away."""
+    known = (split.test.users < split.train.n_users) & (split.test.items < split.train.n_items)
+    asked = _pairs(split, split.test.users[known], split.test.items[known])
+    seen = int(np.count_nonzero(np.isin(asked, _pairs(split, split.train.users, split.train.items))))
+    if seen:
+        yield Caution(
+            "pair-in-both",
+            f"{seen:,} of {len(split.test_rows):,} test rows have a user and item that training has too: the data hold "
+            "more than one rating of a pair, and models have seen these",
+        )
+
+
+def _pairs(split: Split, users: Codes, items: Codes) -> NDArray[np.int64]:
+    """Return one number for each pair of codes."""
+    return users.astype(np.int64) * split.train.n_items + items

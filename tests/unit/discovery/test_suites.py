@@ -44,8 +44,26 @@ def test_a_suite_without_a_file_is_a_problem_that_names_its_distribution(install
         Suite.find("mine")
 
 
+def test_a_folder_without_an_init_file_is_a_package_too(install):
+    folder = install("bare-folder", "mine", package="bare_folder")
+    (folder / "__init__.py").unlink()
+    (folder / "mine.toml").write_text('datasets = ["d"]\nmodels = ["m"]')
+    assert Suite.find("mine").models == ("m",)
+
+
+def test_a_folder_below_a_package_needs_no_init_file_either(install):
+    folder = install("nested-suites", "mine", package="nested_suites")
+    entry_points = folder.parent / "nested-suites-1.dist-info" / "entry_points.txt"
+    entry_points.write_text("[cfbench.suites]\nmine = nested_suites.below\n")
+    (folder / "below").mkdir()
+    (folder / "below" / "mine.toml").write_text('datasets = ["d"]\nmodels = ["m"]')
+    assert Suite.find("mine").models == ("m",)
+
+
 def test_a_suite_without_a_package_is_a_problem_too(install):
-    (install("no-package", "mine", package="no_package") / "__init__.py").unlink()
+    folder = install("no-package", "mine", package="no_package")
+    (folder / "__init__.py").unlink()
+    folder.rmdir()
     assert "no_package" in shipped_suites()["mine"].problem
 
 

@@ -24,7 +24,7 @@ def test_tsne_keeps_two_groups_apart_and_gives_the_same_places_again():
 
 
 def test_umap_gives_the_same_places_again():
-    pytest.importorskip("umap", reason="UMAP needs the extra `maps`")
+    pytest.importorskip("umap", reason="UMAP needs the extra `umap`")
     assert np.array_equal(mapped(groups(), "umap"), mapped(groups(), "umap"))
 
 

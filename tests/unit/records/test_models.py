@@ -57,7 +57,9 @@ def test_a_cell_without_a_model_says_so(kept, plugin):
     ],
 )
 def test_what_was_tampered_with_is_refused(kept, plugin, tamper):
+    assert kept.intact(CELL)
     tamper(kept.path / CELL.key)
+    assert not kept.intact(CELL)
     with pytest.raises(StoreError):
         kept.load(CELL, plugin)
 

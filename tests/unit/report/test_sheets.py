@@ -14,8 +14,9 @@ from cfbench.records.record import Caution, Figure, Table
 from cfbench.report.csv_files import csv_files
 from cfbench.report.division import divisions
 from cfbench.report.markdown import escaped, markdown_report
+from cfbench.report.sheet import Entry, Sheet
 from cfbench.report.sheets import sheets
-from cfbench.report.terminal import print_report
+from cfbench.report.terminal import print_report, print_sheet
 
 
 def definition(metric: str, family: str, **contract: str) -> Definition:
@@ -259,6 +260,13 @@ def test_no_name_is_read_as_terminal_markup():
     out = StringIO()
     print_report([*DEFINITIONS, summary("[red]name[/red]", 1.0)], Console(file=out, width=120))
     assert "[red]name[/red]" in out.getvalue()
+
+
+def test_a_long_name_leaves_room_for_the_figures():
+    sheet = Sheet("t", ("title", "rating"), ((Entry("x" * 300), Entry("4.321")),), on_terminal="full")
+    console = Console(width=80, file=StringIO())
+    print_sheet(sheet, console)
+    assert "4.321" in console.file.getvalue()
 
 
 def test_no_name_commands_the_terminal():

@@ -2,12 +2,13 @@
 
 import pytest
 
+from cfbench.errors import UnknownNameError
 from cfbench.planning.suite import Suite
 from cfbench.records.lines import Summary
 from cfbench.records.record import Caution, Figure, Table
 from cfbench.report.markdown import markdown_table
 from cfbench.report.verdicts import tally, verdict_csv, verdict_sheet
-from cfbench.verifying.verdicts import judged
+from cfbench.verifying.verdicts import check_measured, judged
 
 
 def summary(model="a", rmse=0.9, **fields):
@@ -134,3 +135,11 @@ def test_the_csv_rounds_nothing():
     header, row = verdict_csv(verdicts([summary(rmse=1 / 3)], at_most={"a": 1})).splitlines()
     assert str(1 / 3) in row
     assert {"model", "metric", "rule", "value", "judgement", "ours", "difference"} <= set(header.split(","))
+
+
+def test_a_claim_about_what_the_suite_does_not_measure_is_refused_ahead():
+    expected = ({"metric": "cold-users: 0: RMSE", "source": "a paper", "at_most": {"a": 1}},)
+    suite = Suite(name="mine", datasets=("d",), models=("a",), expected=expected)
+    check_measured(suite, ["RMSE", "cold-users"])
+    with pytest.raises(UnknownNameError, match="'cold-users'; did you mean 'cold-items'"):
+        check_measured(suite, ["cold-items"])

@@ -41,10 +41,10 @@ def test_a_splitter_that_promises_nothing_is_not_held_to_it(make_dataset):
 
 
 def test_a_test_of_mostly_unknown_users_or_items_is_told(make_dataset):
-    rows = [(0, 0, 3), (5, 0, 4), (0, 6, 5), (0, 0, 1)]
+    rows = [(0, 0, 3), (5, 0, 4), (0, 6, 5), (6, 0, 1)]
     (caution,) = split_cautions(split_at(make_dataset, None, n_train=1, rows=rows), in_time_order=False)
     assert caution.code == "mostly-cold"
-    assert "67%" in caution.text
+    assert "100%" in caution.text
 
 
 def test_half_cold_is_not_most(make_dataset):
@@ -54,3 +54,15 @@ def test_half_cold_is_not_most(make_dataset):
 def test_the_points_of_a_curve_are_cold_on_purpose(make_dataset):
     rows = [(0, 0, 3), (5, 0, 4), (0, 6, 5)]
     assert codes_of(split_at(make_dataset, None, n_train=1, rows=rows, given=0)) == []
+
+
+def test_pairs_that_training_and_test_share_are_counted(make_dataset):
+    rows = [(0, 0, 3), (1, 1, 4), (0, 0, 5), (1, 0, 2)]
+    (caution,) = split_cautions(split_at(make_dataset, None, rows=rows), in_time_order=False)
+    assert caution.code == "pair-in-both"
+    assert "1 of 2 test rows" in caution.text
+
+
+def test_unknown_codes_are_no_pairs_that_training_has(make_dataset):
+    rows = [(0, 0, 3), (1, 1, 4), (2, 0, 5), (0, 2, 2)]
+    assert "pair-in-both" not in codes_of(split_at(make_dataset, None, rows=rows))
