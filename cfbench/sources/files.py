@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from cfbench.dataset import Dataset, Origin
+from cfbench.dataset import Dataset, Entities, Origin
 from cfbench.errors import SpecError
 from cfbench.ratings import RatingScale
 from cfbench.sources.assembly import assembled, observed_scale
 from cfbench.sources.cache import cached
 from cfbench.sources.columns import ColumnNames
+from cfbench.sources.entity_table import read_entities
 from cfbench.sources.source import Storage
 from cfbench.sources.tabular import read_ratings
 from cfbench.sources.validation import Duplicates, check_duplicates_policy, validated
@@ -42,6 +43,8 @@ class RatingsFile:
         rating_column: name of the column of ratings.
         timestamp_column: name of the column of times, in seconds since 1970.
         use_timestamps: False leaves the times out.
+        items: a table of items with a header (CSV, TSV, Parquet): ids, titles and whatever else is known of them.
+        users: a table of users likewise.
     """
 
     path: str
@@ -57,6 +60,8 @@ class RatingsFile:
     rating_column: str | None = None
     timestamp_column: str | None = None
     use_timestamps: bool = True
+    items: str | None = None
+    users: str | None = None
 
     origin: ClassVar[Origin] = Origin(licence="the file's own terms", citation="")
 
@@ -75,7 +80,8 @@ class RatingsFile:
 
     def load(self, storage: Storage) -> Dataset:
         """Read and check the file, or take it from the cache where the file is unchanged."""
-        return cached(self, storage, [self._file], self._read)
+        tables = [Path(table).expanduser() for table in (self.items, self.users) if table is not None]
+        return cached(self, storage, [self._file, *tables], self._read)
 
     def whereabouts(self, storage: Storage) -> str:  # noqa: ARG002 - part of the contract
         """Name the file."""
@@ -98,7 +104,18 @@ class RatingsFile:
         raw = validated(raw, self._declared_scale(), self.duplicates)
         scale = observed_scale(raw, self.scale_low, self.scale_high)
         relevant_from = scale.low + 0.75 * scale.width if self.relevant_from is None else float(self.relevant_from)
-        return assembled(self.name, raw, scale=scale, relevant_from=relevant_from, origin=self.origin)
+        return assembled(
+            self.name,
+            raw,
+            scale=scale,
+            relevant_from=relevant_from,
+            origin=self.origin,
+            users=self._entities(self.users, "user"),
+            items=self._entities(self.items, "item"),
+        )
+
+    def _entities(self, table: str | None, role: str) -> Entities | None:
+        return None if table is None else read_entities(Path(table).expanduser(), role, self.encoding)
 
     def _declared_scale(self) -> RatingScale:
         """Return the part of the scale that was declared, open at the other end."""
