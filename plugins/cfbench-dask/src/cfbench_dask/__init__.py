@@ -1,0 +1,1 @@
+"""Cells of cfbench on the workers of a Dask cluster."""

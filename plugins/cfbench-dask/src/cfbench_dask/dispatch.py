@@ -1,0 +1,115 @@
+"""The run's side: its one thread gives tasks out as workers ask for them, and takes in what comes of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from queue import SimpleQueue
+from typing import TypeAlias
+
+from cfbench.executors.task import Desk, Outcome, Task
+
+Errand: TypeAlias = Callable[[], Sequence[Outcome]]
+_MOST_NEWS = 1000  # reports that wait to be told; where the run is busy, later ones are dropped
+
+
+class Dispatch:
+    """The tasks of a run that are not concluded yet.
+
+    Everything happens in the thread that iterates over :meth:`outcomes`, since a desk belongs to it; other threads
+    :meth:`ask` for it.
+
+    Attributes:
+        waiting: the tasks that nobody has taken; others may read it.
+    """
+
+    def __init__(self, tasks: Sequence[Task], desk: Desk, through: Callable[[str], None]) -> None:
+        """Take tasks on.
+
+        Args:
+            tasks: what is to be done.
+            desk: where tasks are taken out.
+            through: is told of questions that no task needs any more.
+        """
+        self.waiting = list(tasks)
+        self._desk = desk
+        self._through = through
+        self._open = {task.name for task in tasks}
+        self._using = Counter(task.questions for task in tasks)
+        self._mail: SimpleQueue[Errand] = SimpleQueue()
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield outcomes until every task is concluded or refused."""
+        while self._open:
+            yield from self._mail.get()()
+
+    def ask(self, errand: Errand) -> None:
+        """Have something done in the run's thread; from any thread."""
+        self._mail.put(errand)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run with an error; from any thread."""
+
+        def raise_it() -> Sequence[Outcome]:
+            raise error
+
+        self.ask(raise_it)
+
+    def tell(self, event: Callable[[], None]) -> None:
+        """Let the desk hear of something; from any thread."""
+
+        def do() -> Sequence[Outcome]:
+            event()
+            return ()
+
+        if self._mail.qsize() < _MOST_NEWS:
+            self.ask(do)
+
+    def note(self, text: str) -> None:
+        """Let the user know something; from any thread."""
+
+        def do() -> Sequence[Outcome]:
+            self._desk.note(text)
+            return ()
+
+        self.ask(do)
+
+    def give(self, suits: Callable[[Task], bool], answer: Callable[[Task | None], None]) -> Sequence[Outcome]:
+        """Take the first task that ``suits`` out, and hand it to ``answer``; None where there is none."""
+        for task in tuple(self.waiting):
+            if suits(task) and self._admit(task):
+                self._desk.started(task)
+                answer(task)
+                return ()
+        answer(None)
+        return ()
+
+    def give_up(self, reasons: Mapping[str, str]) -> Sequence[Outcome]:
+        """Conclude tasks that wait, by name, as failed."""
+        hopeless = [task for task in self.waiting if task.name in reasons]
+        admitted = [task for task in hopeless if self._admit(task)]
+        return [one for task in admitted for one in self.conclude(Outcome(task, "failed", reasons[task.name]))]
+
+    def conclude(self, outcome: Outcome) -> Sequence[Outcome]:
+        """Take in what came of a task."""
+        self._leave(outcome.task)
+        return (outcome,)
+
+    def _admit(self, task: Task) -> bool:
+        self.waiting.remove(task)
+        if self._desk.admit(task):
+            return True
+        self._leave(task)
+        return False
+
+    def _leave(self, task: Task) -> None:
+        self._open.remove(task.name)
+        self._using[task.questions] -= 1
+        if not self._using[task.questions]:
+            self._through(task.questions)
+
+
+def concluding(dispatch: Dispatch, outcome: Outcome) -> Errand:
+    """Return the errand that concludes a task."""
+    return partial(dispatch.conclude, outcome)

@@ -1,0 +1,214 @@
+"""A real scheduler and real workers on the loopback interface, and tasks for them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cfbench.asking.questions import Asked, Questions
+from cfbench.discovery.registry import Registry
+from cfbench.executors.task import Outcome, Task
+from cfbench.testing.examples import random_ratings
+
+HERE = Path(__file__).parent
+_PATIENCE = 30.0  # seconds for a process to come up on a busy machine
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory) -> Path:
+    """A folder with a distribution of models for these tests, which workers and command lines have on their path."""
+    home = tmp_path_factory.mktemp("site")
+    (home / "patient_models.py").write_text((HERE / "patient.py").read_text())
+    info = home / "patient_models-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: patient-models\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[cfbench.models]\nwaits = patient_models:Waits\n")
+    return home
+
+
+class Cluster:
+    """A scheduler, and the workers that tests start and kill."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self._folder = folder
+        self._environ = {**os.environ, "PYTHONPATH": str(home), "TMPDIR": str(folder)}
+        self._number = 0
+        self._all: list[subprocess.Popen[bytes]] = []
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        options = ("--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0")
+        self.scheduler, self.address = self._started("scheduler", r"Scheduler at:\s+(tcp://\S+)", *options)
+
+    def add_workers(self, count: int = 1, threads: int = 1) -> list[str]:
+        """Start workers without a nanny, so that killing one is the end of it; return their addresses."""
+        options = (self.address, "--no-nanny", "--no-dashboard", "--nthreads", str(threads))
+        begun = []
+        for _ in range(count):
+            self._number += 1
+            local = str(self._folder / f"local-{self._number}")
+            begun.append(self._begun("worker", *options, "--local-directory", local, "--host", "127.0.0.1"))
+        addresses = [_said(log, r"Start worker at:\s+(tcp://\S+)") for _, log in begun]
+        for _, log in begun:
+            _said(log, r"Registered to:\s+(tcp://\S+)")
+        self.workers |= {address: process for address, (process, _) in zip(addresses, begun, strict=True)}
+        return addresses
+
+    def kill(self, address: str) -> None:
+        process = self.workers.pop(address)
+        process.kill()
+        process.wait()
+
+    def files(self) -> list[Path]:
+        """All that runs have left in the folders of workers."""
+        return [path for path in self._folder.glob("local-*/**/cfbench-*/**/*") if path.is_file()]
+
+    def close(self) -> None:
+        for process in reversed(self._all):
+            process.kill()
+            process.wait()
+
+    def _started(self, program: str, pattern: str, *options: str) -> tuple[subprocess.Popen[bytes], str]:
+        process, log = self._begun(program, *options)
+        return process, _said(log, pattern)
+
+    def _begun(self, program: str, *options: str) -> tuple[subprocess.Popen[bytes], Path]:
+        log = self._folder / f"{program}-{len(self._all)}.log"
+        command = (sys.executable, "-m", f"distributed.cli.dask_{program}", *options)
+        with log.open("wb") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out, env=self._environ, cwd=self._folder)
+        self._all.append(process)
+        return process, log
+
+
+def _said(log: Path, pattern: str) -> str:
+    """Wait for a line of a log."""
+    until = time.monotonic() + _PATIENCE
+    while (found := re.search(pattern, log.read_text())) is None:
+        assert time.monotonic() < until, log.read_text()
+        time.sleep(0.05)
+    return found[1]
+
+
+@pytest.fixture(scope="session")
+def start_cluster(home) -> Callable[[Path], Cluster]:
+    @contextmanager
+    def start(folder: Path) -> Iterator[Cluster]:
+        cluster = Cluster(folder, home)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, start_cluster) -> Iterator[Cluster]:
+    """Two workers that no test kills."""
+    with start_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        cluster.add_workers(2)
+        yield cluster
+
+
+@pytest.fixture
+def mortal(tmp_path, start_cluster) -> Iterator[Cluster]:
+    """A cluster without workers, for a test that kills some."""
+    with ExitStack() as stack:
+        folder = tmp_path / "mortal"
+        folder.mkdir()
+        yield stack.enter_context(start_cluster(folder))
+
+
+@dataclass
+class Desk:
+    """Gives all tasks out, remembers what it hears, and lets tests act on it."""
+
+    refused: frozenset[str] = frozenset()
+    heard: list[tuple[str, str, object]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    on_phase: Callable[[Task, str], None] = lambda _task, _name: None
+
+    def admit(self, task: Task) -> bool:
+        questions = Path(task.questions)
+        if task.name not in self.refused and not questions.exists():
+            questions.mkdir(parents=True)
+            _questions(questions.name).write(questions)
+        Path(task.output).mkdir(parents=True)
+        return task.name not in self.refused
+
+    def started(self, task: Task) -> None:
+        self.heard.append((task.name, "started", ""))
+
+    def phase(self, task: Task, name: str) -> None:
+        self.heard.append((task.name, "phase", name))
+        self.on_phase(task, name)
+
+    def epoch(self, task: Task, report: object) -> None:
+        self.heard.append((task.name, "epoch", report))
+
+    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
+        self.heard.append((task.name, "usage", (seconds, resident_bytes)))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def phases(self, name: str) -> list[str]:
+        """The tasks that went through a phase."""
+        return [task for task, kind, what in self.heard if (kind, what) == ("phase", name)]
+
+
+def _questions(split: str) -> Questions:
+    train = random_ratings(seed=len(split))
+    users = np.arange(train.n_users, dtype=np.int32)
+    return Questions(train, Asked(users, users % train.n_items, users), tie_seed=7)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def make_task(tmp_path, home, monkeypatch) -> Callable[..., Task]:
+    """Make a task of an installed model, on the questions of a split."""
+    monkeypatch.syspath_prepend(str(home))
+    registry = Registry.discover()
+
+    def make(name: str, model: str, split: str = "one", params=None, **more) -> Task:
+        plugin = registry.named("model", model)
+        work = tmp_path / "work"
+        fields = {
+            "name": name,
+            "home": plugin.distribution,
+            "version": plugin.version,
+            "code": plugin.code,
+            "who": model,
+            "model": plugin.value,
+            "params": params or {},
+            "questions": str(work / "questions" / split),
+            "output": str(work / "cells" / name),
+            "log": str(work / f"{name}.log"),
+            "seed": 3,
+            "list_length": 5,
+            "device": "cpu",
+            "threads": 1,
+        }
+        (work / "questions").mkdir(parents=True, exist_ok=True)
+        return Task(**(fields | more))
+
+    return make
+
+
+@pytest.fixture
+def by_name() -> Callable[..., dict[str, Outcome]]:
+    """Collect outcomes by task."""
+    return lambda outcomes: {outcome.task.name: outcome for outcome in outcomes}

@@ -1,0 +1,85 @@
+"""Tasks are given out once, in order, by the run's own thread; what is left over when a worker goes is not lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from cfbench.errors import RunError
+from cfbench.executors.task import Outcome
+from cfbench_dask.crew import Crew
+from cfbench_dask.dispatch import Dispatch, concluding
+from cfbench_dask.inventory import Inventory
+from cfbench_dask.terms import Terms
+from cfbench_dask.worker import KnownWorker
+
+
+@pytest.fixture
+def tasks(make_task):
+    return [make_task(name, "bias", split) for name, split in (("a", "one"), ("b", "one"), ("c", "two"))]
+
+
+def test_questions_are_through_with_their_last_task_refused_ones_included(tasks, desk):
+    through, given = [], []
+    desk.refused = frozenset({"b"})
+    dispatch = Dispatch(tasks, desk, lambda questions: through.append(questions.rpartition("/")[2]))
+    for _ in range(3):
+        dispatch.give(lambda _task: True, given.append)
+    assert given == [tasks[0], tasks[2], None]
+    assert through == []
+    dispatch.ask(concluding(dispatch, Outcome(tasks[0], "ok")))
+    dispatch.ask(concluding(dispatch, Outcome(tasks[2], "ok")))
+    assert [outcome.task.name for outcome in dispatch.outcomes()] == ["a", "c"]
+    assert through == ["one", "two"]
+
+
+def test_the_first_task_that_suits_is_given(tasks, desk):
+    given = []
+    Dispatch(tasks, desk, print).give(lambda task: task.questions.endswith("two"), given.append)
+    assert given == [tasks[2]]
+    assert [(name, kind) for name, kind, _ in desk.heard] == [("c", "started")]
+
+
+def test_an_error_elsewhere_is_raised_in_the_runs_thread(tasks, desk):
+    dispatch = Dispatch(tasks, desk, print)
+    dispatch.fail(RunError("on purpose"))
+    with pytest.raises(RunError, match="on purpose"):
+        next(dispatch.outcomes())
+
+
+def test_progress_is_dropped_where_the_run_is_busy_and_remarks_are_not(tasks, desk):
+    dispatch = Dispatch(tasks, desk, print)
+    heard = []
+    for number in range(5000):
+        dispatch.tell(lambda number=number: heard.append(number))
+    dispatch.note("a remark")
+    for task in tasks:
+        dispatch.waiting.remove(task)
+        dispatch.ask(concluding(dispatch, Outcome(task, "failed")))
+    assert len(list(dispatch.outcomes())) == 3
+    assert heard == list(range(1000))
+    assert desk.notes == ["a remark"]
+
+
+@pytest.mark.parametrize("too_late", [True, False])
+def test_a_task_that_comes_as_its_worker_goes_is_offered_to_others(tasks, desk, too_late):
+    crew = Crew(Terms(None, 1, None, None, 60), "session", "", tasks, desk)
+    first = tasks[0]
+    has = Inventory.of_this_machine([(first.home, first.model)])
+    worker = KnownWorker("w", 1, post="p", has=has)
+
+    async def lose_it():
+        asking = asyncio.ensure_future(crew._new_task(worker))
+        await asyncio.sleep(0)
+        if too_late:
+            asking.cancel()
+            await asyncio.sleep(0)
+        crew.dispatch._mail.get()()  # as the run's thread does
+        asyncio.get_running_loop().call_soon(asking.cancel)
+        await asyncio.gather(asking, return_exceptions=True)
+        await asyncio.sleep(0)
+
+    crew._loop.run_until_complete(lose_it())
+    crew._loop.close()
+    assert crew._again == [first]

@@ -1,0 +1,128 @@
+"""What workers send is held to be from anybody: it becomes an outcome, or a ValueError that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cfbench.cost import Cost
+from cfbench.executors.task import saved_in
+from cfbench_dask.parcel import Parcel
+from cfbench_dask.reception import Reception, facts_of
+from cfbench_dask.reports import reports_in
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.fixture
+def task(make_task):
+    task = make_task("a", "bias")
+    Path(task.output).parent.mkdir()
+    return task
+
+
+@pytest.fixture
+def send(tmp_path, task):
+    """Send files and facts as a worker would; return what comes of it."""
+
+    def send(files, **facts):
+        for name, content in files.items():
+            path = tmp_path / "there" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content) if isinstance(content, bytes) else np.save(path, content)
+        (tmp_path / "there").mkdir(exist_ok=True)
+        parcel = Parcel.of(tmp_path / "there")
+        told = {"status": "ok", "reason": "", "cost": asdict(Cost()), "losses": [], "versions": {}, "answers": []}
+        reception = Reception(task, told | {"parcel": parcel.told()} | facts)
+        while not reception.complete:
+            reception.take(parcel.piece(tmp_path / "there", reception.received))
+        return reception.outcome()
+
+    return send
+
+
+def test_answers_log_and_saved_model_end_where_local_cells_leave_them(send, task):
+    predictions = np.array([1.5, 2.5], dtype=np.float32)
+    files = {"answers/predictions.npy": predictions, "saved/facts.json": b"{}", "log": b"said something\n"}
+    outcome = send(files, answers=["predictions"])
+    assert outcome.status == "ok"
+    np.testing.assert_array_equal(outcome.answers.predictions, predictions)
+    assert (saved_in(task) / "facts.json").read_bytes() == b"{}"
+    assert Path(task.log).read_text() == "said something\n"
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout", "out-of-memory", "crashed"])
+def test_a_failure_keeps_its_name_reason_and_last_words(send, status):
+    outcome = send({"log": b""}, status=status, reason="on purpose", log_tail="the last words")
+    assert (outcome.status, outcome.reason, outcome.log_tail) == (status, "on purpose", "the last words")
+    assert outcome.answers is None
+
+
+@pytest.mark.parametrize(
+    ("files", "facts", "wrong"),
+    [
+        ({}, {"status": "skipped"}, "ended as 'skipped'"),
+        ({}, {"status": None}, "ended as 'None'"),
+        ({}, {"status": "failed", "reason": 5}, "5"),
+        ({}, {"answers": ["predictions"]}, "No such file"),
+        ({}, {"answers": ["secrets"]}, "No such file"),
+        ({"answers/predictions.npy": np.array(["a"])}, {"answers": ["predictions"]}, "predictions must be float32"),
+        ({"answers/predictions.npy": b"no array"}, {"answers": ["predictions"]}, "cannot be read"),
+        ({}, {"cost": {"gold": 1}, "status": "failed"}, "cannot be read"),
+        ({"elsewhere": b""}, {}, "other files than answers"),
+        ({}, {"parcel": None}, "no list of files"),
+    ],
+)
+def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wrong):
+    with pytest.raises(ValueError, match=wrong):
+        send(files, **facts)
+
+
+@pytest.mark.parametrize("piece", [b"", b"too long for it", None, "text"])
+def test_pieces_that_do_not_fit_are_refused(task, piece):
+    reception = Reception(task, {"parcel": {"files": [["log", 4]], "digest": "0"}})
+    with pytest.raises(ValueError, match="came to an end too early"):
+        reception.take(piece)
+
+
+def test_altered_answers_are_refused(task):
+    reception = Reception(task, {"status": "ok", "parcel": {"files": [["log", 4]], "digest": "0"}})
+    reception.take(b"1234")
+    with pytest.raises(ValueError, match="arrived damaged"):
+        reception.outcome()
+
+
+@given(reply=st.none() | st.binary() | st.text() | JSON.map(json.dumps))
+def test_any_reply_is_facts_or_refused(reply):
+    with suppress(ValueError):
+        assert isinstance(facts_of(reply), dict)
+
+
+@given(
+    event=JSON
+    | st.tuples(st.floats(), st.fixed_dictionaries({"session": st.just("s"), "worker": st.text(), "news": JSON}))
+)
+def test_any_event_is_reports_or_nothing(event):
+    for worker, task, kind, arguments in reports_in(event, "s"):
+        assert isinstance(worker, str)
+        assert isinstance(task, str)
+        assert kind in ("phase", "note", "usage", "epoch")
+        assert arguments
+
+
+def test_reports_of_other_runs_are_dropped():
+    news = [["cell", "phase", ["fit"]], ["cell", "epoch", [1, 2, 0.5, None]], ["cell", "close", []], ["", "note", [3]]]
+    event = (0.0, {"session": "mine", "worker": "tcp://w", "news": news})
+    assert [kind for _, _, kind, _ in reports_in(event, "mine")] == ["phase", "epoch"]
+    assert list(reports_in(event, "another")) == []

@@ -1,0 +1,38 @@
+"""The tracker that docs/running.md prints works as it stands there."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cfbench.discovery.registry import group_of
+from cfbench.records.record import Cell, Record
+from cfbench.watching.tracker import TrackedRun
+from cfbench.watching.tracking import Tracking
+
+PAGE = (Path(__file__).parents[2] / "docs" / "running.md").read_text()
+CELL = Cell("data", "holdout", "", "f" * 64, "dot", {}, "plugin", "1", "c", 0, 0, 10)
+
+
+def block(language: str) -> str:
+    return re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL).group(1)
+
+
+def test_the_printed_tracker_takes_a_run_over(tmp_path, monkeypatch):
+    module = ModuleType("documented_tracker")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where dataclasses look for the module of a class
+    exec(compile(block("python"), "docs/running.md", "exec"), module.__dict__)
+    tracker = module.Notebook(path=str(tmp_path / "notes"))
+    with Tracking("notebook", tracker, TrackedRun("by-hand", {}, tmp_path, 1, "0.1"), complain=pytest.fail) as tracking:
+        tracking.finished(Record(CELL, "timeout", "took too long"))
+    assert (tmp_path / "notes").read_text() == "by-hand: 1 cells\ndot on data holdout: timeout\n"
+
+
+def test_the_printed_entry_point_is_of_the_group_that_trackers_are_found_by():
+    (group,) = tomllib.loads(block("toml"))["project"]["entry-points"]
+    assert group == group_of("tracker")
