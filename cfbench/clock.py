@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,14 +17,17 @@ class Clock:
     Attributes:
         wall: wall-clock seconds by part.
         cpu: CPU seconds of this process (all threads) by part.
+        entered: is told the name of every part that begins.
     """
 
     wall: dict[str, float] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
+    entered: Callable[[str], None] = field(default=lambda _name: None, repr=False)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
         """Count the block under ``name``, also when it raises."""
+        self.entered(name)
         wall, cpu = time.perf_counter(), time.process_time()
         inner_wall, inner_cpu = sum(self.wall.values()), sum(self.cpu.values())
         try:

@@ -1,4 +1,4 @@
-"""What a cell took: seconds, memory, bytes on disk."""
+"""What a cell took: seconds, memory, bytes on disk, electricity."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Cost:
         peak_memory: peak resident bytes of the cell's process.
         device: the device the model ran on.
         model_bytes: what the model's own ``save`` wrote, in bytes; None for a model that cannot be saved.
+        energy_kwh: electricity of fitting and answering, in kWh; None where it was not asked for or cannot be had.
+        energy_method: how ``energy_kwh`` was measured or estimated, or why there is none; empty where nobody asked.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -25,3 +27,5 @@ class Cost:
     peak_memory: int = 0
     device: str = "cpu"
     model_bytes: int | None = None
+    energy_kwh: float | None = None
+    energy_method: str = ""

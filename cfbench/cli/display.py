@@ -3,84 +3,71 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from cfbench.contracts import EpochReport
 from cfbench.executors.task import Task
-from cfbench.records.record import Record
-from cfbench.running.run import Observer
+from cfbench.printable import printable, printable_line
+from cfbench.records.record import Cell, Record
+from cfbench.watching.running_cell import RunningCell
+from cfbench.watching.time_left import Forecast, TimeLeft
+from cfbench.watching.watcher import Indifferent, Watcher
+
+_STATUS_WIDTH = len("out-of-memory")
+_BAR_WIDTH = 24
+_FRAMES = 4  # a second
+_PHASES = {
+    "waiting": "waiting for its libraries",
+    "import": "importing",
+    "load": "loading data",
+    "fit": "fitting",
+    "introduce": "meeting newcomers",
+    "predict": "predicting",
+    "rank": "ranking",
+    "check": "looking back at training",
+    "save": "saving",
+    "write": "handing answers over",
+}
 
 
-class Display(Observer, Protocol):
-    """An observer that is open while the run lasts."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Clear away what is live."""
-        ...
-
-
-def display_for(console: Console, cells: int) -> Display:
-    """Choose the display that suits the console."""
+def display_for(console: Console, cells: Sequence[Cell]) -> Watcher:
+    """Choose the display of a run of ``cells`` that suits the console."""
     return LiveDisplay(console, cells) if console.is_terminal else PlainDisplay(console, cells)
 
 
 def outcome_line(record: Record) -> str:
     """Say in one line what came of a cell."""
+    status = f"{record.status:{_STATUS_WIDTH}} {record.cell}: "
     if record.status != "ok":
-        return f"{record.status:8} {record.cell}: {record.reason}"
+        return printable_line(f"{status}{record.reason}")
     shown = [
         f"{name} {figure.value:.4f}"
         for name, figure in record.metrics.items()
         if name.startswith(("RMSE", "NDCG")) and figure.value is not None
     ]
-    seconds = record.cost.seconds
-    return f"ok       {record.cell}: {', '.join(shown)} (fit {seconds.get('fit', 0.0):.1f} s)"
+    return printable_line(f"{status}{', '.join(shown)} (fit {record.cost.seconds.get('fit', 0.0):.1f} s)")
 
 
 @dataclass
-class PlainDisplay:
+class PlainDisplay(Indifferent):
     """One line per finished cell, for logs and pipes."""
 
     console: Console
-    cells: int
+    cells: Sequence[Cell]
     done: int = 0
-
-    def __enter__(self) -> Self:
-        """Nothing to open."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to clear away."""
-
-    def started(self, task: Task) -> None:
-        """Say nothing: the line comes when the cell ends."""
-
-    def epoch(self, task: Task, report: EpochReport) -> None:
-        """Say nothing: losses are kept in the record."""
 
     def kept(self, record: Record) -> None:
         """Count a cell that was there."""
-        self._line(f"kept     {record.cell}")
+        self._line(printable_line(f"{'kept':{_STATUS_WIDTH}} {record.cell}"))
 
     def finished(self, record: Record) -> None:
         """Tell what came of a cell."""
@@ -88,73 +75,142 @@ class PlainDisplay:
 
     def note(self, text: str) -> None:
         """Print a remark."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, text: str) -> None:
         self.done += 1
-        self.note(f"[{self.done}/{self.cells}] {text}")
+        self.note(f"[{self.done}/{len(self.cells)}] {text}")
 
 
 @dataclass
-class LiveDisplay:
-    """A bar over all cells, and one per running cell with its epochs and loss."""
+class LiveDisplay(Indifferent):
+    """A line per running cell: what it does, how far it is, its memory; below them the whole and what is left."""
 
     console: Console
-    cells: int
-    progress: Progress = field(init=False)
-    whole: TaskID = field(init=False)
-    running: dict[str, TaskID] = field(default_factory=dict)
-    began: float = field(default_factory=time.monotonic)
+    cells: Sequence[Cell]
+    running: dict[str, RunningCell] = field(default_factory=dict)
+    time_left: TimeLeft = field(default_factory=TimeLeft)
+    side_by_side: int = 1
+    live: Live = field(init=False)
 
     def __post_init__(self) -> None:
         """Lay out the display."""
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
+        self._to_come = {cell.key: cell for cell in self.cells}
+        self._planned = dict(self._to_come)
+        self._began = time.monotonic()
+        self.live = Live(
+            get_renderable=self.picture,
             console=self.console,
             transient=True,
+            refresh_per_second=_FRAMES,
         )
-        self.whole = self.progress.add_task("cells", total=self.cells)
 
     def __enter__(self) -> Self:
         """Start to draw."""
-        self.progress.start()
+        self.live.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Clear the display."""
-        self.progress.stop()
+        self.live.stop()
 
     def started(self, task: Task) -> None:
-        """Show a running cell; its epochs are not known yet."""
-        self.running[task.name] = self.progress.add_task(f"  {escape(task.who)}", total=None)
+        """Show a running cell."""
+        self._to_come.pop(task.name, None)
+        self.running[task.name] = RunningCell(self._planned[task.name], time.monotonic())
+        self.side_by_side = max(self.side_by_side, len(self.running))
+
+    def phase(self, task: Task, name: str) -> None:
+        """Show what a cell does now."""
+        if task.name in self.running:
+            self.running[task.name].enter(name, time.monotonic())
 
     def epoch(self, task: Task, report: EpochReport) -> None:
-        """Advance a cell's epochs and show its latest loss."""
-        loss = report.validation_loss if report.validation_loss is not None else report.train_loss
-        said = "" if loss is None else f"  loss {loss:.4f}"
-        self.progress.update(
-            self.running[task.name],
-            description=f"  {escape(task.who)}{said}",
-            completed=report.epoch,
-            total=report.epochs,
-        )
+        """Show a cell's epoch and its latest loss."""
+        if task.name in self.running:
+            self.running[task.name].report = report
+
+    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:  # noqa: ARG002 - they tick here
+        """Show the memory that a cell holds."""
+        if task.name in self.running:
+            self.running[task.name].resident_bytes = resident_bytes
 
     def kept(self, record: Record) -> None:
-        """Advance the whole by a cell that was there."""
-        self.progress.update(self.whole, advance=1, description=f"cells (kept {escape(record.cell.model)})")
+        """Take a cell that was there as done, and learn from what it took when it was run."""
+        self._to_come.pop(record.cell.key, None)
+        if record.status == "ok":
+            self.time_left.took(record.cell, sum(record.cost.seconds.values()))
 
     def finished(self, record: Record) -> None:
-        """Replace the cell's bar by a line that stays."""
-        bar = self.running.pop(record.cell.key, None)
-        if bar is not None:
-            self.progress.remove_task(bar)
-        self.progress.advance(self.whole)
+        """Replace the cell by a line that stays."""
+        self._to_come.pop(record.cell.key, None)
+        ended = self.running.pop(record.cell.key, None)
+        if ended is not None and record.status == "ok":
+            self.time_left.took(record.cell, time.monotonic() - ended.began)
         self.note(outcome_line(record))
 
     def note(self, text: str) -> None:
-        """Print a remark above the bars."""
-        self.progress.console.print(text, markup=False, highlight=False)
+        """Print a remark above what is live."""
+        self.console.print(printable(text), markup=False, highlight=False)
+
+    def picture(self) -> RenderableType:
+        """Draw the present state; called by the thread that refreshes the terminal."""
+        now, running = time.monotonic(), list(self.running.values())
+        lines = Table.grid(padding=(0, 2), pad_edge=False)
+        for justify in ("left", "left", "left", "right", "right"):
+            lines.add_column(justify=justify, no_wrap=True, overflow="ellipsis")
+        for one in running:
+            lines.add_row(*_running_row(one, now))
+        return Group(lines, self._whole(running, now))
+
+    def _whole(self, running: Sequence[RunningCell], now: float) -> RenderableType:
+        to_come = list(self._to_come.values())
+        done = len(self._planned) - len(to_come) - len(running)
+        left = ", summing up"
+        if to_come or running:
+            left = _forecast_told(self.time_left.forecast(to_come, running, now, self.side_by_side))
+        told = f"{done}/{len(self._planned)} cells  {clock_time(now - self._began)}{left}"
+        grid = Table.grid(padding=(0, 2))
+        grid.add_row(ProgressBar(total=max(1, len(self._planned)), completed=done, width=_BAR_WIDTH), Text(told))
+        return grid
+
+
+def clock_time(seconds: float) -> str:
+    """Return seconds as ``m:ss`` or ``h:mm:ss``, rounded down."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _running_row(one: RunningCell, now: float) -> tuple[Text, ...]:
+    cell = one.cell
+    where = " ".join(part for part in (cell.dataset, cell.split, cell.fold) if part)
+    where += f" repeat {cell.repeat}" if cell.repeat else ""
+    memory = f"{one.resident_bytes / 2**20:,.0f} MiB" if one.resident_bytes else ""
+    return (
+        Text(printable_line(cell.model), style="bold"),
+        Text(printable_line(where)),
+        Text(_doing(one)),
+        Text(clock_time(now - one.began)),
+        Text(memory),
+    )
+
+
+def _doing(one: RunningCell) -> str:
+    """Say what a cell does, and how far its fit is."""
+    doing = _PHASES.get(one.phase, printable_line(one.phase))
+    if one.phase != "fit" or one.report is None:
+        return doing
+    loss = "" if one.loss is None else f"  loss {one.loss:.4f}"
+    return f"{doing}: epoch {one.report.epoch}/{one.report.epochs}{loss}"
+
+
+def _forecast_told(forecast: Forecast) -> str:
+    """Say how much is left, and of how many cells nobody can know; nothing while nothing is known."""
+    if forecast.untimed and forecast.seconds < 1:
+        return ""
+    if forecast.untimed:
+        return f", more than {clock_time(forecast.seconds)} left; cells of models not timed yet: {forecast.untimed}"
+    return f", about {clock_time(forecast.seconds)} left"

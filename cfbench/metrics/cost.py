@@ -1,4 +1,4 @@
-"""What a model costs: seconds, memory, bytes on disk."""
+"""What a model costs: seconds, memory, bytes on disk, electricity."""
 
 from __future__ import annotations
 
@@ -189,6 +189,38 @@ class ModelSize:
         if evaluation.cost.model_bytes is None:
             return NotApplicable("the model was not saved")
         return Single(evaluation.cost.model_bytes / _MEBIBYTE, len(evaluation.split.train))
+
+
+@dataclass(frozen=True)
+class EnergyUsed:
+    """Electricity of fitting and answering, in kWh; an estimate where the processor has no readable counter."""
+
+    contract: ClassVar[Contract] = Contract(
+        title="electricity of fitting and answering",
+        formula="kWh of processor, memory and GPUs from before fit to after the last answer, as codecarbon gives them: "
+        "read from the processor's RAPL counters where the system lets it, which count all that the machine does then; "
+        "elsewhere estimated from the process's processor time and the processor's rated power; each record says which",
+        family="cost",
+        needs=("cost",),
+        direction="lower",
+        averaging=_ONE_CELL,
+        cold_policy=_ASKED,
+        source="codecarbon, https://github.com/mlco2/codecarbon; Khan et al., RAPL in Action, ACM TOMPECS 3(2), 2018",
+        unit="kWh",
+        display=".3g",
+    )
+
+    @property
+    def name(self) -> str:
+        """The standard name."""
+        return "energy-kWh"
+
+    def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
+        """Pass the meter's figure on; ``n`` counts training rows."""
+        cost = evaluation.cost
+        if cost.energy_kwh is None:
+            return NotApplicable(cost.energy_method or "the cell's electricity was not metered; `--energy` does it")
+        return Single(cost.energy_kwh, len(evaluation.split.train))
 
 
 def _timed(seconds: Mapping[str, float], part: str, n: int) -> Single | NotApplicable:

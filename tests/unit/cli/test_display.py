@@ -8,52 +8,149 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from cfbench.cli.display import LiveDisplay, PlainDisplay, display_for
+from cfbench.cli.display import LiveDisplay, PlainDisplay, clock_time, display_for
 from cfbench.contracts import EpochReport
 from cfbench.cost import Cost
 from cfbench.executors.task import Task
 from cfbench.records.record import Cell, Figure, Record
 
 CELL = Cell("data", "holdout", "", "f" * 64, "dot[a=[1]]", {}, "plugin", "1", "c", 0, 0, 10)
+OTHER = replace(CELL, model="svd", fold="fold-2", repeat=3, params={"a": 1})
 OK = Record(CELL, "ok", metrics={"RMSE": Figure(0.91234)}, cost=Cost({"fit": 2.0}))
-TASK = Task(CELL.key, "plugin", CELL.model, "m:M", {}, "q", "o", "l", 1, 10, "cpu", 1)
+
+
+def task_of(cell: Cell) -> Task:
+    return Task(cell.key, "plugin", cell.model, "m:M", {}, "q", "o", "l", 1, 10, "cpu", 1)
+
+
+TASK = task_of(CELL)
 
 
 def console(terminal: bool) -> Console:
-    return Console(file=StringIO(), force_terminal=terminal, width=100, color_system=None)
+    return Console(file=StringIO(), force_terminal=terminal, width=120, color_system=None)
 
 
 def play(display) -> str:
     with display as shown:
         shown.started(TASK)
+        shown.phase(TASK, "fit")
         shown.epoch(TASK, EpochReport(1, 5, 0.5, 0.25))
+        shown.usage(TASK, 1.0, 2**20)
         shown.finished(OK)
         shown.finished(replace(OK, status="failed", reason="it [raised]"))
         shown.kept(OK)
         shown.note("a [remark]")
-        shown.console.file.flush()
         return shown.console.file.getvalue()
+
+
+def seen(display: LiveDisplay) -> str:
+    """The present picture as text."""
+    paper = Console(file=StringIO(), width=140, color_system=None)
+    paper.print(display.picture())
+    return paper.file.getvalue()
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_outcomes_and_remarks_stay_readable_and_unmangled(terminal):
-    text = play(display_for(console(terminal), cells=3))
+    text = play(display_for(console(terminal), [CELL, OTHER]))
     assert "dot[a=[1]] on data holdout: RMSE 0.9123" in text
     assert "it [raised]" in text
     assert "a [remark]" in text
 
 
-def test_a_terminal_sees_epochs_and_loss_live():
-    display = LiveDisplay(console(True), cells=3)
-    with display:
-        display.started(TASK)
-        display.epoch(TASK, EpochReport(2, 5, 0.5, None))
-        (bar,) = [task for task in display.progress.tasks if task.total == 5]
-        assert bar.completed == 2
-        assert "0.5000" in bar.description
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_model_says_cannot_steer_the_terminal(terminal):
+    display = display_for(console(terminal), [CELL])
+    display.finished(replace(OK, status="failed", reason="\x1b[2Jgone\nand a line"))
+    display.note("a \x1b]0;title\x07")
+    text = display.console.file.getvalue()
+    assert "\x1b[2J" not in text
+    assert "\x1b]0" not in text
+    assert "gone\N{REPLACEMENT CHARACTER}and a line" in text
+
+
+def test_a_terminal_sees_what_every_running_cell_does():
+    display = LiveDisplay(console(True), [CELL, OTHER])
+    display.started(TASK)
+    display.started(task_of(OTHER))
+    assert seen(display).count("waiting for its libraries") == 2
+    display.phase(TASK, "fit")
+    display.epoch(TASK, EpochReport(2, 5, 0.5, None))
+    display.usage(TASK, 1.0, 300 * 2**20)
+    display.phase(task_of(OTHER), "rank")
+    one, other, whole = seen(display).splitlines()
+    assert [part.strip() for part in one.split("  ") if part.strip()] == [
+        "dot[a=[1]]",
+        "data holdout",
+        "fitting: epoch 2/5",
+        "loss 0.5000",
+        "0:00",
+        "300 MiB",
+    ]
+    assert "data holdout fold-2 repeat 3" in other
+    assert "ranking" in other
+    assert "0/2 cells" in whole
+
+
+def test_the_loss_on_held_out_rows_goes_before_the_training_loss():
+    display = LiveDisplay(console(True), [CELL])
+    display.started(TASK)
+    display.phase(TASK, "fit")
+    display.epoch(TASK, EpochReport(1, 5, 0.5, 0.25))
+    assert "loss 0.2500" in seen(display)
+
+
+def test_a_cell_that_ended_leaves_the_picture_and_counts_as_done():
+    display = LiveDisplay(console(True), [CELL, OTHER])
+    display.started(TASK)
+    display.finished(OK)
+    assert "dot" not in seen(display)
+    assert "1/2 cells" in seen(display)
+
+
+def test_the_time_left_is_told_once_models_are_timed_and_says_what_it_cannot_know():
+    again = replace(CELL, fold="fold-2", split_fingerprint="e" * 64)
+    display = LiveDisplay(console(True), [CELL, again, OTHER])
+    assert "left" not in seen(display)  # nothing is timed: nothing is known
+    display.kept(replace(OK, cost=Cost({"fit": 80.0, "predict": 10.0})))
+    assert "more than 1:30 left; cells of models not timed yet: 1" in seen(display)
+    display.kept(Record(OTHER, "ok", cost=Cost({"fit": 10.0})))
+    assert "about 1:30 left" in seen(display)
+
+
+def test_when_all_cells_are_done_it_says_what_it_still_does():
+    display = LiveDisplay(console(True), [CELL])
+    display.kept(OK)
+    assert "1/1 cells  0:00, summing up" in seen(display)
+
+
+def test_words_for_a_task_that_is_gone_are_harmless():
+    display = LiveDisplay(console(True), [CELL])
+    display.phase(TASK, "fit")
+    display.epoch(TASK, EpochReport(1, 5))
+    display.usage(TASK, 1.0, 1)
+    assert "0/1 cells" in seen(display)
 
 
 def test_where_there_is_no_terminal_each_cell_is_one_numbered_line():
-    lines = play(PlainDisplay(console(False), cells=3)).splitlines()
+    lines = play(PlainDisplay(console(False), [CELL, OTHER, CELL])).splitlines()
     assert [line[:5] for line in lines[:3]] == ["[1/3]", "[2/3]", "[3/3]"]
     assert not any("\x1b" in line for line in lines)
+
+
+def test_outcomes_of_every_status_line_up():
+    display = PlainDisplay(console(False), [CELL])
+    for status in ("ok", "failed", "timeout", "out-of-memory", "crashed", "skipped"):
+        display.finished(replace(OK, status=status, reason="because"))
+    columns = {line.index("dot[") for line in display.console.file.getvalue().splitlines()}
+    assert len(columns) == 1
+
+
+def test_seconds_are_shown_as_a_clock_does():
+    assert [clock_time(seconds) for seconds in (0, 59.9, 60, 3600, 86399)] == [
+        "0:00",
+        "0:59",
+        "1:00",
+        "1:00:00",
+        "23:59:59",
+    ]

@@ -15,7 +15,7 @@ def shown(capsys, monkeypatch):
     def call(*arguments, plugins=None, **options) -> str:
         if plugins is not None:
             monkeypatch.setattr(Registry, "discover", classmethod(lambda cls: cls(plugins)))
-            monkeypatch.setattr("cfbench.discovery.registry._missing_packages", lambda distribution: ())
+            monkeypatch.setattr("cfbench.discovery.registry.missing_packages", lambda distribution: ())
         assert listing.show(*arguments, **options) == 0
         return capsys.readouterr().out
 

@@ -1,0 +1,1 @@
+"""Looking over an installation and its machine: what is wrong, and how to mend it."""

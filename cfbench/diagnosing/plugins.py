@@ -1,0 +1,90 @@
+"""The health of every plugin distribution: requirements, names, and whether its classes can really be imported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from cfbench.diagnosing.finding import Finding
+from cfbench.diagnosing.probing import Probe
+from cfbench.discovery.registry import Plugin, missing_packages
+
+_TOPIC = "plugins"
+_UNCLASH = "pip uninstall one of them; their authors can rename their entry points"
+_OTHER_NUMPY = ("numpy.dtype size changed", "_ARRAY_API not found", "compiled using NumPy 1.x")
+
+
+def by_distribution(plugins: Sequence[Plugin]) -> Mapping[str, list[Plugin]]:
+    """Group plugins by who registers them."""
+    groups: dict[str, list[Plugin]] = {}
+    for plugin in plugins:
+        groups.setdefault(plugin.distribution, []).append(plugin)
+    return groups
+
+
+def plugin_findings(plugins: Sequence[Plugin], probes: Sequence[Probe]) -> list[Finding]:
+    """Tell what is wrong with each distribution's plugins, or that nothing is."""
+    tried = {probe.plugins[0].distribution: probe for probe in probes}
+    return [
+        finding
+        for distribution, mine in by_distribution(plugins).items()
+        for finding in _of_distribution(distribution, mine, tried.get(distribution))
+    ]
+
+
+def _of_distribution(distribution: str, plugins: Sequence[Plugin], probe: Probe | None) -> Iterator[Finding]:
+    named = f"{distribution} {plugins[0].version}"
+    missing = missing_packages(distribution)
+    if missing:
+        wanted = " ".join(f"'{requirement.split(' (')[0]}'" for requirement in missing)
+        yield Finding(_TOPIC, "problem", f"{named} needs {', '.join(missing)}", f"pip install {wanted}")
+        return
+    found = [*_declared(named, plugins), *(_imported(named, probe) if probe is not None else ())]
+    yield from found or [Finding(_TOPIC, "ok", f"{named}: {_counted(plugins)}, imported in {_seconds(probe)}")]
+
+
+def _declared(named: str, plugins: Sequence[Plugin]) -> Iterator[Finding]:
+    """Tell what shows without importing: clashes of names, classes that are not there."""
+    for plugin in plugins:
+        if plugin.clash:
+            yield Finding(_TOPIC, "problem", f"{plugin.kind} {plugin.name!r} of {named}: {plugin.clash}", _UNCLASH)
+        elif plugin.problem:
+            told = f"{plugin.kind} {plugin.name!r} of {named}: {plugin.problem}"
+            yield Finding(_TOPIC, "problem", told, _install_again(plugin.distribution))
+
+
+def _imported(named: str, probe: Probe) -> Iterator[Finding]:
+    """Tell what showed when the classes were imported."""
+    for plugin, problem in probe.problems.items():
+        yield Finding(_TOPIC, "problem", f"{named}: {problem}", _remedy(problem, plugin))
+    if probe.stopped_at is not None:
+        left = len(probe.plugins) - probe.plugins.index(probe.stopped_at) - 1
+        told = f"{named}: importing {probe.stopped_at.kind} {probe.stopped_at.name!r} {probe.ending}"
+        told += f" ({left} more not tried)" if left else ""
+        yield Finding(
+            _TOPIC, "problem", told, f"python -X importtime -c 'import {_module(probe.stopped_at)}' shows where"
+        )
+
+
+def _remedy(problem: str, plugin: Plugin) -> str:
+    if any(sign in problem for sign in _OTHER_NUMPY):
+        return f"a library of {plugin.distribution} was built for another numpy: install its latest version"
+    return _install_again(plugin.distribution)
+
+
+def _install_again(distribution: str) -> str:
+    return f"pip install --force-reinstall {distribution}, or tell its authors"
+
+
+def _module(plugin: Plugin) -> str:
+    return plugin.value.partition(":")[0]
+
+
+def _counted(plugins: Sequence[Plugin]) -> str:
+    """Count plugins by kind: ``"2 models, 1 metric"``."""
+    kinds = Counter(plugin.kind for plugin in plugins)
+    return ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in kinds.items())
+
+
+def _seconds(probe: Probe | None) -> str:
+    return "no time" if probe is None else f"{probe.seconds:.1f} s"

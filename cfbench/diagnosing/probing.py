@@ -1,0 +1,135 @@
+"""Importing the plugins of every distribution in a process of its own, with a time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from cfbench.diagnosing.premises import Premises
+from cfbench.discovery.registry import Plugin
+
+Cuda: TypeAlias = Mapping[str, Any]
+"""``version`` and ``cuda`` (None for a CPU build) of torch, and the names of the ``devices`` it can use."""
+
+_AT_ONCE = 4  # processes; most of their time goes into reading files
+_SAID = 300  # characters of what a process printed last
+
+
+@dataclass
+class Probe:
+    """What importing the plugins of one distribution came to.
+
+    Attributes:
+        plugins: what was to be imported, in order.
+        seconds: what the imports took together.
+        problems: what is wrong, by plugin.
+        whereabouts: where a data set's data are, by plugin.
+        stopped_at: the plugin whose import ended or outlasted the process; None where all were reached.
+        ending: how the process ended, where ``stopped_at`` is not None.
+        cuda: of torch, where the imports brought it.
+    """
+
+    plugins: Sequence[Plugin]
+    seconds: float = 0.0
+    problems: dict[Plugin, str] = field(default_factory=dict)
+    whereabouts: dict[Plugin, str] = field(default_factory=dict)
+    stopped_at: Plugin | None = None
+    ending: str = ""
+    cuda: Cuda | None = None
+
+
+def probed(groups: Sequence[Sequence[Plugin]], premises: Premises) -> list[Probe]:
+    """Import each group of plugins in a process of its own, a few at a time; nothing they do reaches this process."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(lambda group: _probe(group, premises), groups))
+
+
+def _probe(plugins: Sequence[Plugin], premises: Premises) -> Probe:
+    with tempfile.TemporaryDirectory(prefix="cfbench-doctor-", ignore_cleanup_errors=True) as folder:
+        results, printed = Path(folder) / "results.jsonl", Path(folder) / "printed"
+        results.touch()
+        ending = _run(plugins, premises, results, printed)
+        probe = Probe(plugins)
+        reached = _read(results, probe)
+        if ending and reached < len(plugins):
+            probe.stopped_at, probe.ending = plugins[reached], ending + _last_words(printed)
+        return probe
+
+
+def _run(plugins: Sequence[Plugin], premises: Premises, results: Path, printed: Path) -> str:
+    """Run the probing program; say how it ended where it did not end well."""
+    with printed.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", "cfbench.diagnosing.probe", str(results)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(_request(plugins, premises))
+    try:
+        code = process.wait(timeout=premises.time_limit)
+    except subprocess.TimeoutExpired:
+        return f"had not ended after {premises.time_limit:g} s"
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # what it started must not linger either
+        process.wait()
+    if code == 0:
+        return ""
+    return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended the process with exit code {code}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no names
+        return f"signal {number}"
+
+
+def _request(plugins: Sequence[Plugin], premises: Premises) -> bytes:
+    storage = premises.storage
+    asked = [{"kind": one.kind, "name": one.name, "value": one.value, "ask": _can_be_asked(one)} for one in plugins]
+    data_dir = None if storage.data_dir is None else str(storage.data_dir)
+    return json.dumps({"plugins": asked, "data_dir": data_dir, "cache_dir": str(storage.cache_dir)}).encode()
+
+
+def _can_be_asked(plugin: Plugin) -> bool:
+    """Whether it is a data set that needs no parameters."""
+    return plugin.kind == "dataset" and not any(one.required for one in plugin.declaration.parameters.values())
+
+
+def _read(results: Path, probe: Probe) -> int:
+    """Take over what the program wrote; return how many plugins it got through."""
+    reached = 0
+    for line in results.read_text(encoding="utf-8").splitlines():
+        facts = json.loads(line)
+        if "torch" in facts:
+            probe.cuda = facts["torch"]
+            continue
+        plugin = probe.plugins[reached]
+        reached += 1
+        probe.seconds += facts["seconds"]
+        if "problem" in facts:
+            probe.problems[plugin] = facts["problem"]
+        if "whereabouts" in facts:
+            probe.whereabouts[plugin] = facts["whereabouts"]
+    return reached
+
+
+def _last_words(printed: Path) -> str:
+    words = " ".join(printed.read_bytes()[-_SAID:].decode(errors="replace").split())
+    return f"; it last printed: {words}" if words else ""

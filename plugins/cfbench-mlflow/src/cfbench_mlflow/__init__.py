@@ -1,0 +1,1 @@
+"""Runs of cfbench, taken over into MLflow."""
