@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from cfbench.errors import StoreError
+
+_LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}")  # as tempfile names them
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that takes its place when the block ends well.
 
-    Contents are flushed to the disk before the rename. Raises StoreError where the folder cannot be written.
+    Contents are flushed to the disk before the rename. A link at ``path`` is replaced, never written through. Raises
+    StoreError where the folder cannot be written or the disk is full; the old file, if any, is still there then.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, temporary = _temporary_beside(path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; free the disk, or use another folder") from error
-    temporary = Path(name)
+        raise unwritable(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield cast("BinaryIO", file)
@@ -32,12 +36,41 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         temporary.chmod(0o644)
         temporary.replace(path)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {error.strerror}; free the disk, or use another folder") from error
+        raise unwritable(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove the temporary files that killed writers have left in ``folder``; those in use are locked, and stay."""
+    for path in folder.glob(".*"):
+        if _LEFTOVER.fullmatch(path.name) is None or path.is_symlink() or not path.is_file():
+            continue
+        with suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def _temporary_beside(path: Path) -> tuple[int, Path]:
+    """Make a locked file; again where it was taken for a leftover before it could be locked."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with suppress(OSError):  # a file system without locks: nothing is taken for a leftover there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), Path(name).stat()):
+                return handle, Path(name)
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path`` atomically."""
     with replacing(path) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="replace"))
+
+
+def unwritable(path: Path, error: OSError) -> StoreError:
+    """Say that ``path`` cannot be written, why, and what to do."""
+    why = error.strerror or str(error) or type(error).__name__
+    return StoreError(f"cannot write {path}: {why}; free the disk, or use another folder")

@@ -18,8 +18,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -28,6 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import StoreError
+from cfbench.packed_arrays import read_arrays
+from cfbench.plain_file import MEBIBYTE, read_plain, require_plain
+from cfbench.strict_json import parse_json
 
 Fact: TypeAlias = bool | int | float | str | list["Fact"] | dict[str, "Fact"] | None
 """What JSON can say. Floats come back to the bit; NaN and infinities have no place here."""
@@ -36,6 +37,9 @@ SCHEMA = 1
 """Version of the two files' form."""
 
 _ARRAYS, _FACTS = "model.npz", "model.json"
+_KINDS = "?biufcSUmM"  # numpy's letters for numbers and text
+_LARGEST_FACTS = 1024 * MEBIBYTE
+_LARGEST_ARRAYS = 1 << 40  # arrays are not packed: they take as much memory as their file takes of the disk
 
 
 def save_parts(
@@ -48,17 +52,17 @@ def save_parts(
         kind: names plugin, model and version of what is written, e.g. ``"cfbench-torch.dot-bias.1"``; the same is asked
             for in :func:`load_parts`. Count up the version where the parts change.
         arrays: numbers or text of any shape, by name.
-        facts: whatever else is needed, as JSON has it.
+        facts: whatever else is needed, as JSON has it: whole numbers of up to 64 bits, nested up to 30 deep.
 
     Raises:
-        TypeError: an array holds Python objects, or a fact is nothing that JSON knows.
-        ValueError: a fact is NaN or infinite.
+        TypeError: an array holds Python objects or structures, or a fact is nothing that JSON knows.
+        ValueError: a fact is NaN, infinite, larger or deeper than that.
         OSError: the folder cannot be written.
     """
     for name, array in arrays.items():
-        if np.asarray(array).dtype.hasobject:
-            raise TypeError(f"array {name!r} of {kind} holds Python objects; save numbers or text")
-    told = dict(facts or {})
+        if np.asarray(array).dtype.kind not in _KINDS:
+            raise TypeError(f"array {name!r} of {kind} holds Python objects or structures; save numbers or text")
+    told = parse_json(json.dumps(dict(facts or {}), allow_nan=False))  # what could not be read back is told now
     of_facts, path = _digest(told), directory / _ARRAYS
     np.savez(path, allow_pickle=False, **arrays)  # straight to disk: no second copy of arrays of gigabytes
     seal = {
@@ -80,15 +84,15 @@ def load_parts(directory: Path, kind: str) -> tuple[dict[str, NDArray[Any]], dic
     facts = _facts(directory / _FACTS, kind)
     path = directory / _ARRAYS
     try:
-        found = file_sha256(path)
+        require_plain(path, _LARGEST_ARRAYS)
+        size, found = path.stat().st_size, file_sha256(path)
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}; save the model again") from error
     if found != facts["arrays_sha256"]:
         raise _refused(path, f"is not the file that {_FACTS} vouches for: torn, altered or from another model")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[f"{name}.npy"] for name in arrays.files}, facts["facts"]  # their names in the file
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        return read_arrays(path, size), facts["facts"]
+    except ValueError as error:
         raise _refused(path, f"holds no arrays: {error}") from error
 
 
@@ -101,7 +105,7 @@ def file_sha256(path: Path) -> str:
 def _facts(path: Path, kind: str) -> dict[str, Any]:
     """Read the JSON beside the arrays and check that it is whole and of ``kind``."""
     try:
-        seal = json.loads(path.read_text(encoding="utf-8"))
+        seal = parse_json(read_plain(path, _LARGEST_FACTS))
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}; a saved model is {_FACTS} and {_ARRAYS}") from error
     except ValueError as error:
@@ -112,7 +116,7 @@ def _facts(path: Path, kind: str) -> dict[str, Any]:
         raise _refused(path, f"has schema {seal.get('schema_version')!r}, this cfbench reads {SCHEMA}")
     if seal.get("kind") != kind:
         raise _refused(path, f"describes {seal.get('kind')!r}, expected {kind!r}")
-    if not _all_finite(seal["facts"]) or seal.get("facts_sha256") != _digest(seal["facts"]):
+    if seal.get("facts_sha256") != _digest(seal["facts"]):
         raise _refused(path, "was altered after it was written")
     return seal
 
@@ -120,15 +124,6 @@ def _facts(path: Path, kind: str) -> dict[str, Any]:
 def _digest(facts: Mapping[str, Fact]) -> str:
     text = json.dumps(facts, sort_keys=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _all_finite(fact: object) -> bool:
-    """Whether no number in ``fact`` is NaN or infinite, which json reads though JSON has no word for it."""
-    if isinstance(fact, dict):
-        return all(map(_all_finite, fact.values()))
-    if isinstance(fact, list):
-        return all(map(_all_finite, fact))
-    return not isinstance(fact, float) or math.isfinite(fact)
 
 
 def _refused(path: Path, why: str) -> StoreError:

@@ -2,11 +2,15 @@
 
 Values are JSON where they parse as JSON (``50``, ``0.1``, ``true``, ``null``, ``[100, 50]``) and plain text
 otherwise. The canonical form, with sorted parameters, is what tables show and keys hash.
+
+A text comes from suite files and from results folders too, so its length and its numbers are bounded, and it holds
+nothing that no file system and no encoding has.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +23,9 @@ Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_SHAPE = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<params>.*)\])?", re.DOTALL)
+_UNSAYABLE = re.compile("[\x00\ud800-\udfff]")  # no file's name and no output can hold these
+_LONGEST = 10_000
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class Spec:
     params: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
+        for name in (self.name, *self.params):
+            if _UNSAYABLE.search(name):
+                raise SpecError(f"{name!r} is no name: it holds a NUL or bytes that are no text")
         frozen = {key: _frozen_value(self.name, key, value) for key, value in self.params.items()}
         object.__setattr__(self, "params", MappingProxyType(frozen))
 
@@ -50,14 +59,15 @@ class Spec:
     @classmethod
     def parse(cls, text: str) -> Spec:
         """Read ``NAME`` or ``NAME[param=value,...]``; raises SpecError with the offending part."""
-        match = _SHAPE.fullmatch(text.strip())
-        if match is None:
+        _require_short(text)
+        name, bracket, inside = text.strip().partition("[")
+        if not name.strip() or "]" in name or (bracket and not inside.endswith("]")):
             raise SpecError(
                 f"cannot read {text!r}: expected NAME or NAME[param=value,...]; "
                 'a file with brackets in its name is file[path="..."]'
             )
         params: dict[str, Value] = {}
-        for part in _split_outside_brackets(match["params"] or ""):
+        for part in _split_outside_brackets(inside.removesuffix("]")):
             key, equals, value = part.partition("=")
             key = key.strip()
             if not equals or not key:
@@ -65,12 +75,18 @@ class Spec:
             if key in params:
                 raise SpecError(f"{text!r} gives {key!r} twice; keep one")
             params[key] = _parsed(value.strip())
-        return cls(match["name"].strip(), params)
+        return cls(name.strip(), params)
 
     @classmethod
     def parse_many(cls, text: str) -> list[Spec]:
-        """Read a comma-separated list of specs, e.g. ``"dot,nn[layers=[100,50]]"``."""
+        """Read a comma-separated list of specs, e.g. ``"dot,nn[layers=[100,50]]"``; raises SpecError as ``parse``."""
+        _require_short(text)
         return [cls.parse(part) for part in _split_outside_brackets(text)]
+
+
+def _require_short(text: str) -> None:
+    if len(text) > _LONGEST:
+        raise SpecError(f"{text[:40]!r}... has {len(text):,} characters; expected at most {_LONGEST:,}")
 
 
 def _split_outside_brackets(text: str) -> Iterator[str]:
@@ -89,18 +105,32 @@ def _split_outside_brackets(text: str) -> Iterator[str]:
 def _parsed(text: str) -> Value:
     try:
         value = json.loads(text, parse_constant=str)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # a number of thousands of digits, a thousand brackets: neither is JSON to us
         return text
     return value if not isinstance(value, list) else tuple(value)
 
 
 def _frozen_value(name: str, key: str, value: object) -> Value:
     if isinstance(value, list | tuple):
-        if all(isinstance(part, str | int | float | bool | None) for part in value):
+        if all(_is_scalar(part) for part in value):
             return tuple(value)
-    elif isinstance(value, str | int | float | bool | None):
-        return value
-    raise SpecError(f"{name}: parameter {key!r} must be a number, text, boolean or flat list, got {value!r}")
+    elif _is_scalar(value):
+        return value  # type: ignore[return-value]
+    raise SpecError(
+        f"{name}: parameter {key!r} must be a finite number of up to 64 bits, text, boolean or flat list, "
+        f"got {repr(value)[:80]}"
+    )
+
+
+def _is_scalar(value: object) -> bool:
+    match value:
+        case str():
+            return not _UNSAYABLE.search(value)
+        case int():
+            return abs(value) <= _LARGEST
+        case float():
+            return math.isfinite(value)
+    return value is None
 
 
 def _rendered(value: Value) -> str:

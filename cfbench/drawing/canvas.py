@@ -13,12 +13,15 @@ from importlib.util import find_spec
 from io import BytesIO, StringIO
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from cfbench.printable import printable
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 _DOTS_PER_INCH = 150  # of PNG files, and of what crowds an SVG and is drawn as dots there
-_UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-"""Characters that XML has no way to say, not even escaped."""
+_UNSPEAKABLE = re.compile("[\ufffe\uffff]")  # with control characters, what XML has no way to say, not even escaped
 
 
 def can_draw() -> bool:
@@ -45,7 +48,7 @@ def svg(canvas: Canvas) -> str:
     text = StringIO()
     with missing_glyphs_allowed():
         canvas.savefig(text, format="svg", dpi=_DOTS_PER_INCH, metadata={"Date": None})
-    return _UNSPEAKABLE.sub("\N{REPLACEMENT CHARACTER}", text.getvalue())
+    return _UNSPEAKABLE.sub("\N{REPLACEMENT CHARACTER}", printable(text.getvalue()))
 
 
 def png(canvas: Canvas) -> bytes:
@@ -58,7 +61,11 @@ def png(canvas: Canvas) -> bytes:
 
 @contextmanager
 def missing_glyphs_allowed() -> Iterator[None]:
-    """Draw text that matplotlib's font lacks letters for: in SVG the reader's own fonts show it, in PNG a box."""
-    with warnings.catch_warnings():
+    """Draw text that matplotlib's font lacks letters for: in SVG the reader's own fonts show it, in PNG a box.
+
+    Nor is it worth a word that names are longer than a picture is wide, or that a figure is too large for one.
+    """
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        warnings.filterwarnings("ignore", "constrained_layout not applied")
         yield

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from cfbench.discovery.suites import shipped_suites
 from cfbench.errors import SpecError, UnknownNameError, UsageError
+from cfbench.plain_file import MEBIBYTE, read_plain
 from cfbench.planning.expectation import Expectation
 from cfbench.spec import Spec
+from cfbench.strict_json import parse_json, require_shallow
 
 METRICS = (
     "RMSE",
@@ -38,6 +40,12 @@ METRICS = (
 )
 """What is measured unless a suite says otherwise."""
 
+_LARGEST = MEBIBYTE  # of a suite file; the shipped ones have a few kilobytes
+_MOST_COMPONENTS = 1_000  # of one kind
+_MOST_REPEATS = 10_000
+_MOST_TOLD = 20
+_MOST_DOTS = 300  # in one line: of a key a.a.a... tomllib keeps every beginning
+
 
 class Suite(BaseModel):
     """A benchmark, fully described.
@@ -56,16 +64,16 @@ class Suite(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     description: str = ""
     datasets: tuple[str, ...] = Field(min_length=1)
     preprocess: tuple[str, ...] = ()
     splits: tuple[str, ...] = Field(default=("holdout",), min_length=1)
     models: tuple[str, ...] = Field(min_length=1)
     metrics: tuple[str, ...] = Field(default=METRICS, min_length=1)
-    seed: int = Field(default=0, ge=0, strict=True)
-    repeats: int = Field(default=1, ge=1, strict=True)
-    expected: tuple[Expectation, ...] = ()
+    seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
+    repeats: int = Field(default=1, ge=1, le=_MOST_REPEATS, strict=True)
+    expected: tuple[Expectation, ...] = Field(default=(), max_length=_MOST_COMPONENTS)
 
     @field_validator("datasets", "preprocess", "splits", "models", "metrics", mode="before")
     @classmethod
@@ -73,8 +81,10 @@ class Suite(BaseModel):
         """Bring every component to its canonical text."""
         if not isinstance(value, list | tuple):
             return value
+        if len(value) > _MOST_COMPONENTS:
+            raise ValueError(f"expected at most {_MOST_COMPONENTS:,}, got {len(value):,}")
         texts = tuple(_component_text(entry) for entry in value)
-        repeated = {text for text in texts if texts.count(text) > 1}
+        repeated = {text for text, times in Counter(texts).items() if times > 1}
         if repeated:
             raise ValueError(f"listed twice: {', '.join(sorted(repeated))}")
         return texts
@@ -92,10 +102,10 @@ class Suite(BaseModel):
     def read(cls, path: Path) -> Suite:
         """Read a suite file; raises SpecError that lists all mistakes with their places."""
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            content = _parsed_toml(read_plain(path, _LARGEST).decode())
         except OSError as error:
             raise UsageError(f"cannot read suite {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:  # tomllib's own error and those of decoding are ValueErrors
             raise SpecError(f"suite {path} is not valid TOML: {error}") from error
         return cls.check({"name": path.stem, **content}, str(path))
 
@@ -103,7 +113,7 @@ class Suite(BaseModel):
     def read_json(cls, path: Path) -> Suite:
         """Read the suite that a run wrote down; raises UsageError or SpecError where it cannot be read."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parse_json(read_plain(path, _LARGEST))
         except OSError as error:
             raise UsageError(f"cannot read suite {path}: {error.strerror}") from error
         except ValueError as error:
@@ -117,9 +127,12 @@ class Suite(BaseModel):
         """Validate ``content``; raises SpecError that lists all mistakes."""
         try:
             return cls.model_validate(content)
+        except SpecError as error:
+            raise SpecError(f"{where}: {error}") from error
         except ValidationError as error:
-            mistakes = (_mistake(detail) for detail in error.errors())
-            raise SpecError(f"{where}: " + "; ".join(mistakes)) from error
+            told = [_mistake(detail) for detail in error.errors()[:_MOST_TOLD]]
+            more = error.error_count() - len(told)
+            raise SpecError(f"{where}: " + "; ".join(told) + (f"; and {more} more" if more else "")) from error
 
     @classmethod
     def find(cls, name: str) -> Suite:
@@ -141,6 +154,14 @@ _MISTAKES = {
     "missing": "is missing",
     "string_pattern_mismatch": "expected letters, digits, '.', '_' or '-', beginning with a letter or digit",
 }
+
+
+def _parsed_toml(text: str) -> dict[str, Any]:
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise ValueError(f"a line has more than {_MOST_DOTS} dots")
+    content = tomllib.loads(text)
+    require_shallow(content)
+    return content
 
 
 def _component_text(entry: object) -> str:

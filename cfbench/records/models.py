@@ -10,20 +10,25 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from cfbench.atomic import write_text
+from cfbench.atomic import unwritable, write_text
+from cfbench.confined import confined
 from cfbench.discovery.registry import Plugin
 from cfbench.errors import StoreError
+from cfbench.plain_file import MEBIBYTE, read_plain
 from cfbench.records.record import Cell
 from cfbench.saving import file_sha256
+from cfbench.strict_json import parse_json
 
 _SCHEMA = 1
+_LARGEST_NOTE = 64 * MEBIBYTE
 _AGAIN = "the same `cfbench run` with --save-models fits and saves it again"
 
 
@@ -46,7 +51,7 @@ class ModelFolder:
 
     def __init__(self, run: Path) -> None:
         """Take the run's folder; nothing is made before a model is kept."""
-        self.path = run / "models"
+        self.run, self.path = run, run / "models"
 
     def has(self, cell: Cell) -> bool:
         """Whether a model of ``cell`` is there, whole or not."""
@@ -65,13 +70,16 @@ class ModelFolder:
         The note is written last: without it nothing is taken for a model. Raises StoreError where the folder cannot be
         written.
         """
-        place = self.path / cell.key
+        place = confined(self.run, "models", cell.key)
         try:
+            if place.is_symlink():
+                place.unlink()
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
             shutil.move(saved, place / "saved")
-        except OSError as error:
-            raise StoreError(f"cannot keep the model of {cell} in {place}: {error.strerror or error}") from error
+        except OSError as error:  # shutil.Error, of a folder that could not be copied whole, is one too
+            shutil.rmtree(place, ignore_errors=True)
+            raise unwritable(place, error) from error
         files = _digests(place / "saved")
         note = _Note(
             _SCHEMA, cell.key, cell.model, plugin.value, cell.distribution, cell.version, dict(cell.params), files
@@ -102,10 +110,12 @@ class ModelFolder:
     def _read_note(self, cell: Cell) -> _Note:
         path = self._note(cell)
         try:
-            return TypeAdapter(_Note).validate_json(path.read_bytes())
+            data = read_plain(path, _LARGEST_NOTE)
+            parse_json(data)
+            return TypeAdapter(_Note).validate_json(data, strict=True)
         except OSError as error:
             raise StoreError(f"there is no saved model of {cell}: {path}: {error.strerror}") from error
-        except ValidationError as error:
+        except ValueError as error:  # pydantic's ValidationError is one
             raise StoreError(f"{path} is no note of a saved model; it is refused: {_AGAIN}") from error
 
     def _note(self, cell: Cell) -> Path:
@@ -115,9 +125,13 @@ class ModelFolder:
 def _digests(folder: Path) -> dict[str, str]:
     """Return sha256 of every file below ``folder``; raises StoreError where something is no plain file."""
     found = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise StoreError(f"{path} is no plain file; a saved model has nothing else")
-        if path.is_file():
-            found[path.relative_to(folder).as_posix()] = file_sha256(path)
+    try:
+        for path in (folder, *sorted(folder.rglob("*"))):
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode):
+                found[path.relative_to(folder).as_posix()] = file_sha256(path)
+            elif not stat.S_ISDIR(mode):
+                raise StoreError(f"{path} is no plain file; a saved model has nothing else")
+    except OSError as error:
+        raise StoreError(f"{error.filename} cannot be read: {error.strerror}; {_AGAIN}") from error
     return found

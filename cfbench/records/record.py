@@ -14,7 +14,7 @@ from cfbench.spec import Spec
 SCHEMA = 2
 """Version of the stored form; a record of another version is not trusted."""
 
-Status: TypeAlias = Literal["ok", "failed", "crashed", "skipped"]
+Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "crashed", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ class Record:
 
     Attributes:
         cell: its coordinates.
-        status: ``ok``; ``failed`` (raised, or broke the contract); ``crashed`` (its process died);
+        status: ``ok``; ``failed`` (raised, or broke the contract); ``timeout`` (took longer than allowed);
+            ``out-of-memory`` (asked for more than is allowed, or than there is); ``crashed`` (its process died);
             ``skipped`` (the plugin cannot be used here).
         reason: why it is not ok, for a reader.
         metrics: figures by metric name.
@@ -148,6 +149,7 @@ class Record:
         losses: the learning curve.
         cautions: what looks wrong about these answers.
         provenance: versions and machine.
+        log_tail: the last lines that its process printed, where it is not ok.
         kind: tells records from the other lines of one file.
     """
 
@@ -163,5 +165,6 @@ class Record:
     losses: tuple[Epoch, ...] = ()
     cautions: tuple[Caution, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    log_tail: str = ""
     schema_version: int = SCHEMA
     kind: Literal["record"] = "record"

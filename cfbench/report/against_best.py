@@ -19,7 +19,7 @@ def against_best(division: Division) -> Sheet:
             Entry(one.model),
             Entry(one.metric),
             Entry(one.best),
-            Entry(f"{one.difference:+.4f}", interval="" if one.low is None else f"[{one.low:+.4f}, {one.high:+.4f}]"),
+            Entry(f"{one.difference:+.4f}", interval=_interval(one.low, one.high)),
             Entry(_p_value(one.p_corrected)),
             Entry(_p_value(one.wilcoxon_corrected)),
         )
@@ -30,6 +30,10 @@ def against_best(division: Division) -> Sheet:
     )
     columns = ("model", "metric", "best", "difference", "p", "Wilcoxon p")
     return Sheet("Against the best", columns, rows, _NOTES, on_terminal="no")
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"[{low:+.4f}, {high:+.4f}]"
 
 
 def _p_value(p: float | None) -> str:

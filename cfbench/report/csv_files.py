@@ -8,6 +8,7 @@ from io import StringIO
 import pandas as pd
 
 from cfbench.records.lines import Comparison, Line, Summary
+from cfbench.report.spreadsheet import inert
 
 
 def csv_files(lines: Iterable[Line]) -> dict[str, str]:
@@ -81,9 +82,9 @@ def _cost_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
 
 
 def csv_text(rows: list[dict[str, object]]) -> str:
-    """Render rows as CSV, the columns in the order of their first appearance."""
+    """Render rows as CSV, the columns in the order of their first appearance, text made inert."""
     buffer = StringIO()
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame([{inert(name): inert(value) for name, value in row.items()} for row in rows])
     for counts in ("n", "given"):
         if counts in frame:
             frame[counts] = frame[counts].astype("Int64")  # whole numbers, also beside rows that have none

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,9 @@ from cfbench.report.sheet import Mark
 
 JUDGED = ("accuracy", "ranking")
 """Families of metrics by which models are judged better or worse: drawn as curves, compared and spread out."""
+
+_DISPLAY = ".4f"
+_PLAIN_DISPLAY = re.compile(r"[+,]{0,2}(\.\d{1,2})?[fge%]")  # a width of a million would fill pages
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,9 @@ class Division:
         return [name for name in self.definitions if name in has and self.family(name) in families]
 
     def number(self, metric: str, value: float) -> str:
-        """Write a value as its metric's contract wants it shown."""
-        return format(value, self.definitions.get(metric, {}).get("display", ".4f"))
+        """Write a value as its metric's contract wants it shown; as ``.4f`` where that is no plain way to show one."""
+        display = self.definitions.get(metric, {}).get("display", _DISPLAY)
+        return format(value, display if _PLAIN_DISPLAY.fullmatch(display) else _DISPLAY)
 
 
 def divisions(lines: Iterable[Line]) -> list[Division]:

@@ -28,8 +28,10 @@ def figure_entry(division: Division, point: Point, summary: Summary, metric: str
 
 def stratum_entry(division: Division, point: Point, summary: Summary, metric: str, stratum: str) -> Entry:
     """Show the figure that stands for a table in one stratum; a dagger where the model could not answer all of it."""
-    row = summary.tables[metric].rows[stratum]
+    row = summary.tables[metric].rows.get(stratum, {})
     key = shown_figure(division, metric, summary)
+    if key not in row:
+        return Entry("-")
     answered = row.get("answered")
     entry = number_entry(division, metric, row[key], point.mark(figure_name(metric, stratum, key), summary.model))
     if entry.text == "-" or answered is None or answered.value is None or answered.value >= 1:
@@ -38,10 +40,10 @@ def stratum_entry(division: Division, point: Point, summary: Summary, metric: st
 
 
 def shown_figure(division: Division, metric: str, summary: Summary) -> str:
-    """Return the figure that stands for a table: the contract's, or its first."""
-    first_row = next(iter(summary.tables[metric].rows.values()))
+    """Return the figure that stands for a table: the contract's, or its first; an empty text where it has none."""
+    first_row = next(iter(summary.tables[metric].rows.values()), {})
     wanted = division.definitions.get(metric, {}).get("figure", "")
-    return wanted if wanted in first_row else next(iter(first_row))
+    return wanted if wanted in first_row else next(iter(first_row), "")
 
 
 def number_entry(division: Division, metric: str, figure: Figure, mark: Mark = "") -> Entry:

@@ -8,7 +8,6 @@ from pathlib import Path
 from cfbench.atomic import write_text
 from cfbench.errors import UsageError
 from cfbench.records.lines import Line, Summary
-from cfbench.records.record import Record
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.report.markdown import markdown_report
 from cfbench.report.pictures import pictures
@@ -40,10 +39,12 @@ def stored_lines(folder: Path) -> Sequence[Line]:
         if not any(isinstance(line, Summary) for line in lines):
             raise UsageError(f"{run.records_path} holds no summaries, so no table; start the same `cfbench run` again")
         return lines
-    records: list[Record] = run.all_records()
-    if records:
+    passed_over: list[str] = []
+    records = run.all_records(passed_over.append)
+    if records or passed_over:
+        others = "".join(f"\n  {told}" for told in passed_over)
         raise UsageError(
             f"{folder} holds {len(records)} finished cells but no records.jsonl: the run was cut off; "
-            "start the same `cfbench run` again, it keeps what is done"
+            f"start the same `cfbench run` again, it keeps what is done{others}"
         )
     raise UsageError(f"{folder} holds no run: expected records.jsonl in it, as `cfbench run` writes to runs/<suite>/")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from tabulate import tabulate
 
+from cfbench.printable import printable_line
 from cfbench.records.lines import Definition, Line
 from cfbench.report.division import Division, divisions
 from cfbench.report.notes import condition_sentences, definition_sentence
@@ -16,7 +17,6 @@ from cfbench.report.sheet import Entry, Sheet
 from cfbench.report.sheets import sheets
 from cfbench.report.standings import standing_sheet, standings
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 
 
@@ -50,7 +50,7 @@ def markdown_table(sheet: Sheet) -> str:
 
 def escaped(text: str) -> str:
     """Make text from plugins and data harmless in Markdown and in the HTML that it becomes."""
-    line = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    line = printable_line(" ".join(text.split()))
     return html.escape(_SPECIAL.sub(r"\\\1", line), quote=False)
 
 

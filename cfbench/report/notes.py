@@ -10,6 +10,17 @@ from cfbench.report.direction import BETTER
 _ORDER = ("formula", "averaging", "candidates", "relevance", "clipping", "cold_policy", "source")
 
 
+class _Counts(dict[str, str]):
+    """The counts of a setting as they are told; what another version did not count is a question mark."""
+
+    @classmethod
+    def of(cls, setting: Setting) -> _Counts:
+        return cls({name: f"{value:,.0f}" for name, value in setting.counts.items()})
+
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
 def condition_sentences(settings: Sequence[Setting]) -> list[str]:
     """Tell the conditions that all models of a table shared: of one setting, or of the points of a curve."""
     if not settings:
@@ -18,19 +29,20 @@ def condition_sentences(settings: Sequence[Setting]) -> list[str]:
     if settings[0].given is None:
         return sentences
     first, last = settings[0], settings[-1]
-    points = ", ".join(f"{one.counts['train_rows']:,.0f} at s={one.given}" for one in settings)
+    counts, ends = _Counts.of(first), _Counts.of(last)
+    points = ", ".join(f"{_Counts.of(one)['train_rows']} at s={one.given}" for one in settings)
     about_curve = (
         f"A curve over the ratings given back (s) of the held-out: {points} training ratings; the same "
-        f"{first.counts['test_rows']:,.0f} test ratings of {first.counts['test_users']:,.0f} users at every s. What "
+        f"{counts['test_rows']} test ratings of {counts['test_users']} users at every s. What "
         f"follows is of s={first.given}, where nothing or least is known of the held-out; at s={last.given} training "
-        f"has {last.counts['train_users']:,.0f} users and {last.counts['train_items']:,.0f} items."
+        f"has {ends['train_users']} users and {ends['train_items']} items."
     )
     return [about_curve, *sentences]
 
 
 def setting_sentences(setting: Setting) -> list[str]:
     """Tell the conditions that all models of a table shared."""
-    counts = {name: f"{value:,.0f}" for name, value in setting.counts.items()}
+    counts = _Counts.of(setting)
     on_average = " (means over folds)" if setting.folds > 1 else ""
     preprocessed = [f"Preprocessed before splitting: {'; then '.join(setting.preprocessing)}."]
     return [
@@ -58,7 +70,7 @@ def _context(setting: Setting) -> list[str]:
         if name.startswith("train_share_of_most_active_")
     ]
     told = [f"Of the training ratings, {' and '.join(shares)} of users."] if shares else []
-    if "test_rows_not_after_training" in setting.counts:
+    if "test_rows_not_after_training" in setting.counts and setting.counts.get("test_rows"):
         share = setting.counts["test_rows_not_after_training"] / setting.counts["test_rows"]
         told.append(
             f"{share:.1%} of the test ratings are older than, or as old as, the newest training rating: models know "

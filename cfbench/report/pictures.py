@@ -38,7 +38,7 @@ class Picture:
 def pictures(lines: Iterable[Line]) -> list[Picture]:
     """Draw what the lines hold that is better seen than read; nothing without matplotlib."""
     lines = list(lines)
-    curves = [one for one in divisions(lines) if one.is_curve]
+    curves = [one for one in divisions(lines) if one.is_curve and _drawn_metrics(one)]
     ranked = standings(lines)
     if not (curves or ranked) or not can_draw():
         return []
@@ -47,6 +47,10 @@ def pictures(lines: Iterable[Line]) -> list[Picture]:
             *(Picture(f"curve-{n}.svg", _curve_caption(one), svg(_curve(one))) for n, one in enumerate(curves, 1)),
             *(Picture(f"ranks-{n}.svg", _ranks_caption(one), svg(_ranks(one))) for n, one in enumerate(ranked, 1)),
         ]
+
+
+def _drawn_metrics(division: Division) -> list[str]:
+    return [name for name in division.metrics(*JUDGED) if without_parameter(name) in _DRAWN]
 
 
 def _curve_caption(division: Division) -> str:
@@ -59,9 +63,9 @@ def _ranks_caption(standing: Standing) -> str:
 
 def _curve(division: Division) -> Canvas:
     """Draw RMSE and NDCG against the ratings given back, with intervals, one line for each model."""
-    metrics = [name for name in division.metrics(*JUDGED) if without_parameter(name) in _DRAWN]
+    metrics = _drawn_metrics(division)
     models = sorted({one.model for point in division.points for one in point.finished})  # colours as in other curves
-    canvas = new_canvas(1.5 + 4.2 * max(1, len(metrics)), 3.6)
+    canvas = new_canvas(1.5 + 4.2 * len(metrics), 3.6)
     for place, metric in enumerate(metrics, start=1):
         axes = canvas.add_subplot(1, len(metrics), place)
         for number, model in enumerate(models):

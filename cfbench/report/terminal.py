@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
@@ -15,14 +14,13 @@ from cfbench.report.division import divisions
 from cfbench.report.notes import condition_sentences
 from cfbench.report.sheet import Entry, Sheet
 from cfbench.report.sheets import sheets
+from cfbench.report.shown import shown
 from cfbench.report.standings import standing_sheet, standings
 
 _WIDEST = 0.5  # of the terminal, for one column
 _MARK = {"best": " *", "tie": " ≈", "": ""}
 _ROOM_FOR_PLUGINS = 160  # narrower terminals leave out which distribution a model comes from
 _STYLE = {"best": "bold green", "tie": "bold", "": ""}
-_COMMANDS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-"""Characters that a terminal obeys instead of showing them: what plugins and data are called is only ever shown."""
 
 
 def print_report(lines: Iterable[Line], console: Console) -> None:
@@ -49,11 +47,6 @@ def print_sheet(sheet: Sheet, console: Console) -> None:
     console.print()
 
 
-def shown(text: str, style: str = "") -> Text:
-    """Make text from plugins and data harmless on a terminal."""
-    return Text(_COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text), style=style)
-
-
 def _table(sheet: Sheet, width: int) -> RichTable:
     table = RichTable(
         title=shown(sheet.title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1)
@@ -77,4 +70,4 @@ def _table(sheet: Sheet, width: int) -> RichTable:
 
 def _text(entry: Entry, with_interval: bool) -> Text:
     text = shown(entry.text + _MARK[entry.mark], _STYLE[entry.mark])
-    return text.append(f"\n{entry.interval}", style="not bold dim") if entry.interval and with_interval else text
+    return text.append("\n").append(shown(entry.interval, "not bold dim")) if entry.interval and with_interval else text

@@ -17,6 +17,7 @@ from cfbench.errors import StoreError
 from cfbench.executors.work import introduced
 from cfbench.planning.past import past_records, past_suite
 from cfbench.ratings import Codes, Ratings
+from cfbench.records.answering import require_answers_to
 from cfbench.records.models import ModelFolder
 from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
@@ -113,13 +114,13 @@ def past_cell(
 
     Raises:
         UsageError: no such run or cell, other data than the run's, or a plugin that cannot be used.
-        StoreError: the stored answers cannot be read.
+        StoreError: the stored answers cannot be read, or are none to the questions of the cell.
     """
     suite = past_suite(folder)
     record = chosen_record(past_records(folder, suite, note).values(), text)
     plugin = plugin_of(record.cell, registry)
     split = past_split(record.cell, suite, registry, storage)
-    return PastCell(folder, record, split, plugin, _stored(folder, record.cell), note)
+    return PastCell(folder, record, split, plugin, _stored(folder, record.cell, split), note)
 
 
 def revive(past: PastCell) -> Revived:
@@ -141,9 +142,10 @@ def revive(past: PastCell) -> Revived:
     return Revived(past, model, asked)
 
 
-def _stored(folder: RunFolder, cell: Cell) -> Answers:
+def _stored(folder: RunFolder, cell: Cell, split: Split) -> Answers:
     stored = folder.load(cell)
     answers = None if stored is None else stored[1]
     if answers is None:
         raise StoreError(f"the raw answers of {cell} are gone; the same `cfbench run` computes them anew")
+    require_answers_to(split, cell, answers)
     return answers

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.report.sheet import Entry, Sheet
+from cfbench.report.spreadsheet import inert
 
 Column: TypeAlias = Sequence[object] | NDArray[Any]
 """One column of a table."""
@@ -40,10 +41,10 @@ class Listing:
         return Sheet(self.title, tuple(self.columns), rows, self.notes)
 
     def csv(self) -> str:
-        """Return the table as the text of a CSV file, nothing rounded, nothing where there is NaN."""
+        """Return the table as the text of a CSV file, nothing rounded, nothing where there is NaN, text made inert."""
         text = StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.columns)
+        writer.writerow(map(inert, self.columns))
         writer.writerows([_exact(value) for value in row] for row in zip(*self.columns.values(), strict=True))
         return text.getvalue()
 
@@ -57,4 +58,4 @@ def _rounded(value: object) -> str:
 def _exact(value: object) -> object:
     if isinstance(value, float | np.floating):
         return repr(float(value)) if math.isfinite(value) else ""
-    return value
+    return inert(value)

@@ -74,7 +74,7 @@ def test_what_is_no_description_is_refused(saved, text):
 def test_a_fact_that_json_has_no_word_for_is_refused(saved):
     path = saved / "model.json"
     path.write_text(path.read_text().replace("null", "NaN"))
-    with pytest.raises(StoreError, match="altered"):
+    with pytest.raises(StoreError, match="NaN is no JSON"):
         load_parts(saved, KIND)
 
 
@@ -98,6 +98,11 @@ def test_objects_are_not_saved(tmp_path):
 def test_numbers_that_json_cannot_say_are_not_saved(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         save_parts(tmp_path, KIND, {}, {"mean": float("nan")})
+
+
+def test_numbers_that_could_not_be_read_back_are_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="64 bits"):
+        save_parts(tmp_path, KIND, {}, {"state": 2**100})
 
 
 def test_arrays_of_any_size_are_written_without_a_copy_in_memory(tmp_path):

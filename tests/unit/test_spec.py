@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from cfbench.errors import SpecError
 from cfbench.spec import Spec
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+WHOLE = st.integers(-(2**63) + 1, 2**63 - 1)
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+SCALARS = st.none() | st.booleans() | WHOLE | st.floats(allow_nan=False, allow_infinity=False) | TEXT
 VALUES = SCALARS | st.lists(SCALARS, max_size=3).map(tuple)
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]*", fullmatch=True)
 
@@ -51,6 +53,27 @@ def test_several_specs_are_separated_by_commas_outside_brackets():
 def test_malformed_text_is_refused_with_the_part_at_fault(text, complaint):
     with pytest.raises(SpecError, match=complaint):
         Spec.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("dot[a=9223372036854775808]", "64 bits"),
+        ("dot[a=1e999]", "finite"),
+        ('dot[a="\\u0000"]', "text"),
+        ("do\0t", "no name"),
+        ("dot[\udcff=1]", "no name"),
+        ("dot" * 10_000, "30,000 characters"),
+    ],
+)
+def test_what_nothing_could_take_is_refused(text, complaint):
+    with pytest.raises(SpecError, match=complaint):
+        Spec.parse(text)
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "[" * 4_000 + "]" * 4_000])
+def test_what_the_json_reader_chokes_on_is_text(value):
+    assert Spec.parse(f"dot[a={value}]").params["a"] == value
 
 
 def test_nested_values_are_refused():

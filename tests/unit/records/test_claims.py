@@ -1,0 +1,47 @@
+"""A cell is taken by one process at a time, and free again when that one ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from cfbench.records.claims import Claims
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from cfbench.records.claims import Claims
+claims = Claims(Path(sys.argv[1]))
+print(claims.take("a"), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_cell_is_taken_once_and_again_by_its_holder(tmp_path):
+    with Claims(tmp_path) as mine, Claims(tmp_path) as theirs:
+        assert mine.take("a")
+        assert mine.take("a")
+        assert not theirs.take("a")
+        assert theirs.take("b")
+        mine.release("a")
+        assert theirs.take("a")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_killed_process_gives_up_its_claims_at_once(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "True\n"
+    with Claims(tmp_path) as mine:
+        assert not mine.take("a")
+        holder.kill()
+        holder.communicate()
+        assert mine.take("a")
+
+
+def test_a_lock_file_that_vanished_while_it_was_locked_counts_for_nothing(tmp_path):
+    with Claims(tmp_path) as one, Claims(tmp_path) as two:
+        assert one.take("a")
+        (tmp_path / "a.lock").unlink()
+        assert two.take("a")  # another file by that name is another lock
+        assert (tmp_path / "a.lock").exists()
