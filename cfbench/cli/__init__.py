@@ -10,6 +10,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Parameter
 
 from cfbench.errors import CfbenchError
+from cfbench.printable import printable
 
 _HELP = """Compare recommenders fairly.
 
@@ -22,7 +23,8 @@ cfbench run                         the default line-up on the embedded data
 cfbench run --quick                 the same on a small sample, under a minute
 cfbench list models                 what is installed
 cfbench data describe ml-100k       what a data set holds
-cfbench report runs/default         the tables again, from the records"""
+cfbench report runs/default         the tables again, from the records
+cfbench doctor                      what is wrong here, and how to mend it"""
 
 _RUN_EXAMPLES = """Finished cells are kept in the run's folder: the same command again computes only what is missing.
 
@@ -69,6 +71,11 @@ _COMMANDS = {
         "cfbench.cli.listing:show",
         "Show installed models, datasets, preprocessors, splitters, metrics and suites.",
         "Examples:\n\ncfbench list\ncfbench list models --long\ncfbench list metrics --long   every exact definition",
+    ),
+    "doctor": (
+        "cfbench.cli.doctor:doctor",
+        "Look over the installation and the machine: what is wrong, and how to mend it.",
+        "Examples:\n\ncfbench doctor\ncfbench doctor --json",
     ),
     "data": (
         "cfbench.cli.data:app",
@@ -131,5 +138,5 @@ def _told(error: Exception) -> tuple[str, int]:
 
 
 def _complain(message: str, code: int) -> int:
-    print(f"cfbench: {message}", file=sys.stderr)
+    print(printable(f"cfbench: {message}"), file=sys.stderr)
     return code

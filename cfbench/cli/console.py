@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from cfbench.printable import printable
+
 _PAGE = 140  # columns where the output is a file or a pipe
 
 
@@ -33,6 +35,11 @@ def until_the_reader_leaves() -> Iterator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def tell(text: str) -> None:
+    """Print a remark on standard error; names from plugins, data and results folders are shown there, never obeyed."""
+    print(printable(text), file=sys.stderr)
 
 
 def messages() -> Console:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from cyclopts import App
 from rich.table import Table
-from rich.text import Text
 
 from cfbench.cli.console import output
 from cfbench.dataset import Dataset
 from cfbench.discovery.registry import Plugin, Registry
 from cfbench.planning.divisions import load_dataset
+from cfbench.report.shown import shown
 from cfbench.sources.source import Storage
 from cfbench.sources.storage import default_storage
 
@@ -39,7 +39,7 @@ def list_data(*, data_dir: Path | None = None) -> int:
     for column in ("name", "plugin", "comes from", "licence", "description"):
         table.add_column(column, no_wrap=column == "name")
     for plugin in Registry.discover().plugins("dataset"):
-        table.add_row(*(Text(text) for text in _row(plugin, storage)))
+        table.add_row(*(shown(text) for text in _row(plugin, storage)))
     output().print(table)
     return 0
 
@@ -56,9 +56,9 @@ def describe(dataset: str, /, *, data_dir: Path | None = None) -> int:
         A folder with data sets; CFBENCH_DATA where omitted.
     """
     label, data = load_dataset(dataset, Registry.discover(), default_storage(data_dir))
-    table = Table(show_header=False, title=Text(label), title_justify="left")
+    table = Table(show_header=False, title=shown(label), title_justify="left")
     for name, value in _facts(data).items():
-        table.add_row(name, Text(value))
+        table.add_row(name, shown(value))
     output().print(table)
     return 0
 
@@ -75,7 +75,7 @@ def fetch(dataset: str, /, *, data_dir: Path | None = None) -> int:
         A folder that is looked into first; CFBENCH_DATA where omitted.
     """
     label, data = load_dataset(dataset, Registry.discover(), default_storage(data_dir))
-    output().print(Text(f"{label}: {len(data):,} ratings, sha256 {data.fingerprint}"))
+    output().print(shown(f"{label}: {len(data):,} ratings, sha256 {data.fingerprint}"))
     return 0
 
 

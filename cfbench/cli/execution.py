@@ -7,18 +7,19 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from cfbench.cli.console import messages
-from cfbench.cli.display import Display, display_for
+from cfbench.cli.watching import Audience
 from cfbench.errors import UsageError
 from cfbench.executors.task import Executor
 from cfbench.planning.plan import Plan
 from cfbench.records.lines import Line
 from cfbench.records.record import Record
 from cfbench.records.store import RunFolder
-from cfbench.running.run import Run
+from cfbench.running.dispatch import Terms
+from cfbench.running.run import Observer, Run
+from cfbench.watching.watchers import Watchers
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,14 @@ class Manner:
     Attributes:
         force: compute finished cells again.
         save_models: keep fitted models.
+        terms: limits of the cells.
+        workspace: where temporary files go, the system's folder for them where None.
     """
 
     force: bool = False
     save_models: bool = False
+    terms: Terms = field(default_factory=Terms)
+    workspace: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -59,22 +64,23 @@ def make_folder(path: Path) -> None:
         raise UsageError(f"--output {path} cannot be written to; give a folder that you may write")
 
 
-def run_of(plan: Plan, folder: Path, executor: Executor, display: Display, how: Manner) -> Run:
+def run_of(plan: Plan, folder: Path, executor: Executor, observer: Observer, how: Manner) -> Run:
     """Make the run of ``plan`` in ``folder``."""
-    return Run(plan, RunFolder(folder), executor, display, how.force, how.save_models)
+    return Run(plan, RunFolder(folder), executor, observer, how.force, how.save_models, how.terms, how.workspace)
 
 
-def execute(plan: Plan, folder: Path, executor: Executor, how: Manner) -> Executed | None:
-    """Carry ``plan`` out in ``folder`` and show its progress; None where it was interrupted, which is told."""
+def execute(plan: Plan, folder: Path, executor: Executor, how: Manner, audience: Audience) -> Executed | None:
+    """Carry ``plan`` out in ``folder`` before ``audience``; None where it was interrupted, which is told."""
     signal.signal(signal.SIGTERM, _interrupt)
     # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
     threading.Thread(target=_import_ahead, daemon=True).start()
-    with display_for(messages(), len(plan.cells)) as display:
-        run = run_of(plan, folder, executor, display, how)
+    with audience.display(plan) as display:
+        observer = Watchers((display, audience.watchers))
+        run = run_of(plan, folder, executor, observer, how)
         try:
             return Executed(run.execute(), run.computed)
         except KeyboardInterrupt:
-            display.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
+            observer.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
             return None
 
 

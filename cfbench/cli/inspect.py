@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, get_args
 
 from cyclopts import Parameter
 
-from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.cli.console import output, tell, until_the_reader_leaves
+from cfbench.confined import confined
 from cfbench.discovery.registry import Registry
 from cfbench.drawing.canvas import can_draw
 from cfbench.errors import UnknownNameError
@@ -19,7 +19,8 @@ from cfbench.inspecting.maps import Map, require_map
 from cfbench.inspecting.neighbours import Likeness
 from cfbench.records.record import Cell
 from cfbench.records.store import RunFolder
-from cfbench.report.terminal import print_sheet, shown
+from cfbench.report.shown import shown
+from cfbench.report.terminal import print_sheet
 from cfbench.reviving.choosing import SHORT_KEY
 from cfbench.reviving.revival import past_cell, revive
 from cfbench.sources.storage import default_storage
@@ -98,13 +99,13 @@ def inspect(
         views["active"] = active(revived, without_active)
     if not can_draw() and any(view.drawings for view in views.values()):
         _note("no pictures: they need matplotlib, which is not installed: pip install matplotlib")
-    place = into or folder / "inspect" / _folder_name(past.cell)
+    place = into or confined(folder, "inspect", _folder_name(past.cell), "inspect.md").parent
     facts = (f"Cell {past.cell.key}: {past.cell.distribution} {past.cell.version}.",)
     written = write_views(place, str(past.cell), facts, views, wanted)
     with until_the_reader_leaves():
         _print(views)
     for file in written:
-        print(f"wrote {file}", file=sys.stderr)
+        tell(f"wrote {file}")
     return 0
 
 
@@ -136,4 +137,4 @@ def _folder_name(cell: Cell) -> str:
 
 
 def _note(text: str) -> None:
-    print(f"cfbench: {text}", file=sys.stderr)
+    tell(f"cfbench: {text}")

@@ -14,12 +14,15 @@ from cfbench.discovery.declaration import Declaration
 from cfbench.discovery.registry import KINDS, Kind, Plugin, Registry
 from cfbench.discovery.suites import ShippedSuite, shipped_suites
 from cfbench.errors import CfbenchError
+from cfbench.report.shown import shown
 
 if TYPE_CHECKING:  # brings the metrics' contracts, and numpy with them: only --long needs it
     from cfbench.report.metric_families import Described
 
 
-Kinds: TypeAlias = Literal["models", "datasets", "preprocessors", "splitters", "metrics", "suites"]
+Kinds: TypeAlias = Literal[
+    "models", "datasets", "preprocessors", "splitters", "metrics", "executors", "trackers", "suites"
+]
 
 
 def show(what: Kinds | None = None, /, *, long: bool = False) -> int:
@@ -28,7 +31,7 @@ def show(what: Kinds | None = None, /, *, long: bool = False) -> int:
     Parameters
     ----------
     what: str
-        One of models, datasets, preprocessors, splitters, metrics, suites; all where omitted.
+        One of models, datasets, preprocessors, splitters, metrics, executors, trackers, suites; all where omitted.
     long: bool
         Show the parameters with their defaults too, and of metrics the whole definition, for which they are imported.
     """
@@ -50,8 +53,8 @@ def _suites() -> Table:
         table.add_column(column, no_wrap=column == "name")
     for shipped in shipped_suites().values():
         claims, told = _described(shipped)
-        owner = Text(f"{shipped.distribution} {shipped.version}")
-        table.add_row(Text(shipped.name, style="bold"), owner, Text(claims), told)
+        owner = shown(f"{shipped.distribution} {shipped.version}")
+        table.add_row(shown(shipped.name, "bold"), owner, Text(claims), told)
     return table
 
 
@@ -62,10 +65,10 @@ def _described(shipped: ShippedSuite) -> tuple[str, Text]:
     try:
         suite = None if shipped.problem else Suite.read(shipped.path)
     except CfbenchError as error:
-        return "-", Text(f"cannot be used: {error}", style="red")
+        return "-", shown(f"cannot be used: {error}", "red")
     if suite is None:
-        return "-", Text(f"cannot be used: {shipped.problem}", style="red")
-    return str(sum(1 for expectation in suite.expected for _ in expectation.claims())), Text(suite.description)
+        return "-", shown(f"cannot be used: {shipped.problem}", "red")
+    return str(sum(1 for expectation in suite.expected for _ in expectation.claims())), shown(suite.description)
 
 
 def _table(kind: Kind, plugins: list[Plugin], long: bool) -> Table:
@@ -82,18 +85,18 @@ def _table(kind: Kind, plugins: list[Plugin], long: bool) -> Table:
 
 def _row(kind: Kind, plugin: Plugin, long: bool) -> list[Text]:
     if plugin.problem:
-        told, powers = Text(f"cannot be used: {plugin.problem}", style="red"), Text("-")
+        told, powers = shown(f"cannot be used: {plugin.problem}", "red"), Text("-")
     else:
         declaration = plugin.declaration
-        told, powers = _description(declaration, long), Text(", ".join(declaration.powers))
+        told, powers = _description(declaration, long), shown(", ".join(declaration.powers))
     capabilities = [powers] if kind == "model" else []
-    return [Text(plugin.name, style="bold"), _owner(plugin), *capabilities, told]
+    return [shown(plugin.name, "bold"), _owner(plugin), *capabilities, told]
 
 
 def _description(declaration: Declaration, long: bool) -> Text:
-    text = Text(declaration.description)
+    text = shown(declaration.description)
     for parameter in declaration.parameters.values() if long else ():
-        text.append(f"\n  {parameter}", style="dim")
+        text.append("\n").append(shown(f"  {parameter}", "dim"))
     return text
 
 
@@ -104,9 +107,9 @@ def _definitions(plugins: list[Plugin]) -> Group:
     found = MetricFamilies.of(plugins)
     blocks: list[RenderableType] = []
     for family, metrics in found.families.items():
-        blocks += [Text(f"metrics: {family}", style="bold underline"), Text(), *map(_definition, metrics)]
+        blocks += [shown(f"metrics: {family}", "bold underline"), Text(), *map(_definition, metrics)]
     for plugin, reason in found.broken.items():
-        blocks.append(_block(plugin, Text(reason, style="red")))
+        blocks.append(_block(plugin, shown(reason, "red")))
     return Group(*blocks)
 
 
@@ -117,15 +120,15 @@ def _definition(metric: Described) -> RenderableType:
     grid.add_column()
     parameters = (("parameter", parameter) for parameter in metric.parameters)
     for heading, text in [("title", metric.contract.title), *metric.definition, *parameters]:
-        grid.add_row(heading, Text(text))
-    return _block(metric.plugin, Text(metric.plugin.declaration.description), grid)
+        grid.add_row(heading, shown(text))
+    return _block(metric.plugin, shown(metric.plugin.declaration.description), grid)
 
 
 def _block(plugin: Plugin, *parts: RenderableType) -> RenderableType:
     """Show ``parts``, indented, below a plugin's name and owner."""
-    head = Text.assemble(Text(plugin.name, style="bold"), "  ", _owner(plugin))
+    head = Text.assemble(shown(plugin.name, "bold"), "  ", _owner(plugin))
     return Group(head, Padding(Group(*parts), (0, 0, 1, 2)))
 
 
 def _owner(plugin: Plugin) -> Text:
-    return Text(f"{plugin.distribution} {plugin.version}")
+    return shown(f"{plugin.distribution} {plugin.version}")

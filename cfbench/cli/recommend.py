@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
-from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.cli.console import output, tell, until_the_reader_leaves
 from cfbench.discovery.registry import Registry
 from cfbench.errors import UsageError
 from cfbench.recommending.recommendation import Recommendation, Wish, recommend_to_newcomer, recommend_to_user
@@ -90,4 +89,4 @@ def _print(found: Recommendation, cell: Cell, form: _Form) -> None:
 
 
 def _note(text: str) -> None:
-    print(f"cfbench: {text}", file=sys.stderr)
+    tell(f"cfbench: {text}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from cfbench.cli.console import tell
 from cfbench.cli.tables import show_tables
 from cfbench.cli.verdict import verdict
 from cfbench.discovery.registry import Registry
@@ -33,7 +33,7 @@ def rescore(folder: Path, /, *, metric: list[str] | None = None, data_dir: Path 
     further = [str(spec) for text in metric or [] for spec in Spec.parse_many(text)]
 
     def note(text: str) -> None:
-        print(f"cfbench: {text}", file=sys.stderr)
+        tell(f"cfbench: {text}")
 
     lines = rescore_run(RunFolder(folder), Registry.discover(), default_storage(data_dir), further, note)
     show_tables(folder, lines)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,13 +12,13 @@ from rich.text import Text
 
 from cfbench.cli.console import messages, output
 from cfbench.cli.display import display_for
+from cfbench.cli.engine import Engine
 from cfbench.cli.execution import Manner, execute, make_folder, run_of
 from cfbench.cli.tables import show_tables
 from cfbench.cli.verdict import verdict
+from cfbench.cli.watching import Audience, Watch
 from cfbench.discovery.registry import Registry
 from cfbench.errors import UsageError
-from cfbench.executors.in_process import run_in_process
-from cfbench.executors.processes import ProcessExecutor
 from cfbench.executors.task import Executor
 from cfbench.planning.plan import Plan, Setting, make_plan
 from cfbench.planning.suite import Suite
@@ -40,7 +38,6 @@ def run(
     metric: list[str] | None = None,
     seed: int | None = None,
     repeats: int | None = None,
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"])] = 1,
     threads: int = 1,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
@@ -50,6 +47,8 @@ def run(
     save_models: bool = False,
     in_process: bool = False,
     dry_run: bool = False,
+    engine: Engine = Engine(),  # noqa: B008 - frozen
+    watch: Watch = Watch(),  # noqa: B008 - frozen
 ) -> int:
     """Run a suite: fit every model, ask it, measure, print and write the tables.
 
@@ -71,8 +70,6 @@ def run(
         Base seed of splits and models.
     repeats: int
         Fits of each cell with different model seeds.
-    jobs: int
-        Cells that run at the same time; results do not depend on it.
     threads: int
         Threads of each cell. One is fastest for most models here.
     device: str
@@ -88,7 +85,8 @@ def run(
     save_models: bool
         Keep every fitted model that can be saved in the run's folder, for inspect and recommend.
     in_process: bool
-        Run cells in this process, for debugging; a crash of a model then takes the run along.
+        Run cells in this process, for debugging, the same as --executor in-process: a crash of a model then takes the
+        run along, and limits are not enforced.
     dry_run: bool
         Show what would be run, and run nothing.
     """
@@ -103,17 +101,21 @@ def run(
         "repeats": repeats,
     }
     chosen = _overridden(chosen, {key: value for key, value in overrides.items() if value is not None})
-    if jobs < 1 or threads < 1:
-        raise UsageError(f"--jobs and --threads must be at least 1, got {jobs} and {threads}")
-    plan = make_plan(chosen, Registry.discover(), default_storage(data_dir), Setting(device, threads))
+    if threads < 1:
+        raise UsageError(f"--threads must be at least 1, got {threads}")
+    registry, storage = Registry.discover(), default_storage(data_dir)
+    watch.check(registry)
+    executor = (replace(engine, executor="in-process") if in_process else engine).executed_by(registry)
+    how = Manner(force, save_models, engine.terms(storage), engine.workspace)
+    plan = make_plan(chosen, registry, storage, Setting(device, threads))
     path = folder or Path("runs") / chosen.name
     if path.exists() and not path.is_dir():
         raise UsageError(f"--output {path} is a file; give a folder, which is made where there is none")
     if dry_run:
-        return _show_plan(plan, path, Manner(force, save_models))
+        return _show_plan(plan, path, executor, how)
     make_folder(path)
-    executor = run_in_process if in_process else ProcessExecutor(jobs, threads)
-    return _run(plan, path, executor, Manner(force, save_models))
+    with watch.over(plan, path, registry) as audience:
+        return _run(plan, path, executor, how, audience)
 
 
 def _suite(name: str | None, quick: bool) -> Suite:
@@ -140,11 +142,10 @@ def _overridden(suite: Suite, overrides: dict[str, object]) -> Suite:
     return Suite.check(changed, "command line")
 
 
-def _show_plan(plan: Plan, folder: Path, how: Manner) -> int:
+def _show_plan(plan: Plan, folder: Path, executor: Executor, how: Manner) -> int:
     console = output()
-    pending = {
-        planned.cell.key for planned in run_of(plan, folder, run_in_process, display_for(messages(), 0), how).pending()
-    }
+    run = run_of(plan, folder, executor, display_for(messages(), ()), how)
+    pending = {planned.cell.key for planned in run.pending()}
     table = Table(title=Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}"), title_justify="left")
     for column in ("model", "plugin", "data", "split", "fold", "repeat", "seed", "state"):
         table.add_column(column, overflow="fold")
@@ -158,22 +159,11 @@ def _show_plan(plan: Plan, folder: Path, how: Manner) -> int:
     return 0
 
 
-def _run(plan: Plan, path: Path, executor: Executor, how: Manner) -> int:
-    began = time.monotonic()
-    executed = execute(plan, path, executor, how)
+def _run(plan: Plan, path: Path, executor: Executor, how: Manner, audience: Audience) -> int:
+    executed = execute(plan, path, executor, how, audience)
     if executed is None:
         return 130
-    show_tables(path, executed.lines)
-    print(_where_time_went(executed.computed, time.monotonic() - began), file=sys.stderr)
+    with plan.study.clock.part("report"):
+        files = show_tables(path, executed.lines)
+    audience.concluded(path, files)
     return verdict([line for line in executed.lines if isinstance(line, Record)])
-
-
-def _where_time_went(computed: Sequence[Record], wall: float) -> str:
-    """Tell how much of the run was the models' own work; cells that ran side by side can add up to more than all."""
-    if not computed:
-        return "nothing to compute: every cell was kept; --force computes again"
-    parts = {
-        part: sum(record.cost.seconds.get(part, 0.0) for record in computed) for part in ("fit", "predict", "measure")
-    }
-    told = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in parts.items())
-    return f"{len(computed)} cells computed in {wall:.1f} s: {told}"

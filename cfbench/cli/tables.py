@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.cli.console import output, tell, until_the_reader_leaves
 from cfbench.records.lines import Line
 from cfbench.report.files import write_report
 from cfbench.report.terminal import print_report
 
 
-def show_tables(folder: Path, lines: Sequence[Line]) -> None:
-    """Write the tables into ``folder`` and print them; what cannot be written is printed all the same."""
+def show_tables(folder: Path, lines: Sequence[Line]) -> list[Path]:
+    """Write the tables into ``folder`` and print them, also what cannot be written; return the files."""
     try:
         written = write_report(folder, lines)
     finally:
         with until_the_reader_leaves():
             print_report(lines, output())
     for file in written:
-        print(f"wrote {file}", file=sys.stderr)
+        tell(f"wrote {file}")
+    return written

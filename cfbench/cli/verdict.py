@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
+from cfbench.cli.console import tell
 from cfbench.records.record import Record
 
 
@@ -15,5 +15,5 @@ def verdict(records: Sequence[Record]) -> int:
         f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.broken_metrics.items()
     ]
     for complaint in complaints:
-        print(f"cfbench: {complaint}", file=sys.stderr)
+        tell(f"cfbench: {complaint}")
     return 1 if complaints else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,12 +9,14 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from cfbench.atomic import write_text
-from cfbench.cli.console import output, until_the_reader_leaves
+from cfbench.cli.console import output, tell, until_the_reader_leaves
+from cfbench.cli.engine import Engine
 from cfbench.cli.execution import Manner, execute, make_folder
+from cfbench.cli.watching import Audience, Watch
 from cfbench.discovery.registry import Registry
 from cfbench.discovery.suites import shipped_suites
 from cfbench.errors import DataNotFoundError, UsageError
-from cfbench.executors.processes import ProcessExecutor
+from cfbench.executors.task import Executor
 from cfbench.planning.plan import Plan, Setting, make_plan
 from cfbench.planning.suite import Suite
 from cfbench.records.lines import Line
@@ -30,12 +31,13 @@ def verify(
     suite: list[str] | None = None,
     /,
     *,
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"])] = 1,
     threads: int = 1,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("runs"),
     data_dir: Path | None = None,
     force: bool = False,
+    engine: Engine = Engine(),  # noqa: B008 - frozen
+    watch: Watch = Watch(),  # noqa: B008 - frozen
 ) -> int:
     """Hold suites against what is published of them: run what is missing, print ours, theirs and the verdict.
 
@@ -46,8 +48,6 @@ def verify(
     ----------
     suite: list[str]
         Names of shipped suites (`cfbench list suites`) or suite files (.toml); all with expectations where omitted.
-    jobs: int
-        Cells that run at the same time; results do not depend on it.
     threads: int
         Threads of each cell.
     device: str
@@ -59,20 +59,24 @@ def verify(
     force: bool
         Compute finished cells again.
     """
-    if jobs < 1 or threads < 1:
-        raise UsageError(f"--jobs and --threads must be at least 1, got {jobs} and {threads}")
+    if threads < 1:
+        raise UsageError(f"--threads must be at least 1, got {threads}")
+    registry, storage = Registry.discover(), default_storage(data_dir)
+    watch.check(registry)
+    executor, how = engine.executed_by(registry), Manner(force, terms=engine.terms(storage), workspace=engine.workspace)
     named = [_stating(Suite.find(name), name) for name in dict.fromkeys(suite or ())]
     verdicts: list[Verdict] = []
     for one in named or _all_stating():
         try:
-            plan = make_plan(one, Registry.discover(), default_storage(data_dir), Setting(device, threads))
+            plan = make_plan(one, registry, storage, Setting(device, threads))
         except DataNotFoundError as error:
             if named:
                 raise
-            print(f"cfbench: suite {one.name} is not verified: {error}", file=sys.stderr)
+            tell(f"cfbench: suite {one.name} is not verified: {error}")
             continue
         check_measured(one, [metric.name for metric in plan.study.metrics])
-        lines = _run(plan, folder / one.name, ProcessExecutor(jobs, threads), force)
+        with watch.over(plan, folder / one.name, registry) as audience:
+            lines = _run(plan, folder / one.name, executor, how, audience)
         if lines is None:
             return 130
         verdicts += _shown(one, folder / one.name, lines)
@@ -95,18 +99,20 @@ def _all_stating() -> list[Suite]:
         try:
             found.append(Suite.find(name))
         except UsageError as error:
-            print(f"cfbench: {error}", file=sys.stderr)
+            tell(f"cfbench: {error}")
     return [suite for suite in found if suite.expected]
 
 
-def _run(plan: Plan, path: Path, executor: ProcessExecutor, force: bool) -> Sequence[Line] | None:
+def _run(plan: Plan, path: Path, executor: Executor, how: Manner, audience: Audience) -> Sequence[Line] | None:
     """Run what is missing of ``plan`` and write its tables; None where it was interrupted."""
-    print(f"suite {plan.suite.name}: {plan.suite.description}", file=sys.stderr)
+    tell(f"suite {plan.suite.name}: {plan.suite.description}")
     make_folder(path)
-    executed = execute(plan, path, executor, Manner(force))
+    executed = execute(plan, path, executor, how, audience)
     if executed is None:
         return None
-    write_report(path, executed.lines)
+    with plan.study.clock.part("report"):
+        files = write_report(path, executed.lines)
+    audience.concluded(path, files)
     return executed.lines
 
 
@@ -118,14 +124,14 @@ def _shown(suite: Suite, path: Path, lines: Sequence[Line]) -> list[Verdict]:
         print_sheet(sheet, output())
     for name, text in (("verify.md", verdict_page(sheet)), ("verify.csv", verdict_csv(verdicts))):
         write_text(path / name, text)
-        print(f"wrote {path / name}", file=sys.stderr)
+        tell(f"wrote {path / name}")
     return verdicts
 
 
 def _concluded(verdicts: Sequence[Verdict]) -> int:
     """Tell the tally of all suites; return 0 where everything was met, else 1."""
     if not verdicts:
-        print("cfbench: nothing was verified", file=sys.stderr)
+        tell("cfbench: nothing was verified")
         return 1
-    print(tally(verdicts), file=sys.stderr)
+    tell(tally(verdicts))
     return 0 if all(verdict.judgement == "met" for verdict in verdicts) else 1

@@ -18,7 +18,7 @@ from cfbench.discovery.declaration import Declaration, code_digest, declaration_
 from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
 from cfbench.spec import Spec, Value
 
-Kind: TypeAlias = Literal["model", "dataset", "preprocessor", "splitter", "metric"]
+Kind: TypeAlias = Literal["model", "dataset", "preprocessor", "splitter", "metric", "executor", "tracker"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -181,7 +181,7 @@ def _with_clash(plugin: Plugin, found: list[Plugin]) -> Plugin:
 
 @cache
 def _problem(value: str, distribution: str) -> str:
-    missing = _missing_packages(distribution)
+    missing = missing_packages(distribution)
     if missing:
         return f"needs {', '.join(missing)}"
     try:
@@ -205,7 +205,7 @@ def _requirements(distribution: str) -> Iterator[Requirement]:
 
 
 @cache
-def _missing_packages(distribution: str) -> tuple[str, ...]:
+def missing_packages(distribution: str) -> tuple[str, ...]:
     """Return the requirements of ``distribution`` (extras apart) that the environment does not meet."""
     missing = []
     for requirement in _requirements(distribution):

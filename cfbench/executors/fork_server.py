@@ -1,15 +1,14 @@
 """The program that a plugin's cells are forked from, so that its heavy imports are paid once.
 
-``python -m cfbench.executors.fork_server EVENTS_FD`` reads tasks as JSON lines from standard input, one child each,
-and writes events as JSON lines to the inherited descriptor. A line is shorter than ``PIPE_BUF``, so children may
-write to one pipe without tearing. End of input stops the server and its children: no cell outlives the run.
+``python -m cfbench.executors.fork_server EVENTS_FD`` reads requests as JSON lines from standard input and writes events
+as JSON lines to the inherited descriptor. Every cell gets a warden, which is forked from here and forks the cell. End
+of input ends the server and all that it started: no cell outlives the run.
 
 There is one server per plugin distribution: a plugin that spoils its process spoils its own cells only.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import selectors
@@ -19,18 +18,22 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from cfbench.contracts import EpochReport
+from cfbench.energy import warm_up
+from cfbench.executors.confinement import confine
+from cfbench.executors.process_tree import adopt_orphans, die_with_the_parent, kill_descendants
 from cfbench.executors.task import Task
-from cfbench.executors.work import deliver, perform, prepare
+from cfbench.executors.warden import guard, tell
+from cfbench.executors.work import prepare
 
-_PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisible to select
 
 
 def main(events: int) -> None:
     """Serve until standard input ends."""
+    die_with_the_parent()  # end of input says the same, but is not heard while a library that hangs is imported
+    adopt_orphans()
     os.set_inheritable(events, False)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
@@ -38,28 +41,38 @@ def main(events: int) -> None:
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    for stream in (sys.stdout, sys.stderr):  # so that a cell that crashes has said all that it printed
+        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     selector = selectors.DefaultSelector()
     selector.register(_STDIN, selectors.EVENT_READ)
     selector.register(wake_read, selectors.EVENT_READ)
-    children: dict[int, Task] = {}
+    wardens: dict[int, Task] = {}
     partial = b""
     while True:
         for key, _ in selector.select():
             if key.fd == wake_read:
                 os.read(wake_read, 4096)
-                _reap(children, events)
+                _reap(wardens, events)
             elif data := os.read(_STDIN, 65536):
                 *lines, partial = (partial + data).split(b"\n")
                 for line in lines:
-                    _obey(json.loads(line), children, events)
+                    _obey(json.loads(line), wardens, events)
             else:
-                _kill_all(children)
+                kill_descendants(os.getpid())
                 return
 
 
-def prepare_line(models: Sequence[str]) -> bytes:
-    """Return the request to import classes, ``package.module:Class`` each, ahead of their cells."""
-    return json.dumps({"prepare": list(models)}).encode() + b"\n"
+def confine_line(protected: Sequence[str], writable: str) -> bytes:
+    """Return the request to give up writing below ``protected``, except below ``writable``; to be made once."""
+    return json.dumps({"confine": list(protected), "writable": writable}).encode() + b"\n"
+
+
+def prepare_line(models: Sequence[str], *, energy: bool) -> bytes:
+    """Return the request to import classes, ``package.module:Class`` each, ahead of their cells.
+
+    With ``energy`` the meter is made ready too.
+    """
+    return json.dumps({"prepare": list(models), "energy": energy}).encode() + b"\n"
 
 
 def run_line(task: Task) -> bytes:
@@ -67,98 +80,47 @@ def run_line(task: Task) -> bytes:
     return json.dumps({"run": asdict(task)}).encode() + b"\n"
 
 
-def _obey(request: dict[str, Any], children: dict[int, Task], events: int) -> None:
+def _obey(request: dict[str, Any], wardens: dict[int, Task], events: int) -> None:
     if "run" in request:
-        _start(Task.of(request["run"]), children, events)
+        _start(Task.of(request["run"]), wardens, events)
+    elif "confine" in request:
+        confine([Path(path) for path in request["confine"]], [Path(request["writable"])])
     else:
         for model in request["prepare"]:
             _preload(model)
-        tell(events, event="prepared", task="")
+        if request["energy"]:
+            warm_up()
+        tell(events, "", event="prepared")
 
 
-def tell(events: int, **event: object) -> None:
-    """Write one event line."""
-    os.write(events, json.dumps(event).encode() + b"\n")
-
-
-def _start(task: Task, children: dict[int, Task], events: int) -> None:
+def _start(task: Task, wardens: dict[int, Task], events: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid == 0:
-        _child(task, events)
-    children[pid] = task
-    tell(events, event="started", task=task.name, pid=pid)
+        guard(task, events)
+    wardens[pid] = task
+    tell(events, task.name, event="begun")
 
 
 def _preload(model: str) -> None:
-    """Import the model's libraries here once; a failure shows again, and is reported, in the child."""
+    """Import the model's libraries here once; a failure shows again, and is reported, in the cell."""
     try:
         prepare(model, model)
     except (Exception, SystemExit):
         traceback.print_exc()
 
 
-def _child(task: Task, events: int) -> NoReturn:
-    """Carry out the task in a session of its own, so that whatever it starts can be ended with it."""
-    code = 1
-    try:
-        signal.set_wakeup_fd(-1)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        os.setsid()
-        _die_with_the_server()
-        _redirect(Path(task.log))
-
-        def report(epoch: EpochReport) -> None:
-            tell(events, event="epoch", task=task.name, **vars(epoch))
-
-        deliver(perform(task, report))
-        code = 0
-    except BaseException:  # nothing may unwind into the server's own frames
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _die_with_the_server() -> None:
-    """Ask the kernel to kill this process when its parent dies; only Linux can."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _redirect(log: Path) -> None:
-    """Send what the model prints to its log, and give it no input."""
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-
-
-def _reap(children: dict[int, Task], events: int) -> None:
-    for pid in list(children):
+def _reap(wardens: dict[int, Task], events: int) -> None:
+    """Take leave of the wardens that have ended; one that did not end by itself has left its cell to this process."""
+    for pid in list(wardens):
         done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            task = children.pop(pid)
-            _kill_session(pid)
-            tell(events, event="exited", task=task.name, code=os.waitstatus_to_exitcode(status))
-
-
-def _kill_session(pid: int) -> None:
-    """End what a child left running."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
-
-
-def _kill_all(children: dict[int, Task]) -> None:
-    for pid in children:
-        os.kill(pid, signal.SIGKILL)
-        _kill_session(pid)
+        if not done:
+            continue
+        task = wardens.pop(pid)
+        if code := os.waitstatus_to_exitcode(status):
+            kill_descendants(os.getpid(), spared=frozenset(wardens))
+            tell(events, task.name, event="lost", code=code)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
-from cfbench.executors.task import Listener, Outcome, Task
+from cfbench.errors import UsageError
+from cfbench.executors.task import Desk, Outcome, Task
 from cfbench.executors.work import perform
 
 
-def run_in_process(tasks: Sequence[Task], listener: Listener) -> Generator[Outcome]:
-    """Carry out the tasks here, in order."""
-    for task in tasks:
-        listener.started(task)
-        yield perform(task, partial(listener.epoch, task))
+@dataclass(frozen=True)
+class InProcessExecutor:
+    """Carries out cells here, in order; limits of time and memory are not enforced."""
+
+    def __call__(self, tasks: Sequence[Task], desk: Desk) -> Generator[Outcome]:
+        """Yield the outcome of every task that is admitted.
+
+        Raises UsageError where a time limit is asked for: nobody could end a cell that runs here.
+        """
+        if any(task.timeout is not None for task in tasks):
+            raise UsageError("--timeout needs cells in processes of their own; leave it or the in-process executor out")
+        for task in tasks:
+            if desk.admit(task):
+                desk.started(task)
+                yield perform(task, partial(desk.epoch, task), partial(desk.phase, task))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import traceback
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -35,14 +33,16 @@ from cfbench.contracts import (
 )
 from cfbench.cost import Cost
 from cfbench.discovery.registry import instantiate, load_class
+from cfbench.energy import Energy, metered
 from cfbench.errors import CfbenchError, ModelError
 from cfbench.executors.saved_model import save_model
-from cfbench.executors.task import Outcome, Task, output_of, saved_in
+from cfbench.executors.task import Outcome, Task, saved_in
 from cfbench.memory import peak_bytes, reset_peak
-from cfbench.records.record import Epoch
+from cfbench.records.record import Epoch, Status
 
 _REPORTED = ("numpy", "scipy", "torch", "implicit", "surprise", "numba", "myfm")
 _REASON = 500  # characters of a failure's reason that records and tables keep
+_ALLOCATION_REFUSED = ("can't allocate memory", "cannot allocate memory", "out of memory")
 _DISTRIBUTION = {"surprise": "scikit-surprise"}
 
 
@@ -54,9 +54,14 @@ def prepare(model: str, who: str) -> type[Any]:
     return cls
 
 
-def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
-    """Carry out ``task``. A model's failure becomes an outcome; the traceback goes to standard error."""
-    clock, losses = Clock(), list[Epoch]()
+def perform(
+    task: Task, report: Callable[[EpochReport], None], announce: Callable[[str], None] = lambda _phase: None
+) -> Outcome:
+    """Carry out ``task``. A model's failure becomes an outcome; the traceback goes to standard error.
+
+    ``announce`` is told the parts of the work as they begin.
+    """
+    clock, losses = Clock(entered=announce), list[Epoch]()
 
     def on_epoch(epoch: EpochReport) -> None:
         checked = _checked(epoch, task.who)
@@ -66,17 +71,14 @@ def perform(task: Task, report: Callable[[EpochReport], None]) -> Outcome:
     reset_peak()
     try:
         with threadpool_limits(task.threads):
-            model, answers = _fit_and_ask(task, clock, on_epoch)
+            model, answers, energy = _fit_and_ask(task, clock, on_epoch)
             peak = peak_bytes()  # before saving, which is no part of recommending
             size = _saved(model, task, clock) if task.save else None
-    except CfbenchError as error:
-        traceback.print_exc()
-        return _failed(task, str(error), clock, losses)
     except (Exception, SystemExit) as error:  # whatever a plugin raises loses its own cell only
         traceback.print_exc()
-        return _failed(task, f"{type(error).__name__}: {error}", clock, losses)
+        return _ended_early(task, error, clock, losses)
     device = model.device_ if isinstance(model, RunsOnDevice) else "cpu"
-    cost = Cost(clock.wall, clock.cpu, peak, str(device), size)
+    cost = Cost(clock.wall, clock.cpu, peak, str(device), size, energy.kwh, energy.method)
     return Outcome(task, "ok", "", answers, cost, tuple(losses), _versions())
 
 
@@ -93,16 +95,18 @@ def _saved(model: object, task: Task, clock: Clock) -> int | None:
         return None
 
 
-def _fit_and_ask(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]) -> tuple[object, Answers]:
+def _fit_and_ask(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]) -> tuple[object, Answers, Energy]:
     with clock.part("import"):
         cls = prepare(task.model, task.who)
     with clock.part("load"):
         questions = Questions.read(Path(task.questions))
     model = instantiate(cls, task.params, f"model {task.who}")
     context = FitContext(task.seed, task.device, task.threads, on_epoch)
-    with clock.part("fit"):
-        model.fit(questions.train, context)
-    return model, _ask(model, questions, task, clock)
+    with metered(task.energy) as energy:
+        with clock.part("fit"):
+            model.fit(questions.train, context)
+        answers = _ask(model, questions, task, clock)
+    return model, answers, energy
 
 
 def _ask(model: object, questions: Questions, task: Task, clock: Clock) -> Answers:
@@ -171,42 +175,26 @@ def _short(reason: str) -> str:
     return line if len(line) <= _REASON else f"{line[:_REASON]} ..."
 
 
-def _failed(task: Task, reason: str, clock: Clock, losses: list[Epoch]) -> Outcome:
-    return Outcome(
-        task, "failed", _short(reason), None, Cost(clock.wall, clock.cpu, peak_bytes()), tuple(losses), _versions()
-    )
+def _ended_early(task: Task, error: BaseException, clock: Clock, losses: Sequence[Epoch]) -> Outcome:
+    status: Status = "out-of-memory" if _lacks_memory(error) else "failed"
+    reason = _short(str(error) if isinstance(error, CfbenchError) else f"{type(error).__name__}: {error}")
+    return Outcome(task, status, reason, None, Cost(clock.wall, clock.cpu, peak_bytes()), tuple(losses), _versions())
+
+
+def _lacks_memory(error: BaseException | None) -> bool:
+    """Whether an allocation was refused; libraries have errors of their own for it, known by name or by words."""
+    while error is not None:
+        refused = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        if refused or any(words in str(error).lower() for words in _ALLOCATION_REFUSED):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _versions() -> dict[str, str]:
-    return {name: metadata.version(_DISTRIBUTION.get(name, name)) for name in _REPORTED if name in sys.modules}
-
-
-def deliver(outcome: Outcome) -> None:
-    """Leave the outcome in the task's output folder, for the parent to :func:`collect`."""
-    folder = output_of(outcome.task)
-    if outcome.answers is not None:
-        for name, array in outcome.answers.arrays().items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-    facts = {
-        "status": outcome.status,
-        "answers": list(outcome.answers.arrays()) if outcome.answers is not None else None,
-        "reason": outcome.reason,
-        "cost": asdict(outcome.cost),
-        "losses": [asdict(epoch) for epoch in outcome.losses],
-        "versions": dict(outcome.versions),
-    }
-    (folder / "outcome.json").write_text(json.dumps(facts), encoding="utf-8")
-
-
-def collect(task: Task) -> Outcome | None:
-    """Read what :func:`deliver` left, or None where the process did not get so far."""
-    folder = output_of(task)
-    path = folder / "outcome.json"
-    if not path.exists():
-        return None
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    answers = None
-    if facts["answers"] is not None:
-        answers = Answers.of({name: np.load(folder / f"{name}.npy", allow_pickle=False) for name in facts["answers"]})
-    losses = tuple(Epoch(**epoch) for epoch in facts["losses"])
-    return Outcome(task, facts["status"], facts["reason"], answers, Cost(**facts["cost"]), losses, facts["versions"])
+    """Return the versions of the imported libraries that answers may depend on, as far as they can still be found."""
+    found = {}
+    for name in sys.modules.keys() & set(_REPORTED):
+        with suppress(metadata.PackageNotFoundError):  # a model may have emptied the path
+            found[name] = metadata.version(_DISTRIBUTION.get(name, name))
+    return dict(sorted(found.items()))

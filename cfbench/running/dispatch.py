@@ -1,67 +1,137 @@
-"""From planned cells to tasks for an executor: paths, seeds, and the questions laid out in time."""
+"""From planned cells to tasks for an executor: limits and paths, and the questions laid out in time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfbench.asking.questions import Questions
 from cfbench.contracts import EpochReport
-from cfbench.executors.task import Listener, Task, output_of
+from cfbench.errors import StoreError
+from cfbench.executors.task import Listener, Task
 from cfbench.planning.plan import Planned
 from cfbench.planning.study import Splits
-from cfbench.records.store import RunFolder
 
 
-def task_of(planned: Planned, folder: RunFolder, workspace: Path, *, save: bool = False) -> Task:
-    """Make the task of a cell; its log goes to the run's ``folder``, all else to the temporary ``workspace``.
+@dataclass(frozen=True)
+class Terms:
+    """On which terms cells are run, as far as they cannot change the answers.
+
+    Attributes:
+        timeout: wall seconds allowed to a cell, None for any.
+        memory_limit: resident bytes allowed to a cell's processes, None for any.
+        energy: whether the energy of every cell is estimated.
+        protected: folders that no cell may write to, beside the run's own.
+    """
+
+    timeout: float | None = None
+    memory_limit: int | None = None
+    energy: bool = False
+    protected: tuple[Path, ...] = ()
+
+
+def task_of(planned: Planned, terms: Terms, workspace: Path, *, save: bool = False) -> Task:
+    """Make the task of a cell; everything it reads and writes lies in the temporary ``workspace``.
 
     ``save`` lets the model save itself there.
     """
     cell = planned.cell
-    log = folder.log_path(cell)
-    log.unlink(missing_ok=True)
+    cells = workspace / "cells"
     return Task(
         name=cell.key,
         home=cell.distribution,
+        version=cell.version,
+        code=cell.code,
         who=cell.model,
         model=planned.plugin.value,
         params=planned.params,
-        questions=str(workspace / cell.split_fingerprint),
-        output=str(workspace / cell.key),
-        log=str(log.absolute()),
+        questions=str(workspace / "questions" / cell.split_fingerprint),
+        output=str(cells / cell.key),
+        log=str(cells / f"{cell.key}.log"),
         seed=planned.seed,
         list_length=cell.list_length,
         device=cell.device,
         threads=cell.threads,
         save=save,
+        energy=terms.energy,
+        timeout=terms.timeout,
+        memory_limit=terms.memory_limit,
+        protected=(str(workspace), *(str(path) for path in terms.protected)),
     )
 
 
-@dataclass(frozen=True)
-class Desk:
-    """Lays out a cell's questions when it is about to begin, so that a long plan fills no disk ahead of time.
+@dataclass
+class FrontDesk:
+    """Gives tasks out, one run at a time, and lays out a cell's questions when it is about to begin.
+
+    Questions are shared by the cells of a split and go with the last of them, so that a long plan fills no disk.
 
     Attributes:
         splits: gives the split of a cell.
         planned: the cells by task name.
         listener: who is told in turn.
+        take: takes a cell for this run; False where another run has it, or has just concluded it.
+        refused: the tasks that were not given out.
     """
 
     splits: Splits
     planned: Mapping[str, Planned]
     listener: Listener
+    take: Callable[[str], bool]
+    refused: list[str] = field(default_factory=list)
+    _using: Counter[str] = field(default_factory=Counter)
+
+    def expect(self, task: Task) -> None:
+        """Announce a task, whose questions are then kept until it is through."""
+        self._using[task.questions] += 1
+
+    def admit(self, task: Task) -> bool:
+        """Take the task's cell; write its split's questions if no cell before has, and make its own folder."""
+        if not self.take(task.name):
+            self.refused.append(task.name)
+            self.through(task)
+            return False
+        try:
+            questions = Path(task.questions)
+            if not questions.exists():
+                with self.splits.clock.part("lay out"):
+                    questions.mkdir()
+                    Questions.of(self.splits.of(self.planned[task.name].cell)).write(questions)
+            Path(task.output).mkdir()
+        except OSError as error:
+            raise StoreError(
+                f"cannot write {error.filename or task.questions}: {error.strerror or error}; free the disk, or set "
+                "TMPDIR or --workspace to a larger one"
+            ) from error
+        return True
+
+    def through(self, task: Task) -> None:
+        """Take leave of a task: what only it needed is removed."""
+        shutil.rmtree(task.output, ignore_errors=True)
+        Path(task.log).unlink(missing_ok=True)
+        self._using[task.questions] -= 1
+        if not self._using[task.questions]:
+            shutil.rmtree(task.questions, ignore_errors=True)
 
     def started(self, task: Task) -> None:
-        """Write the split's questions if no cell before has, and make the folder for the answers."""
-        questions = Path(task.questions)
-        if not questions.exists():
-            questions.mkdir()
-            Questions.of(self.splits.of(self.planned[task.name].cell)).write(questions)
-        output_of(task).mkdir()
+        """Pass on that a task begins."""
         self.listener.started(task)
+
+    def phase(self, task: Task, name: str) -> None:
+        """Pass on what a task does now."""
+        self.listener.phase(task, name)
 
     def epoch(self, task: Task, report: EpochReport) -> None:
         """Pass on what a model reports."""
         self.listener.epoch(task, report)
+
+    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
+        """Pass on what a task takes."""
+        self.listener.usage(task, seconds, resident_bytes)
+
+    def note(self, text: str) -> None:
+        """Pass on a remark."""
+        self.listener.note(text)

@@ -21,6 +21,7 @@ from cfbench.planning.past import Past, past_records, past_suite, place_of
 from cfbench.planning.plan import chosen_metrics
 from cfbench.planning.study import Division, Splits, Study
 from cfbench.planning.suite import Suite
+from cfbench.records.answering import require_answers_to
 from cfbench.records.lines import Line
 from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
@@ -178,5 +179,8 @@ def _answers(cells: Sequence[tuple[Cell, Record]], folder: RunFolder) -> dict[Ce
 
 
 def _measured(record: Record, answers: Answers | None, recorder: Recorder) -> Record:
-    """Measure a cell's answers; a failure stays a failure."""
-    return record if answers is None else replace(recorder.measured(record, answers), cost=record.cost)
+    """Measure a cell's answers; a failure stays a failure. Raises StoreError for what is no answer to its questions."""
+    if answers is None:
+        return record
+    require_answers_to(recorder.study.splits.of(record.cell), record.cell, answers)
+    return replace(recorder.measured(record, answers), cost=record.cost)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,15 +13,20 @@ from threadpoolctl import threadpool_limits
 
 from cfbench.answers import Answers
 from cfbench.errors import StoreError
-from cfbench.executors.task import Executor, Listener, Outcome, output_of, saved_in
+from cfbench.executors.task import Executor, Listener, Outcome, saved_in
 from cfbench.measuring.recording import Recorder
 from cfbench.planning.plan import Plan, Planned
+from cfbench.records.answering import require_answers_to
+from cfbench.records.claims import Claims
 from cfbench.records.lines import Line
 from cfbench.records.models import ModelFolder
 from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
-from cfbench.running.dispatch import Desk, task_of
+from cfbench.running.dispatch import FrontDesk, Terms, task_of
+from cfbench.running.workspace import workspace
 from cfbench.summaries.consolidation import consolidated
+
+_BETWEEN_LOOKS = 0.2  # seconds, while another run computes what this one needs too
 
 
 class Observer(Listener, Protocol):
@@ -53,6 +57,8 @@ class Run:
         force: recompute what is already there.
         save_models: keep every fitted model that can be saved beside its record; a finished cell without is fitted
             again.
+        terms: limits of the cells.
+        workspace: where temporary files go; the system's folder for them where None.
         computed: the records of this execution, kept ones left out.
     """
 
@@ -62,11 +68,14 @@ class Run:
     observer: Observer
     force: bool = False
     save_models: bool = False
+    terms: Terms = field(default_factory=Terms)
+    workspace: Path | None = None
     computed: list[Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.plan.study)
         self._models = ModelFolder(self.folder.path)
+        self._seen: dict[str, object] = {}
 
     def execute(self) -> list[Line]:
         """Run what is missing; return and write all records with their summaries and comparisons.
@@ -75,6 +84,7 @@ class Run:
         cells in flight; the consolidated file is written from what there is, also then.
         """
         records: dict[Cell, Record] = {}
+        self.folder.clear_leftovers()
         self.folder.save_suite(self.plan.suite.model_dump_json(indent=1))
         with threadpool_limits(1):  # the cells' processes need the cores; idle BLAS threads that spin take them
             try:
@@ -93,6 +103,7 @@ class Run:
     def _results(self) -> Iterator[Record]:
         missing = []
         for planned in self.plan.cells:
+            self._seen[planned.cell.key] = self.folder.version_of(planned.cell)
             stored = self._stored(planned)
             if stored is None:
                 missing.append(planned)
@@ -105,12 +116,19 @@ class Run:
         """Return a finished cell's record and answers, None where it has to be computed."""
         if self.force or (self.save_models and _can_be_saved(planned) and not self._models.intact(planned.cell)):
             return None
+        stored = self._loaded(planned.cell)
+        return None if stored is None or stored[1] is None else (stored[0], stored[1])
+
+    def _loaded(self, cell: Cell) -> tuple[Record, Answers | None] | None:
+        """Return what is stored of a cell, None where there is nothing that can be trusted."""
         try:
-            stored = self.folder.load(planned.cell)
+            stored = self.folder.load(cell)
+            if stored is not None and stored[1] is not None:
+                require_answers_to(self.plan.study.splits.of(cell), cell, stored[1])
+            return stored
         except StoreError as error:
             self.observer.note(f"{error}; computing the cell again")
             return None
-        return None if stored is None or stored[1] is None else (stored[0], stored[1])
 
     def _keep(self, planned: Planned, old: Record, answers: Answers) -> Record:
         """Measure a kept cell from its raw answers, without fitting: by the metrics of today, as they are today."""
@@ -125,19 +143,76 @@ class Run:
             yield self._end(self._recorder.skipped(planned), None)
 
     def _compute(self, missing: Sequence[Planned]) -> Iterator[Record]:
-        by_name = {planned.cell.key: planned for planned in missing}  # cells that are the same are run once
-        with tempfile.TemporaryDirectory(prefix="cfbench-", ignore_cleanup_errors=True) as workspace:
-            save = self.save_models or any("saved-model" in one.contract.needs for one in self.plan.study.metrics)
-            tasks = [task_of(planned, self.folder, Path(workspace), save=save) for planned in by_name.values()]
-            desk = Desk(self.plan.study.splits, by_name, self.observer)
-            with closing(self.executor(tasks, desk)) as outcomes:
-                for outcome in outcomes:
-                    record = self._recorder.concluded(by_name[outcome.task.name], outcome)
-                    self._end(record, outcome.answers)
-                    self._keep_model(by_name[outcome.task.name], outcome)
-                    same = (planned.cell for planned in missing if planned.cell.key == outcome.task.name)
-                    yield from (self._under(cell, record, outcome.answers) for cell in same)
-                    shutil.rmtree(output_of(outcome.task), ignore_errors=True)
+        """Compute cells, those apart that another run on the same folder computes meanwhile: theirs are awaited."""
+        by_name: dict[str, list[Planned]] = {}
+        for planned in missing:  # cells that are the same are run once
+            by_name.setdefault(planned.cell.key, []).append(planned)
+        with workspace(self.workspace) as place, Claims(self.folder.path / "cells") as claims:
+            while by_name:
+                refused = yield from self._pass(by_name, place, claims)
+                by_name = {name: by_name[name] for name in refused}
+                yield from self._await_others(by_name, claims)
+
+    def _pass(
+        self, by_name: Mapping[str, list[Planned]], place: Path, claims: Claims
+    ) -> Generator[Record, None, list[str]]:
+        """Run what no other run has taken; return the names of the tasks that one has."""
+        first = {name: same[0] for name, same in by_name.items()}
+        save = self.save_models or any("saved-model" in one.contract.needs for one in self.plan.study.metrics)
+        terms = replace(self.terms, protected=(self.folder.path, *self.terms.protected))
+        tasks = [task_of(planned, terms, place, save=save) for planned in first.values()]
+        desk = FrontDesk(
+            self.plan.study.splits,
+            first,
+            self.observer,
+            take=lambda name: claims.take(name) and not self._concluded_elsewhere(first[name].cell),
+        )
+        for task in tasks:
+            desk.expect(task)
+        with closing(self.executor(tasks, desk)) as outcomes:
+            for outcome in outcomes:
+                name = outcome.task.name
+                record = self._recorder.concluded(first[name], outcome)
+                self.folder.keep_log(record.cell, Path(outcome.task.log))
+                self._keep_model(first[name], outcome)
+                self._end(record, outcome.answers)
+                claims.release(name)
+                desk.through(outcome.task)
+                yield from (self._under(planned.cell, record, outcome.answers) for planned in by_name[name])
+        return desk.refused
+
+    def _concluded_elsewhere(self, cell: Cell) -> bool:
+        """Whether another run has concluded the cell since this one looked at it first."""
+        return self.folder.version_of(cell) != self._seen[cell.key]
+
+    def _await_others(self, by_name: dict[str, list[Planned]], claims: Claims) -> Iterator[Record]:
+        """Take over what other runs conclude, until nothing is left or a cell is left to this run after all."""
+        if by_name:
+            self.observer.note(
+                f"{len(by_name)} cells are computed by another run in {self.folder.path}; waiting for it"
+            )
+        while by_name:
+            mine = [name for name in by_name if claims.take(name)]
+            for name in mine:
+                cell = by_name[name][0].cell
+                stored = self._loaded(cell) if self._concluded_elsewhere(cell) else None
+                self._seen[name] = self.folder.version_of(cell)
+                if stored is not None:
+                    claims.release(name)
+                    yield from self._taken_over(by_name.pop(name), *stored)
+            if by_name.keys() & set(mine):
+                return
+            if by_name:
+                time.sleep(_BETWEEN_LOOKS)
+
+    def _taken_over(self, same: Sequence[Planned], record: Record, answers: Answers | None) -> Iterator[Record]:
+        """Take another run's record of a cell for this one's, also where it says that the cell failed."""
+        for planned in same:
+            if answers is not None:
+                yield self._keep(planned, record, answers)
+            else:
+                self.observer.kept(replace(record, cell=planned.cell))
+                yield replace(record, cell=planned.cell)
 
     def _keep_model(self, planned: Planned, outcome: Outcome) -> None:
         """Move what the model saved beside its record, where that is asked for."""
@@ -159,14 +234,18 @@ class Run:
         return self._recorder.measured(replace(record, cell=cell), answers)
 
     def _end(self, record: Record, answers: Answers | None) -> Record:
-        self.folder.save(record, answers)
+        with self.plan.study.clock.part("write"):
+            self.folder.save(record, answers)
         self.computed.append(record)
         self.observer.finished(record)
         return record
 
     def _consolidate(self, records: Mapping[Cell, Record]) -> list[Line]:
-        lines = consolidated(self._recorder, records)
-        self.folder.write_lines(lines)
+        clock = self.plan.study.clock
+        with clock.part("summarise"):
+            lines = consolidated(self._recorder, records)
+        with clock.part("write"):
+            self.folder.write_lines(lines)
         return lines
 
 

@@ -1,10 +1,13 @@
-"""Small data with times, and the command line in a process of its own, for runs that several tests share."""
+"""Small data with times, misbehaving models, and the command line in a process of its own."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,3 +51,92 @@ def call_cfbench() -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return call
+
+
+@pytest.fixture(scope="session")
+def plugin_home(tmp_path_factory) -> Path:
+    """A folder on the path with an installed distribution that registers every class of ``hostile.py``."""
+    home = tmp_path_factory.mktemp("site")
+    source = (Path(__file__).parent / "hostile.py").read_text()
+    (home / "hostile_models.py").write_text(source)
+    info = home / "hostile_models-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: hostile-models\nVersion: 1.2\n")
+    others = {"Division": "metrics", "Nameless": "metrics", "Twins": "splitters", "Stumbles": "splitters"}
+    groups: dict[str, list[str]] = {"models": ["absent = hostile_models:Absent", "gone = no_such_module:Model"]}
+    for name in re.findall(r"^class (\w+)", source, re.MULTILINE):
+        groups.setdefault(others.get(name, "models"), []).append(f"{name.lower()} = hostile_models:{name}")
+    texts = (f"[cfbench.{group}]\n" + "\n".join(entries) + "\n" for group, entries in groups.items())
+    (info / "entry_points.txt").write_text("".join(texts))
+    return home
+
+
+@pytest.fixture
+def environment(plugin_home) -> dict[str, str]:
+    """Surroundings in which the misbehaving models are installed."""
+    return {**os.environ, "PYTHONPATH": str(plugin_home), "PYTHONWARNINGS": "error"}
+
+
+@pytest.fixture
+def cfbench(tmp_path, environment):
+    """Run the command line in a folder of its own, in a process of its own, beside the misbehaving models."""
+
+    def call(*arguments: str, code: int | None = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert code is None or done.returncode == code, done.stderr + done.stdout
+        return done
+
+    return call
+
+
+def _lines(folder: Path, kind: str) -> list[dict]:
+    return [
+        line for line in map(json.loads, (folder / "records.jsonl").read_text().splitlines()) if line["kind"] == kind
+    ]
+
+
+@pytest.fixture(scope="session")
+def records() -> Callable[[Path], dict[str, dict]]:
+    """Return the records of a run's folder by model."""
+    return lambda folder: {line["cell"]["model"]: line for line in _lines(folder, "record")}
+
+
+@pytest.fixture(scope="session")
+def results() -> Callable[[Path], dict]:
+    """Return what must not depend on when and how cells were run: all figures but those of cost, by cell."""
+
+    def read(folder: Path) -> dict:
+        cost = {line["metric"] for line in _lines(folder, "definition") if line["contract"]["family"] == "cost"}
+        return {
+            (line["cell"]["model"], line["cell"]["fold"]): (
+                {name: one for name, one in line["metrics"].items() if name not in cost},
+                line["tables"],
+                line["status"],
+            )
+            for line in _lines(folder, "record")
+        }
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def wait_for():
+    """Wait until a condition holds, and return what it gave."""
+
+    def wait(condition, seconds: float = 20):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if found := condition():
+                return found
+            time.sleep(0.02)
+        raise AssertionError("waited in vain")
+
+    return wait

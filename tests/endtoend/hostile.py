@@ -1,8 +1,17 @@
 """Models that misbehave, one way each, and an honest one; registered for tests by a throw-away distribution."""
 
+import ctypes
+import gc
 import os
+import random
+import shutil
 import signal
+import subprocess
+import sys
+import tempfile
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -129,6 +138,178 @@ class Loud(Base):
 
 
 @dataclass
+class Hangs(Base):
+    """Never comes back, and hears no polite request to."""
+
+    def fit(self, train, context):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        while True:
+            time.sleep(1)
+
+
+@dataclass
+class Hoards(Base):
+    """Asks for 50 GB at once."""
+
+    def fit(self, train, context):
+        self.held_ = np.ones(50_000_000_000 // 8)
+
+
+@dataclass
+class HoardsSlowly(Base):
+    """Asks for ever more, a little at a time."""
+
+    def fit(self, train, context):
+        self.held_ = []
+        while True:
+            self.held_.append(np.ones(4_000_000))
+            time.sleep(0.01)
+
+
+@dataclass
+class HoardsInAChild(Base):
+    """Lets a child ask for ever more."""
+
+    def fit(self, train, context):
+        if (pid := os.fork()) == 0:
+            HoardsSlowly().fit(train, context)
+        os.waitpid(pid, 0)
+
+
+@dataclass
+class Segfaults(Base):
+    """Reads what is not there."""
+
+    def fit(self, train, context):
+        ctypes.string_at(0)
+
+
+@dataclass
+class Lingers(Base):
+    """Leaves a child, and a grandchild in a session of its own whose parent has gone."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                time.sleep(600)
+            os._exit(0)
+
+
+@dataclass
+class Shouts(Base):
+    """Prints 40 MB."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        for _ in range(40):
+            print("shout " * 170_000)
+
+
+@dataclass
+class Meddles(Base):
+    """Changes what belongs to the whole process."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        np.random.seed(1)  # noqa: NPY002 - the very thing
+        random.seed(1)
+        os.chdir("/")
+        os.environ.clear()
+        sys.path.clear()
+        np.seterr(all="raise")
+
+
+@dataclass
+class Deletes(Base):
+    """Removes its own temporary folder."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        shutil.rmtree(tempfile.gettempdir())
+
+
+@dataclass
+class Closes(Base):
+    """Closes every descriptor that it can find."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        os.closerange(0, 256)
+
+
+@dataclass
+class Babbles(Base):
+    """Writes nonsense to every descriptor that it can find."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        for descriptor in range(64):
+            try:
+                os.write(descriptor, b'{"event": "epoch", "epoch": [[[}\n{"event": "exited", "code": 0}\n\xff')
+            except OSError:
+                continue
+
+
+@dataclass
+class Forges(Base):
+    """Leaves an outcome of its own making, and ends before the real one is written."""
+
+    def fit(self, train, context):
+        answers = Path.cwd().parent / "answers"
+        answers.mkdir()
+        (answers / "outcome.json").write_text('{"status": "ok", "answers": ["../../secret"], "cost": 3}')
+        os._exit(0)
+
+
+@dataclass
+class Shoots(Base):
+    """Kills the process that keeps it, and that one's parent."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        for pid in (os.getppid(), os.getpgid(0)):
+            if pid != os.getpid():
+                os.kill(pid, signal.SIGKILL)
+
+
+@dataclass
+class Vandal(Base):
+    """Writes over a file, and into its folder: the store of the run, or the data."""
+
+    where: str = ""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        Path(self.where).write_text("spoilt")
+
+
+@dataclass
+class Rewrites(Base):
+    """Opens the file behind its training data for writing."""
+
+    def fit(self, train, context):
+        mapped = train.ratings
+        while mapped is not None and not isinstance(mapped, np.memmap):
+            mapped = mapped.base
+        assert mapped is not None
+        np.memmap(mapped.filename, np.float32, "r+", offset=mapped.offset)[:] = 1.0
+
+
+@dataclass
+class Peeks(Base):
+    """Looks for test ratings in its process's memory and environment."""
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        found = [one for one in gc.get_objects() if type(one).__name__ in ("Dataset", "Split", "TestRows")]
+        assert not found, found
+        assert "CFBENCH_DATA" not in os.environ
+
+
+@dataclass
 class OddSignal(Base):
     """Dies of a signal that has no name."""
 
@@ -203,3 +384,18 @@ class Picky(Base):
     def __post_init__(self):
         if self.size < 1:
             raise ValueError(f"size must be at least 1, got {self.size}")
+
+
+@dataclass
+class Patient(Honest):
+    """Takes its time, and leaves a line in a file for every fit."""
+
+    seconds: float = 0.2
+    diary: str = ""
+
+    def fit(self, train, context):
+        if self.diary:
+            with Path(self.diary).open("a") as file:
+                file.write(f"{os.getpid()} {self.noise}\n")
+        time.sleep(self.seconds)
+        super().fit(train, context)

@@ -6,11 +6,14 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cfbench.cli import main
+from cfbench.records.record import Cell
+from cfbench.records.store import RunFolder
 
 HERE = Path(__file__).parent
 MODELS = "honest,bias,popular,raises"
@@ -315,12 +318,12 @@ def test_of_several_suites_in_one_folder_the_last_is_rescored(call_cfbench, resc
     assert set(by_model(small)) == {"bias", "random"}
 
 
-def stamp(folder: Path, year_of: Callable[[dict], int]) -> None:
+def stamp(folder: Path, year_of: Callable[[Cell], int]) -> None:
     """Put cells years apart: the stamps of runs within one second cannot be told apart."""
-    for path in (folder / "cells").glob("*.json"):
-        stored = json.loads(path.read_bytes())
-        stored["record"]["provenance"]["finished"] = f"{year_of(stored['record']['cell'])}-01-01T00:00:00+00:00"
-        path.write_text(json.dumps(stored))
+    run = RunFolder(folder)
+    for record in run.all_records(pytest.fail):
+        finished = f"{year_of(record.cell)}-01-01T00:00:00+00:00"
+        run.save(replace(record, provenance={**record.provenance, "finished": finished}), run.load(record.cell)[1])
 
 
 def test_of_several_versions_of_a_plugin_the_last_runs_is_measured_or_the_latest_where_it_was_cut_off(
@@ -328,7 +331,7 @@ def test_of_several_versions_of_a_plugin_the_last_runs_is_measured_or_the_latest
 ):
     run = ("run", "-d", str(finished / "ratings.csv"), "-m", "honest", "--metric", "RMSE", "-o", ".")
     call_cfbench(small, *run, home=install(tmp_path, "1.3"))
-    stamp(small, lambda cell: 2001 if cell["version"] == "1.2" else 2002)
+    stamp(small, lambda cell: 2001 if cell.version == "1.2" else 2002)
     call_cfbench(small, *run, home=home)  # keeps the cell of 1.2
     rescore(small)
     assert by_model(small)["honest"]["cell"]["version"] == "1.2"
@@ -343,7 +346,7 @@ def test_cells_of_another_seed_are_others_though_they_stand_on_the_same_rows(
     run = ("run", "-d", str(finished / "ratings.csv"), "-s", "temporal", "-m", "honest", "--metric", "RMSE", "-o", ".")
     call_cfbench(tmp_path, *run, "--seed", "1", home=home)
     call_cfbench(tmp_path, *run, home=home)
-    stamp(tmp_path, lambda cell: 2001 + cell["base_seed"])
+    stamp(tmp_path, lambda cell: 2001 + cell.base_seed)
     figures = by_model(tmp_path)["honest"]["metrics"]
     (tmp_path / "records.jsonl").unlink()
     rescore(tmp_path)

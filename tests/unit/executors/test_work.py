@@ -8,8 +8,10 @@ import pytest
 
 from cfbench.asking.questions import Questions
 from cfbench.dataset import Entities
+from cfbench.executors.collection import collect
+from cfbench.executors.delivery import deliver
 from cfbench.executors.task import Task
-from cfbench.executors.work import collect, deliver, perform
+from cfbench.executors.work import perform
 from cfbench.splits.split import Split
 from cfbench.splits.splitter import Fold
 
@@ -85,6 +87,21 @@ class Kept(Plain):
     @classmethod
     def load(cls, directory):
         return cls()
+
+
+@dataclass
+class Greedy(Plain):
+    def fit(self, train, context):
+        np.empty((1 << 40, 1 << 10))
+
+
+@dataclass
+class TorchLike(Plain):
+    def fit(self, train, context):
+        try:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
+        except RuntimeError as error:
+            raise ValueError("fit failed") from error
 
 
 @dataclass
@@ -181,7 +198,7 @@ def test_a_broken_power_fails_the_cell_and_is_named(work, model, reason):
 def test_the_size_of_a_saved_model_is_measured_and_it_is_left_beside_the_answers(work, tmp_path):
     outcome = work("Kept")
     assert outcome.cost.model_bytes == 1002
-    assert [path.name for path in (tmp_path / "output").iterdir() if path.is_dir()] == ["saved"]
+    assert {path.name for path in (tmp_path / "output").iterdir()} == {"answers", "saved"}
     assert set(outcome.cost.seconds) >= {"fit", "predict", "rank", "check", "save"}
 
 
@@ -198,3 +215,32 @@ def test_a_model_that_cannot_be_saved_has_no_size(work):
     outcome = work("Plain")
     assert outcome.cost.model_bytes is None
     assert Path(outcome.task.output).is_dir()
+
+
+@pytest.mark.parametrize("model", ["Greedy", "TorchLike"])
+def test_a_refused_allocation_is_told_from_other_failures_whoever_raises_it(work, model):
+    assert work(model).status == "out-of-memory"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"status": "ok", "answers": null}',
+        '{"status": "wonderful", "answers": null, "reason": "", "cost": {}, "losses": [], "versions": {}}',
+        '{"status": "ok", "answers": ["../x"], "reason": "", "cost": {}, "losses": [], "versions": {}}',
+        '{"status": "failed", "answers": null, "reason": "", "cost": {"seconds": "long"}, "losses": [], "versions": {}}',
+    ],
+)
+def test_an_outcome_that_a_model_has_tampered_with_is_a_failure_and_no_error_of_the_run(work, tmp_path, text):
+    task = work("Plain").task
+    (tmp_path / "output" / "answers" / "outcome.json").write_text(text)
+    assert "cannot be read" in collect(task).reason
+
+
+def test_no_outcome_is_none(work, tmp_path):
+    task = work("Plain").task
+    (tmp_path / "output" / "answers" / "outcome.json").unlink()
+    assert collect(task) is None

@@ -1,0 +1,183 @@
+"""Models that misbehave in every way lose their own cells, and nothing else: no figure, no file, no process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cfbench.executors.confinement import powers
+
+DATA = "synthetic[n_items=60,n_ratings=1500,n_users=80]"
+HONEST = ["honest", "bias", "popular", "honest[noise=0.5]"]
+STATUS = {
+    "raises": "failed",
+    "wrongshape": "failed",
+    "wrongtype": "failed",
+    "infinite": "failed",
+    "silent": "ok",
+    "writes": "failed",
+    "leaves": "failed",
+    "powerless": "failed",
+    "garbled": "failed",
+    "wordyloss": "failed",
+    "numpyloss": "ok",
+    "picky": "ok",
+    "hangs": "timeout",
+    "hoards": "out-of-memory",
+    "hoardsslowly": "out-of-memory",
+    "hoardsinachild": "out-of-memory",
+    "exits": "crashed",
+    "killed": "crashed",
+    "oddsignal": "crashed",
+    "segfaults": "crashed",
+    "lingers": "ok",
+    "loud": "ok",
+    "shouts": "ok",
+    "meddles": "ok",
+    "deletes": "ok",
+    "closes": "ok",
+    "babbles": "ok",
+    "forges": "failed",
+    "peeks": "ok",
+    "absent": "skipped",
+    "gone": "skipped",
+}
+REASONS = {
+    "raises": "ZeroDivisionError: on purpose",
+    "wrongshape": "shape",
+    "wrongtype": "int",
+    "infinite": "inf",
+    "writes": "read-only",
+    "leaves": "SystemExit",
+    "powerless": "neither predict nor score_items",
+    "wordyloss": "expected numbers",
+    "hangs": "longer than the 12 s allowed",
+    "hoards": "Unable to allocate",
+    "hoardsslowly": "more than the 763 MiB allowed",
+    "hoardsinachild": "more than the 763 MiB allowed",
+    "exits": "exit code 7 before it answered; it last printed: about to leave",
+    "killed": "SIGKILL",
+    "oddsignal": "signal 40",
+    "segfaults": "SIGSEGV",
+    "forges": "an outcome that cannot be read",
+    "absent": "no class 'Absent'",
+    "gone": "no_such_module",
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("line-up")
+
+
+@pytest.fixture(scope="module")
+def run_in(place, plugin_home):
+    """Run models and return what the command said, with the marks of its environment's processes that are left."""
+
+    def run(folder: str, models: list[str], *arguments: str) -> tuple[subprocess.CompletedProcess[str], list]:
+        mark = uuid.uuid4().hex
+        environ = {**os.environ, "PYTHONPATH": str(plugin_home), "CFBENCH_MARK": mark, "CFBENCH_DATA": str(place)}
+        command = [sys.executable, "-m", "cfbench", "run", "-d", DATA, "-m", ",".join(models), "-o", folder, *arguments]
+        done = subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, timeout=240, check=False)
+        return done, marked(mark)
+
+    return run
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("CFBENCH_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def mixed(run_in):
+    """Every bad model between honest ones, two cells at a time, under limits."""
+    bad = list(STATUS)
+    step = len(bad) // len(HONEST) + 1
+    models = [one for start, honest in enumerate(HONEST) for one in [*bad[start * step : (start + 1) * step], honest]]
+    return run_in("mixed", models, "--jobs", "2", "--timeout", "12s", "--memory-limit", "800MB")
+
+
+def test_every_bad_cell_has_the_right_status_with_its_reason_and_the_tail_of_its_log(mixed, place, records):
+    found = records(place / "mixed")
+    assert mixed[0].returncode == 1
+    assert {name: found[name]["status"] for name in STATUS} == STATUS
+    for name, reason in REASONS.items():
+        assert reason in found[name]["reason"], name
+    assert len(found["garbled"]["reason"]) < 600
+    assert found["exits"]["log_tail"] == "about to leave"
+    assert "ZeroDivisionError: on purpose" in found["raises"]["log_tail"]
+    assert found["hoardsslowly"]["cost"]["peak_memory"] > 700e6
+    assert found["numpyloss"]["losses"][0]["train_loss"] == 0.5
+    assert found["silent"]["metrics"]["answered"]["value"] == 0.0
+
+
+def test_honest_cells_beside_bad_ones_equal_their_solo_runs(mixed, place, run_in, results):
+    run_in("solo", HONEST)
+    beside, alone = results(place / "mixed"), results(place / "solo")
+    assert {name: beside[name, ""] for name in HONEST} == {name: alone[name, ""] for name in HONEST}
+
+
+def test_nothing_lingers_after_a_run(mixed):
+    assert mixed[1] == []
+
+
+def test_the_table_tells_what_went_wrong_and_the_terminal_shows_no_traceback_and_no_models_output(mixed, place):
+    done = mixed[0]
+    table = (place / "mixed" / "table.md").read_text()
+    assert "on purpose" in table
+    assert "timeout" in table
+    assert "out-of-memory" in table
+    assert "hostile-models 1.2" in table
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "loud loud" not in done.stderr + done.stdout
+
+
+def test_what_a_model_prints_is_kept_in_its_log_up_to_a_bound(mixed, place, records):
+    cell = records(place / "mixed")["shouts"]["cell"]
+    logs = {path.name: path.stat().st_size for path in (place / "mixed" / "logs").iterdir()}
+    assert 4_000_000 < max(logs.values()) < 5_000_000
+    assert cell["model"] == "shouts"
+    shouted = next(path for path in (place / "mixed" / "logs").iterdir() if logs[path.name] > 4_000_000)
+    assert "bytes are left out here" in shouted.read_text()
+
+
+def test_working_folders_go_with_the_run(place, run_in):
+    home = place / "temporary"
+    run_in("tidy", ["honest", "exits", "deletes"], "--workspace", str(home))
+    assert list(home.iterdir()) == []
+
+
+needs_landlock = pytest.mark.skipif(not powers(), reason="the kernel has no Landlock, which confines a process")
+
+
+@needs_landlock
+def test_a_model_cannot_write_to_the_store_or_to_the_data_or_kill_its_keepers(place, run_in, records, results):
+    run_in("kept", ["honest"])
+    (record,) = (place / "kept" / "cells").glob("*.json")
+    before = record.read_bytes()
+    vandal = f"vandal[where={record}]"
+    into = f"vandal[where={place}/kept/cells/new.json]"
+    data = f"vandal[where={place}/ratings.csv]"
+    models = [vandal, into, data, "rewrites", "shoots", "honest", "bias"]
+    _, left = run_in("kept", models, "--jobs", "2")
+    found = records(place / "kept")
+    assert {found[name]["status"] for name in (vandal, into, data, "rewrites", "shoots")} == {"failed"}
+    assert all("denied" in found[name]["reason"] or "not permitted" in found[name]["reason"] for name in models[:5])
+    assert record.read_bytes() == before
+    assert not (place / "kept" / "cells" / "new.json").exists()
+    run_in("untouched", ["honest", "bias"])
+    assert results(place / "kept")["bias", ""] == results(place / "untouched")["bias", ""]
+    assert left == []

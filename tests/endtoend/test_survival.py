@@ -1,0 +1,225 @@
+"""What a run has computed outlives it, however it ends, and several runs may share a folder."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+DATA = "synthetic[n_items=60,n_ratings=1500,n_users=80]"
+METRICS = "RMSE,NDCG@10,cold-users,Gini@10"
+TABLES = ("table.md", "metrics.csv", "strata.csv", "comparisons.csv")
+KILLS = 30
+
+
+@pytest.fixture
+def start(tmp_path, environment):
+    """Start a run in the folder ``out`` of a place, and do not wait for it."""
+
+    def begin(place: Path, models: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        place.mkdir(exist_ok=True)
+        command = [sys.executable, "-m", "cfbench", "run", "-d", DATA, "-m", models, "-o", "out", *arguments]
+        environ = {**environment, **variables}
+        return subprocess.Popen(
+            command, cwd=place, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    return begin
+
+
+def patient(n: int, **params: object) -> str:
+    others = "".join(f",{name}={value}" for name, value in params.items())
+    return ",".join(f"patient[noise={0.01 * (one + 1):.2f}{others}]" for one in range(n))
+
+
+def finished(process: subprocess.Popen[str], code: int = 0) -> str:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == code, out + err
+    assert "Traceback" not in err
+    return err
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """Return the tables as they lie on the disk: without metrics of cost they do not depend on when cells ran."""
+    return {name: (folder / name).read_bytes() for name in TABLES}
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_an_undisturbed_one(start, tmp_path, wait_for):
+    models, options = f"{patient(9)},bias,raises", ("--metric", METRICS, "--jobs", "2")
+    finished(start(tmp_path / "calm", models, *options), code=1)
+    expected = tables(tmp_path / "calm" / "out")
+    rng, kills, runs, mark = random.Random(5), 0, 0, uuid.uuid4().hex
+    temporary = tmp_path / "temporary"
+    while kills < KILLS:
+        place = tmp_path / f"killed-{runs}"
+        runs += 1
+        while True:
+            process = start(place, models, *options, "--workspace", str(temporary), CFBENCH_MARK=mark)
+            try:
+                process.wait(rng.uniform(0.3, 3.0))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+                wait_for(lambda: not marked(mark))
+            else:
+                finished(process, code=1)
+                break
+        assert tables(place / "out") == expected
+        assert not [path for path in (place / "out").rglob("*") if path.name.startswith(".") or path.suffix == ".lock"]
+    assert runs > 3
+    assert list(temporary.iterdir()) == []
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("CFBENCH_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_two_runs_in_one_folder_share_the_work_and_come_to_the_same_tables(start, tmp_path, results):
+    diary = tmp_path / "diary"
+    diary.touch()  # a cell may write to what is there, but make nothing new beside the run's folder
+    models = patient(8, seconds=0.4, diary=diary) + ",raises"
+    options = ("--metric", METRICS)
+    first = start(tmp_path / "shared", models, *options)
+    second = start(tmp_path / "shared", models, *options)
+    told = [finished(first, code=1), finished(second, code=1)]
+    assert len(diary.read_text().splitlines()) == 8  # each cell was fitted once, by one of the two
+    assert all(f"ok            patient[diary={diary},noise=0.0" in one for one in told)
+    assert any("another run" in one for one in told)
+    assert len(results(tmp_path / "shared" / "out")) == 9
+    finished(start(tmp_path / "alone", models, *options), code=1)
+    assert tables(tmp_path / "shared" / "out") == tables(tmp_path / "alone" / "out")
+    assert not list((tmp_path / "shared" / "out" / "cells").glob("*.lock"))
+
+
+def test_a_run_takes_over_what_a_killed_neighbour_had_taken(start, tmp_path, wait_for):
+    models = patient(2, seconds=4)
+    first = start(tmp_path / "shared", models)
+    cells = tmp_path / "shared" / "out" / "cells"
+    wait_for(lambda: list(cells.glob("*.lock")))
+    second = start(tmp_path / "shared", models)
+    time.sleep(1)
+    first.kill()
+    first.communicate()
+    assert finished(second).count("ok  ") == 2
+
+
+def test_a_failure_of_the_other_run_is_taken_over_and_not_tried_again(start, tmp_path, wait_for, records):
+    (tmp_path / "diary").touch()
+    models = f"patient[diary={tmp_path / 'diary'},noise=-1.0,seconds=6]"
+    first = start(tmp_path / "shared", models)
+    wait_for(lambda: list((tmp_path / "shared" / "out" / "cells").glob("*.lock")))
+    second = start(tmp_path / "shared", models)
+    finished(first, code=1)
+    finished(second, code=1)
+    assert len((tmp_path / "diary").read_text().splitlines()) == 1
+    (record,) = records(tmp_path / "shared" / "out").values()
+    assert record["status"] == "failed"
+
+
+def test_an_interrupt_keeps_what_is_finished_and_the_table_says_what_is_missing(
+    start, tmp_path, wait_for, records, call_cfbench
+):
+    process = start(tmp_path / "here", "honest,patient[seconds=60],patient[noise=0.5,seconds=60]")
+    assert process.stderr is not None
+    assert "ok            honest" in process.stderr.readline()
+    wait_for(lambda: grandchildren(process))
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=30)[1]
+    assert process.returncode == 130
+    assert "finished cells are kept" in rest
+    assert "Traceback" not in rest
+    assert set(records(tmp_path / "here" / "out")) == {"honest"}
+    assert call_cfbench(tmp_path / "here", "report", "out").stdout.count("not run: the run was cut off") == 2
+
+
+def grandchildren(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Return the wardens of running cells."""
+    found = []
+    for server in psutil.Process(process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            found += server.children()
+    return found
+
+
+def the_cell_of(wardens: list[psutil.Process]) -> tuple[psutil.Process, psutil.Process] | None:
+    """Return a running cell and its fork server."""
+    for warden in wardens:
+        with suppress(psutil.NoSuchProcess):
+            server = warden.parent()
+            if server is not None and warden.children():
+                return warden.children()[0], server
+    return None
+
+
+def test_a_cell_whose_fork_server_dies_is_tried_once_more_and_then_recorded_as_crashed(
+    start, tmp_path, wait_for, records
+):
+    process = start(tmp_path / "here", "honest,patient[seconds=60]", "-j", "2")
+    assert process.stderr is not None
+    assert "ok            honest" in process.stderr.readline()
+    for _ in range(2):
+        cell, server = wait_for(lambda: the_cell_of(grandchildren(process)))
+        server.kill()
+        wait_for(lambda cell=cell: not cell.is_running() or cell.status() == psutil.STATUS_ZOMBIE)
+    rest = process.communicate(timeout=30)[1]
+    assert process.returncode == 1
+    assert "tried once more" in rest
+    found = records(tmp_path / "here" / "out")
+    assert found["honest"]["status"] == "ok"
+    assert found["patient[seconds=60]"]["status"] == "crashed"
+    assert "SIGKILL, twice" in found["patient[seconds=60]"]["reason"]
+
+
+def test_nothing_of_a_killed_run_lingers_and_the_next_one_removes_its_working_folder(start, tmp_path, wait_for):
+    mark, home = uuid.uuid4().hex, tmp_path / "temporary"
+    process = start(tmp_path / "here", "lingers,patient[seconds=60]", "--workspace", str(home), CFBENCH_MARK=mark)
+    wait_for(lambda: len(grandchildren(process)) == 1 and len(marked(mark)) >= 4)
+    process.kill()
+    process.communicate()
+    wait_for(lambda: not marked(mark))
+    assert len(list(home.iterdir())) == 1
+    finished(start(tmp_path / "here", "honest", "--workspace", str(home)))
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("spoil", ["torn", "empty", "swapped", "altered", "other"])
+def test_a_spoilt_cell_is_told_and_computed_again_never_trusted(cfbench, tmp_path, results, spoil):
+    cfbench("run", "-d", DATA, "-m", "honest,bias", "-o", "out")
+    before = results(tmp_path / "out")
+    one, two = sorted((tmp_path / "out" / "cells").glob("*.json"))
+    text = one.read_text()
+    if spoil == "swapped":
+        one.write_bytes(two.read_bytes())
+    else:
+        one.write_text(
+            {"torn": text[: len(text) // 2], "empty": "", "altered": text.replace("RMSE", "RSME"), "other": "{}"}[spoil]
+        )
+    done = cfbench("run", "-d", DATA, "-m", "honest,bias", "-o", "out")
+    assert done.stderr.count("computing the cell again") == 1
+    assert results(tmp_path / "out") == before
+
+
+def test_a_folder_that_cannot_be_written_is_told_at_once(cfbench, tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    (tmp_path / "closed").mkdir(mode=0o555)
+    done = cfbench("run", "-d", DATA, "-m", "honest", "-o", "closed", code=2)
+    assert "cannot be written to" in done.stderr
