@@ -45,10 +45,27 @@ class Answers:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Answers:
-        """Make answers of what :meth:`arrays` gave."""
-        return cls(**{field.name: arrays.get(field.name) for field in fields(cls)})
+        """Make answers of what :meth:`arrays` gave; raises ValueError where they are no answers in form."""
+        for name, array in arrays.items():
+            if name not in _FORMS:
+                raise ValueError(f"there are no answers called {name!r}; known: {', '.join(_FORMS)}")
+            if (array.dtype, array.ndim) != _FORMS[name]:
+                dtype, dimensions = _FORMS[name]
+                raise ValueError(f"{name} must be {dtype} of {dimensions} dimensions, got {array.dtype} {array.shape}")
+        return cls(**{name: arrays.get(name) for name in _FORMS})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the answers that there are, by name."""
         told = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: array for name, array in told.items() if array is not None}
+
+
+_FORMS: Mapping[str, tuple[np.dtype[Any], int]] = {
+    "predictions": (np.dtype(np.float32), 1),
+    "lists": (np.dtype(np.int32), 2),
+    "score_means": (np.dtype(np.float32), 2),
+    "item_factors": (np.dtype(np.float32), 2),
+    "train_rows": (np.dtype(np.int64), 1),
+    "train_predictions": (np.dtype(np.float32), 1),
+}
+"""Type and number of dimensions of all answers."""

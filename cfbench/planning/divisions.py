@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cfbench.clock import Clock
 from cfbench.dataset import Dataset
 from cfbench.discovery.registry import Kind, Registry
 from cfbench.errors import CfbenchError, DataError, PluginError, SpecError, UnknownNameError, UsageError
@@ -22,20 +23,26 @@ from cfbench.splits.splitter import Fold
 T = TypeVar("T")
 
 
-def divisions(suite: Suite, registry: Registry, storage: Storage) -> Iterator[Division]:
+def divisions(suite: Suite, registry: Registry, storage: Storage, clock: Clock | None = None) -> Iterator[Division]:
     """Load and preprocess every data set of ``suite`` and divide it by every splitter, in table order.
+
+    On ``clock`` the first two count as ``load``, the last as ``split``.
 
     Raises UsageError where two data sets have one name, and whatever loading, preprocessing and splitting raise.
     """
+    clock = clock or Clock()
     labels: set[str] = set()
     for text in suite.datasets:
-        label, dataset = load_dataset(text, registry, storage)
-        label, dataset, told = _preprocessed(label, dataset, suite.preprocess, registry)
+        with clock.part("load"):
+            label, dataset = load_dataset(text, registry, storage)
+            label, dataset, told = _preprocessed(label, dataset, suite.preprocess, registry)
         if label in labels:
             raise UsageError(f"two data sets are called {label!r}; name one only, or rename one of the files")
         labels.add(label)
         for split in suite.splits:
-            yield _divided(suite.seed, label, dataset, told, split, registry)
+            with clock.part("split"):
+                division = _divided(suite.seed, label, dataset, told, split, registry)
+            yield division
 
 
 def _divided(

@@ -38,7 +38,7 @@ def past_records(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -
     The consolidated file knows what the last run was about; a run that was cut off has none, and the latest record of
     each place stands in, since an older version of a plugin leaves its cells behind.
     """
-    lying = sorted(folder.all_records(), key=lambda record: record.provenance.get("finished", ""))
+    lying = sorted(folder.all_records(note), key=lambda record: record.provenance.get("finished", ""))
     ours = [
         record
         for record in (*lying, *_consolidated(folder, note))

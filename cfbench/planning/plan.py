@@ -79,7 +79,7 @@ def make_plan(suite: Suite, registry: Registry, storage: Storage, setting: Setti
     splits = Splits()
     cells = tuple(
         planned
-        for division in divisions(suite, registry, storage)
+        for division in divisions(suite, registry, storage, splits.clock)
         for fold in division.folds
         for planned in _cells(suite, registry, splits.add(division, fold), division.label, setting, list_length)
     )

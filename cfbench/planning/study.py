@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from cfbench.clock import Clock
 from cfbench.dataset import Dataset
 from cfbench.metrics.metric import Metric
 from cfbench.records.record import Cell
@@ -39,10 +40,15 @@ class Division:
 
 
 class Splits:
-    """Makes the split of a cell on demand and keeps the latest few: many folds stay small."""
+    """Makes the split of a cell on demand and keeps the latest few: many folds stay small.
+
+    Attributes:
+        clock: what loading data (``load``) and making splits (``split``) took in this process.
+    """
 
     def __init__(self, keep: int = 2) -> None:
         """Keep up to ``keep`` splits in memory."""
+        self.clock = Clock()
         self._folds: dict[tuple[str, str, str], tuple[Division, Fold]] = {}
         self._kept: OrderedDict[tuple[str, str, str], Split] = OrderedDict()
         self._keep = keep
@@ -69,7 +75,8 @@ class Splits:
     def _get(self, key: tuple[str, str, str]) -> Split:
         if key not in self._kept:
             division, fold = self._folds[key]
-            self._kept[key] = Split.of(division.dataset, division.split, fold)
+            with self.clock.part("split"):
+                self._kept[key] = Split.of(division.dataset, division.split, fold)
             while len(self._kept) > self._keep:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -89,6 +96,11 @@ class Study:
     cells: tuple[Cell, ...]
     metrics: tuple[Metric, ...]
     splits: Splits
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of this process's own work on the study; the cells' own clocks are in their records."""
+        return self.splits.clock
 
     @cached_property
     def divisions(self) -> Mapping[tuple[str, str, int | None], Sequence[Cell]]:

@@ -29,7 +29,7 @@ def require_the_same_in_a_new_process(model: Any, train: Ratings) -> None:
         folder = Path(name)
         (folder / "model").mkdir()
         model.save(folder / "model")
-        np.savez(folder / "questions.npz", users=users, items=items)
+        np.savez(folder / "questions.npz", allow_pickle=False, users=users, items=items)
         cls = type(model)
         command = [sys.executable, "-m", "cfbench.testing.new_process", cls.__module__, cls.__name__, name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
@@ -46,7 +46,7 @@ def _answer(module: str, name: str, folder: Path) -> None:
     with np.load(folder / "questions.npz", allow_pickle=False) as questions:
         users, items = questions["users"], questions["items"]
     model = getattr(import_module(module), name).load(folder / "model")
-    np.savez(folder / "answers.npz", **answers_to(model, users, items))  # type: ignore[arg-type] # a numpy stub's slip
+    np.savez(folder / "answers.npz", allow_pickle=False, **answers_to(model, users, items))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from cfbench.discovery.registry import Registry
 from cfbench.testing import conformance_checks
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
-FIRST_PARTY = sorted(folder.name for folder in PLUGINS.iterdir() if (folder / "pyproject.toml").exists())
+FIRST_PARTY = sorted(
+    path.parent.name for path in PLUGINS.glob("*/pyproject.toml") if "cfbench.models" in path.read_text()
+)
 INSTALLED = sorted({plugin.distribution for plugin in Registry.discover().plugins("model")})
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from cfbench.cost import Cost
 from cfbench.metrics.cost import (
+    EnergyUsed,
     FitCPUSeconds,
     FitSeconds,
     ModelSize,
@@ -21,8 +22,9 @@ COST = Cost(
     cpu_seconds={"import": 9.0, "fit": 1.5, "predict": 0.5},
     peak_memory=3 * 2**20,
     model_bytes=2**19,
+    energy_kwh=0.0025,
 )
-ALL = (FitSeconds, FitCPUSeconds, PredictSeconds, RatingsPerSecond, PeakMemory, ModelSize)
+ALL = (FitSeconds, FitCPUSeconds, PredictSeconds, RatingsPerSecond, PeakMemory, ModelSize, EnergyUsed)
 
 
 @pytest.fixture
@@ -41,6 +43,7 @@ def measured(make_evaluation):
         (RatingsPerSecond(), "ratings-per-second", 3 / 0.5, 3),
         (PeakMemory(), "peak-memory-MiB", 3.0, 3),
         (ModelSize(), "model-size-MiB", 0.5, 3),
+        (EnergyUsed(), "energy-kWh", 0.0025, 3),
     ],
 )
 def test_each_is_one_figure_of_its_own_part_of_the_cell(measured, metric, name, value, n):
@@ -58,6 +61,11 @@ def test_a_model_without_save_has_no_size(measured):
     assert measured(ModelSize(), replace(COST, model_bytes=None)) == NotApplicable("the model was not saved")
 
 
+def test_a_meter_that_gave_no_figure_is_the_reason_told(measured):
+    failed = replace(COST, energy_kwh=None, energy_method="not metered: it broke")
+    assert measured(EnergyUsed(), failed) == NotApplicable("not metered: it broke")
+
+
 @pytest.mark.parametrize("metric", [kind() for kind in ALL], ids=lambda metric: metric.name)
 def test_what_was_not_measured_is_not_applicable_and_never_zero(measured, metric):
     assert isinstance(measured(metric, Cost()), NotApplicable)
@@ -71,6 +79,6 @@ def test_a_fit_too_short_for_the_clock_has_no_speed(measured):
 def test_they_are_a_family_of_their_own_with_a_unit_and_need_no_answers(kind):
     contract = kind.contract
     assert (contract.family, contract.needs) == ("cost", ("saved-model",) if kind is ModelSize else ("cost",))
-    assert contract.unit in {"s", "ratings/s", "MiB"}
+    assert contract.unit in {"s", "ratings/s", "MiB", "kWh"}
     assert contract.direction == ("higher" if kind is RatingsPerSecond else "lower")
-    assert f"{1234.5678:{contract.display}}".startswith("1,23")
+    assert f"{1234.5678:{contract.display}}".startswith("1.23" if kind is EnergyUsed else "1,23")

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from cfbench.cli.display import display_for
 from cfbench.discovery.registry import Registry
-from cfbench.executors.in_process import run_in_process
+from cfbench.executors.in_process import InProcessExecutor
 from cfbench.planning.plan import Setting, make_plan
 from cfbench.planning.suite import Suite
 from cfbench.records.lines import Comparison, Summary
@@ -31,7 +31,7 @@ def lines(tmp_path_factory):
     )
     storage = Storage(None, folder / "cache", may_download=False)
     plan = make_plan(suite, Registry.discover(), storage, Setting())
-    return Run(plan, RunFolder(folder / "out"), run_in_process, display_for(Console(quiet=True), 9)).execute()
+    return Run(plan, RunFolder(folder / "out"), InProcessExecutor(), display_for(Console(quiet=True), ())).execute()
 
 
 def summary_of(lines, model) -> Summary:
