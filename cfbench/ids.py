@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from cfbench.ratings import Codes
 
+_CHUNK = 1 << 20  # rows numbered at a time
+
 
 @dataclass(frozen=True, eq=False)
 class Coding:
@@ -33,8 +35,10 @@ class Coding:
     def of(cls, training: NDArray[np.int32], table_size: int) -> Coding:
         """Learn the codes from the ``training`` rows' positions, shape (rows,)."""
         first = np.full(table_size, len(training), dtype=np.int64)
-        # Where an index repeats, numpy keeps the last value assigned: reversed, that is the first row.
-        first[training[::-1]] = np.arange(len(training) - 1, -1, -1)
+        # Where an index repeats, numpy keeps the last value assigned: backwards, that is the first row.
+        for end in range(len(training), 0, -_CHUNK):
+            start = max(0, end - _CHUNK)
+            first[training[start:end][::-1]] = np.arange(end - 1, start - 1, -1)
         order = np.argsort(first, kind="stable")
         n = int(np.count_nonzero(first < len(training)))
         positions = order[:n].astype(np.int32)

@@ -18,7 +18,11 @@ from cfbench.splits.withheld import Withheld
 MEMORY_CAP = 32 << 20
 """Bytes that one chunk of scores with its temporaries may take; more is slower, since fresh pages cost time."""
 
+LARGE_MEMORY_CAP = 256 << 20
+"""Bytes that a chunk may take where the catalogue is so large that it would hold few users otherwise."""
+
 _BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pair of codes, and the checks
+_FEW_USERS = 64  # with fewer in a chunk, a product of factors spends its time on reading those of the catalogue
 _GROUP = 8  # columns whose maximum stands for them when a row's floor is looked for
 _FEW = 4  # times k: so many candidates a row are sorted as they are, more are first cut exactly
 _FIRST_DRAWS = 256  # of the drawn order of equals, tried before all of it
@@ -49,7 +53,7 @@ def ask_rankings(
     tie_seed: int,
     clock: Clock,
     withheld: Withheld | None = None,
-    memory_cap: int = MEMORY_CAP,
+    memory_cap: int | None = None,
 ) -> Rankings:
     """Ask ``model`` for the ``k`` best items of every user.
 
@@ -67,7 +71,8 @@ def ask_rankings(
         tie_seed: the same for all models of a split.
         clock: gets the model's own seconds, and nothing else, under ``"predict"``.
         withheld: items that are no candidates for some of ``users``, by index, or None.
-        memory_cap: bytes that the scores of one chunk with their temporaries may take.
+        memory_cap: bytes that the scores of one chunk with their temporaries may take; None: 32 MiB, or as much as 64
+            users need, up to 256 MiB.
 
     Raises:
         ModelError: the model can do neither, or an answer has a wrong type, shape or an infinite value.
@@ -80,7 +85,7 @@ def ask_rankings(
     means = ScoreMeans(len(codes), train.n_items)
     length = k if withheld is None else k + withheld.longest
     lists = np.empty((len(codes), length), dtype=np.int32)
-    rows = max(1, memory_cap // (train.n_items * _BYTES_PER_SCORE))
+    rows = _users_per_chunk(train.n_items, memory_cap)
     for start in range(0, len(codes), rows):
         turns = means.turns[start : start + rows]
         scores = _ask_scores(model, train.n_items, codes[turns], clock, who)
@@ -109,8 +114,12 @@ class Seen:
         np.cumsum(train.user_counts, out=starts[1:-1])
         starts[-1] = starts[-2]
         # Sorting user and item packed into one number is several times faster than an argsort by user.
-        packed = np.sort(train.users.astype(np.int64) * train.n_items + train.items)
-        return cls(items=(packed % train.n_items).astype(np.int32), starts=starts)
+        packed = train.users.astype(np.int64)
+        packed *= train.n_items  # in place, for memory's sake
+        packed += train.items
+        packed.sort()
+        packed %= train.n_items
+        return cls(items=packed.astype(np.int32), starts=starts)
 
     def cells(self, users: Codes, width: int) -> NDArray[np.int64]:
         """Return the seen items of ``users``, shape (b,), as flat indices into an array (b, width)."""
@@ -122,6 +131,13 @@ class Seen:
         places = np.arange(ends[-1]) + np.repeat(first - (ends - counts), counts)
         flat: NDArray[np.int64] = np.repeat(np.arange(len(users)) * width, counts) + self.items[places]
         return flat
+
+
+def _users_per_chunk(n_items: int, memory_cap: int | None) -> int:
+    of_one = n_items * _BYTES_PER_SCORE
+    if memory_cap is not None:
+        return max(1, memory_cap // of_one)
+    return max(1, MEMORY_CAP // of_one, min(_FEW_USERS, LARGE_MEMORY_CAP // of_one))
 
 
 def _tie_ranks(n_items: int, seed: int) -> NDArray[np.int32]:

@@ -72,6 +72,8 @@ def run_of(plan: Plan, folder: Path, executor: Executor, observer: Observer, how
 def execute(plan: Plan, folder: Path, executor: Executor, how: Manner, audience: Audience) -> Executed | None:
     """Carry ``plan`` out in ``folder`` before ``audience``; None where it was interrupted, which is told."""
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal closes; nohup asks to go on all the same
+        signal.signal(signal.SIGHUP, _interrupt)
     # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
     threading.Thread(target=_import_ahead, daemon=True).start()
     with audience.display(plan) as display:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from typing import NoReturn
 from cfbench.contracts import EpochReport
 from cfbench.executors.confinement import confine
 from cfbench.executors.delivery import deliver
+from cfbench.executors.events import LONGEST_TEXT, line_of
 from cfbench.executors.process_tree import die_with_the_parent
 from cfbench.executors.task import Task, scratch_of
 from cfbench.executors.work import perform
@@ -25,18 +25,19 @@ _FIRST_TO_GO = "1000"  # the kernel's scale of what to kill when memory runs out
 _BETWEEN_PHASES = 0.1  # seconds; a model that is asked in many small chunks changes its phase all the time
 
 
-def run_cell(task: Task, output: int, reports: int) -> NoReturn:
+def run_cell(task: Task, output: int, reports: int, warden: int) -> NoReturn:
     """Carry out ``task`` in this freshly forked process, and end it.
 
     Args:
         task: what to do.
         output: the descriptor that takes what is printed.
         reports: the descriptor that takes events, as JSON lines.
+        warden: the process that forked this one, which ends with it.
     """
     code = 1
     try:
         os.setsid()
-        die_with_the_parent()
+        die_with_the_parent(warden)
         _redirect(output)
         _move_into_scratch(task)
         _give_way_to_others()
@@ -48,13 +49,15 @@ def run_cell(task: Task, output: int, reports: int) -> NoReturn:
             deliver(outcome)
             code = 0
         except OSError as error:
-            teller.tell(event="undelivered", reason=f"{error.strerror or error} ({error.filename or task.output})")
+            reason = f"{error.strerror or error} ({error.filename or task.output})"
+            teller.tell(event="undelivered", reason=reason[:LONGEST_TEXT])
             raise
     except BaseException:  # nothing may unwind into the frames of the process that forked this one
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(Exception):  # a model may have put anything in their place
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
 
 
@@ -78,12 +81,13 @@ class _Teller:
 
     def tell(self, **event: object) -> None:
         with suppress(OSError):  # a model may have closed what is not its own; its answers count all the same
-            os.write(self._reports, json.dumps(event).encode() + b"\n")
+            os.write(self._reports, line_of(**event))
 
 
 def _redirect(output: int) -> None:
     """Send what the model prints to ``output``, and give it no input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # to the warden it means something of its own
     os.dup2(output, 1)
     os.dup2(output, 2)
     null = os.open(os.devnull, os.O_RDONLY)

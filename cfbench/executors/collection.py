@@ -14,7 +14,8 @@ from cfbench.answers import Answers
 from cfbench.cost import Cost
 from cfbench.errors import CfbenchError
 from cfbench.executors.task import Outcome, Task, answers_in
-from cfbench.plain_file import MEBIBYTE, read_plain
+from cfbench.memory import machine_bytes
+from cfbench.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.records.record import Epoch
 
 _LARGEST = 256 * MEBIBYTE  # a learning curve of a million epochs has 100
@@ -48,7 +49,7 @@ def collect(task: Task) -> Outcome | None:
         return None
     try:
         return _outcome(task, _form().validate_json(read_plain(path, _LARGEST)))
-    except (OSError, ValueError, TypeError, CfbenchError) as error:
+    except (OSError, ValueError, TypeError, MemoryError, CfbenchError) as error:
         why = (str(error).splitlines() or [type(error).__name__])[0]
         return Outcome(task, "failed", f"its process left an outcome that cannot be read: {why}")
 
@@ -65,5 +66,7 @@ def _outcome(task: Task, told: _Told) -> Outcome:
 
 
 def _array(task: Task, name: str) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(answers_in(task) / f"{name}.npy", allow_pickle=False)
+    path = answers_in(task) / f"{name}.npy"
+    require_plain(path, machine_bytes() // 2)
+    array: NDArray[Any] = np.load(path, allow_pickle=False)
     return array

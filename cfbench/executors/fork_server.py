@@ -22,9 +22,10 @@ from typing import Any
 
 from cfbench.energy import warm_up
 from cfbench.executors.confinement import confine
+from cfbench.executors.events import tell
 from cfbench.executors.process_tree import adopt_orphans, die_with_the_parent, kill_descendants
 from cfbench.executors.task import Task
-from cfbench.executors.warden import guard, tell
+from cfbench.executors.warden import guard
 from cfbench.executors.work import prepare
 
 _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisible to select
@@ -35,6 +36,7 @@ def main(events: int) -> None:
     die_with_the_parent()  # end of input says the same, but is not heard while a library that hangs is imported
     adopt_orphans()
     os.set_inheritable(events, False)
+    os.set_blocking(events, False)  # for the wardens too: they inherit it
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
@@ -96,9 +98,10 @@ def _obey(request: dict[str, Any], wardens: dict[int, Task], events: int) -> Non
 def _start(task: Task, wardens: dict[int, Task], events: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
+    server = os.getpid()
     pid = os.fork()
     if pid == 0:
-        guard(task, events)
+        guard(task, events, server)
     wardens[pid] = task
     tell(events, task.name, event="begun")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -13,10 +14,15 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
 _ROUNDS = 20  # of killing; what survives them waits for a device and ends when that answers
 
 
-def die_with_the_parent() -> None:
-    """Ask the kernel to kill this process when the thread that forked it ends; only Linux can."""
+def die_with_the_parent(parent: int | None = None, by: signal.Signals = signal.SIGKILL) -> None:
+    """Ask the kernel for the signal ``by`` when the thread that forked this process ends; only Linux can.
+
+    ``parent`` is its process: where that has gone already, the signal comes at once.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
+    if parent is not None and os.getppid() != parent:
+        os.kill(os.getpid(), by)
 
 
 def adopt_orphans() -> None:

@@ -31,7 +31,11 @@ class ProcessExecutor:
             self._fill(supervisor, waiting, desk)
             while supervisor.running:
                 ended = supervisor.wait()
-                self._fill(supervisor, waiting, desk)
+                try:
+                    self._fill(supervisor, waiting, desk)
+                except Exception:  # no room for the next cell, say: what these have computed must not go with it
+                    yield from ended
+                    raise
                 yield from ended
         finally:
             supervisor.close()

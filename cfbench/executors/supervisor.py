@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +18,7 @@ from typing import Any
 from cfbench.contracts import EpochReport
 from cfbench.cost import Cost
 from cfbench.executors.collection import collect
+from cfbench.executors.events import heard, widen
 from cfbench.executors.fork_server import confine_line, prepare_line, run_line
 from cfbench.executors.printed import tail_of
 from cfbench.executors.task import Listener, Outcome, Task
@@ -80,9 +81,13 @@ class Supervisor:
 
     def wait(self) -> list[Outcome]:
         """Wait for something to happen and return the outcomes of the tasks that ended, if any."""
+        dead = {home for home, server in self._servers.items() if server.process.poll() is not None}
         ended: list[Outcome] = []
-        for key, _ in self._selector.select(_LOOK):
-            ended += self._read(key.data)
+        ready = [key.data for key, _ in self._selector.select(_LOOK)]
+        for home in ready:
+            ended += self._read(home)
+        for home in dead.difference(ready):  # something that a plugin started there holds its pipe open
+            ended += self._lost(home)
         return ended + list(self._end_hanging_imports())
 
     def close(self) -> None:
@@ -122,6 +127,9 @@ class Supervisor:
                 env=_environment(task.threads),
             )
         os.close(write)
+        assert process.stdin is not None
+        widen(read)
+        widen(process.stdin.fileno())  # a server that imports does not read, and is not waited for
         self._servers[task.home] = _Server(process, read, time.monotonic())
         self._opened.add(task.home)
         self._selector.register(read, selectors.EVENT_READ, task.home)
@@ -140,7 +148,8 @@ class Supervisor:
         if not data:
             return self._lost(home)
         *lines, server.partial = (server.partial + data).split(b"\n")
-        outcomes = (self._hear(server, json.loads(line)) for line in lines)
+        events = (event for line in lines if (event := heard(line)) is not None)
+        outcomes = (self._hear(server, event) for event in events)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _hear(self, server: _Server, event: dict[str, Any]) -> Outcome | None:
@@ -156,18 +165,14 @@ class Supervisor:
             case "usage":
                 self.listener.usage(task, event["seconds"], event["bytes"])
             case "epoch":
-                self._hear_epoch(task, event)
+                report = {name: value for name, value in event.items() if name not in ("event", "task")}
+                self.listener.epoch(task, EpochReport(**report))
             case "exited":
                 del self.running[task.name]
                 return _concluded(task, event)
             case "lost":
                 return self._again(task, int(event["code"]))
         return None
-
-    def _hear_epoch(self, task: Task, event: Mapping[str, Any]) -> None:
-        report = {key: value for key, value in event.items() if key not in ("event", "task")}
-        with suppress(TypeError):  # a model wrote to a descriptor that is not its own
-            self.listener.epoch(task, EpochReport(**report))
 
     def _lost(self, home: str) -> list[Outcome]:
         """A server is gone: so are the cells that it ran."""
@@ -183,6 +188,8 @@ class Supervisor:
             return Outcome(task, "crashed", f"the process that keeps it {_how(code)}, twice", log_tail=_tail(task))
         self._retried.add(task.name)
         self.listener.note(f"{task.who}: the process that keeps the cell {_how(code)}; the cell is tried once more")
+        shutil.rmtree(task.output, ignore_errors=True)  # what it has left is no beginning to go on from
+        Path(task.output).mkdir(exist_ok=True)
         self.start(task)
         return None
 

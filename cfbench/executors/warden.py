@@ -6,7 +6,6 @@ own: whatever loses its parent falls to the warden, which ends when nothing is l
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import signal
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Literal, NoReturn, TypeAlias
 
 from cfbench.executors.cell import run_cell
+from cfbench.executors.events import heard, mention, tell
 from cfbench.executors.printed import PrintedLog
 from cfbench.executors.process_tree import (
     adopt_orphans,
@@ -39,28 +39,34 @@ _TOLD = {"epoch", "phase"}
 Verdict: TypeAlias = Literal["timeout", "out-of-memory", ""]
 
 
-def guard(task: Task, events: int) -> NoReturn:
+def guard(task: Task, events: int, server: int) -> NoReturn:
     """Carry out ``task`` in a child of this freshly forked process, and end when nothing of it is left.
 
-    What happens is written to the descriptor ``events``.
+    What happens is written to the descriptor ``events``. Where the process ``server``, which forked this one, ends
+    before the cell, the cell ends with everything that it has started.
     """
     code = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        die_with_the_parent()
+        signal.signal(signal.SIGTERM, _leave)
+        die_with_the_parent(server, by=signal.SIGTERM)
         adopt_orphans()
         _Watch.over(task, events).until_the_end()
         code = 0
-    except BaseException:  # nothing may unwind into the server's own frames
-        traceback.print_exc()
+    except BaseException as error:  # nothing may unwind into the server's own frames
+        if not isinstance(error, SystemExit):
+            traceback.print_exc()
     finally:
+        with suppress(BaseException):
+            kill_descendants(os.getpid())
         os._exit(code)
 
 
-def tell(events: int, task: str, **event: object) -> None:
-    """Write one event as a line; lines are shorter than ``PIPE_BUF``, so that many may write to one pipe."""
-    os.write(events, json.dumps({**event, "task": task}).encode() + b"\n")
+def _leave(number: int, _frame: object) -> None:
+    """End this process in good order, once."""
+    signal.signal(number, signal.SIG_IGN)
+    raise SystemExit
 
 
 def _kernel_kills() -> int:
@@ -96,6 +102,7 @@ class _Watch:
     verdict: Verdict = ""
     partial: bytes = b""
     undelivered: str = ""
+    ended: int | None = None
     killed_by_kernel: int = field(default_factory=_kernel_kills)
 
     @classmethod
@@ -103,11 +110,12 @@ class _Watch:
         """Fork the cell."""
         output, printed = os.pipe()
         reports, told = os.pipe()
+        warden = os.getpid()
         pid = os.fork()
         if pid == 0:
             for descriptor in (output, reports, events):
                 os.close(descriptor)
-            run_cell(task, printed, told)
+            run_cell(task, printed, told, warden)
         os.close(printed)
         os.close(told)
         for descriptor in (output, reports):
@@ -127,7 +135,9 @@ class _Watch:
             kill_descendants(os.getpid())
             for descriptor, take in ((self.output, log.write), (self.reports, self._hear)):
                 _drain(descriptor, take)
-        self._tell(
+        tell(
+            self.events,
+            self.task.name,
             event="exited",
             code=os.waitstatus_to_exitcode(status),
             verdict=self.verdict or self._kernels_verdict(status),
@@ -136,13 +146,13 @@ class _Watch:
             seconds=time.monotonic() - self.began,
         )
 
-    def _tell(self, **event: object) -> None:
-        tell(self.events, self.task.name, **event)
-
     def _status(self) -> int | None:
-        """Return how the cell's process ended, None while it runs."""
-        done, status = os.waitpid(self.pid, os.WNOHANG)
-        return status if done else None
+        """Return how the cell's process ended, None while it runs; orphans that have ended are taken leave of."""
+        with suppress(ChildProcessError):
+            while (child := os.waitpid(-1, os.WNOHANG))[0]:
+                if child[0] == self.pid:
+                    self.ended = child[1]
+        return self.ended
 
     def _attend(self, selector: selectors.BaseSelector) -> None:
         for key, _ in selector.select(_LOOK):
@@ -158,7 +168,8 @@ class _Watch:
         if now - self.told >= _TELL:
             self.told = now
             self.children = unshared_bytes(descendants(self.pid))
-            self._tell(event="usage", seconds=now - self.began, bytes=resident_bytes(self.pid) + self.children)
+            held = resident_bytes(self.pid) + self.children
+            mention(self.events, self.task.name, event="usage", seconds=now - self.began, bytes=held)
         held = resident_bytes(self.pid) + self.children
         self.peak = max(self.peak, held)
         if self.task.timeout is not None and now - self.began > self.task.timeout:
@@ -177,14 +188,11 @@ class _Watch:
         *lines, self.partial = (self.partial + data).split(b"\n")
         self.partial = self.partial[:_LONGEST_LINE]
         for line in lines:
-            try:
-                event = json.loads(line[:_LONGEST_LINE])
-                if event["event"] in _TOLD:
-                    self._tell(**{key: value for key, value in event.items() if key != "task"})
-                elif event["event"] == "undelivered":
-                    self.undelivered = str(event["reason"])
-            except (ValueError, TypeError, KeyError, RecursionError):
-                continue
+            event = heard(line[:_LONGEST_LINE]) or {"event": ""}
+            if event["event"] in _TOLD:
+                mention(self.events, **{**event, "task": self.task.name})
+            elif event["event"] == "undelivered":
+                self.undelivered = event["reason"]
 
     def _kernels_verdict(self, status: int) -> Verdict:
         """Whether it was the kernel that killed the cell, for want of memory."""
@@ -194,7 +202,9 @@ class _Watch:
 
 def _end_of(pid: int) -> int | None:
     """Return a descriptor that becomes readable when the process ends, None where the system has no such thing."""
-    return os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    with suppress(AttributeError, OSError):  # not Linux, an old one, or a container that does not let it through
+        return os.pidfd_open(pid)
+    return None
 
 
 def _read(descriptor: int) -> bytes | None:

@@ -18,6 +18,7 @@ from cfbench.records.record import Cell
 from cfbench.statistics.resampling import Draw, Resampleable, resampled
 
 _LOWEST_PRIORITY = 19
+_MOST_WAITING = 2  # cells whose sums are kept until their turn; more would fill the memory where models are fast
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +42,11 @@ class Drawing:
         """Draw for the cells of ``study``."""
         self._study = study
         self._drawn: dict[Cell, Future[CellDraws]] = {}
+        self._room = threading.Semaphore(_MOST_WAITING)
         self._background = ThreadPoolExecutor(1, "resampling", initializer=_give_way)
 
     def add(self, cell: Cell, people: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]) -> None:
-        """Begin to draw what was measured of ``cell``.
+        """Begin to draw what was measured of ``cell``; wait before where too many others do.
 
         Args:
             cell: the cell.
@@ -52,7 +54,9 @@ class Drawing:
             sums: by figure name, sums over them.
             metrics: of which figures the values of single users are wanted too.
         """
+        self._room.acquire()
         self._drawn[cell] = self._background.submit(self._draw, cell, people, dict(sums), metrics)
+        self._drawn[cell].add_done_callback(lambda _: self._room.release())
 
     def of(self, cell: Cell) -> CellDraws:
         """Wait for what was drawn of ``cell``."""

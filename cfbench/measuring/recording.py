@@ -47,6 +47,7 @@ class Recorder:
             cost=outcome.cost,
             losses=outcome.losses,
             provenance=_provenance(outcome.versions),
+            log_tail=outcome.log_tail,
         )
         return record if outcome.answers is None else self.measured(record, outcome.answers)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cfbench.printable import escaped_json
 from cfbench.recommending.recommendation import Recommendation
 from cfbench.views.listing import Column, Listing
 
@@ -36,7 +37,7 @@ def as_json(recommendation: Recommendation, cell: str) -> str:
         "recommendations": _rows(recommendation.suggested),
         "favourites": _rows(recommendation.favourites),
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    return escaped_json(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
 
 
 def as_csv(recommendation: Recommendation) -> str:

@@ -12,7 +12,7 @@ from typing import Self
 
 from cfbench.errors import StoreError
 
-_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+_TAKEN = {errno.EWOULDBLOCK, errno.EACCES}
 
 
 @dataclass
@@ -77,7 +77,7 @@ def _locked(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno in _NO_LOCKS_HERE
+        return error.errno not in _TAKEN
     return True
 
 

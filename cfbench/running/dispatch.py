@@ -59,7 +59,7 @@ def task_of(planned: Planned, terms: Terms, workspace: Path, *, save: bool = Fal
         energy=terms.energy,
         timeout=terms.timeout,
         memory_limit=terms.memory_limit,
-        protected=(str(workspace), *(str(path) for path in terms.protected)),
+        protected=tuple(str(path.absolute()) for path in (workspace, *terms.protected)),  # cells work elsewhere
     )
 
 

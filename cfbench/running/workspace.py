@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cfbench.errors import StoreError
@@ -13,6 +13,7 @@ from cfbench.records.claims import Claims
 
 _PREFIX = "cfbench-run-"
 _OWNER = "owner"
+_PARTS = ("questions", "cells")
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
 
     The folders of runs that were killed are removed on the way. Raises StoreError where none can be made.
     """
-    home = parent or Path(tempfile.gettempdir())
+    home = (parent or Path(tempfile.gettempdir())).absolute()
     try:
         home.mkdir(parents=True, exist_ok=True)
         _sweep(home)
@@ -30,21 +31,28 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
         raise StoreError(
             f"cannot make a working folder in {home}: {error.strerror}; free the disk, set TMPDIR or give --workspace"
         ) from error
-    try:
-        with Claims(folder) as mine:
-            mine.take(_OWNER)
-            for name in ("questions", "cells"):
+    with Claims(folder) as mine:
+        mine.take(_OWNER)
+        try:
+            for name in _PARTS:
                 (folder / name).mkdir()
             yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            _remove(folder)
 
 
 def _sweep(home: Path) -> None:
     """Remove the working folders that nobody owns any more: the kernel has released the locks of killed runs."""
     for folder in home.glob(f"{_PREFIX}*"):
-        if not (folder / f"{_OWNER}.lock").is_file():
-            continue
-        with Claims(folder) as claims:
-            if claims.take(_OWNER):
-                shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError, StoreError):  # another user's, who sweeps them
+            if (folder / f"{_OWNER}.lock").is_file() and not folder.is_symlink():
+                with Claims(folder) as claims:
+                    if claims.take(_OWNER):
+                        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that is ours, its lock last: where this is cut short, the next run can tell what it was."""
+    for name in _PARTS:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

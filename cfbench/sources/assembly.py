@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,10 @@ def assembled(
 
     ``users`` and ``items`` may tell more about entities, in any order; those never rated are left out.
     """
-    user_ids, user_index = by_first_appearance(raw.users)
-    item_ids, item_index = by_first_appearance(raw.items)
+    with ThreadPoolExecutor(1) as aside:
+        of_users = aside.submit(by_first_appearance, raw.users)
+        item_ids, item_index = by_first_appearance(raw.items)
+    user_ids, user_index = of_users.result()
     return Dataset(
         name=name,
         users=described(user_ids, users),
@@ -39,7 +42,7 @@ def assembled(
         user_index=user_index,
         item_index=item_index,
         ratings=raw.ratings,
-        timestamps=None if raw.timestamps is None else raw.timestamps.astype(np.int64),
+        timestamps=None if raw.timestamps is None else raw.timestamps.astype(np.int64, copy=False),
         scale=scale,
         relevant_from=relevant_from,
         origin=origin,

@@ -1,6 +1,6 @@
 """Parsed data sets in binary form: one ``.npy`` per column, memory-mapped on load.
 
-Layout of ``<cache>/parsed/<key>/``: ``meta.json`` and ``<number>.npy``. The key hashes the source and its
+Layout of ``<cache>/parsed/<key>/``: ``meta.json``, sealed, and ``<number>.npy``. The key hashes the source and its
 parameters; the identity of the input files (path, size, modification time) stands in ``meta.json``, so a
 changed input replaces its entry instead of adding one. Whatever is damaged or foreign is rebuilt.
 """
@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,11 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.dataset import Dataset, Entities, Origin, PublishedFold
+from cfbench.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.ratings import RatingScale
 from cfbench.sources.source import Storage
+from cfbench.strict_json import parse_json
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the layout; raise it when the layout or the meaning of a column changes."""
+
+_LARGEST_META = 64 * MEBIBYTE
+_AT_ONCE = 4  # columns written or checked at the same time
 
 _log = logging.getLogger(__name__)
 
@@ -88,11 +94,13 @@ def _store(entry: Path, identity: Mapping[str, Any], dataset: Dataset) -> None:
     entry.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=entry.parent))
     try:
-        files = {
-            key: _write_column(fresh / f"{number}.npy", column)
-            for number, (key, column) in enumerate(_columns(dataset).items())
-        }
-        meta = {"identity": identity, "dataset": _facts(dataset), "columns": files}
+        columns = _columns(dataset)
+        with ThreadPoolExecutor(_AT_ONCE) as aside:  # hashing, checking and writing let each other run
+            facts = aside.submit(_facts, dataset)
+            paths = [fresh / f"{number}.npy" for number in range(len(columns))]
+            files = dict(zip(columns, aside.map(_write_column, paths, columns.values()), strict=True))
+        told = {"identity": identity, "dataset": facts.result(), "columns": files}
+        meta = {**told, "seal": _seal(told)}
         with (fresh / "meta.json").open("w", encoding="utf-8") as out:
             json.dump(meta, out, indent=1)
             _flush(out.fileno(), out.flush)
@@ -105,7 +113,8 @@ def _write_column(path: Path, column: NDArray[Any]) -> list[Any]:
     with path.open("wb") as out:
         np.save(out, column, allow_pickle=False)
         _flush(out.fileno(), out.flush)
-    return [path.name, path.stat().st_size, _checksum(np.ascontiguousarray(column))]
+    size = path.stat().st_size
+    return [path.name, size, _checksum(np.ascontiguousarray(column)), column.dtype.str, list(column.shape)]
 
 
 def _flush(descriptor: int, flush: Callable[[], None]) -> None:
@@ -134,23 +143,36 @@ def _move_into_place(fresh: Path, entry: Path) -> None:
 def _loaded(entry: Path, identity: Mapping[str, Any]) -> Dataset | None:
     """Return the stored data set, or None where there is none, or not of this identity, or damaged."""
     try:
-        meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
+        meta = parse_json(read_plain(entry / "meta.json", _LARGEST_META))
         if meta["identity"] != identity:
             return None
-        columns = {key: _read_column(entry, *file) for key, file in meta["columns"].items()}
+        if meta.pop("seal") != _seal(meta):
+            raise ValueError("meta.json was altered after it was written")
+        files = meta["columns"]
+        with ThreadPoolExecutor(_AT_ONCE) as aside:
+            read = aside.map(lambda file: _read_column(entry, *file), files.values())
+            columns = dict(zip(files, read, strict=True))
         return _restored(meta["dataset"], columns)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         _log.warning("cached data in %s is damaged (%s); reading the source again", entry, error)
         return None
 
 
-def _read_column(entry: Path, name: str, size: int, checksum: int) -> NDArray[Any]:
+def _seal(meta: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
+
+
+def _read_column(entry: Path, name: str, size: int, checksum: int, dtype: str, shape: list[int]) -> NDArray[Any]:
+    """Map a column into memory as ``meta.json`` has it: a header that was altered is not even read."""
     path = entry / Path(name).name
+    require_plain(path, size)
     if path.stat().st_size != size:
         raise ValueError(f"{name} has {path.stat().st_size} bytes instead of {size}")
-    column: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+    column: NDArray[Any] = np.empty(shape, dtype=dtype)
+    if column.nbytes:
+        column = np.memmap(path, dtype, "r", size - column.nbytes, tuple(shape)).view(np.ndarray)
     if _checksum(column) != checksum:
         raise ValueError(f"{name} does not have the checksum it was written with")
     return column

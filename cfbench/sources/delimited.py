@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import math
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cfbench.errors import DataError
 from cfbench.sources.columns import ColumnNames, Columns, looks_like_header
+from cfbench.sources.plain_numbers import number_ids, parsed_numbers
 from cfbench.sources.raw import IdColumn, RawRatings
-from cfbench.sources.textfile import TextFile
+from cfbench.sources.text_array import texts
+from cfbench.sources.textfile import DOUBLE, TextFile
 
 # pandas (from 3.1) turns a category column whose ids all look numeric into numbers, which makes "007" and "7"
 # the same id. One leading row with an id that is no number keeps every id text, in any version; it is dropped
 # again.
 _NOT_A_NUMBER = "~"
+
+_EXACT = 2**53  # up to here floats hold every whole number
 
 
 @dataclass(frozen=True)
@@ -56,21 +63,33 @@ def read_delimited(
     Raises DataNotFoundError, or DataError that names file, line and remedy.
     """
     layout = _layout(TextFile.at(path, sep, encoding), header, named, use_timestamps)
-    frame = _parsed(layout)
     columns = layout.columns
-    timestamps = None if columns.timestamp is None else frame[columns.timestamp].to_numpy(np.float64)
+    frame = _numbers(layout)
+    if frame is None:
+        frame = _parsed(layout)
+    with ThreadPoolExecutor(1) as aside:
+        users = aside.submit(_ids, frame[columns.user], layout.file)
+        items = _ids(frame[columns.item], layout.file)
     return RawRatings(
-        users=_ids(frame[columns.user]),
-        items=_ids(frame[columns.item]),
-        ratings=frame[columns.rating].to_numpy(np.float32)[1:],
-        timestamps=None if timestamps is None else timestamps[1:],
+        users=users.result(),
+        items=items,
+        ratings=frame[columns.rating].to_numpy(np.float32),
+        timestamps=None if columns.timestamp is None else _times(frame[columns.timestamp]),
         file=layout.file,
         place=layout.place,
     )
 
 
+def _numbers(layout: _Layout) -> pd.DataFrame | None:
+    if layout.text.sep == DOUBLE:
+        return None
+    return parsed_numbers(layout.text.path, layout.text.sep, layout.columns, layout.width, layout.has_header)
+
+
 def _layout(text: TextFile, header: bool | None, named: ColumnNames, use_timestamps: bool) -> _Layout:
-    _, first = next(text.records())
+    _, first = next(text.records(), (0, []))
+    if not first:
+        raise DataError(f"{text.path} is empty; expected one row per line")
     has_header = header if header is not None else named.any or looks_like_header(first)
     file = str(text.path)
     columns = Columns.by_name(first, named, file) if has_header else Columns.by_position(first, file)
@@ -89,9 +108,9 @@ def _parsed(layout: _Layout) -> pd.DataFrame:
         raise _undecodable(text) from error
     except (ValueError, OverflowError) as error:  # ParserError is a ValueError too
         raise _explained(layout, error) from error
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{layout.file} cannot be read to its end: {error}") from error
-    return frame
+    return frame.iloc[1:]
 
 
 def _leading_row(layout: _Layout) -> bytes:
@@ -123,9 +142,17 @@ def _options(layout: _Layout) -> dict[str, Any]:
     }
 
 
-def _ids(column: pd.Series[Any]) -> IdColumn:
-    labels = np.asarray(column.cat.categories.to_numpy(dtype=object), dtype=np.str_)
-    return _without_outer_blanks(IdColumn(labels, np.asarray(column.cat.codes, dtype=np.int32)[1:]))
+def _times(column: pd.Series[Any]) -> NDArray[np.float64] | NDArray[np.int64]:
+    """Return times as the parser gave them; those beyond any calendar always as floats, however they were parsed."""
+    whole = column.dtype == np.int64 and column.max() < _EXACT
+    return column.to_numpy() if whole else column.to_numpy(np.float64)
+
+
+def _ids(column: pd.Series[Any], file: str) -> IdColumn:
+    if column.dtype.kind == "i":
+        return number_ids(column.to_numpy())
+    labels = texts(column.cat.categories.to_numpy(dtype=object), f"{file}: an id")
+    return _without_outer_blanks(IdColumn(labels, np.asarray(column.cat.codes, dtype=np.int32)))
 
 
 def _without_outer_blanks(column: IdColumn) -> IdColumn:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import stat
-import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from cfbench.errors import DataError, DataNotFoundError
+from cfbench.saving import file_sha256
 from cfbench.sources.source import Storage
+from cfbench.sources.transfer import transfer
+from cfbench.sources.unpacking import unpack
 
-_TIMEOUT = 30  # seconds without an answer or a byte
+_MEGABYTE = 1_000_000
+_LEAST_ROOM = 10 * _MEGABYTE
+_GROWTH = 30  # text of ratings unpacks to five times its size
 
 _log = logging.getLogger(__name__)
 
@@ -26,9 +27,9 @@ class Archive:
 
     Attributes:
         name: the folder it becomes, e.g. ``"ml-100k"``.
-        urls: where it can be had, tried in this order.
+        urls: where it can be had, by https, tried in this order.
         sha256: of the zip file; None where no stable one is known and the content must speak for itself.
-        megabytes: size of the download, for messages.
+        megabytes: size of the download, for messages; twice as much is refused.
         homepage: where a person can download it.
     """
 
@@ -37,6 +38,11 @@ class Archive:
     sha256: str | None
     megabytes: float
     homepage: str
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes that a download may have."""
+        return _LEAST_ROOM + int(2 * self.megabytes * _MEGABYTE)
 
 
 def fetch(archive: Archive, storage: Storage, check: Callable[[Path], object]) -> Path:
@@ -51,13 +57,19 @@ def fetch(archive: Archive, storage: Storage, check: Callable[[Path], object]) -
         return place
     if not storage.may_download:
         raise DataNotFoundError(f"{archive.name} is not here and downloads are off. {_by_hand(archive, storage)}")
-    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataNotFoundError(
+            f"{archive.name} is not here, and the cache {place.parent} cannot be made: {error.strerror}; name another "
+            f"with CFBENCH_CACHE. {_by_hand(archive, storage)}"
+        ) from error
     failures = []
     for url in archive.urls:
         with tempfile.TemporaryDirectory(prefix=".new-", dir=place.parent) as work:
             try:
                 _install(url, archive, Path(work), place, check)
-            except (OSError, DataError, zipfile.BadZipFile) as error:  # requests' errors are OSErrors
+            except (OSError, DataError) as error:  # requests' errors are OSErrors
                 failures.append(f"{url}: {_reason(error)}")
             else:
                 for failure in failures:  # where no host succeeds, the error names them
@@ -74,9 +86,9 @@ def kept_at(archive: Archive, storage: Storage) -> Path:
 
 def _install(url: str, archive: Archive, work: Path, place: Path, check: Callable[[Path], object]) -> None:
     zipped, unpacked = work / "archive.zip", work / "content"
-    _download(url, zipped)
+    transfer(url, zipped, archive.most_bytes)
     _verify(zipped, archive)
-    _unpack(zipped, unpacked)
+    unpack(zipped, unpacked, _GROWTH * archive.most_bytes)
     content = _content_of(unpacked)
     check(content)
     try:
@@ -87,39 +99,12 @@ def _install(url: str, archive: Archive, work: Path, place: Path, check: Callabl
         # Another process has finished the same download.
 
 
-def _download(url: str, out: Path) -> None:
-    import pooch  # noqa: PLC0415 - brings an HTTP library that only a download needs
-
-    pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=_TIMEOUT)(url, str(out), None)
-
-
 def _verify(zipped: Path, archive: Archive) -> None:
     if archive.sha256 is None:
         return
-    import pooch  # noqa: PLC0415
-
-    found = pooch.file_hash(str(zipped), alg="sha256")
+    found = file_sha256(zipped)
     if found != archive.sha256:
         raise DataError(f"the file has sha256 {found}, expected {archive.sha256}")
-
-
-def _unpack(zipped: Path, folder: Path) -> None:
-    """Unpack into ``folder``; raises DataError on a member that would land outside of it, before writing anything."""
-    with zipfile.ZipFile(zipped) as source:
-        members = [member for member in source.infolist() if not member.is_dir()]
-        for member in members:
-            path = PurePosixPath(member.filename.replace("\\", "/"))
-            if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] or _is_link(member):
-                raise DataError(f"the archive has a member outside its folder: {member.filename!r}")
-        for member in members:
-            target = folder.joinpath(*PurePosixPath(member.filename.replace("\\", "/")).parts)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with source.open(member) as packed, target.open("wb") as out:
-                shutil.copyfileobj(packed, out)
-
-
-def _is_link(member: zipfile.ZipInfo) -> bool:
-    return stat.S_ISLNK(member.external_attr >> 16)
 
 
 def _content_of(unpacked: Path) -> Path:
@@ -138,6 +123,8 @@ def _by_hand(archive: Archive, storage: Storage) -> str:
 
 def _reason(error: Exception) -> str:
     """Say in a few words why a download failed; HTTP libraries wrap the reason several times over."""
+    if isinstance(error, DataError):
+        return str(error)
     root: BaseException = error
     while (inner := root.__cause__ or root.__context__) is not None:
         root = inner

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +13,13 @@ from numpy.typing import NDArray
 from cfbench.dataset import Entities
 from cfbench.errors import DataError, DataNotFoundError
 from cfbench.sources.columns import ALIASES, normalised
+from cfbench.sources.text_array import texts
+from cfbench.sources.textfile import TextFile
 
 _TITLES = ("title", "name")
 _PARQUET = (".parquet", ".pq")
+_Table: TypeAlias = list[tuple[str, NDArray[Any]]]  # names of columns with their fields, as Python's texts
+_UNREADABLE = (ValueError, OSError, EOFError, zlib.error, ImportError)  # pandas' own errors are ValueErrors
 
 
 def read_entities(path: Path, role: str, encoding: str = "utf-8") -> Entities:
@@ -48,19 +54,51 @@ def read_entities(path: Path, role: str, encoding: str = "utf-8") -> Entities:
 
 def _columns(path: Path, encoding: str) -> dict[str, NDArray[np.str_]]:
     """Read all columns as stripped text, what is missing as ``""``."""
-    import pandas as pd  # noqa: PLC0415 - takes a quarter of a second to import
+    try:
+        table = _parquet(path) if path.suffix.lower() in _PARQUET else _delimited(path, encoding)
+    except _UNREADABLE as error:
+        raise DataError(f"{path} cannot be read as a table with a header: {error}") from error
+    if not table or not len(table[0][1]):
+        raise DataError(f"{path} has no rows; expected a header that names the columns, then a row for each entity")
+    twice = [name for name, times in Counter(name for name, _ in table).items() if times > 1]
+    if twice:
+        raise DataError(f"{path} has two columns {twice[0]!r}; give each a name of its own")
+    return {name: np.char.strip(texts(column, f"{path}: a field in column {name!r}")) for name, column in table}
+
+
+def _delimited(path: Path, encoding: str) -> _Table:
+    """Read a CSV or TSV file, gzip or not."""
+    import pandas as pd  # noqa: PLC0415
+
+    text = TextFile.at(path, "\t" if ".tsv" in path.suffixes else ",", encoding)
+    _, header = next(text.records(), (0, []))
+    with text.stream() as stream:
+        frame = pd.read_csv(
+            stream,
+            sep=text.field_sep,
+            quoting=text.quoting,
+            encoding=encoding,
+            header=None,
+            names=range(len(header)),
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            na_filter=False,
+        )
+    rows = frame.iloc[1:]  # the header was read as a row too: pandas refuses rows that are longer than the first
+    return [(name.strip(), rows[place].to_numpy(dtype=object)) for place, name in enumerate(header)]
+
+
+def _parquet(path: Path) -> _Table:
+    import pandas as pd  # noqa: PLC0415
+    import pyarrow as pa  # noqa: PLC0415 - an optional package, needed for this format alone
 
     try:
-        if path.suffix.lower() in _PARQUET:
-            frame = pd.read_parquet(path).astype("string").fillna("")
-        else:
-            sep = "\t" if ".tsv" in path.suffixes else ","
-            frame = pd.read_csv(path, sep=sep, dtype=str, keep_default_na=False, encoding=encoding)
-    except (ValueError, OSError, ImportError) as error:  # pandas' own errors of parsing and decoding are ValueErrors
-        raise DataError(f"{path} cannot be read as a table with a header: {error}") from error
-    if not len(frame.columns) or not len(frame):
-        raise DataError(f"{path} has no rows; expected a header that names the columns, then a row for each entity")
-    return {str(name).strip(): np.char.strip(frame[name].to_numpy(dtype=np.str_)) for name in frame.columns}
+        frame = pd.read_parquet(path).astype("string").fillna("")
+        columns = [frame.iloc[:, place].to_numpy(dtype=object) for place in range(len(frame.columns))]
+    except (pa.ArrowException, TypeError, NotImplementedError, OverflowError, MemoryError) as error:
+        raise ValueError(str(error) or type(error).__name__) from error
+    return [(str(name).strip(), column) for name, column in zip(frame.columns, columns, strict=True)]
 
 
 def _id_column(names: list[str], role: str) -> str:
@@ -72,7 +110,8 @@ def _typed(column: NDArray[np.str_]) -> NDArray[Any]:
     """Make numbers of a column in which everything said is one, and at least something is said."""
     said = column != ""
     try:
-        numbers = np.where(said, column, "nan").astype(np.float64)
+        with np.errstate(over="ignore"):
+            numbers = np.where(said, column, "nan").astype(np.float64).astype(np.float32)
     except ValueError:
         return column
-    return numbers.astype(np.float32) if said.any() and np.isfinite(numbers[said]).all() else column
+    return numbers if said.any() and np.isfinite(numbers[said]).all() else column

@@ -13,9 +13,7 @@ _HALF_STARS = RatingScale(0.5, 5.0)
 
 
 def _official(file: str) -> tuple[str, ...]:
-    # Plain http stands in while the host's TLS certificate is out of date; the content is verified either
-    # way.
-    return (f"https://{_OFFICIAL}/{file}", f"http://{_OFFICIAL}/{file}")
+    return (f"https://{_OFFICIAL}/{file}",)
 
 
 ML_100K = Edition(

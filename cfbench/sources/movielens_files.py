@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cfbench.dataset import Entities
 from cfbench.errors import DataError
 from cfbench.sources.assembly import described
 from cfbench.sources.raw import IdColumn
+from cfbench.sources.text_array import texts
 from cfbench.sources.textfile import TextFile
 from cfbench.sources.titles import films
 
@@ -60,11 +62,35 @@ def _users(path: Path, sep: str, layout: tuple[str, ...], occupations: tuple[str
     """Read a file of users whose fields are as in ``layout``; occupations may be numbers into ``occupations``."""
     if not path.is_file():
         return None
-    told = dict(zip(layout, zip(*_rows(path, sep, len(layout)), strict=True), strict=True))
+    rows = list(_rows(path, sep, len(layout)))
+    if not rows:
+        raise DataError(f"{path} is empty; unpack the archive again")
+    told = dict(zip(layout, zip(*rows, strict=True), strict=True))
     if occupations:
-        told["occupation"] = tuple(occupations[int(number)] for number in told["occupation"])
-    columns = {name: np.array(told[name], dtype=np.str_) for name in ("gender", "occupation", "zip")}
-    return Entities(np.array(told["id"], dtype=np.str_), {"age": np.array(told["age"], dtype=np.float32), **columns})
+        known = {str(number): name for number, name in enumerate(occupations)}
+        told["occupation"] = tuple(_known(known, number, path) for number in told["occupation"])
+    columns = {name: texts(told[name], f"{path}: the {name}") for name in ("gender", "occupation", "zip")}
+    ages = np.array([_age(age, path) for age in told["age"]], dtype=np.float32)
+    return Entities(_unique(told["id"], path), {"age": ages, **columns})
+
+
+def _known(known: Mapping[str, str], number: str, path: Path) -> str:
+    if number not in known:
+        raise DataError(f"{path}: {number!r} is no number of an occupation, 0 to {len(known) - 1}; unpack it again")
+    return known[number]
+
+
+def _age(text: str, path: Path) -> float:
+    if not text.isdecimal() or len(text) > 3:
+        raise DataError(f"{path}: {text!r} is no age in years; unpack the archive again")
+    return float(text)
+
+
+def _unique(ids: Sequence[str], path: Path) -> NDArray[np.str_]:
+    found = texts(ids, f"{path}: an id")
+    if len(np.unique(found)) < len(found):
+        raise DataError(f"{path}: an id stands in two rows; unpack the archive again")
+    return found
 
 
 def _rows(path: Path, sep: str, width: int) -> Iterator[list[str]]:

@@ -37,15 +37,15 @@ def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRat
         if not use_timestamps:
             columns = columns.without_timestamp()
         table = pq.read_table(path, columns=[header[at] for at in columns.used])
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, MemoryError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}; write it again, or save it as CSV") from error
 
     def column(role: str, at: int, read: Callable[[pa.ChunkedArray], _Read], wanted: str) -> _Read:
         values = table[header[at]]
         try:
             return read(values)
-        except (pa.ArrowException, UnicodeDecodeError) as error:
-            reason = str(error).splitlines()[0]
+        except (pa.ArrowException, ValueError, TypeError, OverflowError, MemoryError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             what = f"{path}: the {role} column {header[at]!r} must hold {wanted}, got {values.type}"
             raise DataError(f"{what} ({reason}); convert it, or name another: {role}_column=...") from error
 

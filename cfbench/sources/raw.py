@@ -30,7 +30,8 @@ class RawRatings:
         users: user ids.
         items: item ids.
         ratings: rating values, shape (n,), float32; NaN where missing.
-        timestamps: seconds since 1970, shape (n,), float64, NaN where missing; None without such a column.
+        timestamps: seconds since 1970, shape (n,), float64, NaN where missing, or int64 where all are whole and there;
+            None without such a column.
         file: the file as messages should name it.
         place: tells where a row stands in the file, e.g. ``"line 12"``; may be slow, for messages only.
     """
@@ -38,7 +39,7 @@ class RawRatings:
     users: IdColumn
     items: IdColumn
     ratings: NDArray[np.float32]
-    timestamps: NDArray[np.float64] | None
+    timestamps: NDArray[np.float64] | NDArray[np.int64] | None
     file: str
     place: Callable[[int], str]
 

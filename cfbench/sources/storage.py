@@ -16,16 +16,23 @@ def default_storage(data_dir: Path | None = None, *, may_download: bool = True) 
 
     Raises DataNotFoundError where the named data folder does not exist. Creates nothing.
     """
-    named = data_dir or _folder_from_environment("CFBENCH_DATA")
-    if named is not None and not named.expanduser().is_dir():
+    named = named_folder(data_dir)
+    if named is not None and not named.is_dir():
         origin = "--data-dir" if data_dir else "CFBENCH_DATA"
         raise DataNotFoundError(f"{origin} names {named}, which is not a folder; create it or name another one")
+    return Storage(data_dir=named, cache_dir=cache_folder(), may_download=may_download)
+
+
+def named_folder(data_dir: Path | None = None) -> Path | None:
+    """Return the folder with data sets that the user named, there or not: ``data_dir`` over ``CFBENCH_DATA``."""
+    named = data_dir or _folder_from_environment("CFBENCH_DATA")
+    return None if named is None else named.expanduser()
+
+
+def cache_folder() -> Path:
+    """Return cfbench's own folder for downloads and parsed data: ``CFBENCH_CACHE`` over the system's cache."""
     cache = _folder_from_environment("CFBENCH_CACHE") or user_cache_path("cfbench", appauthor=False)
-    return Storage(
-        data_dir=None if named is None else named.expanduser(),
-        cache_dir=cache.expanduser(),
-        may_download=may_download,
-    )
+    return cache.expanduser()
 
 
 def _folder_from_environment(variable: str) -> Path | None:

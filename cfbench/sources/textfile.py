@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class TextFile:
 
         Raises DataNotFoundError where there is no file, DataError where it is empty or not text.
         """
-        _check_encoding(path, encoding)
+        check_encoding(path, encoding)
         line = _first_line(path)
         if sep is None:
             sep = next((known for known in _SEPARATORS if known.encode() in line), ",")
@@ -80,13 +81,23 @@ class TextFile:
             reader = csv.reader(
                 text, delimiter=self.field_sep, quoting=self.quoting, skipinitialspace=self.skips_blanks
             )
-            for fields in reader:
-                if len(fields) > 1 or any(field.strip() for field in fields):
-                    yield reader.line_num, fields
+            try:
+                for fields in reader:
+                    if len(fields) > 1 or any(field.strip() for field in fields):
+                        yield reader.line_num, fields
+            except csv.Error as error:
+                raise DataError(
+                    f"{self.path}, line {reader.line_num}: {error}; is a quotation mark open, or the separator another?"
+                ) from error
+            except (OSError, EOFError, zlib.error) as error:
+                raise DataError(f"{self.path} cannot be read to its end: {error}") from error
 
     def line_of(self, record: int) -> int:
-        """Return the line, from 1, of the non-blank record number ``record``, counted from 0 with the header."""
-        return next(line for at, (line, _) in enumerate(self.records()) if at == record)
+        """Return the line, from 1, of the non-blank record number ``record``, counted from 0 with the header.
+
+        Where the two parsers do not agree on what a line is, the number of the record stands in.
+        """
+        return next((line for at, (line, _) in enumerate(self.records()) if at == record), record + 1)
 
     def undecodable_line(self) -> int:
         """Return the first line, from 1, that is not valid text in ``encoding``; 0 where all are."""
@@ -151,24 +162,26 @@ def _first_line(path: Path) -> bytes:
     """Return the first non-blank line (at most 1 MiB of it), after checking that the file is text."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise DataNotFoundError(f"ratings file {path} {what}; give the path of a file")
+        raise DataNotFoundError(f"file {path} {what}; give the path of a file")
     try:
         with _opened(path) as source:
             start = source.read(_BLOCK)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     if start.startswith(_WIDE_MARKS) or b"\x00" in start:
         raise DataError(f"{path} is not text in an ASCII-compatible encoding; save it as UTF-8")
     if not start.strip():
-        raise DataError(f"{path} is empty; expected one rating per line")
+        raise DataError(f"{path} is empty; expected one row per line")
     return start.lstrip(b"\r\n \t").partition(b"\n")[0]
 
 
-def _check_encoding(path: Path, encoding: str) -> None:
-    sample = "0123:,;|\tab"
+def check_encoding(path: Path, encoding: str) -> None:
+    """Raise DataError where ``encoding`` is unknown, or writes the characters of ASCII otherwise than ASCII does."""
+    sample = bytes(range(128))
     try:
-        compatible = sample.encode(encoding) == sample.encode("ascii")
-    except LookupError:
+        text = sample.decode(encoding, "replace")
+        compatible = text.encode("ascii") == sample == text.encode(encoding, "replace")
+    except (LookupError, ValueError):  # not every codec is one of texts, or can replace what it does not know
         compatible = False
     if not compatible:
         raise DataError(f"{path}: {encoding!r} is no known ASCII-compatible encoding; use utf-8, latin-1 or cp1252")

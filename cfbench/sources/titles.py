@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cfbench.dataset import Entities
 from cfbench.errors import DataError
+from cfbench.sources.text_array import texts
 from cfbench.sources.textfile import TextFile
 
 _YEAR = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)")
@@ -47,4 +48,4 @@ def years(titles: Sequence[str]) -> NDArray[np.float32]:
 
 
 def _text(values: Sequence[str]) -> NDArray[np.str_]:
-    return np.array(values, dtype=np.str_)
+    return texts(values, "a title or id")

@@ -38,7 +38,7 @@ def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates
     _check_ids("user", raw.users, raw)
     _check_ids("item", raw.items, raw)
     _check_finite("rating", raw.ratings, raw)
-    if raw.timestamps is not None:
+    if raw.timestamps is not None and raw.timestamps.dtype.kind == "f":
         _check_finite("timestamp", raw.timestamps, raw)
     if scale is not None:
         _check_on_scale(raw, scale)
@@ -56,7 +56,7 @@ def _check_ids(role: str, column: IdColumn, raw: RawRatings) -> None:
         )
 
 
-def _check_finite(role: str, values: NDArray[np.floating], raw: RawRatings) -> None:
+def _check_finite(role: str, values: NDArray[np.floating] | NDArray[np.int64], raw: RawRatings) -> None:
     wrong = ~np.isfinite(values)
     if wrong.any():
         value = values[np.argmax(wrong)]
@@ -90,6 +90,8 @@ def _without_duplicates(raw: RawRatings, policy: Duplicates) -> RawRatings:
 
 
 def _all_distinct(keys: NDArray[np.int64]) -> bool:
+    if np.all(keys[1:] > keys[:-1]):  # as most files are written: by user, then by item
+        return True
     ordered = np.sort(keys)
     return bool(np.all(ordered[1:] != ordered[:-1]))
 

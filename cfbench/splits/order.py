@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from cfbench.dataset import Dataset
 from cfbench.errors import DataError
 
+_LARGEST = np.iinfo(np.int64).max
+
 
 def times_of(dataset: Dataset, who: str, instead: str) -> NDArray[np.int64]:
     """Return the timestamps, shape (n,), for the splitter ``who``; raises DataError with the advice ``instead``."""
@@ -27,8 +29,33 @@ def rank_within(
         rng: decides that order, never the order of rows in the data.
     """
     chance = rng.permutation(len(groups))
-    keys = (chance, groups) if times is None else (chance, times, groups)
     sizes = np.bincount(groups)
     rank = np.empty(len(groups), dtype=np.int64)
-    rank[np.lexsort(keys)] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rank[_ordered(groups, times, chance)] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     return rank
+
+
+def _ordered(
+    groups: NDArray[np.int32], times: NDArray[np.int64] | None, chance: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the rows by group, then by time where there are times, then by ``chance``, a permutation.
+
+    That is ``np.lexsort``; numbers that hold a group and what orders it are sorted several times faster.
+    """
+    n = max(1, len(chance))
+    by_chance: NDArray[np.int64] = np.empty_like(chance)
+    by_chance[chance] = np.arange(len(chance))
+    keys = groups.astype(np.int64)
+    if times is None:
+        keys *= n
+        keys += chance
+        keys.sort()
+        keys %= n
+        return np.take(by_chance, keys)
+    span = int(times.max(initial=0)) - int(times.min(initial=0)) + 1
+    if span * (int(groups.max(initial=0)) + 1) > _LARGEST:
+        order: NDArray[np.int64] = np.lexsort((chance, times, groups))
+        return order
+    keys *= span
+    keys += times - times.min(initial=0)
+    return np.take(by_chance, np.argsort(keys[by_chance], kind="stable"))

@@ -154,8 +154,11 @@ def _check_partition(dataset: Dataset, name: str, fold: Fold) -> None:
             "both parts need at least one row: use more data or another share"
         )
     withheld = () if fold.withheld_rows is None else (fold.withheld_rows,)
-    used = np.concatenate([fold.train_rows, fold.test_rows, *withheld])
-    if used.min() < 0 or used.max() >= len(dataset):
+    parts = [rows for rows in (fold.train_rows, fold.test_rows, *withheld) if len(rows)]
+    if any(rows.min() < 0 or rows.max() >= len(dataset) for rows in parts):
         raise PluginError(f"{where} names rows outside 0..{len(dataset) - 1}; the splitter is at fault")
-    if np.bincount(used, minlength=len(dataset)).max() > 1:
+    used = np.zeros(len(dataset), dtype=np.bool_)
+    for rows in parts:
+        used[rows] = True
+    if np.count_nonzero(used) < sum(map(len, parts)):
         raise PluginError(f"{where} uses a row twice; the splitter is at fault")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from cfbench import ids
 from cfbench.ids import Coding
 
 
@@ -15,6 +16,12 @@ def test_codes_follow_first_appearance_in_training_and_the_unknown_is_n():
     coding = Coding.of(np.array([7, 2, 7, 5], dtype=np.int32), table_size=9)
     assert coding.positions.tolist() == [7, 2, 5]
     assert coding.codes(np.array([7, 2, 5, 0, 8], dtype=np.int32)).tolist() == [0, 1, 2, 3, 3]
+
+
+def test_the_first_appearance_counts_across_the_chunks_that_rows_are_numbered_in(monkeypatch):
+    monkeypatch.setattr(ids, "_CHUNK", 3)
+    coding = Coding.of(np.array([4, 4, 1, 0, 1, 3, 4, 2], dtype=np.int32), table_size=6)
+    assert coding.positions.tolist() == [4, 1, 0, 3, 2]
 
 
 def test_codes_translate_back_to_ids_and_the_unknown_code_raises():

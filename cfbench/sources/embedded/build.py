@@ -32,6 +32,7 @@ def build(ratings: Path, movies: Path, out: Path) -> None:
     told = described(item_ids, read_titles(movies)).columns
     np.savez_compressed(
         out,
+        allow_pickle=False,
         user_ids=_packed(user_ids),
         item_ids=_packed(item_ids),
         titles=_packed(told["title"]),

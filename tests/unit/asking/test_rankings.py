@@ -1,10 +1,12 @@
 """Asking for lists: masking, ties, padding, chunks, memory."""
 
 import tracemalloc
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 
+from cfbench.asking import rankings
 from cfbench.asking.rankings import ask_rankings
 from cfbench.clock import Clock
 from cfbench.errors import ModelError
@@ -172,6 +174,21 @@ def test_scores_that_the_model_shares_with_us_stay_as_they_are():
 
     assert rank(Popular(), train, [0, 1]).tolist() == [[1, 2], [0, 2]]
     assert shared.tolist() == [[3, 2, 1]] * 2
+
+
+@pytest.mark.parametrize(("n_items", "most"), [(1_000, 1048), (30_000, 64), (1_000_000, 8)])
+def test_a_large_catalogue_gets_64_users_a_chunk_as_long_as_memory_allows(n_items, most):
+    asked = []
+    train = training([(0, 0), (1, 1)], n_users=2, n_items=n_items)
+
+    class Noting:
+        def score_items(self, users):
+            asked.append(len(users))
+            return np.zeros((len(users), n_items), dtype=np.float32)
+
+    with patch.object(rankings, "_best", lambda scores, *_: np.zeros((len(scores), 1))):  # scores alone are of interest
+        rank(Noting(), train, np.arange(most + 1), k=1)
+    assert asked == [most, 1]
 
 
 def test_memory_stays_near_the_cap_even_when_every_score_ties():

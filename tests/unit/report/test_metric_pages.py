@@ -56,7 +56,7 @@ def stranger(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def installed(monkeypatch):
     """Let the distributions named here be installed."""
-    monkeypatch.setattr("cfbench.discovery.registry._missing_packages", lambda distribution: ())
+    monkeypatch.setattr("cfbench.discovery.registry.missing_packages", lambda distribution: ())
 
 
 RMSE = plugin("RMSE", "cfbench.metrics.accuracy:RMSE", "cfbench")

@@ -10,6 +10,7 @@ import pytest
 
 from cfbench.errors import DataError, DataNotFoundError
 from cfbench.sources.download import Archive, fetch, kept_at
+from cfbench.sources.movielens_editions import ML_1M, ML_100K, ML_LATEST_SMALL
 from cfbench.sources.source import Storage
 
 GOOD = {"tiny/ratings.csv": b"a,x,1\nb,y,2\n", "tiny/sub/more.txt": b"more"}
@@ -129,8 +130,107 @@ def test_links_in_an_archive_are_refused(host, storage):
     with zipfile.ZipFile(buffer, "w") as content:
         content.writestr(link, "/etc/passwd")
     (folder / "tiny.zip").write_bytes(buffer.getvalue())
-    with pytest.raises(DataNotFoundError, match="member outside its folder"):
+    with pytest.raises(DataNotFoundError, match="no plain file"):
         fetch(archive(f"{address}/tiny.zip"), storage, accept)
+
+
+def special(mode):
+    member = zipfile.ZipInfo("tiny/device")
+    member.external_attr = (mode | 0o666) << 16
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as content:
+        content.writestr(member, b"")
+    return buffer.getvalue()
+
+
+def packed(method):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as content:
+        content.writestr("tiny/ratings.csv", b"1" * 1000)
+    return buffer.getvalue()
+
+
+GOOD_ZIP = zipped(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (special(stat.S_IFIFO), "no plain file"),
+        (special(stat.S_IFCHR), "no plain file"),
+        (packed(zipfile.ZIP_LZMA), "packed in an unusual way"),
+        (packed(zipfile.ZIP_BZIP2), "packed in an unusual way"),
+        (zipped({"tiny/a\x1b[31m": b"x"}), "control characters"),
+        (zipped({".": b"x"}), "outside its folder"),
+        (zipped({f"tiny/{number}": b"" for number in range(10_001)}), "10,001 members"),
+        (GOOD_ZIP[:-30], "not a zip file"),
+        (GOOD_ZIP.replace(b"a,x,1", b"b,x,1"), "Bad CRC-32"),
+        (GOOD_ZIP[:60] + b"\xff" * 10 + GOOD_ZIP[70:], "the archive is damaged"),
+    ],
+    ids=["pipe", "device", "lzma", "bzip2", "escape", "dot", "many", "torn", "checksum", "headers"],
+)
+def test_an_archive_that_is_odd_or_damaged_is_refused(host, storage, content, complaint):
+    folder, address = host
+    (folder / "tiny.zip").write_bytes(content)
+    with pytest.raises(DataNotFoundError, match=complaint):
+        fetch(archive(f"{address}/tiny.zip"), storage, accept)
+    assert leftovers(storage) == []
+
+
+def test_an_archive_that_unpacks_to_far_more_than_expected_is_refused_before_it_does(host, storage):
+    folder, address = host
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as content, content.open("tiny/zeros", "w") as member:
+        for _ in range(400):
+            member.write(bytes(1_000_000))
+    (folder / "tiny.zip").write_bytes(buffer.getvalue())
+    with pytest.raises(DataNotFoundError, match="would unpack to 400,000,000 bytes"):
+        fetch(archive(f"{address}/tiny.zip"), storage, accept)
+    assert leftovers(storage) == []
+
+
+def test_a_download_larger_than_expected_is_ended(host, storage):
+    folder, address = host
+    with (folder / "tiny.zip").open("wb") as file:
+        file.truncate(13_000_000)
+    with pytest.raises(DataNotFoundError, match="larger than it should be"):
+        fetch(archive(f"{address}/tiny.zip"), storage, accept)
+    assert leftovers(storage) == []
+
+
+@pytest.mark.parametrize("url", ["http://example.org/t.zip", "ftp://127.0.0.1/t.zip", "file:///etc/passwd", "t.zip"])
+def test_nothing_but_https_is_downloaded_from(storage, url):
+    with pytest.raises(DataNotFoundError, match="is not https"):
+        fetch(archive(url), storage, accept)
+
+
+@pytest.mark.parametrize("target", ["http://example.org/t.zip", "ftp://127.0.0.1/t.zip", "file:///etc/passwd"])
+def test_a_redirect_to_anything_but_https_is_refused(storage, monkeypatch, target):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    class Redirecting(SimpleHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", target)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            with pytest.raises(DataNotFoundError, match=f"'{target}' is not https"):
+                fetch(archive(f"http://127.0.0.1:{server.server_port}/t.zip"), storage, accept)
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_every_published_edition_is_downloaded_by_https_alone():
+    for edition in (ML_100K, ML_1M, *ML_LATEST_SMALL.values()):
+        assert all(url.startswith("https://") for url in edition.archive.urls)
 
 
 def test_a_page_instead_of_an_archive_is_a_failed_download(host, storage):

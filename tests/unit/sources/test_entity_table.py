@@ -35,7 +35,7 @@ def test_without_a_usual_name_the_ids_are_in_the_first_column(write):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("id,title\n1,a\n1,b\n", "id '1' stands in 2 rows"), ("", "cannot be read"), ("id,title\n", "has no rows")],
+    [("id,title\n1,a\n1,b\n", "id '1' stands in 2 rows"), ("", "is empty"), ("id,title\n", "has no rows")],
 )
 def test_what_is_no_table_of_entities_is_refused(write, text, said):
     with pytest.raises(DataError, match=said):
