@@ -17,6 +17,7 @@ from cfbench.executors.task import Outcome, Task, answers_in
 from cfbench.memory import machine_bytes
 from cfbench.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.records.record import Epoch
+from cfbench.records.store import first_mistake
 
 _LARGEST = 256 * MEBIBYTE  # a learning curve of a million epochs has 100
 _LONGEST_REASON = 1000
@@ -50,8 +51,7 @@ def collect(task: Task) -> Outcome | None:
     try:
         return _outcome(task, _form().validate_json(read_plain(path, _LARGEST)))
     except (OSError, ValueError, TypeError, MemoryError, CfbenchError) as error:
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        return Outcome(task, "failed", f"its process left an outcome that cannot be read: {why}")
+        return Outcome(task, "failed", f"its process left an outcome that cannot be read: {first_mistake(error)}")
 
 
 def _outcome(task: Task, told: _Told) -> Outcome:

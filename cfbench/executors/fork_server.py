@@ -15,7 +15,8 @@ import selectors
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def main(events: int) -> None:
                 for line in lines:
                     _obey(json.loads(line), wardens, events)
             else:
-                kill_descendants(os.getpid())
+                _dismiss(wardens)
                 return
 
 
@@ -124,6 +125,20 @@ def _reap(wardens: dict[int, Task], events: int) -> None:
         if code := os.waitstatus_to_exitcode(status):
             kill_descendants(os.getpid(), spared=frozenset(wardens))
             tell(events, task.name, event="lost", code=code)
+
+
+def _dismiss(wardens: Iterable[int]) -> None:
+    """Let wardens end what they keep; then end whatever else was started here.
+
+    Wardens are asked, not killed: when a run is killed, so is this process a moment after the end of its input, and
+    what they keep would be nobody's.
+    """
+    for pid in wardens:
+        os.kill(pid, signal.SIGTERM)
+    for pid in wardens:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+    kill_descendants(os.getpid())
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def read_lines(path: Path) -> Sequence[Line]:
         try:
             lines.append(_line(text))
         except (ValueError, CfbenchError) as error:
-            raise StoreError(f"{path}, line {number} is not a record: {_mistake(error)}") from error
+            raise StoreError(f"{path}, line {number} is not a record: {first_mistake(error)}") from error
     return lines
 
 
@@ -219,7 +219,7 @@ def _read_stored(path: Path) -> _Stored:
             raise _foreign(path)
         _require_readable(stored.record.cell)
     except ValueError as error:
-        raise StoreError(f"{path} is not a readable record: {_mistake(error)}") from error
+        raise StoreError(f"{path} is not a readable record: {first_mistake(error)}") from error
     return stored
 
 
@@ -255,7 +255,7 @@ def _foreign(path: Path) -> StoreError:
     return StoreError(f"{path} belongs to another cell or to another version of cfbench")
 
 
-def _mistake(error: Exception) -> str:
+def first_mistake(error: Exception) -> str:
     """Tell the first mistake in one line."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]

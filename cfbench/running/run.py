@@ -147,6 +147,8 @@ class Run:
         by_name: dict[str, list[Planned]] = {}
         for planned in missing:  # cells that are the same are run once
             by_name.setdefault(planned.cell.key, []).append(planned)
+        if not by_name:
+            return
         with workspace(self.workspace) as place, Claims(self.folder.path / "cells") as claims:
             while by_name:
                 refused = yield from self._pass(by_name, place, claims)

@@ -45,14 +45,20 @@ def _sweep(home: Path) -> None:
     """Remove the working folders that nobody owns any more: the kernel has released the locks of killed runs."""
     for folder in home.glob(f"{_PREFIX}*"):
         with suppress(OSError, StoreError):  # another user's, who sweeps them
-            if (folder / f"{_OWNER}.lock").is_file() and not folder.is_symlink():
+            if _is_a_workspace(folder):
                 with Claims(folder) as claims:
                     if claims.take(_OWNER):
                         _remove(folder)
 
 
+def _is_a_workspace(folder: Path) -> bool:
+    """Whether a folder holds what workspaces hold, all of it or what an interrupted removal has left, and no more."""
+    found = {entry.name for entry in folder.iterdir()}
+    return bool(found) and found <= {*_PARTS, f"{_OWNER}.lock"} and not folder.is_symlink()
+
+
 def _remove(folder: Path) -> None:
-    """Remove a folder that is ours, its lock last: where this is cut short, the next run can tell what it was."""
+    """Remove a workspace, what tells that it is one last."""
     for name in _PARTS:
         shutil.rmtree(folder / name, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)

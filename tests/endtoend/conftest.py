@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 COMMAND = (sys.executable, "-m", "cfbench")
@@ -140,3 +142,18 @@ def wait_for():
         raise AssertionError("waited in vain")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def marked() -> Callable[[str], list[psutil.Process]]:
+    """Return the living processes whose environment holds a mark: all that a run has started, whoever keeps them."""
+
+    def find(mark: str) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("CFBENCH_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    return find

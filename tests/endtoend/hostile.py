@@ -199,6 +199,16 @@ class Lingers(Base):
 
 
 @dataclass
+class Nurses(Base):
+    """Has a child in a session of its own, and never comes to an end."""
+
+    def fit(self, train, context):
+        if os.fork() == 0:
+            os.setsid()
+        time.sleep(600)
+
+
+@dataclass
 class Shouts(Base):
     """Prints 40 MB."""
 
@@ -246,9 +256,13 @@ class Babbles(Base):
 
     def fit(self, train, context):
         super().fit(train, context)
+        nonsense = (
+            b'{"event": "epoch", "epoch": [[[}\n{"event": "exited", "code": 0}\n{"event": "phase"}\n\xff\n'
+            b'{"event": "epoch", "epoch": "x", "epochs": null, "train_loss": [NaN], "validation_loss": {}}\n\xff'
+        )
         for descriptor in range(64):
             try:
-                os.write(descriptor, b'{"event": "epoch", "epoch": [[[}\n{"event": "exited", "code": 0}\n\xff')
+                os.write(descriptor, nonsense)
             except OSError:
                 continue
 

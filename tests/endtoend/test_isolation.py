@@ -8,7 +8,6 @@ import sys
 import uuid
 from pathlib import Path
 
-import psutil
 import pytest
 
 from cfbench.executors.confinement import powers
@@ -77,7 +76,7 @@ def place(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run_in(place, plugin_home):
+def run_in(place, plugin_home, marked):
     """Run models and return what the command said, with the marks of its environment's processes that are left."""
 
     def run(folder: str, models: list[str], *arguments: str) -> tuple[subprocess.CompletedProcess[str], list]:
@@ -88,17 +87,6 @@ def run_in(place, plugin_home):
         return done, marked(mark)
 
     return run
-
-
-def marked(mark: str) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("CFBENCH_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def tables(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_an_undisturbed_one(start, tmp_path, wait_for):
+def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_a_calm_one(start, tmp_path, wait_for, marked):
     models, options = f"{patient(9)},bias,raises", ("--metric", METRICS, "--jobs", "2")
     finished(start(tmp_path / "calm", models, *options), code=1)
     expected = tables(tmp_path / "calm" / "out")
@@ -79,17 +79,6 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_an_und
         assert not [path for path in (place / "out").rglob("*") if path.name.startswith(".") or path.suffix == ".lock"]
     assert runs > 3
     assert list(temporary.iterdir()) == []
-
-
-def marked(mark: str) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("CFBENCH_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
 
 
 def test_two_runs_in_one_folder_share_the_work_and_come_to_the_same_tables(start, tmp_path, results):
@@ -134,14 +123,15 @@ def test_a_failure_of_the_other_run_is_taken_over_and_not_tried_again(start, tmp
     assert record["status"] == "failed"
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGHUP], ids=["interrupt", "terminal-closes"])
 def test_an_interrupt_keeps_what_is_finished_and_the_table_says_what_is_missing(
-    start, tmp_path, wait_for, records, call_cfbench
+    start, tmp_path, wait_for, records, call_cfbench, how
 ):
     process = start(tmp_path / "here", "honest,patient[seconds=60],patient[noise=0.5,seconds=60]")
     assert process.stderr is not None
     assert "ok            honest" in process.stderr.readline()
     wait_for(lambda: grandchildren(process))
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     rest = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert "finished cells are kept" in rest
@@ -188,10 +178,10 @@ def test_a_cell_whose_fork_server_dies_is_tried_once_more_and_then_recorded_as_c
     assert "SIGKILL, twice" in found["patient[seconds=60]"]["reason"]
 
 
-def test_nothing_of_a_killed_run_lingers_and_the_next_one_removes_its_working_folder(start, tmp_path, wait_for):
+def test_nothing_of_a_killed_run_lingers_and_the_next_one_removes_its_working_folder(start, tmp_path, wait_for, marked):
     mark, home = uuid.uuid4().hex, tmp_path / "temporary"
-    process = start(tmp_path / "here", "lingers,patient[seconds=60]", "--workspace", str(home), CFBENCH_MARK=mark)
-    wait_for(lambda: len(grandchildren(process)) == 1 and len(marked(mark)) >= 4)
+    process = start(tmp_path / "here", "lingers,nurses", "--workspace", str(home), CFBENCH_MARK=mark)
+    wait_for(lambda: len(grandchildren(process)) == 1 and len(marked(mark)) == 5)  # run, server, warden, cell, child
     process.kill()
     process.communicate()
     wait_for(lambda: not marked(mark))

@@ -83,3 +83,38 @@ def test_a_task_that_comes_as_its_worker_goes_is_offered_to_others(tasks, desk, 
     crew._loop.run_until_complete(lose_it())
     crew._loop.close()
     assert crew._again == [first]
+
+
+def test_what_has_arrived_is_not_lost_where_the_next_task_finds_no_room(tasks, desk, monkeypatch):
+    dispatch = Dispatch(tasks, desk, print)
+    dispatch.waiting.remove(tasks[0])
+
+    def no_room(task):
+        dispatch.ask(concluding(dispatch, Outcome(tasks[0], "ok")))  # it arrives while questions are written
+        raise RunError("the disk is full")
+
+    monkeypatch.setattr(desk, "admit", no_room, raising=False)
+    dispatch.ask(lambda: dispatch.give(lambda _task: True, print))
+    outcomes = dispatch.outcomes()
+    assert next(outcomes).task.name == "a"
+    with pytest.raises(RunError, match="full"):
+        next(outcomes)
+
+
+def test_an_outcome_of_a_worker_that_was_lost_meanwhile_is_not_taken_beside_the_second_try(tasks, desk, monkeypatch):
+    crew = Crew(Terms(None, 1, None, None, 60), "session", "", tasks, desk)
+    worker = KnownWorker("w", 1, post="p", sees=True)
+    crew._workers["w"] = worker
+    worker.holding["a"] = tasks[0]
+
+    class Slow:
+        async def carry_out(self, worker, task, split):
+            crew._lose(worker)
+            return Outcome(task, "ok")
+
+    crew._carriage = Slow()
+    crew._loop.run_until_complete(crew._carry(worker, tasks[0]))
+    crew._loop.close()
+    assert crew._again == [tasks[0]]
+    told = [crew.dispatch._mail.get() for _ in range(crew.dispatch._mail.qsize())]
+    assert [outcome for errand in told for outcome in errand()] == []

@@ -1,5 +1,9 @@
 """What a cell prints is kept from its beginning and its end, up to a bound."""
 
+from pathlib import Path
+
+import pytest
+
 from cfbench.executors.printed import PrintedLog, tail_of
 
 
@@ -31,3 +35,11 @@ def test_the_tail_is_the_last_lines_of_bounded_length(tmp_path):
     (tmp_path / "log").write_text("x" * 100_000)
     assert len(tail_of(tmp_path / "log")) == 2000
     assert tail_of(tmp_path / "none") == ""
+
+
+def test_a_full_disk_costs_the_log_and_nothing_else():
+    full = Path("/dev/full")  # a device that has no room, ever
+    if not full.exists():
+        pytest.skip("no /dev/full on this system")
+    with PrintedLog(full) as log:
+        log.write(b"x" * (5 << 20))

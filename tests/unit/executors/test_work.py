@@ -1,5 +1,6 @@
 """A task carried out in this process: newcomers, raw answers beside the lists, the size on disk, broken powers."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -231,12 +232,25 @@ def test_a_refused_allocation_is_told_from_other_failures_whoever_raises_it(work
         '{"status": "ok", "answers": null}',
         '{"status": "wonderful", "answers": null, "reason": "", "cost": {}, "losses": [], "versions": {}}',
         '{"status": "ok", "answers": ["../x"], "reason": "", "cost": {}, "losses": [], "versions": {}}',
-        '{"status": "failed", "answers": null, "reason": "", "cost": {"seconds": "long"}, "losses": [], "versions": {}}',
+        '{"status": "failed", "answers": null, "reason": "", "cost": {"seconds": "x"}, "losses": [], "versions": {}}',
     ],
 )
 def test_an_outcome_that_a_model_has_tampered_with_is_a_failure_and_no_error_of_the_run(work, tmp_path, text):
     task = work("Plain").task
     (tmp_path / "output" / "answers" / "outcome.json").write_text(text)
+    assert "cannot be read" in collect(task).reason
+
+
+def test_answers_that_are_no_file_or_claim_to_be_huge_are_a_failure_and_hold_nobody_up(work, tmp_path):
+    task = work("Plain").task
+    answers = tmp_path / "output" / "answers" / "predictions.npy"
+    answers.unlink()
+    os.mkfifo(answers)
+    assert "no plain file" in collect(task).reason
+    answers.unlink()
+    with answers.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
+        np.lib.format.write_array_header_1_0(file, header)
     assert "cannot be read" in collect(task).reason
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import subprocess
 import sys
 
@@ -45,3 +47,13 @@ def test_a_lock_file_that_vanished_while_it_was_locked_counts_for_nothing(tmp_pa
         (tmp_path / "a.lock").unlink()
         assert two.take("a")  # another file by that name is another lock
         assert (tmp_path / "a.lock").exists()
+
+
+def test_a_file_system_that_cannot_lock_refuses_no_cell(tmp_path, monkeypatch):
+    def fail(descriptor, operation):
+        raise OSError(errno.EIO, "what a network drive may say")
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with Claims(tmp_path) as mine, Claims(tmp_path) as theirs:
+        assert mine.take("a")
+        assert theirs.take("a")

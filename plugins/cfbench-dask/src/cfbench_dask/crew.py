@@ -207,8 +207,8 @@ class Crew:
             return
         except WorkerFaultError as error:
             outcome = Outcome(task, "failed", f"worker {worker.address} {error}")
-        worker.holding.pop(task.name, None)
-        self.dispatch.ask(concluding(self.dispatch, outcome))
+        if worker.holding.pop(task.name, None) is not None:  # else the worker was lost, and the task is others' now
+            self.dispatch.ask(concluding(self.dispatch, outcome))
 
     async def _questions_for(self, worker: KnownWorker, task: Task) -> str:
         """See to it that a worker has a task's questions; return the split's name, empty where it sees them itself."""

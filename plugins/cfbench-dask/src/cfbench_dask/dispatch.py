@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeAlias
 
@@ -40,9 +40,21 @@ class Dispatch:
         self._mail: SimpleQueue[Errand] = SimpleQueue()
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Yield outcomes until every task is concluded or refused."""
+        """Yield outcomes until every task is concluded or refused; where an error ends that, those that are there."""
         while self._open:
-            yield from self._mail.get()()
+            try:
+                arrived = self._mail.get()()
+            except Exception:
+                yield from self._concluded()
+                raise
+            yield from arrived
+
+    def _concluded(self) -> Iterator[Outcome]:
+        """Yield the outcomes that wait in the mail."""
+        while not self._mail.empty():
+            errand = self._mail.get()
+            if isinstance(errand, _Conclusion):
+                yield from errand()
 
     def ask(self, errand: Errand) -> None:
         """Have something done in the run's thread; from any thread."""
@@ -112,4 +124,15 @@ class Dispatch:
 
 def concluding(dispatch: Dispatch, outcome: Outcome) -> Errand:
     """Return the errand that concludes a task."""
-    return partial(dispatch.conclude, outcome)
+    return _Conclusion(dispatch, outcome)
+
+
+@dataclass(frozen=True)
+class _Conclusion:
+    """The errand that concludes a task."""
+
+    dispatch: Dispatch
+    outcome: Outcome
+
+    def __call__(self) -> Sequence[Outcome]:
+        return self.dispatch.conclude(self.outcome)

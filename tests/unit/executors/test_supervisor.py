@@ -1,0 +1,213 @@
+"""The supervisor finds out what came of every cell, whatever dies, and however busy it is itself."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from cfbench.asking.questions import Questions
+from cfbench.executors.supervisor import Supervisor
+from cfbench.executors.task import Task
+
+MODELS = '''
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cfbench.contracts import EpochReport
+
+
+@dataclass
+class Quick:
+    flag: str = ""
+    epochs: int = 0
+    seconds: float = 0.0
+
+    def fit(self, train, context):
+        for epoch in range(self.epochs):
+            context.on_epoch(EpochReport(epoch + 1, self.epochs, 0.5, 0.5))
+        time.sleep(self.seconds)
+
+    def predict(self, users, items):
+        return np.full(len(users), 3.0)
+
+
+class Orphans(Quick):
+    """Starts processes whose parents end at once, and they soon after."""
+
+    def fit(self, train, context):
+        for _ in range(5):
+            if os.fork() == 0:
+                if os.fork() == 0:
+                    os._exit(0)
+                os._exit(0)
+
+
+class Parent(Quick):
+    """Has a child in a session of its own."""
+
+    def fit(self, train, context):
+        if os.fork() == 0:
+            os.setsid()
+        time.sleep(60)
+
+
+class Saved(Quick):
+    """Stops for long when it is saved for the first time."""
+
+    def save(self, directory):
+        (directory / "parameters").write_text("all")
+        if not Path(self.flag).exists():
+            Path(self.flag).touch()
+            time.sleep(60)
+
+    @classmethod
+    def load(cls, directory):
+        return cls()
+'''
+HELPED = """
+import os
+import sys
+import time
+
+from supervised_models import Quick
+
+stop = os.environ["SUPERVISED_STOP"]
+if os.fork() == 0:
+    for _ in range(600):
+        time.sleep(0.05)
+        if os.path.exists(stop):
+            break
+    os._exit(0)
+
+
+class Helped(Quick):
+    pass
+"""
+
+
+class Ear:
+    """Hears of tasks and remembers remarks."""
+
+    def __init__(self):
+        self.notes = []
+
+    def started(self, task): ...
+
+    def phase(self, task, name): ...
+
+    def epoch(self, task, report): ...
+
+    def usage(self, task, seconds, resident_bytes): ...
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def supervisor():
+    made = Supervisor(Ear())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def task_for(make_split, tmp_path, monkeypatch):
+    """Make the task of a model of the modules above, with everything that it needs."""
+    (tmp_path / "supervised_models.py").write_text(MODELS)
+    (tmp_path / "supervised_helper.py").write_text(HELPED)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SUPERVISED_STOP", str(tmp_path / "stop"))
+    (tmp_path / "questions").mkdir()
+    Questions.of(make_split([(0, 0, 5), (1, 0, 3), (1, 1, 1)], [(0, 1, 2)])).write(tmp_path / "questions")
+    (tmp_path / "cells").mkdir()
+
+    def make(model: str, **params: object) -> Task:
+        module = "supervised_helper" if model == "Helped" else "supervised_models"
+        output = tmp_path / "cells" / model
+        output.mkdir()
+        return Task(
+            name=model, home="tests", who=model, model=f"{module}:{model}", params=params,
+            questions=str(tmp_path / "questions"), output=str(output), log=f"{output}.log", seed=1, list_length=2,
+            device="cpu", threads=1,
+        )  # fmt: skip
+
+    return make
+
+
+def outcome_of(supervisor, task, pause=0.0):
+    """Start a task, be busy for a while, and wait for its end."""
+    supervisor.start(task)
+    time.sleep(pause)
+    while not (ended := supervisor.wait()):
+        pass
+    return ended[0]
+
+
+def server_of(supervisor) -> psutil.Process:
+    (server,) = supervisor._servers.values()
+    return psutil.Process(server.process.pid)
+
+
+def wait_until(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_busy_supervisor_slows_no_model_down(supervisor, task_for):
+    outcome = outcome_of(supervisor, task_for("Quick", epochs=12_000), pause=4)
+    assert outcome.status == "ok"
+    assert len(outcome.losses) == 12_000
+    assert outcome.cost.seconds["fit"] < 3
+
+
+def test_limits_hold_while_the_supervisor_is_busy(supervisor, task_for):
+    task = replace(task_for("Quick", epochs=12_000, seconds=60.0), timeout=1.5)
+    outcome = outcome_of(supervisor, task, pause=4)
+    assert outcome.status == "timeout"
+    assert outcome.cost.seconds["cell"] < 3
+
+
+def test_a_server_that_dies_is_missed_even_where_a_helper_of_its_plugin_lives_on(supervisor, task_for, tmp_path):
+    supervisor.start(task_for("Helped", seconds=60.0))
+    wait_until(lambda: any(child.children() for child in server_of(supervisor).children()))  # a warden with its cell
+    server_of(supervisor).kill()
+    deadline = time.monotonic() + 15
+    while not supervisor.listener.notes and time.monotonic() < deadline:
+        supervisor.wait()
+    (tmp_path / "stop").touch()
+    assert "SIGKILL; the cell is tried once more" in supervisor.listener.notes[0]
+
+
+def test_a_cell_that_is_tried_again_begins_with_an_empty_folder(supervisor, task_for, tmp_path):
+    supervisor.start(replace(task_for("Saved", flag=str(tmp_path / "flag")), save=True))
+    wait_until((tmp_path / "flag").exists)
+    (warden,) = server_of(supervisor).children()
+    warden.kill()
+    while not (ended := supervisor.wait()):
+        pass
+    assert "tried once more" in supervisor.listener.notes[0]
+    assert (ended[0].status, ended[0].cost.model_bytes) == ("ok", 3)
+
+
+def test_no_dead_process_is_left_unburied(supervisor, task_for):
+    assert outcome_of(supervisor, task_for("Orphans")).status == "ok"
+    wait_until(lambda: not server_of(supervisor).children(), seconds=5)
+
+
+def test_what_a_dying_server_kept_ends_with_it_children_of_cells_included(supervisor, task_for):
+    supervisor.start(task_for("Parent"))
+    server = server_of(supervisor)
+    wait_until(lambda: len(server.children(recursive=True)) == 3)  # a warden, its cell, and the cell's child
+    below = server.children(recursive=True)
+    os.kill(server.pid, 9)
+    wait_until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in below))
