@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 from cfbench.diagnosing.premises import Premises
 from cfbench.discovery.registry import Plugin
+from cfbench.executors.process_tree import how_ended
 
 Cuda: TypeAlias = Mapping[str, Any]
 """``version`` and ``cuda`` (None for a CPU build) of torch, and the names of the ``devices`` it can use."""
@@ -88,16 +89,7 @@ def _run(plugins: Sequence[Plugin], premises: Premises, results: Path, printed: 
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started must not linger either
         process.wait()
-    if code == 0:
-        return ""
-    return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended the process with exit code {code}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # real-time signals have no names
-        return f"signal {number}"
+    return how_ended(code) if code else ""
 
 
 def _request(plugins: Sequence[Plugin], premises: Premises) -> bytes:

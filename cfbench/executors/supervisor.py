@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import selectors
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from cfbench.executors.collection import collect
 from cfbench.executors.events import heard, widen
 from cfbench.executors.fork_server import confine_line, prepare_line, run_line
 from cfbench.executors.printed import tail_of
+from cfbench.executors.process_tree import how_ended
 from cfbench.executors.task import Listener, Outcome, Task
 
 _THREAD_VARIABLES = (
@@ -185,9 +185,11 @@ class Supervisor:
         """Try once more what was lost through no fault of its own, as far as can be known: its keeper died, not it."""
         del self.running[task.name]
         if task.name in self._retried:
-            return Outcome(task, "crashed", f"the process that keeps it {_how(code)}, twice", log_tail=_tail(task))
+            return Outcome(task, "crashed", f"the process that keeps it {how_ended(code)}, twice", log_tail=_tail(task))
         self._retried.add(task.name)
-        self.listener.note(f"{task.who}: the process that keeps the cell {_how(code)}; the cell is tried once more")
+        self.listener.note(
+            f"{task.who}: the process that keeps the cell {how_ended(code)}; the cell is tried once more"
+        )
         shutil.rmtree(task.output, ignore_errors=True)  # what it has left is no beginning to go on from
         Path(task.output).mkdir(exist_ok=True)
         self.start(task)
@@ -265,18 +267,7 @@ def _memory_reason(task: Task, spent: Cost) -> str:
 
 def _crash_reason(task: Task, code: int) -> str:
     said = " ".join(tail_of(Path(task.log)).split())[-_SHOWN:]
-    return f"its process {_how(code)} before it answered" + (f"; it last printed: {said}" if said else "")
-
-
-def _how(code: int) -> str:
-    return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # real-time signals have no names
-        return f"signal {number}"
+    return f"its process {how_ended(code)} before it answered" + (f"; it last printed: {said}" if said else "")
 
 
 def _tail(task: Task) -> str:

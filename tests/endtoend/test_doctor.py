@@ -39,7 +39,7 @@ def test_problems_are_told_with_their_remedies_and_exit_with_1(call_cfbench, tmp
     assert told["problems"] == len(problems) == 3
     assert all(problems.values())
     text = "\n".join(problems)
-    assert "importing model 'sick' ended the process with exit code 5" in text
+    assert "importing model 'sick' ended with exit code 5" in text
     assert "model 'gone' of sick-models 0.3: module 'sick_models' defines no class 'Gone'" in text
     assert "nowhere, named for data, is not a folder" in text
 

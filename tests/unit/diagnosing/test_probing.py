@@ -55,7 +55,7 @@ def test_a_plugin_that_can_be_imported_is_well(plugin, premises):
     ("name", "said"),
     [
         ("raises", "model 'raises' cannot be loaded: RuntimeError: on purpose"),
-        ("exits", "importing model 'exits' ended the process with exit code 3; it last printed: last words"),
+        ("exits", "importing model 'exits' ended with exit code 3; it last printed: last words"),
         ("killed", "importing model 'killed' was killed by SIGSEGV"),
     ],
 )
