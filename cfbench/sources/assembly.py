@@ -52,6 +52,8 @@ def assembled(
 
 def by_first_appearance(column: IdColumn) -> tuple[NDArray[np.str_], NDArray[np.int32]]:
     """Return the ids in use, in the order in which rows first name them, and each row's position among them."""
+    if column.in_order:
+        return column.labels, column.index
     coding = Coding.of(column.index, len(column.labels))
     return column.labels[coding.positions], coding.codes(column.index)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cfbench.errors import DataError
 from cfbench.sources.columns import ColumnNames, Columns, looks_like_header
-from cfbench.sources.plain_numbers import number_ids, parsed_numbers
+from cfbench.sources.plain_numbers import PlainRatings, parsed_numbers
 from cfbench.sources.raw import IdColumn, RawRatings
 from cfbench.sources.text_array import texts
 from cfbench.sources.textfile import DOUBLE, TextFile
@@ -64,9 +64,13 @@ def read_delimited(
     """
     layout = _layout(TextFile.at(path, sep, encoding), header, named, use_timestamps)
     columns = layout.columns
-    frame = _numbers(layout)
-    if frame is None:
-        frame = _parsed(layout)
+    plain = _plain(layout)
+    if plain is not None:
+        times = None if plain.timestamps is None else _times(plain.timestamps)
+        return RawRatings(
+            plain.users, plain.items, plain.ratings, times, layout.file, layout.place, unrepeated=plain.unrepeated
+        )
+    frame = _parsed(layout)
     with ThreadPoolExecutor(1) as aside:
         users = aside.submit(_ids, frame[columns.user], layout.file)
         items = _ids(frame[columns.item], layout.file)
@@ -74,13 +78,13 @@ def read_delimited(
         users=users.result(),
         items=items,
         ratings=frame[columns.rating].to_numpy(np.float32),
-        timestamps=None if columns.timestamp is None else _times(frame[columns.timestamp]),
+        timestamps=None if columns.timestamp is None else frame[columns.timestamp].to_numpy(np.float64),
         file=layout.file,
         place=layout.place,
     )
 
 
-def _numbers(layout: _Layout) -> pd.DataFrame | None:
+def _plain(layout: _Layout) -> PlainRatings | None:
     if layout.text.sep == DOUBLE:
         return None
     return parsed_numbers(layout.text.path, layout.text.sep, layout.columns, layout.width, layout.has_header)
@@ -142,15 +146,12 @@ def _options(layout: _Layout) -> dict[str, Any]:
     }
 
 
-def _times(column: pd.Series[Any]) -> NDArray[np.float64] | NDArray[np.int64]:
-    """Return times as the parser gave them; those beyond any calendar always as floats, however they were parsed."""
-    whole = column.dtype == np.int64 and column.max() < _EXACT
-    return column.to_numpy() if whole else column.to_numpy(np.float64)
+def _times(column: NDArray[np.int64]) -> NDArray[np.float64] | NDArray[np.int64]:
+    """Return times as they are; those beyond any calendar always as floats, as they come from texts."""
+    return column if column.max() < _EXACT else column.astype(np.float64)
 
 
 def _ids(column: pd.Series[Any], file: str) -> IdColumn:
-    if column.dtype.kind == "i":
-        return number_ids(column.to_numpy())
     labels = texts(column.cat.categories.to_numpy(dtype=object), f"{file}: an id")
     return _without_outer_blanks(IdColumn(labels, np.asarray(column.cat.codes, dtype=np.int32)))
 

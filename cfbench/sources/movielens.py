@@ -71,7 +71,7 @@ class MovieLens100K:
             if items is None:
                 raise DataError(f"{folder} has no u.item, where the titles stand; unpack the whole archive")
             raw_items, items = by_title(raw.items, items)
-            raw, name = replace(raw, items=raw_items), "ml-100k-titles"
+            raw, name = replace(raw, items=raw_items, unrepeated=False), "ml-100k-titles"
         return assembled(
             name,
             raw,

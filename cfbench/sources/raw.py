@@ -16,10 +16,12 @@ class IdColumn:
     Attributes:
         labels: the distinct ids as text, shape (m,), in any order; may hold ids that no row uses.
         index: position in ``labels`` of each row's id, shape (n,), int32; -1 where the row has none.
+        in_order: whether ``labels`` are known to be in the order in which rows first name them, all of them in use.
     """
 
     labels: NDArray[np.str_]
     index: NDArray[np.int32]
+    in_order: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +36,7 @@ class RawRatings:
             None without such a column.
         file: the file as messages should name it.
         place: tells where a row stands in the file, e.g. ``"line 12"``; may be slow, for messages only.
+        unrepeated: whether it is known that no user rates an item twice.
     """
 
     users: IdColumn
@@ -42,6 +45,7 @@ class RawRatings:
     timestamps: NDArray[np.float64] | NDArray[np.int64] | None
     file: str
     place: Callable[[int], str]
+    unrepeated: bool = False
 
     def __len__(self) -> int:
         return len(self.ratings)

@@ -49,16 +49,16 @@ def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates
 
 
 def _check_ids(role: str, column: IdColumn, raw: RawRatings) -> None:
-    missing = column.index < 0
-    if missing.any():
+    if column.index.min() < 0:
+        missing = column.index < 0
         raise DataError(
             f"{raw.file}, {_first(missing, raw)}: no {role}; fill it in or remove the row ({_times(missing)})"
         )
 
 
 def _check_finite(role: str, values: NDArray[np.floating] | NDArray[np.int64], raw: RawRatings) -> None:
-    wrong = ~np.isfinite(values)
-    if wrong.any():
+    if not (np.isfinite(values.min()) and np.isfinite(values.max())):  # no number is below or above NaN either
+        wrong = ~np.isfinite(values)
         value = values[np.argmax(wrong)]
         what = f"no {role}" if np.isnan(value) else f"the {role} is {value}, expected a finite number"
         raise DataError(f"{raw.file}, {_first(wrong, raw)}: {what}; correct or remove the row ({_times(wrong)})")
@@ -66,8 +66,8 @@ def _check_finite(role: str, values: NDArray[np.floating] | NDArray[np.int64], r
 
 def _check_on_scale(raw: RawRatings, scale: RatingScale) -> None:
     low, high = np.float32(scale.low), np.float32(scale.high)
-    wrong = (raw.ratings < low) | (raw.ratings > high)
-    if wrong.any():
+    if raw.ratings.min() < low or raw.ratings.max() > high:
+        wrong = (raw.ratings < low) | (raw.ratings > high)
         raise DataError(
             f"{raw.file}, {_first(wrong, raw)}: rating {raw.ratings[np.argmax(wrong)]:g} is off the declared scale "
             f"{scale.low:g} to {scale.high:g}; correct the row or declare another scale ({_times(wrong)})"
@@ -75,8 +75,7 @@ def _check_on_scale(raw: RawRatings, scale: RatingScale) -> None:
 
 
 def _without_duplicates(raw: RawRatings, policy: Duplicates) -> RawRatings:
-    keys = raw.pair_keys()
-    if policy == "keep" or _all_distinct(keys):
+    if policy == "keep" or raw.unrepeated or _all_distinct(keys := raw.pair_keys()):
         return raw
     order = np.argsort(keys, kind="stable")
     fresh = np.r_[True, np.diff(keys[order]) != 0]
@@ -133,7 +132,7 @@ def _rows(raw: RawRatings, rows: NDArray[np.intp]) -> RawRatings:
 
 
 def _check_several(role: str, column: IdColumn, file: str) -> None:
-    if np.all(column.index == column.index[0]):
+    if column.index.min() == column.index.max():
         only = str(column.labels[column.index[0]])
         raise DataError(
             f"{file} has one {role} only ({only!r}); a recommender needs at least two: check that the {role} column "

@@ -184,7 +184,7 @@ def test_any_line_is_refused(content):
         path = Path(folder) / "records.jsonl"
         path.write_bytes(content)
         told = refusal(lambda: read_lines(path))
-        assert str(path) in told or not content
+        assert str(path) in told or content in (b"", b"\n")
 
 
 def test_records_that_are_no_plain_files_are_refused(tmp_path):

@@ -15,11 +15,17 @@ from cfbench.sources.tabular import read_ratings
 
 plain = st.integers(0, 30).map(str)
 odd = st.sampled_from(
-    ["007", "00", "-1", "+1", "1e3", "1.0", "1.", ".5", "", '"1"', " 1", "1 ", "1\t", "x", "1/2", "9" * 18, "9" * 19]
-)
+    [
+        "007", "00", "-1", "-0", "+1", "1e3", "1.0", "1.", ".5", ".", "", '"1"', '"', " 1", "1 ", "1\t", "x", "1/2",
+        "1_0", "#1", "nan", "\u0661", "1\0", "\0", "1\x002", "1" + "\0" * 9 + "2", "3.0000001", "9" * 18,
+        "0x1", "9" * 19, str(2**63), str(2**64 + 1), str(2**32 + 1),
+    ]
+)  # fmt: skip
 field = st.one_of(plain, plain, plain, odd)
 ratings = st.one_of(st.sampled_from(["1", "2.5", "0.5", "5.0"]), odd)
 rows = st.lists(st.tuples(field, field, ratings, field), min_size=2, max_size=8)
+whole_row = st.tuples(plain, plain, st.sampled_from(["1", "2.5"]), plain)
+ragged_rows = st.lists(st.one_of(whole_row, whole_row, st.lists(field, max_size=6)), min_size=2, max_size=8)
 plain_rows = st.lists(st.tuples(plain, plain, st.sampled_from(["1", "2.5", "0.5"]), plain), min_size=2, max_size=8)
 ends = st.sampled_from(["\n", "\r\n", "\n\n", "\r"])
 
@@ -36,10 +42,11 @@ def outcome(path):
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.one_of(rows, plain_rows), st.sampled_from([",", "\t", ";", " "]), st.booleans(), ends)
+@given(st.one_of(rows, plain_rows, ragged_rows), st.sampled_from([",", "\t", ";", " "]), st.booleans(), ends)
 @example([("01", "1", "3", "4"), ("2", "2", "1", "5")], ",", False, "\n")  # nothing stands before the first field
 @example([("1", "1", "3", "4"), ("1", "1", "3", "4", "5")], ",", True, "\n")  # a row too long
 @example([("1", "1", "3", "4"), ("1", "1")], ",", True, "\n")  # and one too short
+@example([("1", "1", "3", "4", "5"), ("1", "1"), ("1", "2", "3", "4")], ",", True, "\n")  # as many fields in all
 @example([("9" * 19, "1", "3", "4"), ("2", "9" * 20, "3", "4")], ",", True, "\n")  # beyond int64, and beyond uint64
 @example([("9" * 19, "1", "3", "4"), ("2", "9" * 18, "3", "4")], ",", True, "\n")
 @example([("1", "0", "3", "4"), ("1.0", "1", "3", "4")], ",", True, "\n")  # a whole number in another way
