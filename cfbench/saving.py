@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import StoreError
-from cfbench.packed_arrays import read_arrays
-from cfbench.plain_file import MEBIBYTE, read_plain, require_plain
-from cfbench.strict_json import parse_json
+from cfbench.files.packed_arrays import read_arrays
+from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
+from cfbench.files.strict_json import parse_json
 
 Fact: TypeAlias = bool | int | float | str | list["Fact"] | dict[str, "Fact"] | None
 """What JSON can say. Floats come back to the bit; NaN and infinities have no place here."""

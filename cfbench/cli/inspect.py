@@ -10,10 +10,10 @@ from typing import Annotated, get_args
 from cyclopts import Parameter
 
 from cfbench.cli.console import output, tell, until_the_reader_leaves
-from cfbench.confined import confined
 from cfbench.discovery.registry import Registry
 from cfbench.drawing.canvas import can_draw
 from cfbench.errors import UnknownNameError
+from cfbench.files.confined import confined
 from cfbench.inspecting.catalogue import Catalogue
 from cfbench.inspecting.maps import Map, require_map
 from cfbench.inspecting.neighbours import Likeness

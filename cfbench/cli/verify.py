@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from cfbench.atomic import write_text
 from cfbench.cli.console import output, tell, until_the_reader_leaves
 from cfbench.cli.engine import Engine
 from cfbench.cli.execution import Manner, execute, make_folder
@@ -17,6 +16,7 @@ from cfbench.discovery.registry import Registry
 from cfbench.discovery.suites import shipped_suites
 from cfbench.errors import DataNotFoundError, UsageError
 from cfbench.executors.task import Executor
+from cfbench.files.atomic import write_text
 from cfbench.planning.plan import Plan, Setting, make_plan
 from cfbench.planning.suite import Suite
 from cfbench.records.lines import Line

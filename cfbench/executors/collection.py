@@ -14,8 +14,8 @@ from cfbench.answers import Answers
 from cfbench.cost import Cost
 from cfbench.errors import CfbenchError
 from cfbench.executors.task import Outcome, Task, answers_in
+from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.memory import machine_bytes
-from cfbench.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.records.record import Epoch
 from cfbench.records.store import first_mistake
 

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from cfbench.discovery.suites import shipped_suites
 from cfbench.errors import SpecError, UnknownNameError, UsageError
-from cfbench.plain_file import MEBIBYTE, read_plain
+from cfbench.files.plain_file import MEBIBYTE, read_plain
+from cfbench.files.strict_json import parse_json, require_shallow
 from cfbench.planning.expectation import Expectation
 from cfbench.spec import Spec
-from cfbench.strict_json import parse_json, require_shallow
 
 METRICS = (
     "RMSE",

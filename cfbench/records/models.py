@@ -18,14 +18,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from cfbench.atomic import unwritable, write_text
-from cfbench.confined import confined
 from cfbench.discovery.registry import Plugin
 from cfbench.errors import StoreError
-from cfbench.plain_file import MEBIBYTE, read_plain
+from cfbench.files.atomic import unwritable, write_text
+from cfbench.files.confined import confined
+from cfbench.files.plain_file import MEBIBYTE, read_plain
+from cfbench.files.strict_json import parse_json
 from cfbench.records.record import Cell
 from cfbench.saving import file_sha256
-from cfbench.strict_json import parse_json
 
 _SCHEMA = 1
 _LARGEST_NOTE = 64 * MEBIBYTE

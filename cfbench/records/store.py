@@ -29,16 +29,16 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cfbench.answers import Answers
-from cfbench.atomic import clear_leftovers, replacing, unwritable, write_text
-from cfbench.confined import confined
 from cfbench.errors import CfbenchError, StoreError
+from cfbench.files.atomic import clear_leftovers, replacing, unwritable, write_text
+from cfbench.files.confined import confined
+from cfbench.files.packed_arrays import read_arrays
+from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
+from cfbench.files.strict_json import parse_json
 from cfbench.memory import machine_bytes
-from cfbench.packed_arrays import read_arrays
-from cfbench.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.records.lines import Line, Standing
 from cfbench.records.record import SCHEMA, Cell, Record
 from cfbench.saving import file_sha256
-from cfbench.strict_json import parse_json
 
 _LARGEST_RECORD = 64 * MEBIBYTE  # a learning curve of a hundred thousand epochs has 10
 _LARGEST_LINES = 1024 * MEBIBYTE

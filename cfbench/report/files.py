@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cfbench.atomic import write_text
 from cfbench.errors import UsageError
+from cfbench.files.atomic import write_text
 from cfbench.records.lines import Line, Summary
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.report.markdown import markdown_report

@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.plain_file import MEBIBYTE, read_plain, require_plain
+from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
+from cfbench.files.strict_json import parse_json
 from cfbench.ratings import RatingScale
 from cfbench.sources.source import Storage
-from cfbench.strict_json import parse_json
 
 SCHEMA = 2
 """Version of the layout; raise it when the layout or the meaning of a column changes."""

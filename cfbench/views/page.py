@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from cfbench.atomic import replacing, write_text
 from cfbench.drawing.canvas import can_draw, png, style, svg
+from cfbench.files.atomic import replacing, write_text
 from cfbench.report.markdown import escaped, section
 from cfbench.views.view import Drawing, View
 

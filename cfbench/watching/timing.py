@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cfbench.atomic import write_text
 from cfbench.clock import Clock
 from cfbench.executors.task import Task
+from cfbench.files.atomic import write_text
 from cfbench.records.record import Record
 from cfbench.watching.running_cell import WAITING
 from cfbench.watching.watcher import Indifferent

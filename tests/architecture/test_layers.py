@@ -16,10 +16,11 @@ import cfbench
 ROOT = Path(cfbench.__file__).parent
 
 LAYERS = (
-    ("errors", "arrays", "clock", "memory", "suites", "plain_file", "packed_arrays", "strict_json", "printable"),
+    ("errors", "arrays", "clock", "memory", "suites", "printable"),
+    ("files",),
     ("features",),
     ("ratings", "vocabulary"),
-    ("contracts", "parameters", "spec", "answers", "atomic", "confined", "cost", "energy", "saving", "limits"),
+    ("contracts", "parameters", "spec", "answers", "cost", "energy", "saving", "limits"),
     ("seeds", "ids", "dataset"),
     ("splits", "preprocessing"),
     ("sources",),

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from cfbench.answers import Answers
 from cfbench.errors import CfbenchError, StoreError
-from cfbench.packed_arrays import read_arrays
+from cfbench.files.packed_arrays import read_arrays
 from cfbench.records.lines import Comparison, Definition, Setting, Standing, Summary
 from cfbench.records.models import ModelFolder
 from cfbench.records.record import Caution, Cell, Figure, Record, Table

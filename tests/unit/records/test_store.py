@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from cfbench.answers import Answers
-from cfbench.atomic import replacing, write_text
 from cfbench.cost import Cost
 from cfbench.errors import StoreError
+from cfbench.files.atomic import replacing, write_text
 from cfbench.records.lines import Comparison
 from cfbench.records.record import Cell, Epoch, Figure, Record, Table
 from cfbench.records.store import RunFolder, read_lines

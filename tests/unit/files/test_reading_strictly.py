@@ -6,13 +6,13 @@ import os
 
 import pytest
 
-from cfbench.confined import confined
 from cfbench.errors import DataError, StoreError
-from cfbench.plain_file import read_plain
+from cfbench.files.confined import confined
+from cfbench.files.plain_file import read_plain
+from cfbench.files.strict_json import parse_json, require_shallow
 from cfbench.printable import escaped_json, printable, printable_line
 from cfbench.report.spreadsheet import inert
 from cfbench.sources import text_array
-from cfbench.strict_json import parse_json, require_shallow
 
 
 def test_json_is_read_as_it_stands():

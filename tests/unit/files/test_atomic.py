@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cfbench.atomic import clear_leftovers, replacing, write_text
 from cfbench.errors import StoreError
+from cfbench.files.atomic import clear_leftovers, replacing, write_text
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
