@@ -38,6 +38,7 @@ def _text(value: object) -> bool:
 
 
 _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
+    "importing": {"name": _text},
     "prepared": {},
     "begun": {},
     "phase": {"name": _text},

@@ -23,7 +23,7 @@ from typing import Any
 
 from cfbench.energy import warm_up
 from cfbench.executors.confinement import confine
-from cfbench.executors.events import tell
+from cfbench.executors.events import LONGEST_TEXT, tell
 from cfbench.executors.process_tree import adopt_orphans, die_with_the_parent, kill_descendants
 from cfbench.executors.task import Task
 from cfbench.executors.warden import guard
@@ -90,6 +90,7 @@ def _obey(request: dict[str, Any], wardens: dict[int, Task], events: int) -> Non
         confine([Path(path) for path in request["confine"]], [Path(request["writable"])])
     else:
         for model in request["prepare"]:
+            tell(events, "", event="importing", name=model[:LONGEST_TEXT])
             _preload(model)
         if request["energy"]:
             warm_up()

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -35,6 +35,7 @@ _THREAD_VARIABLES = (
 )
 _WITHHELD = "CFBENCH_DATA"  # the truth about test rows is no business of a model
 _LOOK = 1.0  # seconds between looks at servers that import for too long
+_SHORTEST_IMPORT, _LONGEST_IMPORT = 10.0, 60.0  # seconds that a model's libraries may take before it is left to itself
 _SHOWN = 200  # characters of a log that a reason quotes
 
 
@@ -47,6 +48,7 @@ class _Server:
     busy_since: float
     partial: bytes = b""
     told_to_import: set[str] = field(default_factory=set)
+    importing: str = ""
 
 
 @dataclass
@@ -67,6 +69,7 @@ class Supervisor:
     _servers: dict[str, _Server] = field(default_factory=dict)
     _opened: set[str] = field(default_factory=set)
     _retried: set[str] = field(default_factory=set)
+    _harmful: set[str] = field(default_factory=set)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
     def start(self, task: Task) -> None:
@@ -75,7 +78,7 @@ class Supervisor:
         self.listener.phase(task, "waiting")
         if task.home not in self._servers:
             self._serve(task)
-        if task.model not in self._servers[task.home].told_to_import:
+        if task.model not in self._servers[task.home].told_to_import | self._harmful:
             self._import(task, [task.model])
         self._tell(task.home, run_line(task))
 
@@ -88,7 +91,9 @@ class Supervisor:
             ended += self._read(home)
         for home in dead.difference(ready):  # something that a plugin started there holds its pipe open
             ended += self._lost(home)
-        return ended + list(self._end_hanging_imports())
+        for home in list(self._servers):
+            self._end_a_hanging_import(home)
+        return ended
 
     def close(self) -> None:
         """End all servers and their children."""
@@ -134,13 +139,14 @@ class Supervisor:
         self._opened.add(task.home)
         self._selector.register(read, selectors.EVENT_READ, task.home)
         self._tell(task.home, confine_line(task.protected, str(Path(task.output).parent)))
-        self._import(task, dict.fromkeys([task.model, *(one.model for one in self.expected if one.home == task.home)]))
+        models = [task.model, *(one.model for one in self.expected if one.home == task.home)]
+        self._import(task, [model for model in dict.fromkeys(models) if model not in self._harmful])
 
-    def _import(self, task: Task, models: Sequence[str] | Mapping[str, None]) -> None:
+    def _import(self, task: Task, models: Sequence[str]) -> None:
         server = self._servers[task.home]
         server.told_to_import.update(models)
         server.busy_since = time.monotonic()
-        self._tell(task.home, prepare_line(list(models), energy=task.energy))
+        self._tell(task.home, prepare_line(models, energy=task.energy))
 
     def _read(self, home: str) -> list[Outcome]:
         server = self._servers[home]
@@ -153,8 +159,10 @@ class Supervisor:
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _hear(self, server: _Server, event: dict[str, Any]) -> Outcome | None:
+        if event["event"] == "importing":
+            server.importing, server.busy_since = event["name"], time.monotonic()
         if event["event"] == "prepared":
-            server.busy_since = 0.0
+            server.importing, server.busy_since = "", 0.0
             self._open_next_server()
         task = self.running.get(event["task"])
         if task is None:
@@ -176,38 +184,45 @@ class Supervisor:
 
     def _lost(self, home: str) -> list[Outcome]:
         """A server is gone: so are the cells that it ran."""
+        culprit = self._servers[home].importing
         code = self._drop(home)
+        if culprit:
+            self._go_on_without(culprit, home, how_ended(code))
+            return []
         lost = [task for task in self.running.values() if task.home == home]
         outcomes = (self._again(task, code) for task in lost)
         return [outcome for outcome in outcomes if outcome is not None]
 
     def _again(self, task: Task, code: int) -> Outcome | None:
         """Try once more what was lost through no fault of its own, as far as can be known: its keeper died, not it."""
-        del self.running[task.name]
         if task.name in self._retried:
+            del self.running[task.name]
             return Outcome(task, "crashed", f"the process that keeps it {how_ended(code)}, twice", log_tail=_tail(task))
         self._retried.add(task.name)
-        self.listener.note(
-            f"{task.who}: the process that keeps the cell {how_ended(code)}; the cell is tried once more"
-        )
+        self.listener.note(f"{task.who}: the process that keeps it {how_ended(code)}; the cell is tried once more")
+        self._begin_anew(task)
+        return None
+
+    def _begin_anew(self, task: Task) -> None:
         shutil.rmtree(task.output, ignore_errors=True)  # what it has left is no beginning to go on from
         Path(task.output).mkdir(exist_ok=True)
         self.start(task)
-        return None
 
-    def _end_hanging_imports(self) -> Iterator[Outcome]:
-        """End servers that import for longer than the cells that wait for it may take."""
-        for home, server in list(self._servers.items()):
-            waiting = [task for task in self.running.values() if task.home == home and task.timeout is not None]
-            late = [task for task in waiting if 0 < server.busy_since < time.monotonic() - (task.timeout or 0)]
-            if late:
-                self._drop(home)
-            for task in late:
-                del self.running[task.name]
-                reason = f"importing its libraries took longer than the {task.timeout:g} s allowed"
-                yield Outcome(task, "timeout", reason, log_tail=_tail(task))
-            for task in [one for one in self.running.values() if late and one.home == home]:
-                self.start(task)
+    def _end_a_hanging_import(self, home: str) -> None:
+        """End a server that imports one model for too long, so that the others of its home need not wait."""
+        server = self._servers[home]
+        limits = [task.timeout for task in self.running.values() if task.home == home and task.timeout is not None]
+        patience = min([_LONGEST_IMPORT, *(max(_SHORTEST_IMPORT, limit) for limit in limits)])
+        if server.importing and time.monotonic() - server.busy_since > patience:
+            self._drop(home)
+            self._go_on_without(server.importing, home, f"took longer than {patience:g} s")
+
+    def _go_on_without(self, model: str, home: str, how: str) -> None:
+        """Begin the cells of a home anew under a server that leaves ``model`` to be imported by its own cells."""
+        self._harmful.add(model)
+        self.listener.note(f"importing {model} {how}; from now on its own cells import it, within their limits")
+        for task in [one for one in self.running.values() if one.home == home]:
+            self._begin_anew(task)
 
     def _drop(self, home: str) -> int:
         """End a server with all that it started; return its exit code."""

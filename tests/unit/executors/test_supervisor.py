@@ -93,6 +93,29 @@ class Helped(Quick):
 """
 
 
+HANGS = """
+import time
+from supervised_models import Quick
+
+time.sleep(600)
+
+
+class Hanging(Quick):
+    pass
+"""
+ABORTS = """
+import os
+from supervised_models import Quick
+
+os.abort()
+
+
+class Aborting(Quick):
+    pass
+"""
+ELSEWHERE = {"Helped": "supervised_helper", "Hanging": "supervised_hanging", "Aborting": "supervised_aborting"}
+
+
 class Ear:
     """Hears of tasks and remembers remarks."""
 
@@ -122,7 +145,8 @@ def supervisor():
 def task_for(make_split, tmp_path, monkeypatch):
     """Make the task of a model of the modules above, with everything that it needs."""
     (tmp_path / "supervised_models.py").write_text(MODELS)
-    (tmp_path / "supervised_helper.py").write_text(HELPED)
+    for module, text in (("helper", HELPED), ("hanging", HANGS), ("aborting", ABORTS)):
+        (tmp_path / f"supervised_{module}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("SUPERVISED_STOP", str(tmp_path / "stop"))
     (tmp_path / "questions").mkdir()
@@ -130,7 +154,7 @@ def task_for(make_split, tmp_path, monkeypatch):
     (tmp_path / "cells").mkdir()
 
     def make(model: str, **params: object) -> Task:
-        module = "supervised_helper" if model == "Helped" else "supervised_models"
+        module = ELSEWHERE.get(model, "supervised_models")
         output = tmp_path / "cells" / model
         output.mkdir()
         return Task(
@@ -211,3 +235,22 @@ def test_what_a_dying_server_kept_ends_with_it_children_of_cells_included(superv
     below = server.children(recursive=True)
     os.kill(server.pid, 9)
     wait_until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in below))
+
+
+def test_a_model_whose_import_hangs_or_aborts_costs_its_own_cell_and_is_named(supervisor, task_for, monkeypatch):
+    monkeypatch.setattr("cfbench.executors.supervisor._SHORTEST_IMPORT", 0.5)
+    tasks = [replace(task_for(model), timeout=1.0) for model in ("Hanging", "Quick", "Aborting")]
+    supervisor.expected = tasks
+    for task in tasks:
+        supervisor.start(task)
+    ended = []
+    while supervisor.running:
+        ended += supervisor.wait()
+    assert {outcome.task.name: outcome.status for outcome in ended} == {
+        "Hanging": "timeout",
+        "Quick": "ok",
+        "Aborting": "crashed",
+    }
+    assert "importing supervised_hanging:Hanging took longer than 1 s" in supervisor.listener.notes[0]
+    assert "importing supervised_aborting:Aborting was killed by SIGABRT" in supervisor.listener.notes[1]
+    assert "SIGABRT" in next(one.reason for one in ended if one.status == "crashed")
