@@ -64,6 +64,8 @@ class Engine:
         params = dict(spec.params)
         if "jobs" in known:
             params.setdefault("jobs", self.jobs)
+        elif self.jobs > 1:
+            raise UsageError(f"--jobs is of no use to --executor {spec.name}; leave it out, or name another")
         if self.scheduler is not None:
             if "scheduler" not in known:
                 raise UsageError(f"--scheduler is of no use to --executor {spec.name}; leave it out, or name another")

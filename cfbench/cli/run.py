@@ -105,7 +105,7 @@ def run(
         raise UsageError(f"--threads must be at least 1, got {threads}")
     registry, storage = Registry.discover(), default_storage(data_dir)
     watch.check(registry)
-    executor = (replace(engine, executor="in-process") if in_process else engine).executed_by(registry)
+    executor = (_within(engine) if in_process else engine).executed_by(registry)
     how = Manner(force, save_models, engine.terms(storage), engine.workspace)
     plan = make_plan(chosen, registry, storage, Setting(device, threads))
     path = folder or Path("runs") / chosen.name
@@ -122,6 +122,12 @@ def _suite(name: str | None, quick: bool) -> Suite:
     if name is not None and quick:
         raise UsageError(f"--quick is a suite of its own; leave out {name!r} or --quick")
     return Suite.find(name or ("quick" if quick else "default"))
+
+
+def _within(engine: Engine) -> Engine:
+    if engine.executor not in ("processes", "in-process"):
+        raise UsageError(f"--in-process is an executor itself; leave out --executor {engine.executor} or --in-process")
+    return replace(engine, executor="in-process")
 
 
 def _texts(given: list[str] | None) -> list[str] | None:

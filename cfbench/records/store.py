@@ -29,7 +29,7 @@ import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cfbench.answers import Answers
-from cfbench.errors import CfbenchError, StoreError
+from cfbench.errors import CfbenchError, StoreError, UsageError
 from cfbench.files.atomic import clear_leftovers, replacing, unwritable, write_text
 from cfbench.files.confined import confined
 from cfbench.files.packed_arrays import read_arrays
@@ -119,11 +119,15 @@ class RunFolder:
     def load(self, cell: Cell) -> tuple[Record, Answers | None] | None:
         """Return the finished record and answers of ``cell``, or None where there are none.
 
-        Raises StoreError where the files are torn, damaged, altered, of another version or of another cell.
+        Raises StoreError where the files are torn, damaged, altered, of another version or of another cell, UsageError
+        where there are folders in their place.
         """
         path = self._path(cell, "json")
         if not path.exists():
             return None
+        for place in (path, self._path(cell, "npz")):
+            if place.is_dir():  # it could not be replaced once the cell is computed
+                raise UsageError(f"{place} is a folder where a file of the run belongs; remove it")
         stored = _read_stored(path)
         if stored.record.cell.key != cell.key:
             raise _foreign(path)

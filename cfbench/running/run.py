@@ -23,6 +23,7 @@ from cfbench.records.models import ModelFolder
 from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
 from cfbench.running.dispatch import FrontDesk, Terms, task_of
+from cfbench.running.outcomes import outcomes_of
 from cfbench.running.workspace import workspace
 from cfbench.summaries.consolidation import consolidated
 
@@ -94,7 +95,16 @@ class Run:
                 for record in self.computed:  # an interrupt may come between the end of a cell and this loop
                     records.setdefault(record.cell, record)
                 lines = self._consolidate(records)
+        self._require_kept()
         return lines
+
+    def _require_kept(self) -> None:
+        """Raise StoreError where what was computed has been removed meanwhile."""
+        gone = sum(self.folder.version_of(record.cell) is None for record in self.computed)
+        if gone:
+            raise StoreError(
+                f"{gone} finished cells have gone from {self.folder.path} during the run; start the same run again"
+            )
 
     def pending(self) -> list[Planned]:
         """Return the cells that :meth:`execute` would compute."""
@@ -117,7 +127,9 @@ class Run:
         if self.force or (self.save_models and _can_be_saved(planned) and not self._models.intact(planned.cell)):
             return None
         stored = self._loaded(planned.cell)
-        return None if stored is None or stored[1] is None else (stored[0], stored[1])
+        if stored is None or stored[1] is None or (self.terms.energy and not stored[0].cost.energy_method):
+            return None
+        return stored[0], stored[1]
 
     def _loaded(self, cell: Cell) -> tuple[Record, Answers | None] | None:
         """Return what is stored of a cell, None where there is nothing that can be trusted."""
@@ -171,7 +183,7 @@ class Run:
         )
         for task in tasks:
             desk.expect(task)
-        with closing(self.executor(tasks, desk)) as outcomes:
+        with closing(outcomes_of(self.executor, tasks, desk)) as outcomes:
             for outcome in outcomes:
                 name = outcome.task.name
                 record = self._recorder.concluded(first[name], outcome)

@@ -73,7 +73,7 @@ class Tracking(Indifferent):
         while (errand := self._errands.get()) is not None:
             try:
                 errand()
-            except Exception as error:  # noqa: BLE001 - a tracker may raise anything; results must not be lost
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a tracker may raise anything; results must not be lost
                 self.complain(
                     f"--track {self.name} failed and is given up, results are kept: {type(error).__name__}: {error}"
                 )

@@ -39,6 +39,7 @@ class MLflow:
 
     def begin(self, run: TrackedRun) -> None:
         """Open the store and begin the run of the suite."""
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seven take minutes to say that nobody is there
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read once, when MLflow is imported
         from cfbench_mlflow.book import Book  # noqa: PLC0415 - MLflow takes a second to import
 
