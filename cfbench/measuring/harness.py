@@ -20,6 +20,7 @@ _WHY_NOT: Mapping[Need, str] = {
     "scores": "the model gave no scores of the catalogue",
     "embeddings": "the model shows no item embeddings",
     "saved-model": "the model cannot be saved, or was not in this run",
+    "energy": "the cell's electricity was not metered",
 }
 
 
@@ -83,6 +84,7 @@ def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
         "embeddings": answers.item_factors is not None,
         "cost": True,
         "saved-model": evaluation.cost.model_bytes is not None,
+        "energy": True,  # the metric itself says why a meter has no figure
     }
     measured = Measured()
     for metric in metrics:

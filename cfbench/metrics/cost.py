@@ -201,7 +201,7 @@ class EnergyUsed:
         "read from the processor's RAPL counters where the system lets it, which count all that the machine does then; "
         "elsewhere estimated from the process's processor time and the processor's rated power; each record says which",
         family="cost",
-        needs=("cost",),
+        needs=("energy",),
         direction="lower",
         averaging=_ONE_CELL,
         cold_policy=_ASKED,
@@ -219,7 +219,7 @@ class EnergyUsed:
         """Pass the meter's figure on; ``n`` counts training rows."""
         cost = evaluation.cost
         if cost.energy_kwh is None:
-            return NotApplicable(cost.energy_method or "the cell's electricity was not metered; `--energy` does it")
+            return NotApplicable(cost.energy_method or "the cell's electricity was not metered")
         return Single(cost.energy_kwh, len(evaluation.split.train))
 
 

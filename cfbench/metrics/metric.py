@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Protocol, TypeAlias, get_args
 from cfbench.metrics.evaluation import Evaluation
 from cfbench.metrics.sums import PerUser, Pooled
 
-Need: TypeAlias = Literal["ratings", "lists", "scores", "embeddings", "cost", "saved-model"]
+Need: TypeAlias = Literal["ratings", "lists", "scores", "embeddings", "cost", "saved-model", "energy"]
 """What a metric is computed from: predicted ratings, top-k lists, mean scores of the catalogue, item embeddings, or
 what the cell took."""
 

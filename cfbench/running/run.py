@@ -15,6 +15,7 @@ from cfbench.answers import Answers
 from cfbench.errors import StoreError
 from cfbench.executors.task import Executor, Listener, Outcome, saved_in
 from cfbench.measuring.recording import Recorder
+from cfbench.metrics.metric import Need
 from cfbench.planning.plan import Plan, Planned
 from cfbench.records.answering import require_answers_to
 from cfbench.records.claims import Claims
@@ -127,9 +128,16 @@ class Run:
         if self.force or (self.save_models and _can_be_saved(planned) and not self._models.intact(planned.cell)):
             return None
         stored = self._loaded(planned.cell)
-        if stored is None or stored[1] is None or (self.terms.energy and not stored[0].cost.energy_method):
+        if stored is None or stored[1] is None or (self._with_energy() and not stored[0].cost.energy_method):
             return None
         return stored[0], stored[1]
+
+    def _with_energy(self) -> bool:
+        return self.terms.energy or self._needed("energy")
+
+    def _needed(self, need: Need) -> bool:
+        """Whether a metric looks at what is made only where it is asked for."""
+        return any(need in metric.contract.needs for metric in self.plan.study.metrics)
 
     def _loaded(self, cell: Cell) -> tuple[Record, Answers | None] | None:
         """Return what is stored of a cell, None where there is nothing that can be trusted."""
@@ -172,8 +180,8 @@ class Run:
     ) -> Generator[Record, None, list[str]]:
         """Run what no other run has taken; return the names of the tasks that one has."""
         first = {name: same[0] for name, same in by_name.items()}
-        save = self.save_models or any("saved-model" in one.contract.needs for one in self.plan.study.metrics)
-        terms = replace(self.terms, protected=(self.folder.path, *self.terms.protected))
+        save = self.save_models or self._needed("saved-model")
+        terms = replace(self.terms, energy=self._with_energy(), protected=(self.folder.path, *self.terms.protected))
         tasks = [task_of(planned, terms, place, save=save) for planned in first.values()]
         desk = FrontDesk(
             self.plan.study.splits,

@@ -78,7 +78,8 @@ def test_a_fit_too_short_for_the_clock_has_no_speed(measured):
 @pytest.mark.parametrize("kind", ALL)
 def test_they_are_a_family_of_their_own_with_a_unit_and_need_no_answers(kind):
     contract = kind.contract
-    assert (contract.family, contract.needs) == ("cost", ("saved-model",) if kind is ModelSize else ("cost",))
+    special = {ModelSize: ("saved-model",), EnergyUsed: ("energy",)}
+    assert (contract.family, contract.needs) == ("cost", special.get(kind, ("cost",)))
     assert contract.unit in {"s", "ratings/s", "MiB", "kWh"}
     assert contract.direction == ("higher" if kind is RatingsPerSecond else "lower")
     assert f"{1234.5678:{contract.display}}".startswith("1.23" if kind is EnergyUsed else "1,23")
