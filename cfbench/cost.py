@@ -13,7 +13,8 @@ class Cost:
     Attributes:
         seconds: wall seconds by part: ``import``, ``load``, ``fit``, ``introduce`` (newcomers by their features),
             ``predict`` (the model's own answers), ``rank`` (masking and cutting lists), ``check`` (ratings of some
-            training rows, embeddings), ``save``, ``write``, and in the parent ``measure``.
+            training rows, embeddings), ``save``, ``write``, and in the parent ``measure``. Of a cell that was ended, or
+            crashed, there is ``cell`` alone: from its beginning to its end.
         cpu_seconds: CPU seconds likewise.
         peak_memory: peak resident bytes of the cell's process.
         device: the device the model ran on.
