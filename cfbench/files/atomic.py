@@ -20,8 +20,9 @@ _LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}")  # as tempfile names them
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside ``path`` that takes its place when the block ends well.
 
-    Contents are flushed to the disk before the rename. A link at ``path`` is replaced, never written through. Raises
-    StoreError where the folder cannot be written or the disk is full; the old file, if any, is still there then.
+    Contents are flushed to the disk before the rename, and the rename after it. A link at ``path`` is replaced, never
+    written through. Raises StoreError where the folder cannot be written or the disk is full; the old file, if any, is
+    still there then.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,11 +36,22 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
+        _flush_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let the rename itself survive a power cut, where the file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def clear_leftovers(folder: Path) -> None:
