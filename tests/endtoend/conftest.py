@@ -136,8 +136,9 @@ def wait_for():
     def wait(condition, seconds: float = 20):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if found := condition():
-                return found
+            with suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+                if found := condition():
+                    return found
             time.sleep(0.02)
         raise AssertionError("waited in vain")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +22,13 @@ MODELS = ("global-mean", "bias", "svd")
 
 def descendants_of(cluster) -> list[psutil.Process]:
     return [child for process in cluster.workers.values() for child in psutil.Process(process.pid).children(True)]
+
+
+def command_of(process: psutil.Process) -> str:
+    """Return how a process was called; nothing of one that has ended meanwhile."""
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
 
 
 def assert_same_answers(found, expected):
@@ -98,7 +105,7 @@ def test_closing_ends_what_runs_and_leaves_no_process(cluster, make_task, desk):
     with closing(DaskExecutor(cluster.address)(tasks, desk)) as outcomes:
         assert next(outcomes).task.name == "quick"
         until = time.monotonic() + 20
-        while not any("time.sleep(1000)" in " ".join(child.cmdline()) for child in descendants_of(cluster)):
+        while not any("time.sleep(1000)" in command_of(child) for child in descendants_of(cluster)):
             assert time.monotonic() < until
             time.sleep(0.1)
     assert descendants_of(cluster) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import psutil
@@ -182,9 +183,15 @@ def server_of(supervisor) -> psutil.Process:
 
 def wait_until(condition, seconds=20.0):
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not _holds(condition):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def _holds(condition) -> bool:
+    with suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+        return bool(condition())
+    return False
 
 
 def test_a_busy_supervisor_slows_no_model_down(supervisor, task_for):
