@@ -40,7 +40,6 @@ def _text(value: object) -> bool:
 _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "importing": {"name": _text},
     "prepared": {},
-    "begun": {},
     "phase": {"name": _text},
     "epoch": {"epoch": _whole, "epochs": _whole, "train_loss": _loss, "validation_loss": _loss},
     "usage": {"seconds": _number, "bytes": _whole},

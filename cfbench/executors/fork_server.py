@@ -105,7 +105,6 @@ def _start(task: Task, wardens: dict[int, Task], events: int) -> None:
     if pid == 0:
         guard(task, events, server)
     wardens[pid] = task
-    tell(events, task.name, event="begun")
 
 
 def _preload(model: str) -> None:
