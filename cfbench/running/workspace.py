@@ -26,19 +26,30 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
     try:
         home.mkdir(parents=True, exist_ok=True)
         _sweep(home)
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home))
+        mine = _taken(home)
     except OSError as error:
         raise StoreError(
             f"cannot make a working folder in {home}: {error.strerror}; free the disk, set TMPDIR or give --workspace"
         ) from error
-    with Claims(folder) as mine:
-        mine.take(_OWNER)
+    with mine:
         try:
             for name in _PARTS:
-                (folder / name).mkdir()
-            yield folder
+                (mine.folder / name).mkdir()
+            yield mine.folder
         finally:
-            _remove(folder)
+            _remove(mine.folder)
+
+
+def _taken(home: Path) -> Claims:
+    """Make a folder and own it; until then it looks like what a killed run has left, and another run may sweep it."""
+    while True:
+        mine = Claims(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home)))
+        try:
+            if mine.take(_OWNER):
+                return mine
+        except StoreError:
+            if mine.folder.exists():
+                raise
 
 
 def _sweep(home: Path) -> None:
@@ -52,9 +63,9 @@ def _sweep(home: Path) -> None:
 
 
 def _is_a_workspace(folder: Path) -> bool:
-    """Whether a folder holds what workspaces hold, all of it or what an interrupted removal has left, and no more."""
+    """Whether a folder holds what workspaces hold, all of it or what an interrupted making or removal left, no more."""
     found = {entry.name for entry in folder.iterdir()}
-    return bool(found) and found <= {*_PARTS, f"{_OWNER}.lock"} and not folder.is_symlink()
+    return found <= {*_PARTS, f"{_OWNER}.lock"} and not folder.is_symlink()
 
 
 def _remove(folder: Path) -> None:

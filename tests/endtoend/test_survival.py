@@ -78,7 +78,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_a_calm
         assert tables(place / "out") == expected
         assert not [path for path in (place / "out").rglob("*") if path.name.startswith(".") or path.suffix == ".lock"]
     assert runs > 3
-    assert list(temporary.iterdir()) == []
+    assert list(temporary.rglob("*")) == []
 
 
 def test_two_runs_in_one_folder_share_the_work_and_come_to_the_same_tables(start, tmp_path, results):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import errno
+import random
 import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
 from cfbench.errors import StoreError
+from cfbench.records.claims import Claims
 from cfbench.running.workspace import workspace
 
 
@@ -20,9 +27,9 @@ def test_a_workspace_lasts_as_long_as_it_is_used(tmp_path):
 
 def test_abandoned_folders_are_removed_those_in_use_and_those_of_others_are_not(tmp_path):
     abandoned, other = tmp_path / "cfbench-run-dead", tmp_path / "cfbench-run-notes"
-    abandoned.mkdir()
-    (abandoned / "owner.lock").touch()
-    other.mkdir()
+    for folder, content in ((abandoned, "owner.lock"), (other, "notes.txt")):
+        folder.mkdir()
+        (folder / content).touch()
     with workspace(tmp_path) as first, workspace(tmp_path) as second:
         assert set(tmp_path.iterdir()) == {first, second, other}
 
@@ -73,6 +80,56 @@ def test_a_folder_that_was_half_removed_goes_with_the_next_run(tmp_path, monkeyp
     assert len(list(tmp_path.iterdir())) == 1
     with workspace(tmp_path) as folder:
         assert list(tmp_path.iterdir()) == [folder]
+
+
+MAKES_AND_REMOVES = """
+import sys
+from pathlib import Path
+from cfbench.running.workspace import workspace
+print("ready", flush=True)
+while True:
+    with workspace(Path(sys.argv[1])) as folder:
+        (folder / "cells" / "one").mkdir()
+"""
+
+
+def test_what_is_left_at_whatever_moment_runs_are_killed_goes_with_the_next_one(tmp_path):
+    rng = random.Random(0)
+    for _ in range(10):
+        command = [sys.executable, "-c", MAKES_AND_REMOVES, tmp_path]
+        runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+        for run in runs:
+            assert run.stdout.readline() == b"ready\n"
+        time.sleep(rng.uniform(0, 0.05))
+        for run in runs:
+            run.kill()
+            assert run.communicate() == (b"", b"")
+            assert run.returncode == -signal.SIGKILL  # until then, two runs side by side do not disturb each other
+    with workspace(tmp_path) as folder:
+        assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_folder_that_another_run_sweeps_before_it_is_owned_is_made_anew(tmp_path, monkeypatch):
+    make, made = tempfile.mkdtemp, []
+
+    def swept(**where):
+        made.append(make(**where))
+        return made[-1]
+
+    def took_at_third(claims, key):
+        if len(made) == 1:
+            return False  # the sweeper owns it
+        if len(made) == 2:
+            claims.folder.rmdir()
+            raise StoreError("it is gone")
+        return take(claims, key)
+
+    take = Claims.take
+    monkeypatch.setattr(tempfile, "mkdtemp", swept)
+    monkeypatch.setattr(Claims, "take", took_at_third)
+    with workspace(tmp_path) as folder:
+        assert str(folder) == made[2]
+        assert (folder / "cells").is_dir()
 
 
 def test_a_relative_place_is_told_in_full_because_cells_work_elsewhere(tmp_path, monkeypatch):
