@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -90,37 +88,14 @@ def reject_infinities(answer: Floats, who: str) -> None:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Completed:
-    """Predictions as the accuracy metrics use them: holes filled, then clipped to the scale.
-
-    Attributes:
-        values: predicted ratings in rating units, shape (m,), float64, within the scale, no NaN.
-        fallback: the rating that stands where the model could not say.
-        n_filled: how many rows got the fallback.
-        n_clipped: how many of the model's own answers lay off the scale.
-    """
-
-    values: NDArray[np.float64]
-    fallback: float
-    n_filled: int
-    n_clipped: int
-
-
-def fill_and_clip(predictions: Floats, fallback: float, scale: RatingScale) -> Completed:
+def fill_and_clip(predictions: Floats, fallback: float, scale: RatingScale) -> NDArray[np.float64]:
     """Put ``fallback`` for NaN and clip to ``scale``: the same treatment for every model.
 
     Args:
         predictions: raw predicted ratings, shape (m,), NaN = "cannot say".
         fallback: the training mean, in rating units.
         scale: the declared rating scale.
+
+    Returns the ratings that accuracy metrics use, shape (m,), float64, within the scale, no NaN.
     """
-    holes = np.isnan(predictions)
-    off_scale = (predictions < scale.low) | (predictions > scale.high)  # NaN compares false
-    values = np.where(holes, fallback, predictions.astype(np.float64)).clip(scale.low, scale.high)
-    return Completed(
-        values=values,
-        fallback=fallback,
-        n_filled=int(np.count_nonzero(holes)),
-        n_clipped=int(np.count_nonzero(off_scale)),
-    )
+    return np.where(np.isnan(predictions), fallback, predictions.astype(np.float64)).clip(scale.low, scale.high)

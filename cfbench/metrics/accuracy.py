@@ -158,3 +158,34 @@ class Answered:
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Count answered rows and rows by user."""
         return PerUser(evaluation.per_person(evaluation.answered), evaluation.rows_per_person)
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """Share of test rows for which the model said a rating off the scale, in [0, 1]; metrics of ratings clip these.
+
+    A large share means that RMSE owes much to the clipping: ``RMSE-unclipped`` tells how much.
+    """
+
+    contract: ClassVar[Contract] = Contract(
+        title="share of test rows the model predicted off the rating scale",
+        formula="|{(u,i): p_ui < lowest rating or p_ui > highest rating}| / m, m test rows",
+        family="accuracy",
+        needs=("ratings",),
+        direction="none",
+        averaging=ALL_TEST_ROWS,
+        cold_policy="cold users and items count like all others",
+        clipping="none: predictions as the model gave them",
+        source="cfbench; the share to which the clipping of the accuracy metrics applies",
+        unit="share",
+        display=".1%",
+    )
+
+    @property
+    def name(self) -> str:
+        """The name in tables and suites."""
+        return "clipped"
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Count rows off the scale and rows by user."""
+        return PerUser(evaluation.per_person(evaluation.clipped), evaluation.rows_per_person)

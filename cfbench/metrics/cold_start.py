@@ -84,4 +84,4 @@ def _by_count(evaluation: Evaluation, counts: NDArray[np.int64], codes: Codes) -
     seen = np.append(counts, 0)[codes]
     stratum = np.searchsorted(_FIRST_OF_NEXT, seen, side="right")
     rows = errors_by_stratum(evaluation, stratum, STRATA)
-    return Breakdown(rows, {"fallback (training mean)": evaluation.completed.fallback})
+    return Breakdown(rows, {"fallback (training mean)": evaluation.split.train.mean})

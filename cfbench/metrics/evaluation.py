@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.answers import Answers
-from cfbench.asking.predictions import Completed, fill_and_clip
+from cfbench.asking.predictions import fill_and_clip
 from cfbench.cost import Cost
 from cfbench.errors import RunError, UsageError
 from cfbench.metrics.derived import derived, of_split
@@ -106,17 +106,16 @@ class Evaluation:
         return ~np.isnan(self.predictions)
 
     @derived
-    def completed(self) -> Completed:
-        """Predictions with the training mean for every hole, clipped to the scale, and how many of each."""
-        train = self.split.train
-        completed = fill_and_clip(self.predictions, train.mean, train.scale)
-        completed.values.flags.writeable = False
-        return completed
+    def clipped(self) -> NDArray[np.bool_]:
+        """Whether the model said a rating off the scale, shape (m,)."""
+        scale = self.split.train.scale
+        return (self.predictions < scale.low) | (self.predictions > scale.high)  # NaN compares false
 
-    @property
+    @derived
     def filled(self) -> NDArray[np.float64]:
-        """Completed predictions in rating units, shape (m,), float64."""
-        return self.completed.values
+        """Predictions with the training mean for every hole, clipped to the scale: shape (m,), float64."""
+        train = self.split.train
+        return fill_and_clip(self.predictions, train.mean, train.scale)
 
     @derived
     def errors(self) -> NDArray[np.float64]:

@@ -70,7 +70,7 @@ def suggestions(
     raw = ask_predictions(model, pairs, items, Clock()) if isinstance(model, PredictsRatings) else None
     scores = model.score_items(users)[0][items] if isinstance(model, ScoresItems) else raw
     assert scores is not None  # what cannot be ranked was refused above
-    predicted = None if raw is None else fill_and_clip(raw, train.mean, train.scale).values
+    predicted = None if raw is None else fill_and_clip(raw, train.mean, train.scale)
     return Suggestions(items, scores.astype(np.float64), predicted)
 
 

@@ -45,7 +45,7 @@ def _test_below_training(evaluation: Evaluation) -> Iterator[Caution]:
     answers, train = evaluation.answers, evaluation.split.train
     if answers.train_predictions is None or answers.train_rows is None or len(answers.train_rows) < 2:
         return
-    told = fill_and_clip(answers.train_predictions, train.mean, train.scale).values
+    told = fill_and_clip(answers.train_predictions, train.mean, train.scale)
     seen = np.square(told - train.ratings[answers.train_rows])
     unseen = np.square(evaluation.errors)
     error = np.hypot(*(squares.std() / np.sqrt(len(squares)) for squares in (seen, unseen)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from cfbench.metrics.accuracy import MAE, RMSE, Answered, SignedBias, UserRMSE
+from cfbench.metrics.accuracy import MAE, RMSE, Answered, Clipped, SignedBias, UserRMSE
 from cfbench.metrics.metric import ask
 from cfbench.metrics.squared_error import MSE, ScaledMSE, UnclippedMSE, UnclippedRMSE
 
@@ -23,6 +23,7 @@ PREDICTIONS = [9, np.nan, 2.5]  # clipped to 5, filled with 3: errors 0, 2, -1.5
         (UnclippedRMSE(), "RMSE-unclipped", np.sqrt((16 + 4 + 2.25) / 3)),
         (ScaledMSE(), "MSE-scaled", (16 + 4 + 2.25) / 16 / 3),
         (Answered(), "answered", 2 / 3),
+        (Clipped(), "clipped", 1 / 3),  # the 9; what was not said is not clipped
         (SignedBias(), "signed-bias", (0 + 2 - 1.5) / 3),
     ],
 )
