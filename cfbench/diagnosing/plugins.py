@@ -11,6 +11,7 @@ from cfbench.discovery.registry import Plugin, missing_packages
 
 _TOPIC = "plugins"
 _UNCLASH = "pip uninstall one of them; their authors can rename their entry points"
+_MEND_FIRST = "mend what held them up, then run cfbench doctor again"
 _OTHER_NUMPY = ("numpy.dtype size changed", "_ARRAY_API not found", "compiled using NumPy 1.x")
 
 
@@ -57,13 +58,11 @@ def _imported(named: str, probe: Probe) -> Iterator[Finding]:
     """Tell what showed when the classes were imported."""
     for plugin, problem in probe.problems.items():
         yield Finding(_TOPIC, "problem", f"{named}: {problem}", _remedy(problem, plugin))
-    if probe.stopped_at is not None:
-        left = len(probe.plugins) - probe.plugins.index(probe.stopped_at) - 1
-        told = f"{named}: importing {probe.stopped_at.kind} {probe.stopped_at.name!r} {probe.ending}"
-        told += f" ({left} more not tried)" if left else ""
-        yield Finding(
-            _TOPIC, "problem", told, f"python -X importtime -c 'import {_module(probe.stopped_at)}' shows where"
-        )
+    for plugin, ending in probe.endings.items():
+        told = f"{named}: importing {plugin.kind} {plugin.name!r} {ending}"
+        yield Finding(_TOPIC, "problem", told, f"python -X importtime -c 'import {_module(plugin)}' shows where")
+    if probe.untried:
+        yield Finding(_TOPIC, "problem", f"{named}: no time was left to import {probe.untried} more", _MEND_FIRST)
 
 
 def _remedy(problem: str, plugin: Plugin) -> str:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,8 +36,8 @@ class Probe:
         seconds: what the imports took together.
         problems: what is wrong, by plugin.
         whereabouts: where a data set's data are, by plugin.
-        stopped_at: the plugin whose import ended or outlasted the process; None where all were reached.
-        ending: how the process ended, where ``stopped_at`` is not None.
+        endings: how the process ended, by the plugin whose import ended or outlasted it.
+        untried: how many plugins there was no time for.
         cuda: of torch, where the imports brought it.
     """
 
@@ -44,8 +45,8 @@ class Probe:
     seconds: float = 0.0
     problems: dict[Plugin, str] = field(default_factory=dict)
     whereabouts: dict[Plugin, str] = field(default_factory=dict)
-    stopped_at: Plugin | None = None
-    ending: str = ""
+    endings: dict[Plugin, str] = field(default_factory=dict)
+    untried: int = 0
     cuda: Cuda | None = None
 
 
@@ -56,19 +57,22 @@ def probed(groups: Sequence[Sequence[Plugin]], premises: Premises) -> list[Probe
 
 
 def _probe(plugins: Sequence[Plugin], premises: Premises) -> Probe:
-    with tempfile.TemporaryDirectory(prefix="cfbench-doctor-", ignore_cleanup_errors=True) as folder:
-        results, printed = Path(folder) / "results.jsonl", Path(folder) / "printed"
-        results.touch()
-        ending = _run(plugins, premises, results, printed)
-        probe = Probe(plugins)
-        reached = _read(results, probe)
-        if ending and reached < len(plugins):
-            probe.stopped_at, probe.ending = plugins[reached], ending + _last_words(printed)
-        return probe
+    """Import ``plugins`` in order; where one ends the process, those behind it are imported in another."""
+    probe, left, deadline = Probe(plugins), list(plugins), time.monotonic() + premises.time_limit
+    while left and time.monotonic() < deadline:
+        with tempfile.TemporaryDirectory(prefix="cfbench-doctor-", ignore_cleanup_errors=True) as folder:
+            results, printed = Path(folder) / "results.jsonl", Path(folder) / "printed"
+            results.touch()
+            ending = _run(left, premises, deadline, results, printed)
+            left = left[_read(results, left, probe) :]
+            if left:
+                probe.endings[left.pop(0)] = ending + _last_words(printed)
+    probe.untried = len(left)
+    return probe
 
 
-def _run(plugins: Sequence[Plugin], premises: Premises, results: Path, printed: Path) -> str:
-    """Run the probing program; say how it ended where it did not end well."""
+def _run(plugins: Sequence[Plugin], premises: Premises, deadline: float, results: Path, printed: Path) -> str:
+    """Run the probing program until ``deadline``; say how it ended."""
     with printed.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-P", "-m", "cfbench.diagnosing.probe", str(results)],
@@ -82,14 +86,14 @@ def _run(plugins: Sequence[Plugin], premises: Premises, results: Path, printed: 
     with suppress(BrokenPipeError), process.stdin as stdin:
         stdin.write(_request(plugins, premises))
     try:
-        code = process.wait(timeout=premises.time_limit)
+        code = process.wait(timeout=max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         return f"had not ended after {premises.time_limit:g} s"
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)  # what it started must not linger either
         process.wait()
-    return how_ended(code) if code else ""
+    return how_ended(code)
 
 
 def _request(plugins: Sequence[Plugin], premises: Premises) -> bytes:
@@ -104,15 +108,15 @@ def _can_be_asked(plugin: Plugin) -> bool:
     return plugin.kind == "dataset" and not any(one.required for one in plugin.declaration.parameters.values())
 
 
-def _read(results: Path, probe: Probe) -> int:
-    """Take over what the program wrote; return how many plugins it got through."""
+def _read(results: Path, plugins: Sequence[Plugin], probe: Probe) -> int:
+    """Take over what the program wrote of ``plugins``; return how many it got through."""
     reached = 0
     for line in results.read_text(encoding="utf-8").splitlines():
         facts = json.loads(line)
         if "torch" in facts:
             probe.cuda = facts["torch"]
             continue
-        plugin = probe.plugins[reached]
+        plugin = plugins[reached]
         reached += 1
         probe.seconds += facts["seconds"]
         if "problem" in facts:

@@ -75,13 +75,24 @@ def test_an_import_that_hangs_is_ended_with_all_that_it_started(plugin, premises
     assert not any("97531" in " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"]))
 
 
-def test_what_stands_behind_a_crash_is_counted_and_what_stands_before_is_known(plugin, premises):
-    own = [
-        Plugin("model", one.name, one.value, "plugin-mixed", "1.0") for one in map(plugin, ["raises", "exits", "fine"])
-    ]
-    raised, ended = findings_of(own, premises)
-    assert "on purpose" in raised.text
-    assert "(1 more not tried)" in ended.text
+def mixed(*plugins: Plugin) -> list[Plugin]:
+    return [Plugin("model", one.name, one.value, "plugin-mixed", "1.0") for one in plugins]
+
+
+def test_what_stands_before_and_behind_a_crash_is_known_too(plugin, premises):
+    own = mixed(*map(plugin, ["raises", "exits", "fine", "killed", "other_numpy"]))
+    told = [finding.text for finding in findings_of(own, premises)]
+    assert len(told) == 4
+    for model, said in (("'raises'", "on purpose"), ("'exits'", "exit code 3"), ("'killed'", "SIGSEGV")):
+        assert sum(model in one and said in one for one in told) == 1
+    assert any("other_numpy" in one for one in told)
+
+
+def test_what_stands_behind_an_import_that_hangs_is_counted(plugin, premises):
+    hasty = Premises(premises.runs, premises.temporary, None, premises.cache, time_limit=2.0)
+    hangs, behind = findings_of(mixed(*map(plugin, ["hangs", "fine", "raises"])), hasty)
+    assert "had not ended after 2 s" in hangs.text
+    assert behind.text == "plugin-mixed 1.0: no time was left to import 2 more"
 
 
 def test_a_library_built_for_another_numpy_is_recognised(plugin, premises):
