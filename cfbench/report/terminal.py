@@ -130,6 +130,7 @@ def _behind_commas(name: str, width: int) -> list[str]:
     lines = [""]
     for part in re.findall("[^,]*,|[^,]+", name):
         if lines[-1] and len(lines[-1] + part) > width:
-            lines.append("")
-        lines[-1] += part
+            lines.append(part.lstrip())
+        else:
+            lines[-1] += part
     return lines
