@@ -7,7 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from cfbench.printable import printable
 
@@ -40,6 +43,14 @@ def until_the_reader_leaves() -> Iterator[None]:
 def tell(text: str) -> None:
     """Print a remark on standard error; names from plugins, data and results folders are shown there, never obeyed."""
     print(printable(text), file=sys.stderr)
+
+
+def listing(title: Text, *columns: str) -> Table:
+    """Return an empty table of names and words, all of which stay readable on a narrow terminal."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, no_wrap=column == "name", overflow="fold")
+    return table
 
 
 def messages() -> Console:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from cyclopts import App
 from rich.table import Table
+from rich.text import Text
 
-from cfbench.cli.console import output
+from cfbench.cli.console import listing, output
 from cfbench.dataset import Dataset
 from cfbench.discovery.registry import Plugin, Registry
 from cfbench.planning.divisions import load_dataset
@@ -35,9 +36,7 @@ def list_data(*, data_dir: Path | None = None) -> int:
         A folder with data sets; CFBENCH_DATA where omitted.
     """
     storage = default_storage(data_dir)
-    table = Table()
-    for column in ("name", "plugin", "comes from", "licence", "description"):
-        table.add_column(column, no_wrap=column == "name")
+    table = listing(Text("data sets"), "name", "plugin", "comes from", "licence", "description")
     for plugin in Registry.discover().plugins("dataset"):
         table.add_row(*(shown(text) for text in _row(plugin, storage)))
     output().print(table)

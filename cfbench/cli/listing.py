@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from cfbench.cli.console import output
+from cfbench.cli.console import listing, output
 from cfbench.discovery.declaration import Declaration
 from cfbench.discovery.registry import KINDS, Kind, Plugin, Registry
 from cfbench.discovery.suites import ShippedSuite, shipped_suites
@@ -48,9 +48,7 @@ def show(what: Kinds | None = None, /, *, long: bool = False) -> int:
 
 def _suites() -> Table:
     """Show every shipped suite with what it says of itself, and how much of it can be verified."""
-    table = Table(title=Text("suites"), title_justify="left", title_style="bold")
-    for column in ("name", "plugin", "claims", "description"):
-        table.add_column(column, no_wrap=column == "name")
+    table = listing(Text("suites"), "name", "plugin", "claims", "description")
     for shipped in shipped_suites().values():
         claims, told = _described(shipped)
         owner = shown(f"{shipped.distribution} {shipped.version}")
@@ -72,12 +70,8 @@ def _described(shipped: ShippedSuite) -> tuple[str, Text]:
 
 
 def _table(kind: Kind, plugins: list[Plugin], long: bool) -> Table:
-    table = Table(title=Text(f"{kind}s"), title_justify="left", title_style="bold")
-    table.add_column("name", no_wrap=True)
-    table.add_column("plugin")
-    if kind == "model":
-        table.add_column("capabilities")
-    table.add_column("description")
+    capabilities = ["capabilities"] if kind == "model" else []
+    table = listing(Text(f"{kind}s"), "name", "plugin", *capabilities, "description")
     for plugin in plugins:
         table.add_row(*_row(kind, plugin, long))
     return table

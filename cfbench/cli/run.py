@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
-from rich.table import Table
 from rich.text import Text
 
-from cfbench.cli.console import messages, output
+from cfbench.cli.console import listing, messages, output
 from cfbench.cli.display import display_for
 from cfbench.cli.engine import Engine
 from cfbench.cli.execution import Manner, execute, make_folder, run_of
@@ -152,9 +151,8 @@ def _show_plan(plan: Plan, folder: Path, executor: Executor, how: Manner) -> int
     console = output()
     run = run_of(plan, folder, executor, display_for(messages(), ()), how)
     pending = {planned.cell.key for planned in run.pending()}
-    table = Table(title=Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}"), title_justify="left")
-    for column in ("model", "plugin", "data", "split", "fold", "repeat", "seed", "state"):
-        table.add_column(column, overflow="fold")
+    title = Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}")
+    table = listing(title, "model", "plugin", "data", "split", "fold", "repeat", "seed", "state")
     for planned in plan.cells:
         cell = planned.cell
         state = planned.plugin.problem or ("to compute" if cell.key in pending else "done")
