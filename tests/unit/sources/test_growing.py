@@ -12,7 +12,6 @@ def test_parts_are_put_together_whatever_number_of_rows_was_expected(expected):
     rows = column.taken()
     assert rows.tolist() == [1, 2, 3, 4, 5, 6]
     assert rows.dtype == np.int32
-    assert rows.base is None  # nothing is held that was set aside for more rows
 
 
 def test_rows_that_were_taken_are_no_longer_there():
