@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from cfbench.cli.quantities import seconds, size
+from cfbench.cli.quantities import WHOLE, seconds, size
 from cfbench.discovery.registry import Registry
 from cfbench.energy import check_meter
 from cfbench.errors import UsageError
@@ -16,7 +17,7 @@ from cfbench.executors.task import Executor
 from cfbench.memory import machine_bytes
 from cfbench.running.dispatch import Terms
 from cfbench.sources.source import Storage
-from cfbench.spec import Spec
+from cfbench.spec import Spec, Value
 
 _UNLIMITED = "none"
 
@@ -46,7 +47,7 @@ class Engine:
         counters cannot be read.
     """
 
-    jobs: Annotated[int, Parameter(name=["--jobs", "-j"])] = 1
+    jobs: Annotated[int, WHOLE, Parameter(name=["--jobs", "-j"])] = 1
     executor: str = "processes"
     scheduler: str | None = None
     timeout: str | None = None
@@ -61,17 +62,21 @@ class Engine:
         known = () if plugin.problem else plugin.declaration.parameters
         if self.jobs < 1:
             raise UsageError(f"--jobs must be at least 1, got {self.jobs}")
-        params = dict(spec.params)
-        if "jobs" in known:
-            params.setdefault("jobs", self.jobs)
-        elif self.jobs > 1:
-            raise UsageError(f"--jobs is of no use to --executor {spec.name}; leave it out, or name another")
-        if self.scheduler is not None:
-            if "scheduler" not in known:
-                raise UsageError(f"--scheduler is of no use to --executor {spec.name}; leave it out, or name another")
-            params["scheduler"] = self.scheduler
-        made: Executor = registry.create("executor", Spec(spec.name, params))
+        made: Executor = registry.create("executor", Spec(spec.name, self._put_into(spec, known)))
         return made
+
+    def _put_into(self, spec: Spec, known: Collection[str]) -> dict[str, Value]:
+        """Return the executor's parameters, those that have an option of their own with its value."""
+        params = {"jobs": self.jobs, **spec.params} if "jobs" in known else dict(spec.params)
+        options: dict[str, Value] = {"jobs": self.jobs if self.jobs > 1 else None, "scheduler": self.scheduler}
+        for name, value in options.items():
+            if value is None:
+                continue
+            if name not in known:
+                raise UsageError(f"--{name} is of no use to --executor {spec.name}; leave it out, or name another")
+            if params.setdefault(name, value) != value:
+                raise UsageError(f"--{name} {value} and --executor {spec} contradict each other; leave one out")
+        return params
 
     def terms(self, storage: Storage) -> Terms:
         """Return what cells are held to; no cell may write to the data."""

@@ -52,16 +52,25 @@ class Executed:
     computed: Sequence[Record]
 
 
-def make_folder(path: Path) -> None:
-    """Make the run's folder before anything is computed; raises UsageError where that cannot be."""
+def make_folders(path: Path, how: Manner) -> None:
+    """Make the run's folder, and one for temporary files where it is named, before anything is computed.
+
+    Raises UsageError where that cannot be.
+    """
+    _make_folder("--output", path)
+    if how.workspace is not None:
+        _make_folder("--workspace", how.workspace)
+
+
+def _make_folder(option: str, path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"--output {path} cannot be made: {error.strerror}; give a folder that you may write"
+            f"{option} {path} cannot be made: {error.strerror}; give a folder that you may write"
         ) from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {path} cannot be written to; give a folder that you may write")
+        raise UsageError(f"{option} {path} cannot be written to; give a folder that you may write")
 
 
 def run_of(plan: Plan, folder: Path, executor: Executor, observer: Observer, how: Manner) -> Run:

@@ -10,6 +10,7 @@ from typing import Annotated, get_args
 from cyclopts import Parameter
 
 from cfbench.cli.console import output, tell, until_the_reader_leaves
+from cfbench.cli.quantities import WHOLE
 from cfbench.discovery.registry import Registry
 from cfbench.drawing.canvas import can_draw
 from cfbench.errors import UnknownNameError
@@ -41,9 +42,9 @@ def inspect(
     only: list[str] | None = None,
     near: list[str] | None = None,
     by: Likeness = "cosine",
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 5,
-    top: int = 40,
-    min_ratings: int | None = None,
+    n: Annotated[int, WHOLE, Parameter(name=["-n", "--n"])] = 5,
+    top: Annotated[int, WHOLE] = 40,
+    min_ratings: Annotated[int | None, WHOLE] = None,
     layout: Annotated[Map | None, Parameter(name="--map")] = None,
     without_active: float | None = None,
     formats: Annotated[str, Parameter(name="--format")] = "svg",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from cyclopts import Parameter
 
 from cfbench.cli.console import output, tell, until_the_reader_leaves
+from cfbench.cli.quantities import WHOLE
 from cfbench.discovery.registry import Registry
 from cfbench.errors import UsageError
 from cfbench.recommending.recommendation import Recommendation, Wish, recommend_to_newcomer, recommend_to_user
@@ -27,7 +28,7 @@ def recommend(
     /,
     *,
     user: str | None = None,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 10,
+    n: Annotated[int, WHOLE, Parameter(name=["-n", "--n"])] = 10,
     include_seen: Annotated[bool, Parameter(negative="--exclude-seen")] = False,
     ratings: Path | None = None,
     features: str = "",

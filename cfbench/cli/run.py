@@ -12,7 +12,8 @@ from rich.text import Text
 from cfbench.cli.console import listing, messages, output
 from cfbench.cli.display import display_for
 from cfbench.cli.engine import Engine
-from cfbench.cli.execution import Manner, execute, make_folder, run_of
+from cfbench.cli.execution import Manner, execute, make_folders, run_of
+from cfbench.cli.quantities import WHOLE
 from cfbench.cli.tables import show_tables
 from cfbench.cli.verdict import verdict
 from cfbench.cli.watching import Audience, Watch
@@ -35,9 +36,9 @@ def run(
     preprocess: Annotated[list[str] | None, Parameter(name=["--preprocess", "-p"])] = None,
     split: Annotated[list[str] | None, Parameter(name=["--split", "-s"])] = None,
     metric: list[str] | None = None,
-    seed: int | None = None,
-    repeats: int | None = None,
-    threads: int = 1,
+    seed: Annotated[int | None, WHOLE] = None,
+    repeats: Annotated[int | None, WHOLE] = None,
+    threads: Annotated[int, WHOLE] = 1,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     data_dir: Path | None = None,
@@ -85,7 +86,7 @@ def run(
         Keep every fitted model that can be saved in the run's folder, for inspect and recommend.
     in_process: bool
         Run cells in this process, for debugging, the same as --executor in-process: a crash of a model then takes the
-        run along, and limits are not enforced.
+        run along, --timeout is refused, and --memory-limit is not enforced.
     dry_run: bool
         Show what would be run, and run nothing.
     """
@@ -112,7 +113,7 @@ def run(
         raise UsageError(f"--output {path} is a file; give a folder, which is made where there is none")
     if dry_run:
         return _show_plan(plan, path, executor, how)
-    make_folder(path)
+    make_folders(path, how)
     with watch.over(plan, path, registry) as audience:
         return _run(plan, path, executor, how, audience)
 
@@ -168,6 +169,6 @@ def _run(plan: Plan, path: Path, executor: Executor, how: Manner, audience: Audi
     if executed is None:
         return 130
     with plan.study.clock.part("report"):
-        files = show_tables(path, executed.lines)
+        files = show_tables(path, executed.lines, audience.tell)
     audience.concluded(path, files)
-    return verdict([line for line in executed.lines if isinstance(line, Record)])
+    return verdict([line for line in executed.lines if isinstance(line, Record)], audience.tell)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cfbench.cli.console import output, tell, until_the_reader_leaves
@@ -11,13 +11,16 @@ from cfbench.report.files import write_report
 from cfbench.report.terminal import print_report
 
 
-def show_tables(folder: Path, lines: Sequence[Line]) -> list[Path]:
-    """Write the tables into ``folder`` and print them, also what cannot be written; return the files."""
+def show_tables(folder: Path, lines: Sequence[Line], told: Callable[[str], None] = tell) -> list[Path]:
+    """Write the tables into ``folder`` and print them, also what cannot be written; return the files.
+
+    ``told`` hears of each file.
+    """
     try:
         written = write_report(folder, lines)
     finally:
         with until_the_reader_leaves():
             print_report(lines, output())
     for file in written:
-        tell(f"wrote {file}")
+        told(f"wrote {file}")
     return written

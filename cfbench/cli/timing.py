@@ -31,6 +31,7 @@ _CELLS = {
     "check": "look back at training",
     "save": "save",
     "write": "hand answers over",
+    "cell": "cells that died or were ended",
 }
 
 

@@ -10,7 +10,8 @@ from cyclopts import Parameter
 
 from cfbench.cli.console import output, tell, until_the_reader_leaves
 from cfbench.cli.engine import Engine
-from cfbench.cli.execution import Manner, execute, make_folder
+from cfbench.cli.execution import Manner, execute, make_folders
+from cfbench.cli.quantities import WHOLE
 from cfbench.cli.watching import Audience, Watch
 from cfbench.discovery.registry import Registry
 from cfbench.discovery.suites import shipped_suites
@@ -31,7 +32,7 @@ def verify(
     suite: list[str] | None = None,
     /,
     *,
-    threads: int = 1,
+    threads: Annotated[int, WHOLE] = 1,
     device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("runs"),
     data_dir: Path | None = None,
@@ -77,9 +78,9 @@ def verify(
         check_measured(one, [metric.name for metric in plan.study.metrics])
         with watch.over(plan, folder / one.name, registry) as audience:
             lines = _run(plan, folder / one.name, executor, how, audience)
-        if lines is None:
-            return 130
-        verdicts += _shown(one, folder / one.name, lines)
+            if lines is None:
+                return 130
+            verdicts += _shown(one, folder / one.name, lines, audience)
     return _concluded(verdicts)
 
 
@@ -105,8 +106,8 @@ def _all_stating() -> list[Suite]:
 
 def _run(plan: Plan, path: Path, executor: Executor, how: Manner, audience: Audience) -> Sequence[Line] | None:
     """Run what is missing of ``plan`` and write its tables; None where it was interrupted."""
-    tell(f"suite {plan.suite.name}: {plan.suite.description}")
-    make_folder(path)
+    audience.tell(f"suite {plan.suite.name}: {plan.suite.description}")
+    make_folders(path, how)
     executed = execute(plan, path, executor, how, audience)
     if executed is None:
         return None
@@ -116,7 +117,7 @@ def _run(plan: Plan, path: Path, executor: Executor, how: Manner, audience: Audi
     return executed.lines
 
 
-def _shown(suite: Suite, path: Path, lines: Sequence[Line]) -> list[Verdict]:
+def _shown(suite: Suite, path: Path, lines: Sequence[Line], audience: Audience) -> list[Verdict]:
     """Judge, print and write the verdicts of one suite."""
     verdicts = judged(suite, lines)
     sheet = verdict_sheet(suite.name, verdicts)
@@ -124,7 +125,7 @@ def _shown(suite: Suite, path: Path, lines: Sequence[Line]) -> list[Verdict]:
         print_sheet(sheet, output())
     for name, text in (("verify.md", verdict_page(sheet)), ("verify.csv", verdict_csv(verdicts))):
         write_text(path / name, text)
-        tell(f"wrote {path / name}")
+        audience.tell(f"wrote {path / name}")
     return verdicts
 
 

@@ -48,6 +48,13 @@ class Audience:
         """Return the display of the run."""
         return Indifferent() if self.silent else display_for(messages(), plan.study.cells)
 
+    def tell(self, text: str) -> None:
+        """Tell a remark on standard error; where that belongs to the log, as a note in it."""
+        if self.silent:
+            self.watchers.note(text)
+        else:
+            tell(text)
+
     def concluded(self, folder: Path, files: Sequence[Path]) -> None:
         """Tell where the time went, and everybody that the run is complete with ``files`` written of it."""
         times = self.timing.times()

@@ -22,8 +22,7 @@ def accelerator_findings(probes: Sequence[Probe]) -> list[Finding]:
 def _judged(gpus: Sequence[str], cuda: Cuda | None) -> Finding:
     named = ", ".join(gpus)
     if cuda is None:
-        told = f"{named}; no installed plugin uses torch" if gpus else "no NVIDIA GPU, and no plugin that would use one"
-        return Finding(_TOPIC, "ok", told)
+        return Finding(_TOPIC, "ok", f"{named or 'no NVIDIA GPU'}; no plugin that could be imported uses torch")
     build = f"torch {cuda['version']}"
     if cuda["devices"]:
         return Finding(_TOPIC, "ok", f"{', '.join(cuda['devices'])}; {build} with CUDA {cuda['cuda']} can use it")

@@ -31,6 +31,9 @@ def _named_folder(premises: Premises, whereabouts: Sequence[str]) -> list[Findin
         ]
     if any(where.startswith(str(folder)) for where in whereabouts):
         return [Finding(_TOPIC, "ok", f"data sets are taken from {folder}")]
+    if not whereabouts:
+        text = f"nobody can say what is in {folder}, named for data: no data set could be imported"
+        return [Finding(_TOPIC, "warning", text, "mend what is told of the plugins, then run cfbench doctor again")]
     what = "holds none of the known data sets" if any(folder.iterdir()) else "is empty"
     remedy = "put each data set into a folder of its own there, named as below, or leave the folder unnamed"
     return [Finding(_TOPIC, "warning", f"{folder}, named for data, {what}", remedy)]

@@ -11,7 +11,7 @@ from cfbench.discovery.registry import Plugin, missing_packages
 
 _TOPIC = "plugins"
 _UNCLASH = "pip uninstall one of them; their authors can rename their entry points"
-_MEND_FIRST = "mend what held them up, then run cfbench doctor again"
+_MEND_FIRST = "mend what held them up, or allow more by --time-limit SECONDS, then run cfbench doctor again"
 _OTHER_NUMPY = ("numpy.dtype size changed", "_ARRAY_API not found", "compiled using NumPy 1.x")
 
 

@@ -100,7 +100,7 @@ def test_modules_in_the_current_folder_do_not_reach_the_models_processes(cfbench
     (tmp_path / "random.py").write_text("raise RuntimeError('the wrong random')\n")
     program = "from cfbench.cli import main; main()"
     command = [sys.executable, "-P", "-c", program, "run", "-d", DATA, "-m", "bias", "-o", "out"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
 
 
@@ -128,6 +128,10 @@ def test_report_renders_the_same_tables_from_the_records_alone(cfbench, tmp_path
         (["run", "--metric", "NDGC@10"], "did you mean 'NDCG'"),
         (["run", "--metric", "NDCG@ten"], "whole number"),
         (["run", "--jobs", "0"], "at least 1"),
+        (["run", "--jobs", "1.5"], "--jobs: expected a whole number, got '1.5'"),
+        (["run", "--seed", "0.5"], "--seed: expected a whole number"),
+        (["run", "--jobs", "3", "--executor", "processes[jobs=2]"], "contradict each other; leave one out"),
+        (["run", "--workspace", "/dev/null"], "--workspace /dev/null cannot be made"),
         (["run", "--job", "2"], "did you mean --jobs"),
         (["run", "quik"], "did you mean 'quick'"),
         (["run", "default", "--quick"], "--quick is a suite"),

@@ -151,22 +151,26 @@ def test_a_run_that_is_interrupted_is_told_as_such(home, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     log = tmp_path / "log.jsonl"
     while time.monotonic() < deadline and not (log.exists() and '"phase": "fit"' in log.read_text()):
         time.sleep(0.1)
     run.send_signal(signal.SIGINT)
-    assert "interrupted; finished cells are kept" in run.communicate(timeout=60)[1]
+    assert "interrupted; finished cells are kept" in run.communicate(timeout=120)[1]
     assert run.returncode == 130
     last = events(log)[-1]
     assert (last["event"], last["interrupted"], last["missing"]) == ("run-finished", True, 1)
     assert (tmp_path / "notebook.txt").read_text().splitlines()[-1] == "end False []"
 
 
-def test_with_the_log_on_standard_error_there_is_no_display(call_cfbench, tmp_path):
-    done = call_cfbench(tmp_path, "run", *DATA, "-o", "out", "--log-json", "-")
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("wrote ")]
-    assert [json.loads(line)["event"] for line in lines][-1] == "run-finished"
+def test_with_the_log_on_standard_error_there_is_nothing_else_remarks_are_notes_of_it(call_cfbench, home, tmp_path):
+    models = ("-m", "global-mean,bias[iterations=0]")
+    done = call_cfbench(tmp_path, "run", *DATA[:2], *models, "-o", "out", "--log-json", "-", home=home, code=1)
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    notes = [line["text"] for line in lines if line["event"] == "note"]
+    assert "wrote out/table.md" in notes
+    assert any(note.startswith("cfbench: failed: bias[iterations=0] on synthetic") for note in notes)
+    assert lines[-1]["event"] == "run-finished"
 
 
 @pytest.mark.skipif(find_spec("codecarbon") is None, reason="codecarbon is not installed")

@@ -45,5 +45,9 @@ def test_what_took_no_time_is_left_out_and_a_run_that_computed_nothing_has_no_ce
     ]
 
 
+def test_cells_that_died_have_no_parts_and_say_so():
+    assert "cells that died or were ended 2.0 100%" in shown(Times(2.0, 1, 0, {}, {"cell": Spent(2.0, 0.0)}))
+
+
 def test_a_part_that_is_new_is_shown_under_its_own_name():
     assert "polish 1.0 50%" in shown(Times(2.0, 1, 0, {"polish": Spent(1.0, 0.0)}, {}))

@@ -6,6 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,11 +38,18 @@ def test_a_named_data_folder_that_is_not_there_is_a_problem(premises):
 
 
 def test_a_named_data_folder_that_is_empty_or_of_no_use_is_a_warning(premises):
-    assert "is empty" in data_findings(premises, [])[0].text
+    elsewhere = [Probe([DATA], whereabouts={DATA: "download (5 MB)"})]
+    assert "is empty" in data_findings(premises, elsewhere)[0].text
     (premises.named_data / "holiday.jpg").touch()
-    (finding,) = data_findings(premises, [])
+    finding, _ = data_findings(premises, elsewhere)
     assert finding.level == "warning"
     assert "none of the known data sets" in finding.text
+
+
+def test_a_named_data_folder_is_not_blamed_where_no_data_set_could_be_imported(premises):
+    (finding,) = data_findings(premises, [Probe([DATA], endings={DATA: "had not ended after 20 s"})])
+    assert finding.level == "warning"
+    assert "no data set could be imported" in finding.text
 
 
 def test_a_named_data_folder_that_data_come_from_is_well_and_every_data_set_is_told(premises):
@@ -119,6 +127,13 @@ def test_little_memory_is_warned_of_and_a_containers_limit_counts(monkeypatch):
     assert "of 1.0 GiB free; a container's limit" in finding.text
 
 
+@pytest.fixture
+def roomy(monkeypatch):
+    """Room on every disk."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=2**40))
+
+
+@pytest.mark.usefixtures("roomy")
 def test_folders_that_can_be_made_and_written_to_are_well(premises):
     assert [finding.level for finding in disk_findings(premises)] == ["ok", "ok", "ok"]
     assert not premises.runs.exists()
@@ -132,6 +147,7 @@ def test_a_folder_that_is_a_file_cannot_be_written_to(premises):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a folder that nobody may write to, /proc")
+@pytest.mark.usefixtures("roomy")
 def test_a_folder_that_nobody_may_write_to_is_a_problem_and_a_cache_a_warning(premises):
     sealed = replace(premises, runs=Path("/proc/1/runs"), cache=Path("/proc/1/cache"))
     assert [finding.level for finding in disk_findings(sealed)] == ["problem", "warning", "ok"]
@@ -156,9 +172,9 @@ CUDA_BUILD = {"version": "2.13.0", "cuda": "13.0", "devices": []}
         (GPU, CPU_BUILD, "warning", "is a CPU build"),
         (GPU, CUDA_BUILD, "warning", "with CUDA 13.0 cannot use it"),
         (GPU, {**CUDA_BUILD, "devices": ["H100"]}, "ok", "can use it"),
-        (GPU, None, "ok", "no installed plugin uses torch"),
+        (GPU, None, "ok", "H100 (driver 550); no plugin that could be imported uses torch"),
         ([], CPU_BUILD, "ok", "runs on the processor"),
-        ([], None, "ok", "no NVIDIA GPU"),
+        ([], None, "ok", "no NVIDIA GPU; no plugin that could be imported uses torch"),
     ],
 )
 def test_a_gpu_is_held_against_what_torch_can_use(gpus, cuda, level, said):
