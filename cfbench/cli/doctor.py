@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cfbench.cli.console import output
+from cfbench.cli.folders import OUTPUT
 from cfbench.diagnosing.diagnosis import diagnose
 from cfbench.diagnosing.finding import Finding, Level
 from cfbench.diagnosing.premises import Premises
@@ -27,7 +28,7 @@ _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("
 
 def doctor(
     *,
-    folder: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("runs"),
+    folder: Annotated[Path, OUTPUT] = Path("runs"),
     data_dir: Path | None = None,
     time_limit: float = 20.0,
     as_json: Annotated[bool, Parameter(name="--json")] = False,

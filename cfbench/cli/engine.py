@@ -9,6 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from cfbench.cli.folders import FOLDER
 from cfbench.cli.quantities import WHOLE, seconds, size
 from cfbench.discovery.registry import Registry
 from cfbench.energy import check_meter
@@ -52,7 +53,7 @@ class Engine:
     scheduler: str | None = None
     timeout: str | None = None
     memory_limit: str = "90%"
-    workspace: Path | None = None
+    workspace: Annotated[Path | None, FOLDER] = None
     energy: bool = False
 
     def executed_by(self, registry: Registry) -> Executor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import signal
 import threading
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfbench.cli.watching import Audience
-from cfbench.errors import UsageError
 from cfbench.executors.task import Executor
 from cfbench.planning.plan import Plan
 from cfbench.records.lines import Line
@@ -50,27 +48,6 @@ class Executed:
 
     lines: Sequence[Line]
     computed: Sequence[Record]
-
-
-def make_folders(path: Path, how: Manner) -> None:
-    """Make the run's folder, and one for temporary files where it is named, before anything is computed.
-
-    Raises UsageError where that cannot be.
-    """
-    _make_folder("--output", path)
-    if how.workspace is not None:
-        _make_folder("--workspace", how.workspace)
-
-
-def _make_folder(option: str, path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"{option} {path} cannot be made: {error.strerror}; give a folder that you may write"
-        ) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise UsageError(f"{option} {path} cannot be written to; give a folder that you may write")
 
 
 def run_of(plan: Plan, folder: Path, executor: Executor, observer: Observer, how: Manner) -> Run:

@@ -10,6 +10,7 @@ from typing import Annotated, get_args
 from cyclopts import Parameter
 
 from cfbench.cli.console import output, tell, until_the_reader_leaves
+from cfbench.cli.folders import OUTPUT
 from cfbench.cli.quantities import WHOLE
 from cfbench.discovery.registry import Registry
 from cfbench.drawing.canvas import can_draw
@@ -48,7 +49,7 @@ def inspect(
     layout: Annotated[Map | None, Parameter(name="--map")] = None,
     without_active: float | None = None,
     formats: Annotated[str, Parameter(name="--format")] = "svg",
-    into: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    into: Annotated[Path | None, OUTPUT] = None,
     data_dir: Path | None = None,
 ) -> int:
     """Look into the fitted model of one cell: biases, neighbours, components, popularity, learning curves and more.

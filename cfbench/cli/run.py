@@ -12,7 +12,8 @@ from rich.text import Text
 from cfbench.cli.console import listing, messages, output
 from cfbench.cli.display import display_for
 from cfbench.cli.engine import Engine
-from cfbench.cli.execution import Manner, execute, make_folders, run_of
+from cfbench.cli.execution import Manner, execute, run_of
+from cfbench.cli.folders import OUTPUT, make_folders
 from cfbench.cli.quantities import WHOLE
 from cfbench.cli.tables import show_tables
 from cfbench.cli.verdict import verdict
@@ -40,7 +41,7 @@ def run(
     repeats: Annotated[int | None, WHOLE] = None,
     threads: Annotated[int, WHOLE] = 1,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    folder: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    folder: Annotated[Path | None, OUTPUT] = None,
     data_dir: Path | None = None,
     quick: bool = False,
     force: bool = False,
@@ -113,7 +114,7 @@ def run(
         raise UsageError(f"--output {path} is a file; give a folder, which is made where there is none")
     if dry_run:
         return _show_plan(plan, path, executor, how)
-    make_folders(path, how)
+    make_folders(path, how.workspace)
     with watch.over(plan, path, registry) as audience:
         return _run(plan, path, executor, how, audience)
 

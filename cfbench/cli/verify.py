@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
-
 from cfbench.cli.console import output, tell, until_the_reader_leaves
 from cfbench.cli.engine import Engine
-from cfbench.cli.execution import Manner, execute, make_folders
+from cfbench.cli.execution import Manner, execute
+from cfbench.cli.folders import OUTPUT, make_folders
 from cfbench.cli.quantities import WHOLE
 from cfbench.cli.watching import Audience, Watch
 from cfbench.discovery.registry import Registry
@@ -34,7 +33,7 @@ def verify(
     *,
     threads: Annotated[int, WHOLE] = 1,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    folder: Annotated[Path, Parameter(name=["--output", "-o"])] = Path("runs"),
+    folder: Annotated[Path, OUTPUT] = Path("runs"),
     data_dir: Path | None = None,
     force: bool = False,
     engine: Engine = Engine(),  # noqa: B008 - frozen
@@ -107,7 +106,7 @@ def _all_stating() -> list[Suite]:
 def _run(plan: Plan, path: Path, executor: Executor, how: Manner, audience: Audience) -> Sequence[Line] | None:
     """Run what is missing of ``plan`` and write its tables; None where it was interrupted."""
     audience.tell(f"suite {plan.suite.name}: {plan.suite.description}")
-    make_folders(path, how)
+    make_folders(path, how.workspace)
     executed = execute(plan, path, executor, how, audience)
     if executed is None:
         return None

@@ -129,6 +129,7 @@ def test_report_renders_the_same_tables_from_the_records_alone(cfbench, tmp_path
         (["run", "--metric", "NDCG@ten"], "whole number"),
         (["run", "--jobs", "0"], "at least 1"),
         (["run", "--jobs", "1.5"], "--jobs: expected a whole number, got '1.5'"),
+        (["run", "-o", ""], "-o: expected a folder, got an empty text"),
         (["run", "--seed", "0.5"], "--seed: expected a whole number"),
         (["run", "--jobs", "3", "--executor", "processes[jobs=2]"], "contradict each other; leave one out"),
         (["run", "--workspace", "/dev/null"], "--workspace /dev/null cannot be made"),
