@@ -83,6 +83,7 @@ def _everything_but(protected: list[Path]) -> Iterator[Path]:
     closed = {parent for path in protected for parent in (path, *path.parents)}
     if not closed:
         yield Path("/")
-    for parent in closed.difference(protected):
+    within = {path for path in closed if any(path.is_relative_to(folder) for folder in protected)}
+    for parent in closed - within:
         with suppress(OSError):
             yield from (entry for entry in parent.iterdir() if entry not in closed and not entry.is_symlink())

@@ -13,7 +13,8 @@ from typing import BinaryIO, cast
 
 from cfbench.errors import StoreError
 
-_LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}")  # as tempfile names them
+_OURS = ".cfbench"  # at the end of a temporary file's name: what others hide here, .env.template say, is theirs
+_LEFTOVER = re.compile(rf"\..+\.[a-z0-9_]{{8}}{re.escape(_OURS)}")  # as tempfile names them
 
 
 @contextmanager
@@ -34,8 +35,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield cast("BinaryIO", file)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+            temporary.chmod(0o644)
+            temporary.replace(path)  # before the file is closed, and its lock gone: it would pass for a leftover
         _flush_folder(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -67,7 +68,7 @@ def clear_leftovers(folder: Path) -> None:
 def _temporary_beside(path: Path) -> tuple[int, Path]:
     """Make a locked file; again where it was taken for a leftover before it could be locked."""
     while True:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_OURS, dir=path.parent)
         with suppress(OSError):  # a file system without locks: nothing is taken for a leftover there
             fcntl.flock(handle, fcntl.LOCK_EX)
         with suppress(FileNotFoundError):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from cfbench.errors import StoreError
+from cfbench.files.atomic import unwritable
+from cfbench.files.lock_file import LockFile
 
-_TAKEN = {errno.EWOULDBLOCK, errno.EACCES}
+_OF_A_CELL = re.compile(r"[0-9a-f]{32}\.lock")
 
 
 @dataclass
@@ -27,7 +26,7 @@ class Claims:
     """
 
     folder: Path
-    _held: dict[str, int] = field(default_factory=dict)
+    _held: dict[str, LockFile] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         """Nothing to open."""
@@ -43,47 +42,31 @@ class Claims:
 
         Raises StoreError where the folder cannot be written.
         """
-        while key not in self._held:
-            descriptor = self._opened(key)
-            if not _locked(descriptor):
-                os.close(descriptor)
+        if key not in self._held:
+            lock = self._locked(key)
+            if lock is None:
                 return False
-            if _is_the_file(descriptor, self._path(key)):
-                self._held[key] = descriptor
-            else:  # whoever had it took the file away in between
-                os.close(descriptor)
+            self._held[key] = lock
         return True
 
     def release(self, key: str) -> None:
         """Give up a cell that is ours."""
-        descriptor = self._held.pop(key)
-        with suppress(OSError):
-            self._path(key).unlink()
-        os.close(descriptor)
+        self._held.pop(key).release()
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}.lock"
-
-    def _opened(self, key: str) -> int:
-        path = self._path(key)
+    def _locked(self, key: str) -> LockFile | None:
+        path = self.folder / f"{key}.lock"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            return LockFile.take(path)
         except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror}; free the disk, or use another folder") from error
+            raise unwritable(path, error) from error
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in _TAKEN
-    return True
-
-
-def _is_the_file(descriptor: int, path: Path) -> bool:
-    """Whether ``path`` still names the file that was opened."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False
+def clear_abandoned(folder: Path) -> None:
+    """Remove the lock files that killed runs have left in ``folder``, where no run may ask for their cells again."""
+    for path in folder.glob("*.lock"):
+        if _OF_A_CELL.fullmatch(path.name):
+            with suppress(OSError):
+                lock = LockFile.take(path)
+                if lock is not None:
+                    lock.release()

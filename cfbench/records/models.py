@@ -72,19 +72,15 @@ class ModelFolder:
         """
         place = confined(self.run, "models", cell.key)
         try:
-            if place.is_symlink():
-                place.unlink()
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
-            shutil.move(saved, place / "saved")
-        except OSError as error:  # shutil.Error, of a folder that could not be copied whole, is one too
-            shutil.rmtree(place, ignore_errors=True)
-            raise unwritable(place, error) from error
-        files = _digests(place / "saved")
-        note = _Note(
-            _SCHEMA, cell.key, cell.model, plugin.value, cell.distribution, cell.version, dict(cell.params), files
-        )
-        write_text(self._note(cell), json.dumps(asdict(note), indent=1) + "\n")
+            _move(saved, place)
+            files = _digests(place / "saved")
+            note = _Note(
+                _SCHEMA, cell.key, cell.model, plugin.value, cell.distribution, cell.version, dict(cell.params), files
+            )
+            write_text(self._note(cell), json.dumps(asdict(note), indent=1) + "\n")
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)  # without its note it is of no use, and may be what fills the disk
+            raise
         return place
 
     def load(self, cell: Cell, plugin: Plugin) -> Any:
@@ -120,6 +116,18 @@ class ModelFolder:
 
     def _note(self, cell: Cell) -> Path:
         return self.path / cell.key / "model.json"
+
+
+def _move(saved: Path, place: Path) -> None:
+    """Make ``place`` anew, with ``saved`` in it."""
+    try:
+        if place.is_symlink():
+            place.unlink()
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        shutil.move(saved, place / "saved")
+    except OSError as error:  # shutil.Error, of a folder that could not be copied whole, is one too
+        raise unwritable(place, error) from error
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -36,6 +36,7 @@ from cfbench.files.packed_arrays import read_arrays
 from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.files.strict_json import parse_json
 from cfbench.memory import machine_bytes
+from cfbench.records.claims import clear_abandoned
 from cfbench.records.lines import Line, Standing
 from cfbench.records.record import SCHEMA, Cell, Record
 from cfbench.saving import file_sha256
@@ -98,9 +99,13 @@ class RunFolder:
         return state.st_mtime_ns, state.st_ino
 
     def clear_leftovers(self) -> None:
-        """Remove what killed runs have left half written; raises StoreError where a folder is a link that leads out."""
+        """Remove what killed runs have left half written, and their locks.
+
+        Raises StoreError where a folder is a link that leads out.
+        """
         for path in (self.records_path, *(confined(self.path, name, "any") for name in ("cells", "logs"))):
             clear_leftovers(path.parent)
+        clear_abandoned(self.path / "cells")
 
     def save_suite(self, text: str) -> None:
         """Write down what the run was asked for; the folder is made."""

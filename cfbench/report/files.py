@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cfbench.errors import UsageError
-from cfbench.files.atomic import write_text
+from cfbench.files.atomic import clear_leftovers, write_text
 from cfbench.records.lines import Line, Summary
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.report.markdown import markdown_report
@@ -23,6 +23,7 @@ def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
         **csv_files(lines),
         **{picture.file: picture.svg for picture in drawn},
     }
+    clear_leftovers(folder)
     for name, text in texts.items():
         write_text(folder / name, text)
     return [folder / name for name in texts]

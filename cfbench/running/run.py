@@ -25,7 +25,7 @@ from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
 from cfbench.running.dispatch import FrontDesk, Terms, task_of
 from cfbench.running.outcomes import outcomes_of
-from cfbench.running.workspace import workspace
+from cfbench.running.workspace import clear_workspaces, workspace
 from cfbench.summaries.consolidation import consolidated
 
 _BETWEEN_LOOKS = 0.2  # seconds, while another run computes what this one needs too
@@ -87,6 +87,7 @@ class Run:
         """
         records: dict[Cell, Record] = {}
         self.folder.clear_leftovers()
+        clear_workspaces(self.workspace)
         self.folder.save_suite(self.plan.suite.model_dump_json(indent=1))
         with threadpool_limits(1):  # the cells' processes need the cores; idle BLAS threads that spin take them
             try:

@@ -1,18 +1,16 @@
-"""The temporary folder of a run, and what killed runs have left of theirs."""
+"""The temporary folder of a run."""
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from cfbench.errors import StoreError
-from cfbench.records.claims import Claims
+from cfbench.files.owned_folder import owned_folder, sweep
 
 _PREFIX = "cfbench-run-"
-_OWNER = "owner"
 _PARTS = ("questions", "cells")
 
 
@@ -22,54 +20,26 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
 
     The folders of runs that were killed are removed on the way. Raises StoreError where none can be made.
     """
-    home = (parent or Path(tempfile.gettempdir())).absolute()
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        _sweep(home)
-        mine = _taken(home)
-    except OSError as error:
-        raise StoreError(
-            f"cannot make a working folder in {home}: {error.strerror}; free the disk, set TMPDIR or give --workspace"
-        ) from error
-    with mine:
+    home = _home(parent)
+    with ExitStack() as stack:
         try:
+            home.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(owned_folder(home, _PREFIX, _PARTS))
             for name in _PARTS:
-                (mine.folder / name).mkdir()
-            yield mine.folder
-        finally:
-            _remove(mine.folder)
+                (folder / name).mkdir()
+        except OSError as error:
+            raise StoreError(
+                f"cannot make a working folder in {home}: {error.strerror}; free the disk, set TMPDIR or give "
+                "--workspace"
+            ) from error
+        yield folder
 
 
-def _taken(home: Path) -> Claims:
-    """Make a folder and own it; until then it looks like what a killed run has left, and another run may sweep it."""
-    while True:
-        mine = Claims(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=home)))
-        try:
-            if mine.take(_OWNER):
-                return mine
-        except StoreError:
-            if mine.folder.exists():
-                raise
+def clear_workspaces(parent: Path | None = None) -> None:
+    """Remove what killed runs have left below ``parent``; for a run that may find nothing to compute."""
+    with suppress(OSError):  # there is no such place; who needs one is told
+        sweep(_home(parent), _PREFIX, _PARTS)
 
 
-def _sweep(home: Path) -> None:
-    """Remove the working folders that nobody owns any more: the kernel has released the locks of killed runs."""
-    for folder in home.glob(f"{_PREFIX}*"):
-        with suppress(OSError, StoreError):  # another user's, who sweeps them
-            if _is_a_workspace(folder):
-                with Claims(folder) as claims:
-                    if claims.take(_OWNER):
-                        _remove(folder)
-
-
-def _is_a_workspace(folder: Path) -> bool:
-    """Whether a folder holds what workspaces hold, all of it or what an interrupted making or removal left, no more."""
-    found = {entry.name for entry in folder.iterdir()}
-    return found <= {*_PARTS, f"{_OWNER}.lock"} and not folder.is_symlink()
-
-
-def _remove(folder: Path) -> None:
-    """Remove a workspace, what tells that it is one last."""
-    for name in _PARTS:
-        shutil.rmtree(folder / name, ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+def _home(parent: Path | None) -> Path:
+    return (parent or Path(tempfile.gettempdir())).absolute()

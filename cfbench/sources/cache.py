@@ -11,11 +11,10 @@ import hashlib
 import json
 import logging
 import os
-import shutil
-import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.dataset import Dataset, Entities, Origin, PublishedFold
+from cfbench.files.owned_folder import owned_folder, sweep
 from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.files.strict_json import parse_json
 from cfbench.ratings import RatingScale
@@ -34,6 +34,8 @@ SCHEMA = 2
 """Version of the layout; raise it when the layout or the meaning of a column changes."""
 
 _LARGEST_META = 64 * MEBIBYTE
+_WORK = ".new-"  # begins the name of a folder in which an entry is made
+_PARTS = _FRESH, _OLD = "entry", "old"
 _AT_ONCE = 4  # columns written or checked at the same time
 
 _log = logging.getLogger(__name__)
@@ -52,6 +54,8 @@ def cached(source: object, storage: Storage, inputs: Iterable[Path], build: Call
     """
     identity = _identity(source, inputs)
     entry = storage.cache_dir / "parsed" / _key(identity)
+    with suppress(OSError):
+        sweep(entry.parent, _WORK, _PARTS)  # also where nothing is to be written: what was replaced may be large
     dataset = _loaded(entry, identity)
     if dataset is not None:
         return dataset
@@ -92,8 +96,9 @@ def _key(identity: Mapping[str, Any]) -> str:
 def _store(entry: Path, identity: Mapping[str, Any], dataset: Dataset) -> None:
     """Write beside ``entry``, flush to disk, then move into place: a reader sees all of it or nothing."""
     entry.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=".new-", dir=entry.parent))
-    try:
+    with owned_folder(entry.parent, _WORK, _PARTS) as work:
+        fresh = work / _FRESH
+        fresh.mkdir(mode=0o700)
         columns = _columns(dataset)
         with ThreadPoolExecutor(_AT_ONCE) as aside:  # hashing, checking and writing let each other run
             facts = aside.submit(_facts, dataset)
@@ -104,9 +109,7 @@ def _store(entry: Path, identity: Mapping[str, Any], dataset: Dataset) -> None:
         with (fresh / "meta.json").open("w", encoding="utf-8") as out:
             json.dump(meta, out, indent=1)
             _flush(out.fileno(), out.flush)
-        _move_into_place(fresh, entry)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        _move_into_place(fresh, entry, work / _OLD)
 
 
 def _write_column(path: Path, column: NDArray[Any]) -> list[Any]:
@@ -122,16 +125,10 @@ def _flush(descriptor: int, flush: Callable[[], None]) -> None:
     os.fsync(descriptor)
 
 
-def _move_into_place(fresh: Path, entry: Path) -> None:
-    """Rename ``fresh`` to ``entry``, moving an older entry out of the way; readers keep their mapped files."""
-    if entry.exists():
-        old = Path(tempfile.mkdtemp(prefix=".old-", dir=entry.parent))
-        try:
-            entry.rename(old / "entry")
-        except FileNotFoundError:
-            pass  # another process was faster
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+def _move_into_place(fresh: Path, entry: Path, old: Path) -> None:
+    """Rename ``fresh`` to ``entry``, and an older entry to ``old``; readers keep their mapped files."""
+    with suppress(FileNotFoundError):  # there is none, or another process was faster
+        entry.rename(old)
     try:
         fresh.rename(entry)
     except OSError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cfbench.errors import DataError, DataNotFoundError
+from cfbench.files.owned_folder import owned_folder
 from cfbench.saving import file_sha256
 from cfbench.sources.source import Storage
 from cfbench.sources.transfer import transfer
@@ -16,6 +16,7 @@ from cfbench.sources.unpacking import unpack
 
 _MEGABYTE = 1_000_000
 _LEAST_ROOM = 10 * _MEGABYTE
+_ZIPPED, _UNPACKED = "archive.zip", "content"
 _GROWTH = 30  # text of ratings unpacks to five times its size
 
 _log = logging.getLogger(__name__)
@@ -66,15 +67,15 @@ def fetch(archive: Archive, storage: Storage, check: Callable[[Path], object]) -
         ) from error
     failures = []
     for url in archive.urls:
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=place.parent) as work:
-            try:
-                _install(url, archive, Path(work), place, check)
-            except (OSError, DataError) as error:  # requests' errors are OSErrors
-                failures.append(f"{url}: {_reason(error)}")
-            else:
-                for failure in failures:  # where no host succeeds, the error names them
-                    _log.warning("download failed: %s", failure)
-                return place
+        try:
+            with owned_folder(place.parent, ".new-", (_ZIPPED, _UNPACKED)) as work:
+                _install(url, archive, work, place, check)
+        except (OSError, DataError) as error:  # requests' errors are OSErrors
+            failures.append(f"{url}: {_reason(error)}")
+        else:
+            for failure in failures:  # where no host succeeds, the error names them
+                _log.warning("download failed: %s", failure)
+            return place
     reasons = "".join(f"\n  {failure}" for failure in failures)
     raise DataNotFoundError(f"{archive.name} could not be downloaded:{reasons}\n{_by_hand(archive, storage)}")
 
@@ -85,10 +86,11 @@ def kept_at(archive: Archive, storage: Storage) -> Path:
 
 
 def _install(url: str, archive: Archive, work: Path, place: Path, check: Callable[[Path], object]) -> None:
-    zipped, unpacked = work / "archive.zip", work / "content"
+    zipped, unpacked = work / _ZIPPED, work / _UNPACKED
     transfer(url, zipped, archive.most_bytes)
     _verify(zipped, archive)
     unpack(zipped, unpacked, _GROWTH * archive.most_bytes)
+    zipped.unlink()  # here, for a process that is killed once the content is in place is followed by no download
     content = _content_of(unpacked)
     check(content)
     try:

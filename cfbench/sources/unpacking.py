@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import struct
@@ -33,6 +34,8 @@ def unpack(zipped: Path, folder: Path, most: int) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with source.open(member) as packed, target.open("wb") as out:
                     shutil.copyfileobj(packed, out)
+                    out.flush()
+                    os.fsync(out.fileno())  # a power cut after the folder was put in place must not empty its files
     except _DAMAGED as error:
         raise DataError(f"the archive is damaged: {error}") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from cfbench.drawing.canvas import can_draw, png, style, svg
-from cfbench.files.atomic import replacing, write_text
+from cfbench.files.atomic import clear_leftovers, replacing, write_text
 from cfbench.report.markdown import escaped, section
 from cfbench.views.view import Drawing, View
 
@@ -32,6 +32,7 @@ def write_views(
     tables = [listing for view in views.values() for listing in (*view.listings, *view.files)]
     texts = {f"{listing.stem}.csv": listing.csv() for listing in tables}
     texts["inspect.md"] = _page(heading, facts, views, drawn)
+    clear_leftovers(folder)
     for name, text in texts.items():
         write_text(folder / name, text)
     pictures = [path for view in views.values() for one in view.drawings for path in _write(folder, one, drawn)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from collections import Counter
@@ -72,6 +73,8 @@ class JsonLog(Indifferent):
             )
         try:
             stream = Path(target).open("a", encoding="utf-8")  # noqa: SIM115 - closed when the run is over
+            if _is_torn(Path(target)):
+                stream.write("\n")
         except OSError as error:
             raise UsageError(
                 f"--log-json {target} cannot be written: {error.strerror}; name a file in a folder that you may write"
@@ -147,6 +150,15 @@ class JsonLog(Indifferent):
         except OSError as error:
             self.broken = True
             self.complain(f"the JSON log cannot be written any more: {error.strerror or error}; the run goes on")
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether a file ends within a line, as a run that was killed while it wrote one leaves it."""
+    if path.is_file() and path.stat().st_size:
+        with suppress(OSError), path.open("rb") as file:  # it may be there for writing alone
+            file.seek(-1, os.SEEK_END)
+            return file.read() != b"\n"
+    return False
 
 
 def _coordinates(cell: Cell) -> dict[str, object]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import time
 from contextlib import closing, suppress
 from dataclasses import replace
 
@@ -58,10 +57,14 @@ def test_a_cluster_of_its_own_leaves_nothing_and_changes_no_signal(tmp_path, mak
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     level = logging.getLogger("distributed").level
     tasks = [make_task(model, model) for model in MODELS]
+    meanwhile: set[str] = set()
+    desk.on_phase = lambda _task, _name: meanwhile.update(path.name for path in tmp_path.iterdir())
     found = by_name(DaskExecutor(jobs=2)(tasks, desk))
     assert {outcome.status for outcome in found.values()} == {"ok"}
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert logging.getLogger("distributed").level == level
+    assert meanwhile == {"work"}  # outside of the run's workspace a killed run would leave it for ever
+    assert not list((tmp_path / "work").rglob("cfbench-dask-*"))
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
     assert any(str(what).startswith("on inproc://") for _, kind, what in desk.heard if kind == "phase")
 
@@ -88,26 +91,23 @@ def test_what_workers_see_by_the_same_path_is_not_sent(cluster, make_task, desk,
 
 
 def test_limits_logs_and_progress_are_those_of_a_local_cell(cluster, make_task, desk, by_name):
-    task = make_task("slow", "waits", params={"child": True}, timeout=1.5)
+    task = make_task("slow", "waits", params={"child": True}, timeout=4.0)
     found = by_name(DaskExecutor(cluster.address)([task], desk))["slow"]
     assert found.status == "timeout"
-    assert found.reason == "took longer than the 1.5 s allowed and was ended"
+    assert found.reason == "took longer than the 4 s allowed and was ended"
     assert found.log_tail == "waiting at the door"
     kinds = [kind for name, kind, _ in desk.heard if name == "slow"]
     assert kinds[0] == "started"
     assert {"phase", "epoch", "usage"} <= set(kinds)
-    assert kinds.count("epoch") <= 8
+    assert kinds.count("epoch") <= 20  # of 40
     assert descendants_of(cluster) == []
 
 
-def test_closing_ends_what_runs_and_leaves_no_process(cluster, make_task, desk):
+def test_closing_ends_what_runs_and_leaves_no_process(cluster, make_task, desk, wait_for):
     tasks = [make_task("quick", "global-mean"), make_task("endless", "waits", params={"child": True})]
     with closing(DaskExecutor(cluster.address)(tasks, desk)) as outcomes:
         assert next(outcomes).task.name == "quick"
-        until = time.monotonic() + 20
-        while not any("time.sleep(1000)" in command_of(child) for child in descendants_of(cluster)):
-            assert time.monotonic() < until
-            time.sleep(0.1)
+        wait_for(lambda: any("time.sleep(1000)" in command_of(child) for child in descendants_of(cluster)))
     assert descendants_of(cluster) == []
     assert cluster.files() == []
 

@@ -51,6 +51,15 @@ def test_writing(place, target, denied):
     assert told == ("PermissionError" if denied else "")
 
 
+@pytest.mark.parametrize("target", ["store/new", "store/runs/new", "store/runs/other/new", "store/runs/own/new"])
+def test_a_protected_folder_within_another_opens_nothing_beside_it(place, target):
+    for name in ("own", "other"):
+        (place / "store" / "runs" / name).mkdir(parents=True)
+    protected = [place / "store", place / "store" / "runs" / "own"]
+    assert confined(protected, [], (place / target).touch) == "PermissionError"
+    assert confined(protected, [place / "store" / "runs" / "own"], (place / "store/runs/own/new").touch) == ""
+
+
 def test_removing_and_moving_out_are_writing_too_and_reading_is_not(place):
     store = place / "store"
     assert confined([store], [], (store / "file").unlink) == "PermissionError"

@@ -7,7 +7,7 @@ import fcntl
 import subprocess
 import sys
 
-from cfbench.records.claims import Claims
+from cfbench.records.claims import Claims, clear_abandoned
 
 HOLD = """
 import sys, time
@@ -39,6 +39,16 @@ def test_a_killed_process_gives_up_its_claims_at_once(tmp_path):
         holder.kill()
         holder.communicate()
         assert mine.take("a")
+
+
+def test_locks_of_killed_runs_are_cleared_and_those_in_use_and_files_of_others_are_not(tmp_path):
+    killed, held, others = f"{'a' * 32}.lock", f"{'b' * 32}.lock", "poetry.lock"
+    for name in (killed, others):
+        (tmp_path / name).touch()
+    with Claims(tmp_path) as mine:
+        assert mine.take("b" * 32)
+        clear_abandoned(tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {held, others}
 
 
 def test_a_lock_file_that_vanished_while_it_was_locked_counts_for_nothing(tmp_path):

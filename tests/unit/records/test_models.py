@@ -1,6 +1,8 @@
 """Kept models come back, or are refused."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -36,6 +38,20 @@ def kept(tmp_path, plugin):
 def test_a_kept_model_is_loaded_by_its_class(kept, plugin):
     assert kept.has(CELL)
     assert kept.load(CELL, plugin) == "learned"
+
+
+def test_a_model_whose_note_cannot_be_written_is_removed_it_may_be_what_fills_the_disk(tmp_path, plugin, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "a").write_text("learned")
+    folder = ModelFolder(tmp_path / "run")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left on device; free the disk"):
+        folder.keep(CELL, plugin, tmp_path / "saved")
+    assert not folder.has(CELL)
+    assert not list(folder.path.iterdir())
 
 
 def test_a_cell_without_a_model_says_so(kept, plugin):

@@ -8,15 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from cfbench.errors import StoreError
-from cfbench.records.claims import Claims
-from cfbench.running.workspace import workspace
+from cfbench.running.workspace import clear_workspaces, workspace
 
 
 def test_a_workspace_lasts_as_long_as_it_is_used(tmp_path):
@@ -26,12 +24,36 @@ def test_a_workspace_lasts_as_long_as_it_is_used(tmp_path):
 
 
 def test_abandoned_folders_are_removed_those_in_use_and_those_of_others_are_not(tmp_path):
-    abandoned, other = tmp_path / "cfbench-run-dead", tmp_path / "cfbench-run-notes"
+    abandoned, other = tmp_path / "cfbench-run-deadbeef", tmp_path / "cfbench-run-my_notes"
     for folder, content in ((abandoned, "owner.lock"), (other, "notes.txt")):
         folder.mkdir()
         (folder / content).touch()
     with workspace(tmp_path) as first, workspace(tmp_path) as second:
         assert set(tmp_path.iterdir()) == {first, second, other}
+
+
+def test_a_run_that_needs_none_removes_abandoned_ones_too(tmp_path):
+    (tmp_path / "cfbench-run-deadbeef" / "questions").mkdir(parents=True)
+    with workspace(tmp_path / "other") as used:
+        clear_workspaces(tmp_path / "other")
+        assert used.is_dir()
+    clear_workspaces(tmp_path / "nowhere")
+    clear_workspaces(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_a_place_that_fills_up_while_one_is_made_is_told_and_left_as_it_was(tmp_path, monkeypatch):
+    make = Path.mkdir
+
+    def full(path, **how):
+        if path.name == "questions":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        make(path, **how)
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(StoreError, match="No space left on device; free the disk"), workspace(tmp_path):
+        pass
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_hold_one_is_told(tmp_path):
@@ -41,7 +63,7 @@ def test_a_place_that_cannot_hold_one_is_told(tmp_path):
 
 
 def test_another_users_folder_holds_nobody_up(tmp_path, monkeypatch):
-    closed = tmp_path / "cfbench-run-theirs"
+    closed = tmp_path / "cfbench-run-of_other"
     closed.mkdir()
     look = Path.iterdir
 
@@ -59,7 +81,7 @@ def test_a_link_is_not_followed_to_what_is_swept(tmp_path):
     precious = tmp_path / "precious"
     (precious / "cells").mkdir(parents=True)
     (tmp_path / "here").mkdir()
-    (tmp_path / "here" / "cfbench-run-link").symlink_to(precious)
+    (tmp_path / "here" / "cfbench-run-one_link").symlink_to(precious)
     with workspace(tmp_path / "here"):
         assert (precious / "cells").is_dir()
 
@@ -107,29 +129,6 @@ def test_what_is_left_at_whatever_moment_runs_are_killed_goes_with_the_next_one(
             assert run.returncode == -signal.SIGKILL  # until then, two runs side by side do not disturb each other
     with workspace(tmp_path) as folder:
         assert list(tmp_path.iterdir()) == [folder]
-
-
-def test_a_folder_that_another_run_sweeps_before_it_is_owned_is_made_anew(tmp_path, monkeypatch):
-    make, made = tempfile.mkdtemp, []
-
-    def swept(**where):
-        made.append(make(**where))
-        return made[-1]
-
-    def took_at_third(claims, key):
-        if len(made) == 1:
-            return False  # the sweeper owns it
-        if len(made) == 2:
-            claims.folder.rmdir()
-            raise StoreError("it is gone")
-        return take(claims, key)
-
-    take = Claims.take
-    monkeypatch.setattr(tempfile, "mkdtemp", swept)
-    monkeypatch.setattr(Claims, "take", took_at_third)
-    with workspace(tmp_path) as folder:
-        assert str(folder) == made[2]
-        assert (folder / "cells").is_dir()
 
 
 def test_a_relative_place_is_told_in_full_because_cells_work_elsewhere(tmp_path, monkeypatch):

@@ -1,4 +1,7 @@
 import json
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,6 +167,16 @@ def test_no_half_written_folder_remains(storage, build, monkeypatch):
     assert list((storage.cache_dir / "parsed").iterdir()) == []
 
 
+def test_what_a_killed_process_left_goes_also_where_the_data_are_there(storage, build):
+    cached(Source(), storage, (), build)
+    replaced = storage.cache_dir / "parsed" / ".new-deadbeef" / "old"
+    replaced.mkdir(parents=True)
+    (replaced / "2.npy").touch()
+    cached(Source(), storage, (), build)
+    assert build.calls == 1
+    entry_of(storage)
+
+
 def test_losing_a_race_keeps_the_winners_entry(storage, tmp_path):
     def build_while_another_finishes():
         cached(Source(), storage, (), dataset)
@@ -172,3 +185,64 @@ def test_losing_a_race_keeps_the_winners_entry(storage, tmp_path):
     cached(Source(), storage, (), build_while_another_finishes)
     cached(Source(), storage, (), lambda: pytest.fail("nothing was kept"))
     entry_of(storage)
+
+
+KEEPS = """
+import os, sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cfbench.dataset import Dataset, Entities, Origin
+from cfbench.ratings import RatingScale
+from cfbench.sources import cache
+from cfbench.sources.source import Storage
+
+@dataclass(frozen=True)
+class Source:
+    pass
+
+left = int(sys.argv[2])
+
+def dying(call):
+    def called(*arguments, **named):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), 9)
+        return call(*arguments, **named)
+    return called
+
+def build():
+    codes, ratings = np.zeros(3, dtype=np.int32), np.array([1, 2, 5], dtype=np.float32)
+    ids = Entities(np.array(["a"]), {})
+    return Dataset("d", ids, ids, codes, codes, ratings, None, RatingScale(1, 5), 4.0, Origin("", ""), {})
+
+def fail():
+    raise AssertionError("not kept")
+
+storage, inputs = Storage(None, Path(sys.argv[1])), [Path(sys.argv[3])]
+cache._AT_ONCE = 1  # so that the steps come in one order
+for name in ("open", "mkdir", "fsync", "rename", "unlink", "rmdir"):
+    setattr(os, name, dying(getattr(os, name)))
+told = cache.cached(Source(), storage, inputs, build)
+assert told.ratings.tolist() == [1, 2, 5]
+cache.cached(Source(), storage, inputs, fail)
+"""
+
+
+def test_whichever_step_a_process_is_killed_at_the_next_one_keeps_the_data_and_nothing_else(tmp_path):
+    rows, home, step, code = tmp_path / "rows.csv", tmp_path / "cache", 0, -signal.SIGKILL
+    while code == -signal.SIGKILL:
+        for left in (step, 1_000_000):
+            rows.write_text("1" * (2 * step + (left > step) + 1))  # other data: what is kept has to be replaced
+            command = [sys.executable, "-c", KEEPS, home, str(left), rows]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            code = done.returncode if left == step else code
+            assert "not kept" not in done.stderr
+        assert done.returncode == 0, done.stderr
+        assert len(list((home / "parsed").iterdir())) == 1
+        step += 3
+    assert code == 0
+    assert step > 10

@@ -1,6 +1,9 @@
+import errno
 import hashlib
 import io
+import os
 import stat
+import tempfile
 import threading
 import zipfile
 from functools import partial
@@ -72,6 +75,42 @@ def test_a_good_archive_is_unpacked_into_the_cache_and_fetched_once(host, storag
     (folder / "tiny.zip").unlink()
     assert fetch(wanted, storage, accept) == place
     assert leftovers(storage) == ["tiny"]
+
+
+def test_what_a_killed_download_left_goes_with_the_next_one(host, storage):
+    folder, address = host
+    (folder / "tiny.zip").write_bytes(zipped(GOOD))
+    abandoned = storage.cache_dir / "downloads" / ".new-deadbeef"
+    (abandoned / "content" / "tiny").mkdir(parents=True)
+    for name in ("owner.lock", "archive.zip", "content/tiny/ratings.csv"):
+        (abandoned / name).touch()
+    fetch(archive(f"{address}/tiny.zip"), storage, accept)
+    assert leftovers(storage) == ["tiny"]
+
+
+def test_files_are_on_the_disk_before_their_folder_is_in_place(host, storage, monkeypatch):
+    folder, address = host
+    (folder / "tiny.zip").write_bytes(zipped(GOOD))
+    flush, flushed = os.fsync, {}
+
+    def remembered(descriptor):
+        flush(descriptor)
+        state = os.fstat(descriptor)
+        flushed[state.st_ino] = state.st_size
+
+    monkeypatch.setattr(os, "fsync", remembered)
+    place = fetch(archive(f"{address}/tiny.zip"), storage, accept)
+    files = [path.stat() for path in place.rglob("*") if path.is_file()]
+    assert {state.st_ino: state.st_size for state in files} == flushed
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_what_to_do_by_hand(host, storage, monkeypatch):
+    def read_only(**_where):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", read_only)
+    with pytest.raises(DataNotFoundError, match=r"Read-only file system\nDownload it from https://example.org/tiny"):
+        fetch(archive(f"{host[1]}/tiny.zip"), storage, accept)
 
 
 def test_an_archive_without_a_top_folder_is_taken_as_it_is(host, storage):

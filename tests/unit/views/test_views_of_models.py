@@ -166,6 +166,12 @@ def test_all_of_it_is_written_as_a_page_tables_and_pictures_the_same_each_time(t
         assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "twice" / name).read_bytes(), name
 
 
+def test_what_a_killed_writer_left_half_written_goes_with_the_next_one(tmp_path):
+    (tmp_path / ".inspect.md.deadbeef.cfbench").write_text("# to")
+    written = write_views(tmp_path, "toy", (), {}, [])
+    assert list(tmp_path.iterdir()) == written
+
+
 def test_without_matplotlib_there_are_tables_and_a_page_without_pictures(tmp_path, monkeypatch):
     from cfbench.drawing import canvas
     from cfbench.views import page

@@ -80,6 +80,16 @@ def test_a_run_that_was_cut_off_is_told_as_such_and_the_next_one_adds_to_the_fil
     assert [(end["interrupted"], end["missing"]) for end in ends] == [(True, 1), (False, 1)]
 
 
+@pytest.mark.parametrize("before", ["", '{"event": "note"}\n', '{"event": "note"}\n{"ev'])
+def test_a_line_that_a_killed_run_left_torn_spoils_no_line_of_the_next_one(tmp_path, make_cell, make_plan, before):
+    path = tmp_path / "log.jsonl"
+    path.write_text(before)
+    with JsonLog.to(str(path), make_plan(make_cell()), tmp_path, complain=pytest.fail):
+        pass
+    told = path.read_text().removeprefix(before).removeprefix("\n" if before.endswith("v") else "")
+    assert [json.loads(line)["event"] for line in told.splitlines()] == ["run-started", "run-finished"]
+
+
 def test_a_loss_that_json_cannot_say_is_its_name(tmp_path, make_cell, make_plan, make_task):
     path, cell = tmp_path / "log.jsonl", make_cell()
     with JsonLog.to(str(path), make_plan(cell), tmp_path, complain=pytest.fail) as log:

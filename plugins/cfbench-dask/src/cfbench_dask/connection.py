@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
 from distributed import Client, LocalCluster
 from distributed.comm.addressing import resolve_address
@@ -21,17 +22,18 @@ _NOISY = ("distributed", "tornado")
 
 
 @asynccontextmanager
-async def connected(scheduler: str | None, jobs: int) -> AsyncIterator[Client]:
+async def connected(scheduler: str | None, jobs: int, workspace: Path) -> AsyncIterator[Client]:
     """Connect to ``scheduler``, or to a cluster of this machine with ``jobs`` workers where it is None.
 
-    What tasks return is refused unless it is plain data: nothing of it is unpickled. Raises UsageError where no
-    scheduler answers.
+    Files of that cluster lie in ``workspace``, and go with it where the run is killed. What tasks return is refused
+    unless it is plain data: nothing of it is unpickled. Raises UsageError where no scheduler answers.
     """
     if scheduler is not None:
         async with _client(scheduler) as client:
             yield client
         return
-    with tempfile.TemporaryDirectory(prefix="cfbench-dask-") as folder:
+    workspace.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="cfbench-dask-", dir=workspace) as folder:
         async with (
             LocalCluster(
                 n_workers=jobs,

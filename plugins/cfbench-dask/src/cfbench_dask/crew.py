@@ -80,7 +80,8 @@ class Crew:
     async def _work(self) -> None:
         """Keep workers busy until cancelled; any error ends the run."""
         try:
-            async with connected(self._terms.scheduler, self._terms.jobs) as client:
+            workspace = Path(self._token_file).parent
+            async with connected(self._terms.scheduler, self._terms.jobs, workspace) as client:
                 self._carriage = Carriage(client, self._session)
                 client.subscribe_topic(errands.TOPIC, self._hear)
                 try:
