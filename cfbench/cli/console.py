@@ -14,6 +14,8 @@ from rich.text import Text
 
 from cfbench.printable import printable
 
+NO_PICTURES = "no pictures: they need matplotlib, which is not installed: pip install matplotlib"
+
 _PAGE = 140  # columns where the output is a file or a pipe
 
 

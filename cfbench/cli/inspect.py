@@ -9,7 +9,7 @@ from typing import Annotated, get_args
 
 from cyclopts import Parameter
 
-from cfbench.cli.console import output, tell, until_the_reader_leaves
+from cfbench.cli.console import NO_PICTURES, output, tell, until_the_reader_leaves
 from cfbench.cli.folders import OUTPUT
 from cfbench.cli.quantities import WHOLE
 from cfbench.discovery.registry import Registry
@@ -100,7 +100,7 @@ def inspect(
     if without_active is not None:
         views["active"] = active(revived, without_active)
     if not can_draw() and any(view.drawings for view in views.values()):
-        _note("no pictures: they need matplotlib, which is not installed: pip install matplotlib")
+        _note(NO_PICTURES)
     place = into or confined(folder, "inspect", _folder_name(past.cell), "inspect.md").parent
     facts = (f"Cell {past.cell.key}: {past.cell.distribution} {past.cell.version}.",)
     written = write_views(place, str(past.cell), facts, views, wanted)

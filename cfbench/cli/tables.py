@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cfbench.cli.console import output, tell, until_the_reader_leaves
+from cfbench.cli.console import NO_PICTURES, output, tell, until_the_reader_leaves
+from cfbench.drawing.canvas import can_draw
 from cfbench.records.lines import Line
 from cfbench.report.files import write_report
+from cfbench.report.pictures import can_be_seen
 from cfbench.report.terminal import print_report
 
 
 def show_tables(folder: Path, lines: Sequence[Line], told: Callable[[str], None] = tell) -> list[Path]:
     """Write the tables into ``folder`` and print them, also what cannot be written; return the files.
 
-    ``told`` hears of each file.
+    ``told`` hears of each file, and of pictures that cannot be drawn.
     """
     try:
         written = write_report(folder, lines)
@@ -23,4 +25,6 @@ def show_tables(folder: Path, lines: Sequence[Line], told: Callable[[str], None]
             print_report(lines, output())
     for file in written:
         told(f"wrote {file}")
+    if can_be_seen(lines) and not can_draw():
+        told(NO_PICTURES)
     return written

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from cfbench.drawing.canvas import can_draw
 from cfbench.errors import UsageError
 from cfbench.files.atomic import clear_leftovers, write_text
 from cfbench.records.lines import Line, Summary
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.report.markdown import markdown_report
-from cfbench.report.pictures import pictures
+from cfbench.report.pictures import NAMES, pictures
 
 
 def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
-    """Write ``table.md``, titled as ``folder`` is called, CSV files and pictures into it; return their paths."""
+    """Write ``table.md``, titled as ``folder`` is called, CSV files and pictures into it; return their paths.
+
+    Pictures that earlier tables had and these have not are removed, unless none can be drawn here.
+    """
     from cfbench.report.csv_files import csv_files  # noqa: PLC0415 - pandas takes a quarter of a second to import
 
     drawn = pictures(lines)
@@ -26,6 +30,10 @@ def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
     clear_leftovers(folder)
     for name, text in texts.items():
         write_text(folder / name, text)
+    if can_draw():
+        for path in folder.iterdir():
+            if NAMES.fullmatch(path.name) and path.name not in texts:
+                path.unlink()
     return [folder / name for name in texts]
 
 

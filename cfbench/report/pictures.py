@@ -6,7 +6,8 @@ records. Text stays text, so that a page can be searched and read aloud.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+NAMES = re.compile(r"(curve|ranks)-\d+\.svg")
+"""What the files of pictures are called."""
+
 _DRAWN = ("RMSE", "NDCG")
 _MARKERS = "osD^vPX*<>hd"
 
@@ -35,18 +39,25 @@ class Picture:
     svg: str
 
 
-def pictures(lines: Iterable[Line]) -> list[Picture]:
+def can_be_seen(lines: Sequence[Line]) -> bool:
+    """Whether the lines hold anything that is better seen than read."""
+    return bool(_curves(lines) or standings(lines))
+
+
+def pictures(lines: Sequence[Line]) -> list[Picture]:
     """Draw what the lines hold that is better seen than read; nothing without matplotlib."""
-    lines = list(lines)
-    curves = [one for one in divisions(lines) if one.is_curve and _drawn_metrics(one)]
-    ranked = standings(lines)
-    if not (curves or ranked) or not can_draw():
+    if not can_be_seen(lines) or not can_draw():
         return []
+    curves, ranked = _curves(lines), standings(lines)
     with style():
         return [
             *(Picture(f"curve-{n}.svg", _curve_caption(one), svg(_curve(one))) for n, one in enumerate(curves, 1)),
             *(Picture(f"ranks-{n}.svg", _ranks_caption(one), svg(_ranks(one))) for n, one in enumerate(ranked, 1)),
         ]
+
+
+def _curves(lines: Sequence[Line]) -> list[Division]:
+    return [one for one in divisions(lines) if one.is_curve and _drawn_metrics(one)]
 
 
 def _drawn_metrics(division: Division) -> list[str]:

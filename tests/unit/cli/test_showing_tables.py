@@ -1,0 +1,17 @@
+"""Tables at the end of a command: what was written of them, and what could not be drawn."""
+
+from __future__ import annotations
+
+import pytest
+
+from cfbench.cli import tables
+
+
+@pytest.mark.parametrize(("worth_seeing", "can_draw", "told"), [(1, 0, 1), (1, 1, 0), (0, 0, 0)])
+def test_pictures_that_cannot_be_drawn_are_missed_aloud(tmp_path, monkeypatch, worth_seeing, can_draw, told):
+    monkeypatch.setattr(tables, "can_be_seen", lambda _lines: bool(worth_seeing))
+    monkeypatch.setattr(tables, "can_draw", lambda: bool(can_draw))
+    heard: list[str] = []
+    written = tables.show_tables(tmp_path, [], heard.append)
+    assert heard[: len(written)] == [f"wrote {path}" for path in written]
+    assert sum("matplotlib" in text for text in heard) == told
