@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +18,13 @@ from typing import Any, TypeAlias
 from cfbench.diagnosing.premises import Premises
 from cfbench.discovery.registry import Plugin
 from cfbench.executors.process_tree import how_ended
+from cfbench.files.owned_folder import owned_folder
 
 Cuda: TypeAlias = Mapping[str, Any]
 """``version`` and ``cuda`` (None for a CPU build) of torch, and the names of the ``devices`` it can use."""
 
 _AT_ONCE = 4  # processes; most of their time goes into reading files
+_RESULTS, _PRINTED = "results.jsonl", "printed"
 _SAID = 300  # characters of what a process printed last
 
 
@@ -60,8 +61,8 @@ def _probe(plugins: Sequence[Plugin], premises: Premises) -> Probe:
     """Import ``plugins`` in order; where one ends the process, those behind it are imported in another."""
     probe, left, deadline = Probe(plugins), list(plugins), time.monotonic() + premises.time_limit
     while left and time.monotonic() < deadline:
-        with tempfile.TemporaryDirectory(prefix="cfbench-doctor-", ignore_cleanup_errors=True) as folder:
-            results, printed = Path(folder) / "results.jsonl", Path(folder) / "printed"
+        with owned_folder(premises.temporary, "cfbench-doctor-", (_RESULTS, _PRINTED)) as folder:
+            results, printed = folder / _RESULTS, folder / _PRINTED
             results.touch()
             ending = _run(left, premises, deadline, results, printed)
             left = left[_read(results, left, probe) :]
