@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import settings
 
 from cfbench.answers import Answers
 from cfbench.dataset import Dataset, Entities, Origin, PublishedFold
@@ -14,9 +13,6 @@ from cfbench.metrics.evaluation import Evaluation
 from cfbench.ratings import RatingScale
 from cfbench.splits.split import Split
 from cfbench.splits.splitter import Fold
-
-settings.register_profile("shared-machine", deadline=None)  # speed is judged by benchmarks, not by tests
-settings.load_profile("shared-machine")
 
 Row = tuple[int, int, float]
 

@@ -106,7 +106,10 @@ def _parsed(layout: _Layout) -> pd.DataFrame:
     """Run pandas over the file; whatever it stumbles over is looked up again to name the line."""
     text = layout.text
     try:
-        with text.stream(skip_first=layout.has_header, before=_leading_row(layout)) as stream:
+        with (
+            text.stream(skip_first=layout.has_header, before=_leading_row(layout)) as stream,
+            np.errstate(over="ignore"),  # a rating beyond 32 bits becomes infinite, and is refused as such
+        ):
             frame: pd.DataFrame = pd.read_csv(stream, **_options(layout))
     except UnicodeDecodeError as error:
         raise _undecodable(text) from error

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +45,7 @@ def call_cfbench() -> Callable[..., subprocess.CompletedProcess[str]]:
         path = {} if home is None else {"PYTHONPATH": str(home)}
         environ = {**os.environ, "PYTHONWARNINGS": "error", **path}
         done = subprocess.run(
-            [*command, *arguments], cwd=cwd, env=environ, capture_output=True, text=True, timeout=120, check=False
+            [*command, *arguments], cwd=cwd, env=environ, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == code, done.stderr + done.stdout
         assert "Traceback" not in done.stderr
@@ -90,7 +89,7 @@ def cfbench(tmp_path, environment):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert code is None or done.returncode == code, done.stderr + done.stdout
@@ -127,22 +126,6 @@ def results() -> Callable[[Path], dict]:
         }
 
     return read
-
-
-@pytest.fixture(scope="session")
-def wait_for():
-    """Wait until a condition holds, and return what it gave."""
-
-    def wait(condition, seconds: float = 20):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with suppress(psutil.NoSuchProcess):  # it ended while it was looked at
-                if found := condition():
-                    return found
-            time.sleep(0.02)
-        raise AssertionError("waited in vain")
-
-    return wait
 
 
 @pytest.fixture(scope="session")

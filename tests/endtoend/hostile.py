@@ -149,10 +149,10 @@ class Hangs(Base):
 
 @dataclass
 class Hoards(Base):
-    """Asks for 50 GB at once."""
+    """Asks for more at once than any machine has, or would promise."""
 
     def fit(self, train, context):
-        self.held_ = np.ones(50_000_000_000 // 8)
+        self.held_ = np.ones(1 << 57)
 
 
 @dataclass
@@ -402,14 +402,17 @@ class Picky(Base):
 
 @dataclass
 class Patient(Honest):
-    """Takes its time, and leaves a line in a file for every fit."""
+    """Takes its time, or waits for a file to be there, and leaves a line in another for every fit."""
 
     seconds: float = 0.2
     diary: str = ""
+    door: str = ""
 
     def fit(self, train, context):
         if self.diary:
             with Path(self.diary).open("a") as file:
                 file.write(f"{os.getpid()} {self.noise}\n")
         time.sleep(self.seconds)
+        while self.door and not Path(self.door).exists():
+            time.sleep(0.02)
         super().fit(train, context)

@@ -25,7 +25,7 @@ def sick_home(tmp_path_factory):
 def test_a_sound_installation_is_told_as_a_table_and_exits_with_0(call_cfbench, tmp_path, monkeypatch):
     monkeypatch.delenv("CFBENCH_DATA", raising=False)
     monkeypatch.setenv("CFBENCH_CACHE", str(tmp_path / "cache"))
-    done = call_cfbench(tmp_path, "doctor")
+    done = call_cfbench(tmp_path, "doctor", "--time-limit", "200")
     assert "cfbench-baselines 0.1.0: 7 models, imported in" in done.stdout
     assert "PROBLEM" not in done.stdout
     assert list(tmp_path.iterdir()) == []
@@ -33,7 +33,7 @@ def test_a_sound_installation_is_told_as_a_table_and_exits_with_0(call_cfbench, 
 
 def test_problems_are_told_with_their_remedies_and_exit_with_1(call_cfbench, tmp_path, monkeypatch, sick_home):
     monkeypatch.setenv("CFBENCH_DATA", str(tmp_path / "nowhere"))
-    done = call_cfbench(tmp_path, "doctor", "--json", home=sick_home, code=1)
+    done = call_cfbench(tmp_path, "doctor", "--json", "--time-limit", "200", home=sick_home, code=1)
     told = json.loads(done.stdout)
     problems = {one["text"]: one["remedy"] for one in told["findings"] if one["level"] == "problem"}
     assert told["problems"] == len(problems) == 3

@@ -88,7 +88,7 @@ def call(home) -> Callable[..., str]:
     def run(*arguments: str, code: int, **environ: str) -> str:
         done = subprocess.run(
             [sys.executable, "-m", "cfbench", *arguments],
-            cwd=home, env={**os.environ, **environ}, capture_output=True, text=True, timeout=120, check=False,
+            cwd=home, env={**os.environ, **environ}, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr
@@ -150,7 +150,7 @@ def test_a_read_only_folder_is_told_and_the_tables_are_shown_all_the_same(disk, 
     disk.mount("20m", "ro")
     done = subprocess.run(
         [sys.executable, "-m", "cfbench", *arguments, str(disk.place / "run")],
-        cwd=home, capture_output=True, text=True, timeout=60, check=False,
+        cwd=home, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 1
     assert "Read-only file system; free the disk, or use another folder" in done.stderr

@@ -58,8 +58,8 @@ REASONS = {
     "wordyloss": "expected numbers",
     "hangs": "longer than the 12 s allowed",
     "hoards": "Unable to allocate",
-    "hoardsslowly": "more than the 763 MiB allowed",
-    "hoardsinachild": "more than the 763 MiB allowed",
+    "hoardsslowly": "more than the 286 MiB allowed",
+    "hoardsinachild": "more than the 286 MiB allowed",
     "exits": "exit code 7 before it answered; it last printed: about to leave",
     "killed": "SIGKILL",
     "oddsignal": "signal 40",
@@ -83,7 +83,7 @@ def run_in(place, plugin_home, marked):
         mark = uuid.uuid4().hex
         environ = {**os.environ, "PYTHONPATH": str(plugin_home), "CFBENCH_MARK": mark, "CFBENCH_DATA": str(place)}
         command = [sys.executable, "-m", "cfbench", "run", "-d", DATA, "-m", ",".join(models), "-o", folder, *arguments]
-        done = subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, timeout=600, check=False)
         return done, marked(mark)
 
     return run
@@ -95,7 +95,7 @@ def mixed(run_in):
     bad = list(STATUS)
     step = len(bad) // len(HONEST) + 1
     models = [one for start, honest in enumerate(HONEST) for one in [*bad[start * step : (start + 1) * step], honest]]
-    return run_in("mixed", models, "--jobs", "2", "--timeout", "12s", "--memory-limit", "800MB")
+    return run_in("mixed", models, "--jobs", "2", "--timeout", "12s", "--memory-limit", "300MB")
 
 
 def test_every_bad_cell_has_the_right_status_with_its_reason_and_the_tail_of_its_log(mixed, place, records):
@@ -107,7 +107,7 @@ def test_every_bad_cell_has_the_right_status_with_its_reason_and_the_tail_of_its
     assert len(found["garbled"]["reason"]) < 600
     assert found["exits"]["log_tail"] == "about to leave"
     assert "ZeroDivisionError: on purpose" in found["raises"]["log_tail"]
-    assert found["hoardsslowly"]["cost"]["peak_memory"] > 700e6
+    assert found["hoardsslowly"]["cost"]["peak_memory"] > 300e6
     assert found["numpyloss"]["losses"][0]["train_loss"] == 0.5
     assert found["silent"]["metrics"]["answered"]["value"] == 0.0
 
@@ -148,10 +148,7 @@ def test_working_folders_go_with_the_run(place, run_in):
     assert list(home.iterdir()) == []
 
 
-needs_landlock = pytest.mark.skipif(not powers(), reason="the kernel has no Landlock, which confines a process")
-
-
-@needs_landlock
+@pytest.mark.skipif(powers() < 6, reason="the kernel has no Landlock, or one that does not confine signals")
 def test_a_model_cannot_write_to_the_store_or_to_the_data_or_kill_its_keepers(place, run_in, records, results):
     run_in("kept", ["honest"])
     (record,) = (place / "kept" / "cells").glob("*.json")

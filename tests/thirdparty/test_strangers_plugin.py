@@ -50,7 +50,7 @@ def python(tmp_path_factory) -> Path:
 def call(python: Path, cwd: Path, *arguments: str, code: int = 0) -> str:
     """Run the command line; return its output, or, of a failure, what it complained about."""
     command = [str(python), "-m", "cfbench", *arguments]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 

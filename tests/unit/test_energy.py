@@ -57,10 +57,10 @@ def test_a_meter_looks_at_the_machine_once_and_leaves_no_thread():
     before = threading.active_count()
     warm_up()
     assert threading.active_count() == before
-    began = time.monotonic()
+    began = time.process_time()  # not the wall's, which goes on while others have the processor
     with metered() as energy:
         pass
-    assert time.monotonic() - began < 1.0
+    assert time.process_time() - began < 0.2  # the first look takes more than twice that
     assert energy.kwh is not None
 
 

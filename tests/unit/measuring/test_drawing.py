@@ -33,24 +33,27 @@ def test_figures_of_single_users_come_with_the_resamples(background):
 
 
 def test_sums_of_two_cells_at_most_wait_so_that_fast_models_do_not_fill_the_memory(background, monkeypatch):
-    may_go_on, added = threading.Event(), []
+    two_wait, may_go_on, added = threading.Event(), threading.Event(), []
 
     def slow(*_):
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(60)
         return {}
 
     def add_three():
         for cell in ("first", "second", "third"):
             background.add(cell, PEOPLE, sums(), set())
             added.append(cell)
+            if cell == "second":
+                two_wait.set()
 
     monkeypatch.setattr(drawing, "resampled", slow)
     adding = threading.Thread(target=add_three)
     adding.start()
-    adding.join(0.2)
+    assert two_wait.wait(60)
+    adding.join(0.2)  # the time in which a third would be there
     assert added == ["first", "second"]
     may_go_on.set()
-    adding.join(10)
+    adding.join(60)
     assert added == ["first", "second", "third"]
 
 

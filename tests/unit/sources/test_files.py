@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from cfbench.errors import DataError, SpecError
@@ -40,6 +41,18 @@ def test_a_declared_scale_and_relevance_are_taken_as_they_are(path, storage):
     data = RatingsFile(str(path), scale_low=1, scale_high=5, relevant_from=4).load(storage)
     assert (data.scale.low, data.scale.high, data.relevant_from) == (1.0, 5.0, 4.0)
     assert RatingsFile(str(path), scale_low=1, scale_high=5).load(storage).relevant_from == 4.0
+
+
+@pytest.mark.parametrize("name", ["r.csv", "r.parquet"])
+def test_a_rating_beyond_32_bits_is_refused_as_not_finite_and_warns_of_nothing(tmp_path, storage, name):
+    table = pd.DataFrame({"user": ["a", "b"], "item": ["x", "y"], "rating": [3.0, 1e300]})
+    if name == "r.csv":
+        table.to_csv(tmp_path / name, index=False)
+    else:
+        pytest.importorskip("pyarrow", reason="reads parquet")
+        table.to_parquet(tmp_path / name)
+    with pytest.raises(DataError, match="the rating is inf, expected a finite number"):
+        RatingsFile(str(tmp_path / name)).load(storage)
 
 
 def test_one_declared_end_is_checked_too(path, storage):
