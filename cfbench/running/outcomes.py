@@ -14,17 +14,18 @@ def outcomes_of(executor: Executor, tasks: Sequence[Task], desk: FrontDesk) -> G
     """Yield the outcomes of ``tasks`` as they come.
 
     Raises PluginError where the executor raises something else than an error of cfbench, yields something else than an
-    outcome of a task that still waits for one, or ends before all that was not refused is concluded.
+    outcome of a task that still waits for one, as it was given, or ends before all that was not refused is concluded.
     """
     who = f"executor {type(executor).__name__}"
-    waiting = {task.name for task in tasks}
+    waiting = {task.name: task for task in tasks}
     with closing(_begun(executor, tasks, desk, who)) as outcomes:
         while (outcome := _next(outcomes, who)) is not None:
             if not isinstance(outcome, Outcome) or outcome.task.name not in waiting:
                 raise PluginError(f"{who} must yield one Outcome for each task, got {outcome!s:.100}")
-            waiting.discard(outcome.task.name)
+            if outcome.task != waiting.pop(outcome.task.name):  # files are moved and removed by its paths
+                raise PluginError(f"{who} changed {outcome.task.who}'s task; it must give it back as it was, paths too")
             yield outcome
-    lost = len(waiting.difference(desk.refused))
+    lost = len(waiting.keys() - set(desk.refused))
     if lost:
         raise PluginError(f"{who} ended without an outcome for {lost} of {len(tasks)} cells; start the same run again")
 

@@ -13,6 +13,8 @@ A model class that no distribution registers yet is checked by :func:`checks_for
 for a good reason is named, with the reason, in ``expected_failures``; one that passes all the same is an error. That a
 saved model answers alike in another process too is tested by
 :func:`cfbench.testing.new_process.require_the_same_in_a_new_process`.
+
+Executors have checks of their own, in :mod:`cfbench.testing.executors`.
 """
 
 from cfbench.testing.check import Check

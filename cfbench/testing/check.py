@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from cfbench.testing.exemption import hold
 from cfbench.testing.subject import Subject
 
 
@@ -49,16 +50,4 @@ class Check:
 
         A model that conforms where a failure was expected fails too, so that exemptions do not outlive their reason.
         """
-        try:
-            self.rule.verify(self.subject)
-        except Exception as error:  # whatever a model raises is its failure
-            if self.expected_failure:
-                return
-            if isinstance(error, AssertionError):
-                raise
-            raise AssertionError(f"{self}: the model raised {type(error).__name__}: {error}") from error
-        if self.expected_failure:
-            raise AssertionError(
-                f"{self}: passes, although it is listed in expected_failures because "
-                f"{self.expected_failure!r}; take it off that list"
-            )
+        hold(str(self), lambda: self.rule.verify(self.subject), self.expected_failure, "the model")

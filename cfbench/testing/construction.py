@@ -25,9 +25,8 @@ def _stores_only(subject: Subject) -> None:
 
 def _has_plain_parameters(subject: Subject) -> None:
     for name, value in _parameters(subject, subject.new()).items():
-        parts = value if isinstance(value, tuple) else (value,)
         subject.require(
-            all(isinstance(part, str | int | float | bool | None) for part in parts),
+            is_plain(value),
             f"parameter {name!r} is {value!r}; suite files and result keys need numbers, text, booleans, None or "
             "flat tuples of them",
         )
@@ -40,6 +39,12 @@ def _has_the_methods(subject: Subject) -> None:
         hasattr(cls, "predict") or hasattr(cls, "score_items"),
         "has neither predict(users, items) nor score_items(users); a recommender needs at least one",
     )
+
+
+def is_plain(value: object) -> bool:
+    """Whether a parameter is what suite files and result keys can hold."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(part, str | int | float | bool | None) for part in parts)
 
 
 def _keeps_its_parameters(subject: Subject) -> None:

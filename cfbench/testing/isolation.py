@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import random
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import numpy as np
 
 from cfbench.testing.check import Rule
 from cfbench.testing.examples import random_ratings
+from cfbench.testing.global_randomness import global_states, stirred_global_states
 from cfbench.testing.subject import Subject, agree, answers
 
 
@@ -38,51 +33,16 @@ def _repeats_with_the_seed(subject: Subject) -> None:
 def _leaves_global_randomness_alone(subject: Subject) -> None:
     train = random_ratings()
     subject.load()
-    with _stirred_global_states():
-        before = _global_states()
+    with stirred_global_states():
+        before = global_states()
         answers(subject.fitted(train), train)
-        after = _global_states()
+        after = global_states()
     moved = [name for name, state in before.items() if state != after[name]]
     subject.require(
         not moved,
         f"fit or predict moved the global random state of {', '.join(moved)}; use a generator of its own, "
         "seeded from context.seed",
     )
-
-
-def _global_states() -> dict[str, Any]:
-    # The legacy global state is read here because models must not move it.
-    legacy: Any = np.random.get_state(legacy=False)  # noqa: NPY002
-    words, position = legacy["state"]["key"].tobytes(), legacy["state"]["pos"]
-    states: dict[str, Any] = {
-        "random": random.getstate(),
-        "numpy.random": (words, position, legacy["has_gauss"], legacy["gauss"]),
-    }
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        states["torch"] = bytes(torch.get_rng_state().numpy())
-    return states
-
-
-@contextmanager
-def _stirred_global_states() -> Iterator[None]:
-    """Bring the global generators into a state that no fixed seed gives, and back at the end.
-
-    A model that calls ``seed(0)`` would go unnoticed where the state already is that of 0.
-    """
-    torch = sys.modules.get("torch")
-    kept = random.getstate(), np.random.get_state(), torch and torch.get_rng_state()  # noqa: NPY002 - see above
-    random.random()  # noqa: S311 - moves the state; nothing secret
-    np.random.random()  # noqa: NPY002 - likewise
-    if torch:
-        torch.rand(1)
-    try:
-        yield
-    finally:
-        random.setstate(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002 - see above
-        if torch:
-            torch.set_rng_state(kept[2])
 
 
 def _instances_are_independent(subject: Subject) -> None:

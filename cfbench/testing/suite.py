@@ -11,6 +11,7 @@ from cfbench.errors import PluginError, UnknownNameError
 from cfbench.spec import Value
 from cfbench.testing import answering, consistency, construction, inspecting, isolation, learning, meeting, saving
 from cfbench.testing.check import Check, Rule
+from cfbench.testing.exemption import require_known
 from cfbench.testing.subject import Subject
 
 RULES: tuple[Rule, ...] = (
@@ -93,9 +94,7 @@ def _require_declared(plugin: Plugin) -> None:
 
 def _with_exemptions(checks: Iterable[Check], reasons: Mapping[str, str]) -> list[Check]:
     found = list(checks)
-    known = {str(check) for check in found} | {check.rule.name for check in found}
-    for name in reasons.keys() - known:
-        raise UnknownNameError.among("check in expected_failures", name, known)
+    require_known(reasons, {str(check) for check in found} | {check.rule.name for check in found})
     return [
         Check(check.rule, check.subject, reasons.get(str(check)) or reasons.get(check.rule.name, "")) for check in found
     ]

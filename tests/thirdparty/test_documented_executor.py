@@ -8,14 +8,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 PAGE = (Path(__file__).parents[2] / "docs" / "executors.md").read_text()
 
 
-def printed(language: str) -> str:
-    section = PAGE.partition("\n## Writing one\n")[2]
+def printed(language: str, section: str = "Writing one") -> str:
+    section = PAGE.partition(f"\n## {section}\n")[2]
     return re.search(rf"```{language}\n(.*?)```", section, re.DOTALL).group(1)
 
 
@@ -32,12 +33,29 @@ def home(tmp_path_factory) -> Path:
     return home
 
 
+def execute(source: str, module: ModuleType) -> None:
+    exec(compile(source, f"docs/executors.md, {module.__name__}", "exec"), module.__dict__)
+
+
+def documented_test():
+    """The printed contract test, of the printed executor."""
+    with pytest.MonkeyPatch.context() as patch:
+        executors, test = ModuleType("my_executors"), ModuleType("documented_contract_test")
+        patch.setitem(sys.modules, "my_executors", executors)  # where dataclasses look for the module of a class
+        execute(printed("python"), executors)
+        execute(printed("python", "The contract test"), test)
+        return test.test_contract
+
+
+CONTRACT = documented_test()
+
+
 def run_in(folder: Path, home: Path, *arguments: str) -> list[dict]:
     data = ("-d", "synthetic[n_items=40,n_ratings=600,n_users=50]", "--metric", "RMSE,NDCG@5")
     command = (sys.executable, "-m", "cfbench", "run", *data, "-m", "svd,bias,popular", "-o", "run", *arguments)
     environ = {**os.environ, "PYTHONPATH": str(home), "PYTHONWARNINGS": "error"}
     folder.mkdir()
-    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (folder / "run" / "records.jsonl").read_text().splitlines()]
     return [{"order": done.stderr, **line} for line in lines if "status" in line]
@@ -50,3 +68,8 @@ def test_the_printed_executor_gives_the_figures_of_the_default_one(tmp_path, hom
     assert [record["metrics"] for record in found] == [record["metrics"] for record in expected]
     order = found[0]["order"]
     assert order.index("svd on") < order.index("bias on")
+
+
+@pytest.mark.parametrize("check", CONTRACT.pytestmark[0].args[1], ids=str)
+def test_the_printed_executor_passes_the_printed_contract_test(check, tmp_path):
+    CONTRACT(check, tmp_path)

@@ -19,15 +19,16 @@ from cfbench.asking.questions import Asked, Questions
 from cfbench.discovery.registry import Registry
 from cfbench.executors.task import Outcome, Task
 from cfbench.testing.examples import random_ratings
+from cfbench.testing.executors import models_for_executors
 
 HERE = Path(__file__).parent
-_PATIENCE = 30.0  # seconds for a process to come up on a busy machine
+_PATIENCE = 120.0  # seconds for a process to come up on a slow and busy machine
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory) -> Path:
-    """A folder with a distribution of models for these tests, which workers and command lines have on their path."""
-    home = tmp_path_factory.mktemp("site")
+    """A folder with distributions of models for these tests, which workers and command lines have on their path."""
+    home = models_for_executors(tmp_path_factory.mktemp("site"))
     (home / "patient_models.py").write_text((HERE / "patient.py").read_text())
     info = home / "patient_models-1.0.dist-info"
     info.mkdir()

@@ -23,7 +23,7 @@ def call(tmp_path, home):
         environ = {**os.environ, "PYTHONPATH": str(home), "PYTHONWARNINGS": "error"}
         command = (sys.executable, "-m", "cfbench", "run", *arguments)
         return subprocess.run(
-            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=100, check=False
+            command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False
         )
 
     return call
@@ -66,7 +66,7 @@ def test_a_scheduler_that_does_not_answer_is_the_users_to_mend(call, address):
     assert done.returncode == 2
     assert f"cfbench: no Dask scheduler answers at {address}" in done.stderr
     assert "Traceback" not in done.stderr
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
 
 
 def test_an_interrupt_ends_the_cells_on_the_workers(cluster, tmp_path, home):
@@ -77,11 +77,11 @@ def test_an_interrupt_ends_the_cells_on_the_workers(cluster, tmp_path, home):
         process = subprocess.Popen(
             [*command, "--scheduler", cluster.address], cwd=tmp_path, env=environ, stdout=out, stderr=out
         )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while log.read_text().count(" ok ") < 1 and process.poll() is None:
         assert time.monotonic() < until, log.read_text()
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 130, log.read_text()
+    assert process.wait(timeout=120) == 130, log.read_text()
     assert "Traceback" not in log.read_text()
     assert not [child for one in cluster.workers.values() for child in psutil.Process(one.pid).children(True)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
 from cfbench.errors import RunError
 from cfbench.executors.task import Outcome
+from cfbench_dask import crew as crew_module
 from cfbench_dask.crew import Crew
 from cfbench_dask.dispatch import Dispatch, concluding
 from cfbench_dask.inventory import Inventory
@@ -118,3 +120,24 @@ def test_an_outcome_of_a_worker_that_was_lost_meanwhile_is_not_taken_beside_the_
     assert crew._again == [tasks[0]]
     told = [crew.dispatch._mail.get() for _ in range(crew.dispatch._mail.qsize())]
     assert [outcome for errand in told for outcome in errand()] == []
+
+
+def test_a_run_that_ends_while_workers_are_looked_for_ends(tasks, desk, monkeypatch):
+    crew = Crew(Terms(None, 1, None, None, 60), "session", "", tasks, desk)
+
+    class Client:
+        def subscribe_topic(self, topic, handler): ...
+
+        async def nthreads(self):
+            crew._stop.set()
+            await asyncio.sleep(0)  # what is waited for arrives together with the order to stop waiting
+            return {}
+
+    @asynccontextmanager
+    async def connected(*_terms):
+        yield Client()
+
+    monkeypatch.setattr(crew_module, "connected", connected)
+    crew.begin()
+    crew._thread.join(20)
+    assert not crew._thread.is_alive()

@@ -112,12 +112,6 @@ def test_closing_ends_what_runs_and_leaves_no_process(cluster, make_task, desk, 
     assert cluster.files() == []
 
 
-def test_what_the_desk_refuses_is_not_run(cluster, make_task, desk, by_name):
-    desk.refused = frozenset({"theirs"})
-    found = by_name(DaskExecutor(cluster.address)([make_task("theirs", "bias"), make_task("mine", "bias")], desk))
-    assert set(found) == {"mine"}
-
-
 def test_a_worker_with_another_version_of_a_plugin_gets_none_of_its_cells(cluster, make_task, desk, by_name):
     other = [
         make_task("version", "bias", version="9.9"),

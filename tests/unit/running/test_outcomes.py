@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from cfbench.errors import PluginError, StoreError
@@ -42,6 +44,10 @@ def twice(tasks, desk):
     yield Outcome(tasks[0], "ok")
 
 
+def elsewhere(tasks, desk):
+    yield Outcome(replace(tasks[0], output="/where/a/worker/has/it"), "ok")
+
+
 def full(tasks, desk):
     yield Outcome(tasks[0], "ok")
     raise StoreError("no room")
@@ -64,6 +70,7 @@ def test_what_was_refused_needs_no_outcome():
         (raising, "executor function failed: ValueError: boom"),
         (junk, "must yield one Outcome for each task, got junk"),
         (twice, "must yield one Outcome for each task"),
+        (elsewhere, "changed a's task; it must give it back as it was, paths too"),
         (lambda tasks, desk: [], "must be a generator function, got list"),
     ],
 )

@@ -93,7 +93,7 @@ class Crew:
 
     async def _keep_watch(self, client: Client) -> None:
         renewed = time.monotonic()
-        while True:
+        while not self._stop.is_set():  # a library may have kept the cancellation to itself
             present = await self._present(client)
             for worker in [one for address, one in self._workers.items() if address not in present]:
                 self._lose(worker)

@@ -1,0 +1,20 @@
+"""Conformance checks for authors of executors: the contract of :mod:`cfbench.executors.task`, executable.
+
+An executor's whole contract test::
+
+    import pytest
+    from cfbench.testing.executors import executor_checks
+    from my_executors import ByHome
+
+    @pytest.mark.parametrize("check", executor_checks(), ids=str)
+    def test_contract(check, tmp_path):
+        check(ByHome(), tmp_path)
+
+Real tasks of small models are carried out. Workers that are not started by the executor itself need these models on
+their path: :func:`models_for_executors` writes them.
+"""
+
+from cfbench.testing.executors.checks import ExecutorCheck, executor_checks
+from cfbench.testing.executors.distribution import models_for_executors
+
+__all__ = ["ExecutorCheck", "executor_checks", "models_for_executors"]

@@ -1,0 +1,449 @@
+"""Executors that each break one rule, and the check that must notice."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import threading
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from cfbench.errors import StoreError, UnknownNameError
+from cfbench.executors.processes import ProcessExecutor
+from cfbench.executors.supervisor import Supervisor
+from cfbench.executors.task import Task
+from cfbench.executors.work import perform
+from cfbench.testing.executors import executor_checks
+
+PLAIN = "parameters are JSON scalars or flat tuples"
+ONE_EACH = "an admitted task gets one outcome, a refused one none"
+IN_ORDER = "a task is admitted once, then started, then concluded"
+ONE_THREAD = "the desk is called from the thread that iterates"
+ERRORS = "an error at the desk ends the run, after the outcomes of what was computed"
+SAME = "answers are those of the same task done here, in any order and again"
+PARAMETERS = "parameters reach the model as they are"
+SAVED = "a model that is to save itself lies in saved_in(task)"
+FAILURES = "a model's failure is told in its words, and costs no other task"
+PROGRESS = "phases and epochs are told to the desk"
+LOGS = "what a model prints is in its log, the end of it in the outcome of a failure"
+SURROUNDINGS = "signals, folder and environment of the caller stay"
+RANDOMNESS = "global random state of the caller is left alone"
+OWN_PROCESS = "what a model changes in its process is its own"
+CRASHES = "a process that dies is a crash, and costs no other task"
+TIME = "a task that takes longer than its time limit is ended"
+MEMORY = "a task that holds more than its memory limit is ended"
+CHILDREN = "what a model has started ends with its task"
+CLOSING = "closing ends what runs, and leaves no process"
+INTERRUPT = "an interrupt ends what runs, and leaves no process"
+
+
+def checks(*names):
+    return [check for check in executor_checks() if str(check) in names]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """What has not been ended at once is not going to be."""
+    monkeypatch.setattr("cfbench.testing.executors.limits.A_MOMENT", 0.5)
+
+
+def refusal(executor, name, folder) -> str:
+    """What the check called ``name`` says of an executor, empty where it passes."""
+    (check,) = checks(name)
+    try:
+        check(executor, folder)
+    except AssertionError as error:
+        return str(error)
+    return ""
+
+
+@dataclass
+class Here:
+    """Carries tasks out here, one after another; mutants change a step."""
+
+    def __call__(self, tasks, desk):
+        for task in tasks:
+            if self.admit(task, desk):
+                desk.started(task)
+                yield from self.conclude(task, desk)
+
+    def admit(self, task, desk):
+        return desk.admit(task)
+
+    def conclude(self, task, desk):
+        yield perform(task, partial(desk.epoch, task), partial(desk.phase, task))
+
+
+class LosesTheLast(Here):
+    def __call__(self, tasks, desk):
+        yield from super().__call__(tasks[:-1] or tasks, desk)
+
+
+class ChangesTheTask(Here):
+    def conclude(self, task, desk):
+        for outcome in super().conclude(task, desk):
+            yield replace(outcome, task=replace(task, output="/elsewhere"))
+
+
+class YieldsTwice(Here):
+    def conclude(self, task, desk):
+        for outcome in super().conclude(task, desk):
+            yield from (outcome, outcome)
+
+
+class RunsWhatIsRefused(Here):
+    def admit(self, task, desk):
+        return super().admit(task, desk) or True
+
+
+class AdmitsTwice(Here):
+    def admit(self, task, desk):
+        return super().admit(task, desk) and super().admit(task, desk)
+
+
+class StartsUnasked(Here):
+    def admit(self, task, desk):
+        desk.started(task)
+        return super().admit(task, desk)
+
+
+class StartsWhatIsRefused(Here):
+    def admit(self, task, desk):
+        if not super().admit(task, desk):
+            desk.started(task)
+            return False
+        return True
+
+
+class SpeaksFromAThread(Here):
+    def conclude(self, task, desk):
+        found = []
+        thread = threading.Thread(target=lambda: found.extend(super(SpeaksFromAThread, self).conclude(task, desk)))
+        thread.start()
+        thread.join()
+        yield from found
+
+
+class SwallowsErrors(Here):
+    def admit(self, task, desk):
+        with suppress(StoreError):
+            return super().admit(task, desk)
+
+
+class WrapsErrors(Here):
+    def admit(self, task, desk):
+        try:
+            return super().admit(task, desk)
+        except StoreError as error:
+            raise StoreError("something went wrong") from error
+
+
+class HoldsOutcomesBack(Here):
+    """Loses what was computed where the desk has no room for the next task."""
+
+    def __call__(self, tasks, desk):
+        yield from list(super().__call__(tasks, desk))
+
+
+class ForgetsTheSeed(Here):
+    def conclude(self, task, desk):
+        yield from super().conclude(replace(task, seed=0), desk)
+
+
+class RoundsTheCurve(Here):
+    def conclude(self, task, desk):
+        for outcome in super().conclude(task, desk):
+            losses = [replace(epoch, train_loss=round(epoch.train_loss, 6)) for epoch in outcome.losses]
+            yield replace(outcome, losses=tuple(losses))
+
+
+class TellsOtherVersions(Here):
+    def conclude(self, task, desk):
+        for outcome in super().conclude(task, desk):
+            yield replace(outcome, versions={"numpy": "0.1"})
+
+
+@dataclass
+class WorksOnce(Here):
+    used: list = field(default_factory=list, init=False)
+
+    def __call__(self, tasks, desk):
+        yield from super().__call__([] if self.used else tasks, desk)
+        self.used.append(True)
+
+
+class MakesListsOfTuples(Here):
+    def conclude(self, task, desk):
+        lists = {key: list(value) if isinstance(value, tuple) else value for key, value in task.params.items()}
+        yield from super().conclude(Task(**{**asdict(task), "params": lists}), desk)
+
+
+class NeverSaves(Here):
+    def conclude(self, task, desk):
+        yield from super().conclude(replace(task, save=False), desk)
+
+
+class AlwaysSaves(Here):
+    def conclude(self, task, desk):
+        yield from super().conclude(replace(task, save=True), desk)
+
+
+class HasWordsOfItsOwn(Here):
+    def conclude(self, task, desk):
+        for outcome in super().conclude(task, desk):
+            yield replace(outcome, reason="it did not work" if outcome.status != "ok" else "")
+
+
+class KeepsEpochsToItself(Here):
+    def conclude(self, task, desk):
+        yield perform(task, lambda report: None, partial(desk.phase, task))
+
+
+class KeepsPhasesToItself(Here):
+    def conclude(self, task, desk):
+        yield perform(task, partial(desk.epoch, task))
+
+
+class ChangesASignal(Here):
+    def conclude(self, task, desk):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        yield from super().conclude(task, desk)
+
+
+class ChangesTheFolder(Here):
+    def conclude(self, task, desk):
+        os.chdir(task.output)
+        yield from super().conclude(task, desk)
+
+
+class ChangesTheEnvironment(Here):
+    def conclude(self, task, desk):
+        os.environ["OMP_NUM_THREADS"] = "17"
+        yield from super().conclude(task, desk)
+
+
+class Draws(Here):
+    def conclude(self, task, desk):
+        random.random()
+        yield from super().conclude(task, desk)
+
+
+class SeedsNumpy(Here):
+    def conclude(self, task, desk):
+        np.random.seed(task.seed)  # noqa: NPY002 - it is a mutant
+        yield from super().conclude(task, desk)
+
+
+class GivesAList(Here):
+    def __call__(self, tasks, desk):
+        return list(super().__call__(tasks, desk))
+
+
+class InventsOutcomes(Here):
+    def __call__(self, tasks, desk):
+        yield from super().__call__(tasks, desk)
+        if not tasks:
+            yield None
+
+
+BROKEN = [
+    (LosesTheLast, ONE_EACH, "yields outcomes of first, second; yield exactly one"),
+    (YieldsTwice, ONE_EACH, "yields outcomes of first, first"),
+    (ChangesTheTask, ONE_EACH, "yields outcomes of other tasks than it was given"),
+    (RunsWhatIsRefused, ONE_EACH, "refused 'theirs' by desk.admit, and yields outcomes of .*theirs"),
+    (GivesAList, ONE_EACH, "gives a list for tasks; make __call__ a generator function"),
+    (AdmitsTwice, IN_ORDER, "does with a task that the desk admits: admit, admit, .*; call desk.admit once"),
+    (StartsUnasked, IN_ORDER, "the desk admits: started, admit"),
+    (StartsWhatIsRefused, IN_ORDER, "does with a task that the desk refuses: admit, started"),
+    (SpeaksFromAThread, ONE_THREAD, "calls desk.epoch, desk.phase from another thread"),
+    (SwallowsErrors, ERRORS, r"ends with None where desk.admit has raised StoreError\('no room is left"),
+    (WrapsErrors, ERRORS, r"ends with StoreError\('something went wrong'\)"),
+    (HoldsOutcomesBack, ERRORS, "loses what was computed where desk.admit raises for the next task"),
+    (ForgetsTheSeed, SAME, "gives other .*lists.* of a task, given in their order, than"),
+    (RoundsTheCurve, SAME, "gives the learning curve"),
+    (TellsOtherVersions, SAME, r"of the versions \{'numpy': '0.1'\}"),
+    (WorksOnce, SAME, "ends without an outcome of"),
+    (MakesListsOfTuples, PARAMETERS, r"'several': \[1, 1.0, '1', False, None\].*Task.of makes tuples again"),
+    (NeverSaves, SAVED, r"leaves of a task with save=True the files \[\] of None bytes"),
+    (AlwaysSaves, SAVED, "saves a model of a task with save=False"),
+    (HasWordsOfItsOwn, FAILURES, "'failed': 'it did not work'; it is 'failed', and the reason has the model's words"),
+    (KeepsEpochsToItself, PROGRESS, r"tells the desk of the epochs \[\]"),
+    (KeepsPhasesToItself, PROGRESS, r"tells the desk of the phases \[\]"),
+    (Here, LOGS, "leaves in task.log ''"),
+    (ChangesASignal, SURROUNDINGS, "changes signal handlers of the process that calls it"),
+    (ChangesTheFolder, SURROUNDINGS, "changes the current folder of"),
+    (ChangesTheEnvironment, SURROUNDINGS, "changes the environment of"),
+    (Draws, RANDOMNESS, "moves the global random state of random in"),
+    (SeedsNumpy, RANDOMNESS, r"moves the global random state of numpy\.random in"),
+    (Here, OWN_PROCESS, "lets a model change signal handlers, the current folder, the environment of"),
+    (InventsOutcomes, "no tasks give no outcomes", "yields None; yield cfbench.executors.task.Outcome"),
+]
+
+
+@pytest.mark.parametrize(("executor", "name", "words"), BROKEN, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_broken_rule_is_noticed_by_its_check(executor, name, words, tmp_path):
+    with pytest.raises(AssertionError, match=f"^{executor.__name__} .*{words}"):
+        checks(name)[0](executor(), tmp_path)
+
+
+@pytest.mark.parametrize("check", [check for check in executor_checks(isolates=False) if str(check) != LOGS], ids=str)
+def test_a_conforming_executor_breaks_no_rule(check, tmp_path):
+    check(Here(), tmp_path)
+
+
+@dataclass
+class Apart:
+    """Carries out one task at a time in a process of its own; mutants change what comes of it."""
+
+    def __call__(self, tasks, desk):
+        with closing(ProcessExecutor()(self.changed(tasks), desk)) as outcomes:
+            yield from map(self.concluded, outcomes)
+
+    def changed(self, tasks):
+        return tasks
+
+    def concluded(self, outcome):
+        return outcome
+
+
+class DropsTheLog(Apart):
+    def concluded(self, outcome):
+        Path(outcome.task.log).unlink(missing_ok=True)
+        return outcome
+
+
+class DropsTheTail(Apart):
+    def concluded(self, outcome):
+        return replace(outcome, log_tail="")
+
+
+class CallsCrashesFailures(Apart):
+    def concluded(self, outcome):
+        return replace(outcome, status="failed") if outcome.status == "crashed" else outcome
+
+
+class TakesItsTime(Apart):
+    """Ends what sleeps, and says that it has found that out itself."""
+
+    def concluded(self, outcome):
+        return replace(outcome, status="crashed") if outcome.status == "timeout" else outcome
+
+
+class ForgetsTheReason(Apart):
+    def concluded(self, outcome):
+        return replace(outcome, reason="")
+
+
+class KnowsNoMemoryLimit(Apart):
+    """Leaves it to the clock to end what grows."""
+
+    def changed(self, tasks):
+        return [replace(task, memory_limit=None, timeout=0.5 if task.memory_limit else None) for task in tasks]
+
+
+BROKEN_APART = [
+    (DropsTheLog, LOGS, "leaves in task.log ''; what the model prints"),
+    (DropsTheTail, LOGS, "gives of a model that failed the log_tail ''"),
+    (CallsCrashesFailures, CRASHES, r"ends by os._exit\(3\) the outcome 'failed'"),
+    (ForgetsTheReason, CRASHES, "the outcome 'crashed': ''"),
+    (TakesItsTime, TIME, "makes of a task with timeout=0.5, and a model beyond that, the outcome 'crashed'"),
+    (KnowsNoMemoryLimit, MEMORY, r"memory_limit=4.*, and a model beyond that, the outcome 'timeout'"),
+]
+
+
+@pytest.mark.parametrize(("executor", "name", "words"), BROKEN_APART, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_broken_promise_about_processes_is_noticed_by_its_check(executor, name, words, tmp_path):
+    with pytest.raises(AssertionError, match=f"^{executor.__name__} .*{words}"):
+        checks(name)[0](executor(), tmp_path)
+
+
+@dataclass
+class Careless:
+    """Does not look after what it has started."""
+
+    def __call__(self, tasks, desk):
+        supervisor = Supervisor(desk)
+        self.supervisors.append(supervisor)
+        for task in tasks:
+            desk.admit(task)
+            desk.started(task)
+            supervisor.start(task)
+        while supervisor.running:
+            yield from supervisor.wait()
+        supervisor.close()
+
+    supervisors: list = field(default_factory=list, init=False)
+
+
+@pytest.mark.parametrize(("name", "when"), [(CLOSING, "is closed"), (INTERRUPT, "is interrupted")])
+@pytest.mark.usefixtures("impatient")
+def test_processes_that_outlive_the_executor_are_noticed_and_ended(name, when, tmp_path):
+    careless = Careless()
+    with pytest.raises(AssertionError, match=f"^Careless {when} and leaves 2 processes of the model behind; end all"):
+        checks(name)[0](careless, tmp_path)
+    for supervisor in careless.supervisors:
+        supervisor.close()
+
+
+class HeedsNoInterrupt(Apart):
+    def __call__(self, tasks, desk):
+        with suppress(KeyboardInterrupt):
+            yield from super().__call__(tasks, desk)
+
+
+def test_an_executor_that_keeps_an_interrupt_to_itself_is_noticed(tmp_path):
+    assert "goes on where a KeyboardInterrupt is raised" in refusal(HeedsNoInterrupt(), INTERRUPT, tmp_path)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_child_that_outlives_its_task_is_noticed_and_ended(tmp_path):
+    before = set(psutil.Process().children())
+    assert "ends and leaves 1 processes of the model behind" in refusal(Here(), CHILDREN, tmp_path)
+    assert set(psutil.Process().children()) <= before
+
+
+def test_an_expected_failure_passes_and_one_that_does_not_fail_is_an_error(tmp_path):
+    exempt = executor_checks(isolates=False, expected_failures={LOGS: "prints to the terminal", SAVED: "said so"})
+    reasoned = {str(check): check for check in exempt if check.expected_failure}
+    reasoned[LOGS](Here(), tmp_path / "logs")
+    with pytest.raises(
+        AssertionError, match=f"^{re.escape(SAVED)}: passes, although it is listed .* 'said so'; take it off"
+    ):
+        reasoned[SAVED](Here(), tmp_path / "saved")
+
+
+def test_an_expected_failure_of_no_check_is_refused_with_the_nearest_name():
+    with pytest.raises(UnknownNameError, match="did you mean 'parameters reach the model as they are'"):
+        executor_checks(expected_failures={"parameters reach a model": "spelling"})
+
+
+def test_rules_on_processes_bind_only_executors_that_isolate():
+    with pytest.raises(UnknownNameError):
+        executor_checks(isolates=False, expected_failures={CRASHES: "takes the run along"})
+
+
+def test_what_an_executor_raises_is_told_with_the_check_that_found_it(tmp_path):
+    class Raises(Here):
+        def conclude(self, task, desk):
+            raise LookupError("no such place")
+
+    assert refusal(Raises(), PARAMETERS, tmp_path) == f"{PARAMETERS}: Raises raised LookupError: no such place"
+
+
+def test_parameters_that_no_command_line_knows_are_noticed(tmp_path):
+    @dataclass
+    class Fancy(Here):
+        places: list = field(default_factory=list)
+
+    class Plain: ...
+
+    assert "has a parameter 'places' that is []; the command line knows" in refusal(Fancy(), PLAIN, tmp_path)
+    assert "is no instance of a dataclass" in refusal(Plain(), PLAIN, tmp_path)
