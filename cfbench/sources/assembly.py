@@ -85,8 +85,9 @@ def observed_scale(raw: RawRatings, low: float | None = None, high: float | None
 
     Raises DataError where all ratings are equal and an end is missing.
     """
-    low = float(raw.ratings.min()) if low is None else float(low)
-    high = float(raw.ratings.max()) if high is None else float(high)
+    lowest, highest = raw.extremes
+    low = float(lowest if low is None else low)
+    high = float(highest if high is None else high)
     if not low < high:
         raise DataError(
             f"{raw.file}: the rating scale would be {low:g} to {high:g}; declare it: scale_low=..., scale_high=..."

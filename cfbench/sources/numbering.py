@@ -50,9 +50,10 @@ class Numbering:
         return _column(distinct, codes.astype(np.int32))
 
     def _coded(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
-        starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
-        if len(starts) > len(ids) // _RUN:
+        changes = ids[1:] != ids[:-1]
+        if np.count_nonzero(changes) >= len(ids) // _RUN:
             return self._looked_up(ids)
+        starts = np.append(0, np.flatnonzero(changes) + 1)
         # Most files are sorted by user: an id is looked up once for all the rows that it has in succession.
         return np.repeat(self._looked_up(ids[starts]), np.diff(starts, append=len(ids)))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import DataError, SpecError
 from cfbench.ratings import RatingScale
-from cfbench.sources.raw import IdColumn, RawRatings
+from cfbench.sources.raw import IdColumn, RawRatings, extremes
 
 Duplicates: TypeAlias = Literal["error", "first", "last", "mean", "keep"]
 """What becomes of rows with the same user and item.
@@ -37,9 +37,9 @@ def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates
         raise DataError(f"{raw.file} has no ratings, only a header; expected one rating per row")
     _check_ids("user", raw.users, raw)
     _check_ids("item", raw.items, raw)
-    _check_finite("rating", raw.ratings, raw)
+    _check_finite("rating", raw.ratings, raw.extremes, raw)
     if raw.timestamps is not None and raw.timestamps.dtype.kind == "f":
-        _check_finite("timestamp", raw.timestamps, raw)
+        _check_finite("timestamp", raw.timestamps, extremes(raw.timestamps), raw)
     if scale is not None:
         _check_on_scale(raw, scale)
     kept = _without_duplicates(raw, duplicates)
@@ -49,15 +49,15 @@ def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates
 
 
 def _check_ids(role: str, column: IdColumn, raw: RawRatings) -> None:
-    if column.index.min() < 0:
+    if not column.in_order and column.index.min() < 0:
         missing = column.index < 0
         raise DataError(
             f"{raw.file}, {_first(missing, raw)}: no {role}; fill it in or remove the row ({_times(missing)})"
         )
 
 
-def _check_finite(role: str, values: NDArray[np.floating] | NDArray[np.int64], raw: RawRatings) -> None:
-    if not (np.isfinite(values.min()) and np.isfinite(values.max())):  # no number is below or above NaN either
+def _check_finite(role: str, values: NDArray[Any], ends: NDArray[Any], raw: RawRatings) -> None:
+    if not np.isfinite(ends).all():  # NaN is an extreme wherever there is one
         wrong = ~np.isfinite(values)
         value = values[np.argmax(wrong)]
         what = f"no {role}" if np.isnan(value) else f"the {role} is {value}, expected a finite number"
@@ -66,7 +66,8 @@ def _check_finite(role: str, values: NDArray[np.floating] | NDArray[np.int64], r
 
 def _check_on_scale(raw: RawRatings, scale: RatingScale) -> None:
     low, high = np.float32(scale.low), np.float32(scale.high)
-    if raw.ratings.min() < low or raw.ratings.max() > high:
+    lowest, highest = raw.extremes
+    if lowest < low or highest > high:
         wrong = (raw.ratings < low) | (raw.ratings > high)
         raise DataError(
             f"{raw.file}, {_first(wrong, raw)}: rating {raw.ratings[np.argmax(wrong)]:g} is off the declared scale "
@@ -132,7 +133,8 @@ def _rows(raw: RawRatings, rows: NDArray[np.intp]) -> RawRatings:
 
 
 def _check_several(role: str, column: IdColumn, file: str) -> None:
-    if column.index.min() == column.index.max():
+    alone = len(column.labels) == 1 if column.in_order else column.index.min() == column.index.max()
+    if alone:
         only = str(column.labels[column.index[0]])
         raise DataError(
             f"{file} has one {role} only ({only!r}); a recommender needs at least two: check that the {role} column "
