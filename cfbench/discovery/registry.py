@@ -114,7 +114,8 @@ class Registry:
         found = [plugin for plugin in self._plugins if plugin.kind == kind and plugin.name == name]
         if not found:
             known = (plugin.name for plugin in self.plugins(kind))
-            raise UnknownNameError.among(kind, name, known, f"`cfbench list {kind}s` shows all.")
+            advice = f"`cfbench list {kind}s` shows all that are installed; others come with their plugins."
+            raise UnknownNameError.among(kind, name, known, advice)
         if len(found) > 1:
             raise UsageError(f"{kind} {name!r}: {found[0].problem}")
         return found[0]
