@@ -12,7 +12,7 @@ from cfbench.testing.executors.bench import Bench
 from cfbench.testing.executors.desk import SPLITS, RecordingDesk
 from cfbench.testing.executors.rule import ExecutorRule
 
-_TO_THE_END = 1.0  # seconds from a task's last phases to its end, on a busy machine too
+_TO_THE_END = 3.0  # seconds from a task's last phases to its end, on a busy machine too
 _LATE_PHASES = {"predict", "rank", "check", "save", "write"}
 _REFUSED = "theirs"
 
