@@ -25,6 +25,6 @@ def show_tables(folder: Path, lines: Sequence[Line], told: Callable[[str], None]
             print_report(lines, output())
     for file in written:
         told(f"wrote {file}")
-    if can_be_seen(lines) and not can_draw():
+    if not can_draw() and can_be_seen(lines):
         told(NO_PICTURES)
     return written

@@ -46,9 +46,11 @@ def can_be_seen(lines: Sequence[Line]) -> bool:
 
 def pictures(lines: Sequence[Line]) -> list[Picture]:
     """Draw what the lines hold that is better seen than read; nothing without matplotlib."""
-    if not can_be_seen(lines) or not can_draw():
+    if not can_draw():
         return []
     curves, ranked = _curves(lines), standings(lines)
+    if not (curves or ranked):
+        return []  # so that matplotlib is not even imported
     with style():
         return [
             *(Picture(f"curve-{n}.svg", _curve_caption(one), svg(_curve(one))) for n, one in enumerate(curves, 1)),
