@@ -17,15 +17,16 @@ from cfbench.contracts import EpochReport
 from cfbench.executors.confinement import confine
 from cfbench.executors.delivery import deliver
 from cfbench.executors.events import LONGEST_TEXT, line_of
+from cfbench.executors.private_home import move_into_copy
 from cfbench.executors.process_tree import die_with_the_parent
-from cfbench.executors.task import Task, scratch_of
+from cfbench.executors.task import Task, home_of, scratch_of
 from cfbench.executors.work import perform
 
 _FIRST_TO_GO = "1000"  # the kernel's scale of what to kill when memory runs out: 1000 is first
 _BETWEEN_PHASES = 0.1  # seconds; a model that is asked in many small chunks changes its phase all the time
 
 
-def run_cell(task: Task, output: int, reports: int, warden: int) -> NoReturn:
+def run_cell(task: Task, output: int, reports: int, warden: int, home: Path) -> NoReturn:
     """Carry out ``task`` in this freshly forked process, and end it.
 
     Args:
@@ -33,6 +34,7 @@ def run_cell(task: Task, output: int, reports: int, warden: int) -> NoReturn:
         output: the descriptor that takes what is printed.
         reports: the descriptor that takes events, as JSON lines.
         warden: the process that forked this one, which ends with it.
+        home: the home of the libraries' imports, which is copied for this cell and not written to by it.
     """
     code = 1
     try:
@@ -40,8 +42,9 @@ def run_cell(task: Task, output: int, reports: int, warden: int) -> NoReturn:
         die_with_the_parent(warden)
         _redirect(output)
         _move_into_scratch(task)
+        move_into_copy(home, home_of(task))
         _give_way_to_others()
-        confine([Path(path) for path in task.protected], [Path(task.output)])
+        confine([home, *(Path(path) for path in task.protected)], [Path(task.output)])
         teller = _Teller(reports)
         outcome = perform(task, teller.epoch, teller.phase)
         try:

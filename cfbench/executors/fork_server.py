@@ -1,8 +1,8 @@
 """The program that a plugin's cells are forked from, so that its heavy imports are paid once.
 
-``python -m cfbench.executors.fork_server EVENTS_FD`` reads requests as JSON lines from standard input and writes events
-as JSON lines to the inherited descriptor. Every cell gets a warden, which is forked from here and forks the cell. End
-of input ends the server and all that it started: no cell outlives the run.
+``python -m cfbench.executors.fork_server EVENTS_FD HOME`` reads requests as JSON lines from standard input and writes
+events as JSON lines to the inherited descriptor. Every cell gets a warden, which is forked from here and forks the
+cell. End of input ends the server and all that it started: no cell outlives the run.
 
 There is one server per plugin distribution: a plugin that spoils its process spoils its own cells only.
 """
@@ -24,6 +24,7 @@ from typing import Any
 from cfbench.energy import warm_up
 from cfbench.executors.confinement import confine
 from cfbench.executors.events import LONGEST_TEXT, tell
+from cfbench.executors.private_home import move_in
 from cfbench.executors.process_tree import adopt_orphans, die_with_the_parent, kill_descendants
 from cfbench.executors.task import Task
 from cfbench.executors.warden import guard
@@ -32,10 +33,11 @@ from cfbench.executors.work import prepare
 _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisible to select
 
 
-def main(events: int) -> None:
-    """Serve until standard input ends."""
+def main(events: int, home: Path) -> None:
+    """Serve until standard input ends; what imports and warm-ups write to their home lands in ``home``."""
     die_with_the_parent()  # end of input says the same, but is not heard while a library that hangs is imported
     adopt_orphans()
+    move_in(home)
     os.set_inheritable(events, False)
     os.set_blocking(events, False)  # for the wardens too: they inherit it
     wake_read, wake_write = os.pipe()
@@ -59,15 +61,15 @@ def main(events: int) -> None:
             elif data := os.read(_STDIN, 65536):
                 *lines, partial = (partial + data).split(b"\n")
                 for line in lines:
-                    _obey(json.loads(line), wardens, events)
+                    _obey(json.loads(line), wardens, events, home)
             else:
                 _dismiss(wardens)
                 return
 
 
-def confine_line(protected: Sequence[str], writable: str) -> bytes:
+def confine_line(protected: Sequence[str], writable: Sequence[str]) -> bytes:
     """Return the request to give up writing below ``protected``, except below ``writable``; to be made once."""
-    return json.dumps({"confine": list(protected), "writable": writable}).encode() + b"\n"
+    return json.dumps({"confine": list(protected), "writable": list(writable)}).encode() + b"\n"
 
 
 def prepare_line(models: Sequence[str], *, energy: bool) -> bytes:
@@ -83,11 +85,11 @@ def run_line(task: Task) -> bytes:
     return json.dumps({"run": asdict(task)}).encode() + b"\n"
 
 
-def _obey(request: dict[str, Any], wardens: dict[int, Task], events: int) -> None:
+def _obey(request: dict[str, Any], wardens: dict[int, Task], events: int, home: Path) -> None:
     if "run" in request:
-        _start(Task.of(request["run"]), wardens, events)
+        _start(Task.of(request["run"]), wardens, events, home)
     elif "confine" in request:
-        confine([Path(path) for path in request["confine"]], [Path(request["writable"])])
+        confine([Path(path) for path in request["confine"]], [Path(path) for path in request["writable"]])
     else:
         for model in request["prepare"]:
             tell(events, "", event="importing", name=model[:LONGEST_TEXT])
@@ -97,13 +99,13 @@ def _obey(request: dict[str, Any], wardens: dict[int, Task], events: int) -> Non
         tell(events, "", event="prepared")
 
 
-def _start(task: Task, wardens: dict[int, Task], events: int) -> None:
+def _start(task: Task, wardens: dict[int, Task], events: int, home: Path) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     server = os.getpid()
     pid = os.fork()
     if pid == 0:
-        guard(task, events, server)
+        guard(task, events, server, home)
     wardens[pid] = task
 
 
@@ -142,4 +144,4 @@ def _dismiss(wardens: Iterable[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), Path(sys.argv[2]))

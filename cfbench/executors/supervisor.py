@@ -20,6 +20,7 @@ from cfbench.executors.collection import collect
 from cfbench.executors.events import heard, widen
 from cfbench.executors.fork_server import confine_line, prepare_line, run_line
 from cfbench.executors.printed import tail_of
+from cfbench.executors.private_home import persistent_home
 from cfbench.executors.process_tree import how_ended
 from cfbench.executors.task import Listener, Outcome, Task
 
@@ -120,10 +121,12 @@ class Supervisor:
 
     def _serve(self, task: Task) -> None:
         """Start the server of a task's home and let it import what the home's cells need."""
+        outputs = Path(task.output).parent
+        home = persistent_home(task.home, outputs)
         read, write = os.pipe()
         with Path(task.log).open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "cfbench.executors.fork_server", str(write)],
+                [sys.executable, "-P", "-m", "cfbench.executors.fork_server", str(write), str(home)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -138,7 +141,7 @@ class Supervisor:
         self._servers[task.home] = _Server(process, read, time.monotonic())
         self._opened.add(task.home)
         self._selector.register(read, selectors.EVENT_READ, task.home)
-        self._tell(task.home, confine_line(task.protected, str(Path(task.output).parent)))
+        self._tell(task.home, confine_line(task.protected, [str(outputs), str(home)]))
         models = [task.model, *(one.model for one in self.expected if one.home == task.home)]
         self._import(task, [model for model in dict.fromkeys(models) if model not in self._harmful])
 

@@ -154,3 +154,8 @@ def saved_in(task: Task) -> Path:
 def scratch_of(task: Task) -> Path:
     """Return the folder that the model works in: its current folder, and where its temporary files go."""
     return Path(task.output) / "scratch"
+
+
+def home_of(task: Task) -> Path:
+    """Return the folder that is the home of the model's process, a copy that goes with the cell."""
+    return Path(task.output) / "home"

@@ -39,11 +39,12 @@ _TOLD = {"epoch", "phase"}
 Verdict: TypeAlias = Literal["timeout", "out-of-memory", ""]
 
 
-def guard(task: Task, events: int, server: int) -> NoReturn:
+def guard(task: Task, events: int, server: int, home: Path) -> NoReturn:
     """Carry out ``task`` in a child of this freshly forked process, and end when nothing of it is left.
 
     What happens is written to the descriptor ``events``. Where the process ``server``, which forked this one, ends
-    before the cell, the cell ends with everything that it has started.
+    before the cell, the cell ends with everything that it has started. ``home`` is that process's home folder, of which
+    the cell gets a copy.
     """
     code = 1
     try:
@@ -52,7 +53,7 @@ def guard(task: Task, events: int, server: int) -> NoReturn:
         signal.signal(signal.SIGTERM, _leave)
         die_with_the_parent(server, by=signal.SIGTERM)
         adopt_orphans()
-        _Watch.over(task, events).until_the_end()
+        _Watch.over(task, events, home).until_the_end()
         code = 0
     except BaseException as error:  # nothing may unwind into the server's own frames
         if not isinstance(error, SystemExit):
@@ -106,7 +107,7 @@ class _Watch:
     killed_by_kernel: int = field(default_factory=_kernel_kills)
 
     @classmethod
-    def over(cls, task: Task, events: int) -> _Watch:
+    def over(cls, task: Task, events: int, home: Path) -> _Watch:
         """Fork the cell."""
         output, printed = os.pipe()
         reports, told = os.pipe()
@@ -115,7 +116,7 @@ class _Watch:
         if pid == 0:
             for descriptor in (output, reports, events):
                 os.close(descriptor)
-            run_cell(task, printed, told, warden)
+            run_cell(task, printed, told, warden, home)
         os.close(printed)
         os.close(told)
         for descriptor in (output, reports):

@@ -19,6 +19,9 @@ from cfbench.contracts import EpochReport
 from cfbench.metrics.metric import Contract
 from cfbench.splits.splitter import Fold
 
+AT_IMPORT = Path.home()
+RESOLVED_AT_IMPORT = AT_IMPORT.resolve()
+
 
 @dataclass
 class Honest:
@@ -415,4 +418,39 @@ class Patient(Honest):
         time.sleep(self.seconds)
         while self.door and not Path(self.door).exists():
             time.sleep(0.02)
+        super().fit(train, context)
+
+
+@dataclass
+class Remembers(Base):
+    """Leaves a note in every home it knows of, and fails where a cell before it has left one."""
+
+    def fit(self, train, context):
+        places = {AT_IMPORT, RESOLVED_AT_IMPORT, Path.home()}
+        places |= {Path(os.environ[name]) for name in ("XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "SURPRISE_DATA_FOLDER")}
+        if any((place / "note").exists() for place in places):
+            raise RuntimeError("a note was found")
+        written = 0
+        for place in places:
+            try:
+                place.mkdir(parents=True, exist_ok=True)
+                (place / "note").write_text("rows of another fold")
+                written += (place / "note").exists()
+            except PermissionError:
+                continue
+        if written < len(places) - 1:  # all but what the fork server itself writes to
+            raise RuntimeError(f"only {written} homes can be written to")
+        super().fit(train, context)
+
+
+class Settled(Base):
+    """Has written to its home when it warmed up, and finds that again in every cell."""
+
+    @classmethod
+    def warm_up(cls):
+        (Path.home() / "warm").write_text("compiled")
+
+    def fit(self, train, context):
+        if (AT_IMPORT / "warm").read_text() != (Path.home() / "warm").read_text():
+            raise RuntimeError("what warming up left is not there")
         super().fit(train, context)

@@ -166,3 +166,20 @@ def test_a_model_cannot_write_to_the_store_or_to_the_data_or_kill_its_keepers(pl
     run_in("untouched", ["honest", "bias"])
     assert results(place / "kept")["bias", ""] == results(place / "untouched")["bias", ""]
     assert left == []
+
+
+@pytest.mark.skipif(not powers(), reason="the kernel has no Landlock: the fork server's own home stays writable")
+def test_no_cell_finds_in_its_home_what_the_cell_before_it_left_there(place, run_in, records):
+    done, _ = run_in("homes", ["remembers", "settled"], "-s", "kfold[k=3]")
+    assert done.returncode == 0, done.stderr
+    assert {record["status"] for record in records(place / "homes").values()} == {"ok"}
+
+
+def test_plugins_import_and_run_where_the_users_home_cannot_be_written_to(place, plugin_home):
+    home = place / "home"
+    home.mkdir(mode=0o500)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "CFBENCH_"))}
+    environ |= {"PYTHONPATH": str(plugin_home), "HOME": str(home / "none")}
+    command = [sys.executable, "-m", "cfbench", "run", "-d", DATA, "-m", "settled,surprise-svd", "-o", "homeless"]
+    done = subprocess.run(command, cwd=place, env=environ, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
