@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import re
+import sys
+import unicodedata
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f"
@@ -11,6 +15,54 @@ _LINES = "\u2028\u2029"
 _HALVES = "\ud800-\udfff"  # no encoding has them
 _OBEYED = re.compile(f"[{_CONTROL}{_REORDERING}{_LINES}{_HALVES}]")
 _OBEYED_IN_A_LINE = re.compile(f"[\t\n{_CONTROL}{_REORDERING}{_LINES}{_HALVES}]")
+
+_STAND_INS = {
+    "\N{ALMOST EQUAL TO}": "~",
+    "\N{DAGGER}": "+",
+    "\N{PLUS-MINUS SIGN}": "+-",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{MIDDLE DOT}": ".",
+    "\N{BULLET}": "*",
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{MINUS SIGN}": "-",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{LEFT SINGLE QUOTATION MARK}": "'",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{INFINITY}": "inf",
+    "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
+    "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}": "+",
+    "\N{BOX DRAWINGS LIGHT UP AND RIGHT}": "+",
+}
+"""What is written for a character that the encoding of a stream does not have."""
+
+
+def stand_in_for_what_streams_lack() -> None:
+    """Let standard output and error write a stand-in for what their encoding lacks, instead of ending the program."""
+    codecs.register_error("cfbench-stand-in", _stand_in)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="cfbench-stand-in")
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """Return what is written for the characters that cannot be encoded, and where encoding goes on."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_STAND_INS.get(one) or _plain(one) for one in lacking), error.end
+
+
+def _plain(character: str) -> str:
+    """Return the ASCII letters that an accented letter or a ligature is made of; a question mark for others."""
+    made_of = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return made_of or "?"
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Parameter
 
 from cfbench.errors import CfbenchError
-from cfbench.printable import printable
+from cfbench.printable import printable, stand_in_for_what_streams_lack
 
 _HELP = """Compare recommenders fairly.
 
@@ -104,6 +104,7 @@ def application() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 well, 1 a failed run, 2 the user's mistake, 130 interrupted."""
+    stand_in_for_what_streams_lack()
     given = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(_code([word for word in given if word != "--debug"], debug="--debug" in given))
 
