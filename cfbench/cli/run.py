@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -105,6 +106,7 @@ def run(
     if threads < 1:
         raise UsageError(f"--threads must be at least 1, got {threads}")
     registry, storage = Registry.discover(), default_storage(data_dir)
+    _require_installed(model or (), chosen, registry)
     watch.check(registry)
     executor = (_within(engine) if in_process else engine).executed_by(registry)
     how = Manner(force, save_models, engine.terms(storage), engine.workspace)
@@ -129,6 +131,15 @@ def _within(engine: Engine) -> Engine:
     if engine.executor not in ("processes", "in-process"):
         raise UsageError(f"--in-process is an executor itself; leave out --executor {engine.executor} or --in-process")
     return replace(engine, executor="in-process")
+
+
+def _require_installed(named: Sequence[str], suite: Suite, registry: Registry) -> None:
+    """Raise UsageError where a model that the command line names is not installed; the suite may know how to."""
+    known = registry.with_missing(suite.distributions)
+    for spec in (spec for text in named for spec in Spec.parse_many(text)):
+        plugin = known.named("model", spec.name)
+        if not plugin.version:
+            raise UsageError(f"model {spec.name!r} {plugin.problem}")
 
 
 def _texts(given: list[str] | None) -> list[str] | None:

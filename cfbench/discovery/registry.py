@@ -104,6 +104,19 @@ class Registry:
             found += [Plugin(kinds[entry.group], entry.name, entry.value, name, version) for entry in entries]
         return cls(found)
 
+    def with_missing(self, models: Mapping[str, str]) -> Registry:
+        """Return a registry that also knows ``models``, names with their distributions, where they are not installed.
+
+        Such a model has a problem, which says how to install it.
+        """
+        installed = {plugin.name for plugin in self._plugins if plugin.kind == "model"}
+        missing = [
+            Plugin("model", name, "", distribution, "", f"is not installed: pip install {distribution}")
+            for name, distribution in models.items()
+            if name not in installed
+        ]
+        return Registry([*self._plugins, *missing])
+
     def plugins(self, kind: Kind) -> list[Plugin]:
         """All plugins of a kind, broken ones included, by distribution and name."""
         mine = (plugin for plugin in self._plugins if plugin.kind == kind)

@@ -68,8 +68,10 @@ class Plan:
 def make_plan(suite: Suite, registry: Registry, storage: Storage, setting: Setting) -> Plan:
     """Check every name and parameter of ``suite``, load its data, make its splits and list its cells.
 
-    Raises UsageError for whatever the user can mend, before anything is fitted.
+    A model that is not installed is planned all the same where the suite says which plugin brings it; it is skipped
+    when the plan is carried out. Raises UsageError for whatever the user can mend, before anything is fitted.
     """
+    registry = registry.with_missing(suite.distributions)
     for text in suite.models:
         registry.parameters("model", Spec.parse(text))
     for text in suite.preprocess:

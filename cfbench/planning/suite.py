@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -40,6 +41,7 @@ METRICS = (
 )
 """What is measured unless a suite says otherwise."""
 
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _LARGEST = MEBIBYTE  # of a suite file; the shipped ones have a few kilobytes
 _MOST_COMPONENTS = 1_000  # of one kind
 _MOST_REPEATS = 10_000
@@ -59,6 +61,8 @@ class Suite(BaseModel):
             in their order, before it is split.
         seed: base seed; splits and models derive theirs from it.
         repeats: fits of each cell with different model seeds.
+        plugins: the models that each plugin distribution brings, so that a model whose plugin is not installed is
+            skipped, with the command that installs it, instead of being unknown.
         expected: what the suite is known to show, for ``cfbench verify``; a run does not look at it.
     """
 
@@ -73,6 +77,7 @@ class Suite(BaseModel):
     metrics: tuple[str, ...] = Field(default=METRICS, min_length=1)
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     repeats: int = Field(default=1, ge=1, le=_MOST_REPEATS, strict=True)
+    plugins: dict[str, tuple[str, ...]] = Field(default={}, max_length=_MOST_COMPONENTS)
     expected: tuple[Expectation, ...] = Field(default=(), max_length=_MOST_COMPONENTS)
 
     @field_validator("datasets", "preprocess", "splits", "models", "metrics", mode="before")
@@ -89,6 +94,15 @@ class Suite(BaseModel):
             raise ValueError(f"listed twice: {', '.join(sorted(repeated))}")
         return texts
 
+    @field_validator("plugins")
+    @classmethod
+    def _distribution_names(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Demand names that a package index can have: they are shown as a command to type."""
+        for name in value:
+            if not _DISTRIBUTION.fullmatch(name):
+                raise ValueError(f"expected names of distributions, as in cfbench-torch, got {name!r}")
+        return value
+
     @model_validator(mode="after")
     def _expects_of_its_own(self) -> Suite:
         """Demand that expectations speak of the suite's models, data sets and splits."""
@@ -97,6 +111,11 @@ class Suite(BaseModel):
             _require_among("dataset", filter(None, [expectation.dataset]), self.datasets)
             _require_among("split", filter(None, [expectation.split]), self.splits)
         return self
+
+    @property
+    def distributions(self) -> dict[str, str]:
+        """The distribution of every model that ``plugins`` names."""
+        return {model: distribution for distribution, models in self.plugins.items() for model in models}
 
     @classmethod
     def read(cls, path: Path) -> Suite:

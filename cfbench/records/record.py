@@ -73,6 +73,11 @@ class Cell:
         """What models are compared in: data set, split, point of the curve."""
         return (self.dataset, self.split, self.given)
 
+    @property
+    def installed(self) -> bool:
+        """Whether the model's plugin was installed when the cell was planned."""
+        return bool(self.version)
+
     def __str__(self) -> str:
         where = f"{self.dataset} {self.split}" + (f" {self.fold}" if self.fold else "")
         return f"{self.model} on {where}" + (f" repeat {self.repeat}" if self.repeat else "")

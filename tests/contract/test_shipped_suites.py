@@ -34,3 +34,10 @@ def test_what_a_shipped_suite_expects_is_measured_by_it(name):
     measured = {metric.name for metric in chosen_metrics(suite.metrics, REGISTRY)}
     for expectation in suite.expected:
         assert {claim.metric.split(": ")[0] for claim in expectation.claims()} <= {*measured, ""}
+
+
+@pytest.mark.parametrize("name", shipped_suites())
+def test_a_shipped_suite_says_which_plugin_brings_each_of_its_models(name):
+    suite = Suite.find(name)
+    brought = {spec.name: REGISTRY.named("model", spec.name).distribution for spec in map(Spec.parse, suite.models)}
+    assert suite.distributions == brought

@@ -164,3 +164,54 @@ def test_names_are_escaped_wherever_they_are_rendered(cfbench, tmp_path):
         assert "<script>" not in (tmp_path / "out" / "table.md").read_text()
     else:
         assert done.returncode == 2
+
+
+PARTLY_INSTALLED = """datasets = ["synthetic[n_items=60,n_ratings=1500,n_users=80]"]
+models = ["bias", "elsewhere[size=3]", "popular"]
+
+[plugins]
+cfbench-baselines = ["bias", "popular"]
+cfbench-elsewhere = ["elsewhere", "further"]
+"""
+
+
+def test_a_model_whose_plugin_is_not_installed_is_a_skipped_row_with_the_command_that_installs_it(
+    cfbench, tmp_path, records
+):
+    (tmp_path / "partly.toml").write_text(PARTLY_INSTALLED)
+    done = cfbench("run", "partly.toml", code=0)
+    found = records(tmp_path / "runs" / "partly")
+    assert {name: one["status"] for name, one in found.items()} == {
+        "bias": "ok",
+        "elsewhere[size=3]": "skipped",
+        "popular": "ok",
+    }
+    told = "is not installed: pip install cfbench-elsewhere"
+    assert told in done.stderr
+    assert told in (tmp_path / "runs" / "partly" / "table.md").read_text()
+
+
+def test_a_run_of_which_nothing_is_installed_has_failed(cfbench, tmp_path):
+    (tmp_path / "partly.toml").write_text(PARTLY_INSTALLED.replace('"bias", ', "").replace(', "popular"]', "]", 1))
+    assert "pip install cfbench-elsewhere" in cfbench("run", "partly.toml", code=1).stderr
+
+
+def test_a_model_that_the_command_line_names_must_be_installed(cfbench, tmp_path):
+    (tmp_path / "partly.toml").write_text(PARTLY_INSTALLED)
+    done = cfbench("run", "partly.toml", "-m", "further", code=2)
+    assert "model 'further' is not installed: pip install cfbench-elsewhere" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_terminal_that_lacks_a_character_shows_another_one(cfbench, tmp_path, environment):
+    command = ("-d", DATA, "-m", "global-mean,bias", "-s", "kfold[k=2]", "-o", "out")
+    cfbench("run", *command)
+    shown = subprocess.run(
+        [sys.executable, "-m", "cfbench", "report", "out"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=True,
+    )
+    assert shown.stdout.isascii()
+    assert b"95" in shown.stdout
