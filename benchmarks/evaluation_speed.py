@@ -31,26 +31,26 @@ from typing import Any
 
 import numpy as np
 
-from cfbench.answers import Answers
-from cfbench.asking.predictions import ask_predictions
-from cfbench.asking.rankings import ask_rankings
-from cfbench.clock import Clock
-from cfbench.contracts import FitContext
-from cfbench.dataset import Dataset, Entities, Origin
-from cfbench.discovery.registry import Registry
-from cfbench.measuring.harness import measure
-from cfbench.memory import peak_bytes
-from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import Metric, NotApplicable, ask
-from cfbench.metrics.ranking import MRR, NDCG, HitRate, Precision, Recall
-from cfbench.ratings import RatingScale
-from cfbench.sources.movielens import MovieLens1M
-from cfbench.sources.source import Storage
+from cfbench.data.dataset import Dataset, Entities, Origin
+from cfbench.data.sources.movielens import MovieLens1M
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitter import Fold
+from cfbench.evaluation.measure import measure
+from cfbench.evaluation.metrics.evaluation import Evaluation
+from cfbench.evaluation.metrics.metric import Metric, NotApplicable, ask
+from cfbench.evaluation.metrics.ranking import MRR, NDCG, HitRate, Precision, Recall
+from cfbench.evaluation.statistics.bootstrap import RESAMPLES, bootstrap_intervals
+from cfbench.inference.output import ModelOutput
+from cfbench.inference.predict import ask_predictions
+from cfbench.inference.rank import ask_rankings
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import RatingScale
+from cfbench.registry.registry import Registry
+from cfbench.resources.clock import Clock
+from cfbench.resources.memory import peak_bytes
 from cfbench.spec import Spec
-from cfbench.splits.holdout import Holdout
-from cfbench.splits.split import Split
-from cfbench.splits.splitter import Fold
-from cfbench.statistics.resampling import RESAMPLES, bootstrap_intervals
 
 K = 10
 ROUNDS = 5
@@ -87,12 +87,12 @@ def speed() -> int:
     return beside_ranx(split, answers)
 
 
-def fresh_evaluation(split: Split, answers: Answers) -> Evaluation:
+def fresh_evaluation(split: Split, answers: ModelOutput) -> Evaluation:
     """Put answers beside the truth; what other rounds derived from the split is not known to it."""
     return Evaluation(replace(split), answers)
 
 
-def bootstrap_seconds(split: Split, answers: Answers, metrics: list[Metric]) -> float:
+def bootstrap_seconds(split: Split, answers: ModelOutput, metrics: list[Metric]) -> float:
     """Return the CPU seconds of every interval: of all metrics, and of all figures of their tables."""
     sums = measure(fresh_evaluation(split, answers), metrics).sums
     start = time.process_time()
@@ -100,7 +100,7 @@ def bootstrap_seconds(split: Split, answers: Answers, metrics: list[Metric]) -> 
     return time.process_time() - start
 
 
-def movielens_answers() -> tuple[Split, Answers]:
+def movielens_answers() -> tuple[Split, ModelOutput]:
     """Return a fifth of ml-1m held out, and what truncated SVD answers on it."""
     from cfbench_scipy.truncated_svd import TruncatedSVD
 
@@ -113,11 +113,11 @@ def movielens_answers() -> tuple[Split, Answers]:
     return split, ranked(model, model.embeddings().items.astype(np.float32), split, predictions)
 
 
-def ranked(model: object, item_factors: np.ndarray, split: Split, predictions: np.ndarray) -> Answers:
+def ranked(model: object, item_factors: np.ndarray, split: Split, predictions: np.ndarray) -> ModelOutput:
     """Ask a fitted model for lists and mean scores, and put all its answers together."""
     users = split.user_coding.codes(split.people)
     rankings = ask_rankings(model, split.train, users, k=K, tie_seed=0, clock=Clock())
-    return Answers(predictions, rankings.lists, score_means=rankings.score_means, item_factors=item_factors)
+    return ModelOutput(predictions, rankings.lists, score_means=rankings.score_means, item_factors=item_factors)
 
 
 def registered_metrics() -> list[Metric]:
@@ -127,7 +127,7 @@ def registered_metrics() -> list[Metric]:
     return [metric for metric in metrics if "cost" not in metric.contract.needs]
 
 
-def seconds_by_metric(split: Split, answers: Answers, metrics: list[Metric]) -> dict[str, float]:
+def seconds_by_metric(split: Split, answers: ModelOutput, metrics: list[Metric]) -> dict[str, float]:
     """Measure once, from raw answers; return CPU seconds by metric, its value included."""
     gc.collect()
     evaluation = fresh_evaluation(split, answers)
@@ -142,7 +142,7 @@ def seconds_by_metric(split: Split, answers: Answers, metrics: list[Metric]) -> 
     return seconds
 
 
-def beside_ranx(split: Split, answers: Answers) -> int:
+def beside_ranx(split: Split, answers: ModelOutput) -> int:
     """Compare the ranking metrics with ranx, in figures and in CPU seconds."""
     names = {metric(K).name: f"{name}@{K}" for metric, name in RANX_NAMES.items()}
     ours, found = best_of(lambda: by_cfbench(split, answers))
@@ -169,13 +169,13 @@ def best_of(measured: Callable[[], dict[str, float]]) -> tuple[float, dict[str, 
     return min(seconds), result
 
 
-def by_cfbench(split: Split, answers: Answers) -> dict[str, float]:
+def by_cfbench(split: Split, answers: ModelOutput) -> dict[str, float]:
     """Measure the ranking metrics from raw answers."""
     evaluation = fresh_evaluation(split, answers)
     return {metric(K).name: ask(metric(K), evaluation).value for metric in RANX_NAMES}
 
 
-def ranx_evaluation(split: Split, answers: Answers, names: list[str]) -> Callable[[], dict[str, float]]:
+def ranx_evaluation(split: Split, answers: ModelOutput, names: list[str]) -> Callable[[], dict[str, float]]:
     """Build ranx's data structures and return its evaluation."""
     warnings.simplefilter("ignore")  # numba's word on ranx's integer types
     from ranx import Qrels, Run, evaluate

@@ -30,12 +30,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cfbench.contracts import FitContext
-from cfbench.dataset import Dataset
-from cfbench.sources.movielens import MovieLens100K
-from cfbench.sources.source import Storage
-from cfbench.splits.holdout import Holdout
-from cfbench.splits.split import Split
+from cfbench.data.dataset import Dataset
+from cfbench.data.sources.movielens import MovieLens100K
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.split import Split
+from cfbench.model.protocols import FitContext
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.nn import NeuralNetwork
 

@@ -30,16 +30,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from cfbench.answers import Answers
-from cfbench.asking.rankings import ask_rankings
-from cfbench.clock import Clock
-from cfbench.dataset import Dataset, Entities, Origin
-from cfbench.metrics.evaluation import Evaluation
-from cfbench.metrics.metric import ask
-from cfbench.metrics.ranking import NDCG, Precision, Recall
-from cfbench.ratings import RatingScale
-from cfbench.splits.split import Split
-from cfbench.splits.splitter import Fold
+from cfbench.data.dataset import Dataset, Entities, Origin
+from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitter import Fold
+from cfbench.evaluation.metrics.evaluation import Evaluation
+from cfbench.evaluation.metrics.metric import ask
+from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
+from cfbench.inference.output import ModelOutput
+from cfbench.inference.rank import ask_rankings
+from cfbench.model.ratings import RatingScale
+from cfbench.resources.clock import Clock
 
 K = 10
 ROUNDS = 5
@@ -145,7 +145,7 @@ def by_cfbench(split: Split, scores: np.ndarray) -> dict[str, float]:
     """Rank and measure with cfbench, as its harness does."""
     users = split.user_coding.codes(np.unique(split.test.people))
     lists = ask_rankings(Scores(scores), split.train, users, k=K, tie_seed=0, clock=Clock()).lists
-    evaluation = Evaluation(split, Answers(None, lists))
+    evaluation = Evaluation(split, ModelOutput(None, lists))
     return {metric.name.lower(): ask(metric, evaluation).value for metric in (NDCG(K), Recall(K), Precision(K))}
 
 

@@ -14,28 +14,28 @@ from typing import Any
 import numpy as np
 from bare_loops import Epochs, numba_sgd, torch_adam
 
-from cfbench.answers import Answers
-from cfbench.asking.predictions import ask_predictions
-from cfbench.asking.questions import Questions
-from cfbench.asking.rankings import ask_rankings
-from cfbench.clock import Clock
-from cfbench.contracts import FitContext
-from cfbench.dataset import Dataset
-from cfbench.discovery.registry import Registry, load_class
-from cfbench.measuring.guards.answer_guards import answer_cautions
-from cfbench.measuring.guards.split_guards import split_cautions
-from cfbench.measuring.harness import measure
-from cfbench.memory import peak_bytes, reset_peak
-from cfbench.metrics.evaluation import Evaluation
-from cfbench.planning.plan import chosen_metrics
-from cfbench.planning.suite import METRICS
-from cfbench.ratings import Ratings
-from cfbench.sources.files import RatingsFile
-from cfbench.sources.source import Storage
-from cfbench.sources.synthetic import Synthetic
-from cfbench.splits.holdout import Holdout
-from cfbench.splits.split import Split
-from cfbench.statistics.resampling import resampled
+from cfbench.data.dataset import Dataset
+from cfbench.data.sources.ratings_file import RatingsFile
+from cfbench.data.sources.source import Storage
+from cfbench.data.sources.synthetic import Synthetic
+from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.split import Split
+from cfbench.evaluation.answer_checks import answer_warnings
+from cfbench.evaluation.measure import measure
+from cfbench.evaluation.metrics.evaluation import Evaluation
+from cfbench.evaluation.split_checks import split_warnings
+from cfbench.evaluation.statistics.bootstrap import resampled
+from cfbench.experiment.plan import chosen_metrics
+from cfbench.experiment.suite import METRICS
+from cfbench.inference.inputs import EvaluationInputs
+from cfbench.inference.output import ModelOutput
+from cfbench.inference.predict import ask_predictions
+from cfbench.inference.rank import ask_rankings
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings
+from cfbench.registry.registry import Registry, load_class
+from cfbench.resources.clock import Clock
+from cfbench.resources.memory import peak_bytes, reset_peak
 
 FACTORS, BATCH, EPOCHS = 50, 65_536, 2
 MODELS: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -131,7 +131,7 @@ def csv_pandas(place: Place) -> Facts:
 
 def csv_read(place: Place) -> Facts:
     """Read the text file as a data set: parsed, ids as text, checked, coded; not written to a cache."""
-    import cfbench.sources.delimited  # noqa: F401 - imports are outside the clock
+    import cfbench.data.sources.csv  # noqa: F401 - imports are outside the clock
 
     with _timed() as facts:
         RatingsFile(str(place.csv))._read()
@@ -140,7 +140,7 @@ def csv_read(place: Place) -> Facts:
 
 def csv_load(place: Place) -> Facts:
     """The same, and kept in an empty cache: what the first run on a file does."""
-    import cfbench.sources.delimited  # noqa: F401
+    import cfbench.data.sources.csv  # noqa: F401
 
     empty = Path(tempfile.mkdtemp(dir=place.folder))
     with _timed() as facts:
@@ -154,7 +154,7 @@ def split(place: Place) -> Facts:
     dataset = place.dataset()
     with _timed() as facts:
         made = _split(dataset)
-        split_cautions(made, in_time_order=False)
+        split_warnings(made, in_time_order=False)
         assert made.fingerprint
     return facts
 
@@ -164,7 +164,7 @@ def questions(place: Place) -> Facts:
     made = _split(place.dataset())
     place.questions.mkdir(exist_ok=True)
     with _timed() as facts:
-        Questions.of(made).write(place.questions)
+        EvaluationInputs.of(made).write(place.questions)
     return facts
 
 
@@ -173,7 +173,7 @@ def fit(place: Place, model: str) -> Facts:
     name, params = MODELS[model]
     cls = load_class(name, model)
     getattr(cls, "warm_up", lambda: None)()
-    asked = Questions.read(place.questions)
+    asked = EvaluationInputs.read(place.questions)
     epochs = [_now()]
     context = FitContext(0, "cpu", 1, lambda _report: epochs.append(_now()))
     fitted, clock = cls(**params), Clock()
@@ -187,13 +187,13 @@ def fit(place: Place, model: str) -> Facts:
             )
     facts |= {f"{part} s": seconds for part, seconds in clock.wall.items()}
     spent = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(epochs)]
-    _keep(place.answers(model), Answers(predictions, ranked.lists, ranked.score_means))
+    _keep(place.answers(model), ModelOutput(predictions, ranked.lists, ranked.score_means))
     return facts | _fastest(spent[1:] or spent)
 
 
 def bare(place: Place, model: str) -> Facts:
     """Learn by the plainest loop, on the same rows."""
-    train = _in_memory(Questions.read(place.questions).train)
+    train = _in_memory(EvaluationInputs.read(place.questions).train)
     with _timed() as facts:
         spent = numba_sgd(train, FACTORS, EPOCHS) if model == "sgd-mf" else torch_adam(train, FACTORS, BATCH, EPOCHS)
     return facts | _fastest(spent[1:])
@@ -202,12 +202,12 @@ def bare(place: Place, model: str) -> Facts:
 def measured(place: Place, model: str) -> Facts:
     """Measure answers by the default metrics and resample the users a thousand times."""
     made = _split(place.dataset())
-    answers = Answers.of({path.stem: np.load(path) for path in place.answers(model).glob("*.npy")})
+    answers = ModelOutput.of({path.stem: np.load(path) for path in place.answers(model).glob("*.npy")})
     metrics = chosen_metrics(METRICS, Registry.discover())
     with _timed() as facts:
         evaluation = Evaluation(made, answers)
         found = measure(evaluation, metrics)
-        answer_cautions(evaluation, found, metrics, {})
+        answer_warnings(evaluation, found, metrics, {})
         facts["measure s"] = facts.so_far()
         resampled(found.sums, seed=0)
     return dict(facts)
@@ -262,7 +262,7 @@ def _in_memory(train: Ratings) -> Ratings:
     return Ratings(*columns, None, train.n_users, train.n_items, train.scale)
 
 
-def _keep(folder: Path, answers: Answers) -> None:
+def _keep(folder: Path, answers: ModelOutput) -> None:
     folder.mkdir(exist_ok=True)
     for name, array in answers.arrays().items():
         np.save(folder / f"{name}.npy", array)

@@ -24,15 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from cfbench.contracts import EpochReport, FitContext
-from cfbench.dataset import Dataset
-from cfbench.memory import peak_bytes
-from cfbench.ratings import Ratings, RatingScale
-from cfbench.sources.movielens import MovieLens100K
-from cfbench.sources.source import Storage
-from cfbench.splits.holdout import Holdout
-from cfbench.splits.split import Split
-from cfbench.splits.splitter import Fold, Splitter
+from cfbench.data.dataset import Dataset
+from cfbench.data.sources.movielens import MovieLens100K
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitter import Fold, Splitter
+from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.resources.memory import peak_bytes
 from cfbench_numba.sgd_mf import SGDMatrixFactorization
 
 AS_SURPRISE = {

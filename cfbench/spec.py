@@ -9,6 +9,7 @@ nothing that no file system and no encoding has.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -137,3 +138,12 @@ def _rendered(value: Value) -> str:
     if isinstance(value, str) and _parsed(value.strip()) == value and not set(value) & set(',[]"'):
         return value
     return json.dumps(value, separators=(",", ":"))
+
+
+def derived_seed(base: int, **coordinates: str | int | Mapping[str, Value]) -> int:
+    """Return a seed in [0, 2**63) from sha256 over ``base`` and the named coordinates.
+
+    Equal coordinates give equal seeds on any machine; changing one changes the seed.
+    """
+    text = json.dumps({"base": base, **coordinates}, sort_keys=True, default=dict)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 
-from cfbench.answers import Answers
-from cfbench.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.metrics.evaluation import Evaluation
-from cfbench.ratings import RatingScale
-from cfbench.splits.split import Split
-from cfbench.splits.splitter import Fold
+from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
+from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitter import Fold
+from cfbench.evaluation.metrics.evaluation import Evaluation
+from cfbench.inference.output import ModelOutput
+from cfbench.model.ratings import RatingScale
 
 Row = tuple[int, int, float]
 
@@ -71,6 +71,6 @@ def make_evaluation(make_split: Callable[..., Split]) -> Callable[..., Evaluatio
             for row, items in enumerate(lists):
                 places[row, : len(items)] = split.item_coding.code_of[list(items)]
         said = None if predictions is None else np.array(predictions, dtype=np.float32)
-        return Evaluation(split, Answers(said, places))
+        return Evaluation(split, ModelOutput(said, places))
 
     return build

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Parameter
 
 from cfbench.errors import CfbenchError
-from cfbench.printable import printable, stand_in_for_what_streams_lack
+from cfbench.files.printable import printable, stand_in_for_what_streams_lack
 
 _HELP = """Compare recommenders fairly.
 

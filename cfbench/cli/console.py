@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cfbench.printable import printable
+from cfbench.files.printable import printable
 
 NO_PICTURES = "no pictures: they need matplotlib, which is not installed: pip install matplotlib"
 

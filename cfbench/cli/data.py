@@ -10,12 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cfbench.cli.console import listing, output
-from cfbench.dataset import Dataset
-from cfbench.discovery.registry import Plugin, Registry
-from cfbench.planning.divisions import load_dataset
-from cfbench.report.shown import shown
-from cfbench.sources.source import Storage
-from cfbench.sources.storage import default_storage
+from cfbench.data.dataset import Dataset
+from cfbench.data.sources.source import Storage, default_storage
+from cfbench.experiment.split_plans import load_dataset
+from cfbench.registry.registry import Plugin, Registry
+from cfbench.reporting.terminal import shown
 
 _EXAMPLES = """Examples:
 

@@ -14,13 +14,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cfbench.contracts import EpochReport
-from cfbench.executors.task import Task
-from cfbench.printable import printable, printable_line
+from cfbench.execution.task import Task
+from cfbench.files.printable import printable, printable_line
+from cfbench.model.protocols import EpochReport
+from cfbench.monitoring.running_cell import RunningCell
+from cfbench.monitoring.time_left import Forecast, TimeLeft
+from cfbench.monitoring.watcher import Indifferent, Watcher
 from cfbench.records.record import Cell, Record
-from cfbench.watching.running_cell import RunningCell
-from cfbench.watching.time_left import Forecast, TimeLeft
-from cfbench.watching.watcher import Indifferent, Watcher
 
 _STATUS_WIDTH = len("out-of-memory")
 _BAR_WIDTH = 24
@@ -30,7 +30,7 @@ _PHASES = {
     "import": "importing",
     "load": "loading data",
     "fit": "fitting",
-    "introduce": "meeting newcomers",
+    "add_cold_entities": "meeting newcomers",
     "predict": "predicting",
     "rank": "ranking",
     "check": "looking back at training",

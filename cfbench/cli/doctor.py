@@ -17,11 +17,11 @@ from rich.text import Text
 
 from cfbench.cli.console import output
 from cfbench.cli.folders import OUTPUT
-from cfbench.diagnosing.diagnosis import diagnose
-from cfbench.diagnosing.finding import Finding, Level
-from cfbench.diagnosing.premises import Premises
+from cfbench.doctor.diagnosis import diagnose
+from cfbench.doctor.doctor_options import Premises
+from cfbench.doctor.finding import Finding, Level
 from cfbench.errors import UsageError
-from cfbench.printable import printable_line
+from cfbench.files.printable import printable_line
 
 _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("PROBLEM", "bold red")}
 

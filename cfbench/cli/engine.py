@@ -11,13 +11,13 @@ from cyclopts import Parameter
 
 from cfbench.cli.folders import FOLDER
 from cfbench.cli.quantities import WHOLE, seconds, size
-from cfbench.discovery.registry import Registry
-from cfbench.energy import check_meter
+from cfbench.data.sources.source import Storage
 from cfbench.errors import UsageError
-from cfbench.executors.task import Executor
-from cfbench.memory import machine_bytes
-from cfbench.running.dispatch import Terms
-from cfbench.sources.source import Storage
+from cfbench.execution.task import Executor
+from cfbench.registry.registry import Registry
+from cfbench.resources.energy import check_meter
+from cfbench.resources.memory import machine_bytes
+from cfbench.runner.dispatch import ResourceLimits
 from cfbench.spec import Spec, Value
 
 _UNLIMITED = "none"
@@ -79,12 +79,12 @@ class Engine:
                 raise UsageError(f"--{name} {value} and --executor {spec} contradict each other; leave one out")
         return params
 
-    def terms(self, storage: Storage) -> Terms:
+    def terms(self, storage: Storage) -> ResourceLimits:
         """Return what cells are held to; no cell may write to the data."""
         if self.energy:
             check_meter()
         data = (folder for folder in (storage.data_dir, storage.cache_dir) if folder is not None)
-        return Terms(
+        return ResourceLimits(
             timeout=None if self.timeout is None else seconds("--timeout", self.timeout),
             memory_limit=self._memory(),
             energy=self.energy,

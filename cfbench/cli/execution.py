@@ -5,23 +5,24 @@ from __future__ import annotations
 import importlib
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cfbench.cli.console import tell
 from cfbench.cli.watching import Audience
-from cfbench.executors.task import Executor
-from cfbench.planning.plan import Plan
+from cfbench.execution.task import Executor
+from cfbench.experiment.plan import Plan
+from cfbench.monitoring.watchers import Watchers
 from cfbench.records.lines import Line
 from cfbench.records.record import Record
 from cfbench.records.store import RunFolder
-from cfbench.running.dispatch import Terms
-from cfbench.running.run import Observer, Run
-from cfbench.watching.watchers import Watchers
+from cfbench.runner.dispatch import ResourceLimits
+from cfbench.runner.runner import Observer, Run
 
 
 @dataclass(frozen=True)
-class Manner:
+class RunOptions:
     """How a plan is carried out, as far as it cannot change the answers.
 
     Attributes:
@@ -33,7 +34,7 @@ class Manner:
 
     force: bool = False
     save_models: bool = False
-    terms: Terms = field(default_factory=Terms)
+    terms: ResourceLimits = field(default_factory=ResourceLimits)
     workspace: Path | None = None
 
 
@@ -50,12 +51,12 @@ class Executed:
     computed: Sequence[Record]
 
 
-def run_of(plan: Plan, folder: Path, executor: Executor, observer: Observer, how: Manner) -> Run:
+def run_of(plan: Plan, folder: Path, executor: Executor, observer: Observer, how: RunOptions) -> Run:
     """Make the run of ``plan`` in ``folder``."""
     return Run(plan, RunFolder(folder), executor, observer, how.force, how.save_models, how.terms, how.workspace)
 
 
-def execute(plan: Plan, folder: Path, executor: Executor, how: Manner, audience: Audience) -> Executed | None:
+def execute(plan: Plan, folder: Path, executor: Executor, how: RunOptions, audience: Audience) -> Executed | None:
     """Carry ``plan`` out in ``folder`` before ``audience``; None where it was interrupted, which is told."""
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal closes; nohup asks to go on all the same
@@ -79,3 +80,19 @@ def _import_ahead() -> None:
 
 def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
+
+
+def verdict(records: Sequence[Record], told: Callable[[str], None] = tell) -> int:
+    """Tell ``told`` every failure and return 1 where there was any, or where nothing could be run, else 0.
+
+    A model whose plugin is not installed is told too, but it fails nothing where others ran.
+    """
+    missing = {one.cell.model: one.reason for one in records if not one.cell.installed}
+    failed = [f"{one.status}: {one.cell}: {one.reason}" for one in records if one.cell.installed and one.status != "ok"]
+    failed += [
+        f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.broken_metrics.items()
+    ]
+    for complaint in [*(f"skipped: {model} {reason}" for model, reason in missing.items()), *failed]:
+        told(f"cfbench: {complaint}")
+    nothing_ran = bool(records) and all(one.status != "ok" for one in records)
+    return 1 if failed or nothing_ran else 0

@@ -9,30 +9,29 @@ from typing import Annotated, get_args
 
 from cyclopts import Parameter
 
+from cfbench.analysis.catalogue import Catalogue
+from cfbench.analysis.maps import Map, require_map
+from cfbench.analysis.neighbours import Likeness
+from cfbench.analysis.refit.choosing import SHORT_KEY
+from cfbench.analysis.refit.revival import past_cell, revive
+from cfbench.analysis.views.active_users_view import active, require_share
+from cfbench.analysis.views.gallery import require_views, subject_of
+from cfbench.analysis.views.gallery import views as views_of
+from cfbench.analysis.views.nearest_items_view import require_titles
+from cfbench.analysis.views.page import Format, write_views
+from cfbench.analysis.views.view import Options, View
 from cfbench.cli.console import NO_PICTURES, output, tell, until_the_reader_leaves
 from cfbench.cli.folders import OUTPUT
 from cfbench.cli.quantities import WHOLE
-from cfbench.discovery.registry import Registry
-from cfbench.drawing.canvas import can_draw
+from cfbench.data.sources.source import default_storage
 from cfbench.errors import UnknownNameError
 from cfbench.files.confined import confined
-from cfbench.inspecting.catalogue import Catalogue
-from cfbench.inspecting.maps import Map, require_map
-from cfbench.inspecting.neighbours import Likeness
 from cfbench.records.record import Cell
 from cfbench.records.store import RunFolder
-from cfbench.report.shown import shown
-from cfbench.report.terminal import print_sheet
-from cfbench.reviving.choosing import SHORT_KEY
-from cfbench.reviving.revival import past_cell, revive
-from cfbench.sources.storage import default_storage
+from cfbench.registry.registry import Registry
+from cfbench.reporting.plots.canvas import can_draw
+from cfbench.reporting.terminal import print_sheet, shown
 from cfbench.spec import Spec
-from cfbench.views.active import active, require_share
-from cfbench.views.gallery import require_views, subject_of
-from cfbench.views.gallery import views as views_of
-from cfbench.views.nearest import require_titles
-from cfbench.views.page import Format, write_views
-from cfbench.views.view import Options, View
 
 
 def inspect(
@@ -99,7 +98,7 @@ def inspect(
     views = views_of(subject_of(revived), options, names)
     if without_active is not None:
         views["active"] = active(revived, without_active)
-    if not can_draw() and any(view.drawings for view in views.values()):
+    if not can_draw() and any(view.plots for view in views.values()):
         _note(NO_PICTURES)
     place = into or confined(folder, "inspect", _folder_name(past.cell), "inspect.md").parent
     facts = (f"Cell {past.cell.key}: {past.cell.distribution} {past.cell.version}.",)

@@ -10,14 +10,14 @@ from rich.table import Table
 from rich.text import Text
 
 from cfbench.cli.console import listing, output
-from cfbench.discovery.declaration import Declaration
-from cfbench.discovery.registry import KINDS, Kind, Plugin, Registry
-from cfbench.discovery.suites import ShippedSuite, shipped_suites
 from cfbench.errors import CfbenchError
-from cfbench.report.shown import shown
+from cfbench.registry.declaration import Declaration
+from cfbench.registry.registry import KINDS, Kind, Plugin, Registry
+from cfbench.registry.shipped_suites import ShippedSuite, shipped_suites
+from cfbench.reporting.terminal import shown
 
 if TYPE_CHECKING:  # brings the metrics' contracts, and numpy with them: only --long needs it
-    from cfbench.report.metric_families import Described
+    from cfbench.reporting.metric_families import Described
 
 
 Kinds: TypeAlias = Literal[
@@ -58,7 +58,7 @@ def _suites() -> Table:
 
 def _described(shipped: ShippedSuite) -> tuple[str, Text]:
     """Return how many claims a suite makes and its description, or why it cannot be used."""
-    from cfbench.planning.suite import Suite  # noqa: PLC0415 - pydantic is needed for this table alone
+    from cfbench.experiment.suite import Suite  # noqa: PLC0415 - pydantic is needed for this table alone
 
     try:
         suite = None if shipped.problem else Suite.read(shipped.path)
@@ -70,8 +70,10 @@ def _described(shipped: ShippedSuite) -> tuple[str, Text]:
 
 
 def _table(kind: Kind, plugins: list[Plugin], long: bool) -> Table:
-    capabilities = ["capabilities"] if kind == "model" else []
-    table = listing(Text(f"{kind}s"), "name", "plugin", *capabilities, "description")
+    columns = (
+        ("name", "plugin", "capabilities", "description") if kind == "model" else ("name", "plugin", "description")
+    )
+    table = listing(Text(f"{kind}s"), *columns)
     for plugin in plugins:
         table.add_row(*_row(kind, plugin, long))
     return table
@@ -79,12 +81,12 @@ def _table(kind: Kind, plugins: list[Plugin], long: bool) -> Table:
 
 def _row(kind: Kind, plugin: Plugin, long: bool) -> list[Text]:
     if plugin.problem:
-        told, powers = shown(f"cannot be used: {plugin.problem}", "red"), Text("-")
+        description, capabilities = shown(f"cannot be used: {plugin.problem}", "red"), Text("-")
     else:
         declaration = plugin.declaration
-        told, powers = _description(declaration, long), shown(", ".join(declaration.powers))
-    capabilities = [powers] if kind == "model" else []
-    return [shown(plugin.name, "bold"), _owner(plugin), *capabilities, told]
+        description, capabilities = _description(declaration, long), shown(", ".join(declaration.capabilities))
+    cells = [capabilities] if kind == "model" else []
+    return [shown(plugin.name, "bold"), _owner(plugin), *cells, description]
 
 
 def _description(declaration: Declaration, long: bool) -> Text:
@@ -96,7 +98,7 @@ def _description(declaration: Declaration, long: bool) -> Text:
 
 def _definitions(plugins: list[Plugin]) -> Group:
     """Show every metric with its whole contract, by family; those that cannot be described come last."""
-    from cfbench.report.metric_families import MetricFamilies  # noqa: PLC0415 - see the head of this module
+    from cfbench.reporting.metric_families import MetricFamilies  # noqa: PLC0415 - see the head of this module
 
     found = MetricFamilies.of(plugins)
     blocks: list[RenderableType] = []

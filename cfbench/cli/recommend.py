@@ -7,17 +7,17 @@ from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
 
+from cfbench.analysis.recommend.recommendation import Recommendation, Wish, recommend_to_newcomer, recommend_to_user
+from cfbench.analysis.recommend.rendering import as_csv, as_json, listings
+from cfbench.analysis.refit.revival import past_cell
 from cfbench.cli.console import output, tell, until_the_reader_leaves
 from cfbench.cli.quantities import WHOLE
-from cfbench.discovery.registry import Registry
+from cfbench.data.sources.source import default_storage
 from cfbench.errors import UsageError
-from cfbench.recommending.recommendation import Recommendation, Wish, recommend_to_newcomer, recommend_to_user
-from cfbench.recommending.rendering import as_csv, as_json, listings
 from cfbench.records.record import Cell
 from cfbench.records.store import RunFolder
-from cfbench.report.terminal import print_sheet
-from cfbench.reviving.revival import past_cell
-from cfbench.sources.storage import default_storage
+from cfbench.registry.registry import Registry
+from cfbench.reporting.terminal import print_sheet
 
 _Form: TypeAlias = Literal["table", "json", "csv"]
 

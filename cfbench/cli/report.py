@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cfbench.cli.tables import show_tables
-from cfbench.report.files import stored_lines
+from cfbench.cli.console import NO_PICTURES, output, tell, until_the_reader_leaves
+from cfbench.records.lines import Line
+from cfbench.reporting.pictures import can_be_seen
+from cfbench.reporting.plots.canvas import can_draw
+from cfbench.reporting.report_files import stored_lines, write_report
+from cfbench.reporting.terminal import print_report
 
 
 def report(folder: Path, /) -> int:
@@ -19,3 +24,20 @@ def report(folder: Path, /) -> int:
     lines = stored_lines(folder)
     show_tables(folder, lines)
     return 0
+
+
+def show_tables(folder: Path, lines: Sequence[Line], told: Callable[[str], None] = tell) -> list[Path]:
+    """Write the tables into ``folder`` and print them, also what cannot be written; return the files.
+
+    ``told`` hears of each file, and of pictures that cannot be drawn.
+    """
+    try:
+        written = write_report(folder, lines)
+    finally:
+        with until_the_reader_leaves():
+            print_report(lines, output())
+    for file in written:
+        told(f"wrote {file}")
+    if not can_draw() and can_be_seen(lines):
+        told(NO_PICTURES)
+    return written

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from cfbench.cli.console import tell
-from cfbench.cli.tables import show_tables
-from cfbench.cli.verdict import verdict
-from cfbench.discovery.registry import Registry
+from cfbench.cli.execution import verdict
+from cfbench.cli.report import show_tables
+from cfbench.data.sources.source import default_storage
 from cfbench.errors import UsageError
 from cfbench.records.record import Record
 from cfbench.records.store import RunFolder
-from cfbench.running.rescoring import rescore as rescore_run
-from cfbench.sources.storage import default_storage
+from cfbench.registry.registry import Registry
+from cfbench.runner.rescoring import rescore as rescore_run
 from cfbench.spec import Spec
 
 

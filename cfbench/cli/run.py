@@ -13,19 +13,18 @@ from rich.text import Text
 from cfbench.cli.console import listing, messages, output
 from cfbench.cli.display import display_for
 from cfbench.cli.engine import Engine
-from cfbench.cli.execution import Manner, execute, run_of
+from cfbench.cli.execution import RunOptions, execute, run_of, verdict
 from cfbench.cli.folders import OUTPUT, make_folders
 from cfbench.cli.quantities import WHOLE
-from cfbench.cli.tables import show_tables
-from cfbench.cli.verdict import verdict
+from cfbench.cli.report import show_tables
 from cfbench.cli.watching import Audience, Watch
-from cfbench.discovery.registry import Registry
+from cfbench.data.sources.source import default_storage
 from cfbench.errors import UsageError
-from cfbench.executors.task import Executor
-from cfbench.planning.plan import Plan, Setting, make_plan
-from cfbench.planning.suite import Suite
+from cfbench.execution.task import Executor
+from cfbench.experiment.plan import CellOptions, Plan, make_plan
+from cfbench.experiment.suite import Suite
 from cfbench.records.record import Record
-from cfbench.sources.storage import default_storage
+from cfbench.registry.registry import Registry
 from cfbench.spec import Spec
 
 
@@ -109,8 +108,8 @@ def run(
     _require_installed(model or (), chosen, registry)
     watch.check(registry)
     executor = (_within(engine) if in_process else engine).executed_by(registry)
-    how = Manner(force, save_models, engine.terms(storage), engine.workspace)
-    plan = make_plan(chosen, registry, storage, Setting(device, threads))
+    how = RunOptions(force, save_models, engine.terms(storage), engine.workspace)
+    plan = make_plan(chosen, registry, storage, CellOptions(device, threads))
     path = folder or Path("runs") / chosen.name
     if path.exists() and not path.is_dir():
         raise UsageError(f"--output {path} is a file; give a folder, which is made where there is none")
@@ -160,7 +159,7 @@ def _overridden(suite: Suite, overrides: dict[str, object]) -> Suite:
     return Suite.check(changed, "command line")
 
 
-def _show_plan(plan: Plan, folder: Path, executor: Executor, how: Manner) -> int:
+def _show_plan(plan: Plan, folder: Path, executor: Executor, how: RunOptions) -> int:
     console = output()
     run = run_of(plan, folder, executor, display_for(messages(), ()), how)
     pending = {planned.cell.key for planned in run.pending()}
@@ -176,7 +175,7 @@ def _show_plan(plan: Plan, folder: Path, executor: Executor, how: Manner) -> int
     return 0
 
 
-def _run(plan: Plan, path: Path, executor: Executor, how: Manner, audience: Audience) -> int:
+def _run(plan: Plan, path: Path, executor: Executor, how: RunOptions, audience: Audience) -> int:
     executed = execute(plan, path, executor, how, audience)
     if executed is None:
         return 130

@@ -8,23 +8,23 @@ from typing import Annotated, Literal
 
 from cfbench.cli.console import output, tell, until_the_reader_leaves
 from cfbench.cli.engine import Engine
-from cfbench.cli.execution import Manner, execute
+from cfbench.cli.execution import RunOptions, execute
 from cfbench.cli.folders import OUTPUT, make_folders
 from cfbench.cli.quantities import WHOLE
 from cfbench.cli.watching import Audience, Watch
-from cfbench.discovery.registry import Registry
-from cfbench.discovery.suites import shipped_suites
+from cfbench.data.sources.source import default_storage
 from cfbench.errors import DataNotFoundError, UsageError
-from cfbench.executors.task import Executor
+from cfbench.execution.task import Executor
+from cfbench.experiment.plan import CellOptions, Plan, make_plan
+from cfbench.experiment.suite import Suite
 from cfbench.files.atomic import write_text
-from cfbench.planning.plan import Plan, Setting, make_plan
-from cfbench.planning.suite import Suite
 from cfbench.records.lines import Line
-from cfbench.report.files import write_report
-from cfbench.report.terminal import print_sheet
-from cfbench.report.verdicts import tally, verdict_csv, verdict_page, verdict_sheet
-from cfbench.sources.storage import default_storage
-from cfbench.verifying.verdicts import Verdict, check_measured, judged
+from cfbench.registry.registry import Registry
+from cfbench.registry.shipped_suites import shipped_suites
+from cfbench.reporting.report_files import write_report
+from cfbench.reporting.terminal import print_sheet
+from cfbench.reporting.verify_table import tally, verdict_csv, verdict_page, verdict_sheet
+from cfbench.results.verification import Verdict, check_measured, judged
 
 
 def verify(
@@ -63,12 +63,15 @@ def verify(
         raise UsageError(f"--threads must be at least 1, got {threads}")
     registry, storage = Registry.discover(), default_storage(data_dir)
     watch.check(registry)
-    executor, how = engine.executed_by(registry), Manner(force, terms=engine.terms(storage), workspace=engine.workspace)
+    executor, how = (
+        engine.executed_by(registry),
+        RunOptions(force, terms=engine.terms(storage), workspace=engine.workspace),
+    )
     named = [_stating(Suite.find(name), name) for name in dict.fromkeys(suite or ())]
     verdicts: list[Verdict] = []
     for one in named or _all_stating():
         try:
-            plan = make_plan(one, registry, storage, Setting(device, threads))
+            plan = make_plan(one, registry, storage, CellOptions(device, threads))
         except DataNotFoundError as error:
             if named:
                 raise
@@ -103,7 +106,7 @@ def _all_stating() -> list[Suite]:
     return [suite for suite in found if suite.expected]
 
 
-def _run(plan: Plan, path: Path, executor: Executor, how: Manner, audience: Audience) -> Sequence[Line] | None:
+def _run(plan: Plan, path: Path, executor: Executor, how: RunOptions, audience: Audience) -> Sequence[Line] | None:
     """Run what is missing of ``plan`` and write its tables; None where it was interrupted."""
     audience.tell(f"suite {plan.suite.name}: {plan.suite.description}")
     make_folders(path, how.workspace)

@@ -13,18 +13,18 @@ from cyclopts import Parameter
 
 from cfbench.cli.console import messages, tell
 from cfbench.cli.display import display_for
-from cfbench.cli.timing import timing_table
-from cfbench.discovery.registry import Registry
+from cfbench.cli.timing_table import timing_table
 from cfbench.errors import PluginError, UsageError
-from cfbench.planning.plan import Plan
+from cfbench.experiment.plan import Plan
+from cfbench.monitoring.json_log import JsonLog
+from cfbench.monitoring.timing import Timing
+from cfbench.monitoring.tracker import TrackedRun, Tracker
+from cfbench.monitoring.tracking import Tracking
+from cfbench.monitoring.watcher import Indifferent, Watcher
+from cfbench.monitoring.watchers import Watchers
 from cfbench.records.store import RunFolder
+from cfbench.registry.registry import Registry
 from cfbench.spec import Spec
-from cfbench.watching.json_log import JsonLog
-from cfbench.watching.timing import Timing
-from cfbench.watching.tracker import TrackedRun, Tracker
-from cfbench.watching.tracking import Tracking
-from cfbench.watching.watcher import Indifferent, Watcher
-from cfbench.watching.watchers import Watchers
 
 _STANDARD_ERROR = "-"
 _TRACKS_BY = ("begin", "cell", "end")

@@ -1,1 +1,1 @@
-"""Reading and writing files that others may have made, or may read meanwhile."""
+"""Files that others may have made, or may read meanwhile: atomic writing, guarded reading, locks."""

@@ -1,1 +1,1 @@
-"""What came of cells, and the folder that keeps it."""
+"""Records of cells and the run folder that keeps them."""

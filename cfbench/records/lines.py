@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from cfbench.records.record import SCHEMA, Caution, Figure, Record, Table
-from cfbench.statistics.significance import ALPHA
+from cfbench.records.record import SCHEMA, Figure, Record, SanityWarning, StrataTable
+
+ALPHA = 0.05
+"""The risk of calling models different that are not, over all pairs of one metric."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunConditions:
     """Under which conditions all models of one table were compared.
 
     Attributes:
@@ -47,7 +49,7 @@ class Setting:
         cfbench: version of cfbench.
         given: ratings given back to every held-out user or item, where the split is a point of a curve.
         preprocessing: what was done to the data before it was split, with what was left of it, in order.
-        cautions: what looks wrong about the split.
+        warnings: what looks wrong about the split.
         kind: tells settings from records in one file.
     """
 
@@ -67,7 +69,7 @@ class Setting:
     cfbench: str
     given: int | None = None
     preprocessing: tuple[str, ...] = ()
-    cautions: tuple[Caution, ...] = ()
+    warnings: tuple[SanityWarning, ...] = ()
     schema_version: int = SCHEMA
     kind: Literal["setting"] = "setting"
 
@@ -145,7 +147,7 @@ class Summary:
         seed_spread: standard deviation of each metric over repeats, where there are several.
         fold_spread: standard deviation of each metric over folds, likewise.
         given: ratings given back to every held-out user or item, where the split is a point of a curve.
-        cautions: what looks wrong about the model's answers, each once.
+        warnings: what looks wrong about the model's answers, each once.
         kind: tells summaries from records in one file.
     """
 
@@ -158,7 +160,7 @@ class Summary:
     finished: int
     reason: str
     metrics: Mapping[str, Figure]
-    tables: Mapping[str, Table]
+    tables: Mapping[str, StrataTable]
     not_applicable: Mapping[str, str]
     seconds: Mapping[str, float]
     cpu_seconds: Mapping[str, float]
@@ -168,7 +170,7 @@ class Summary:
     seed_spread: Mapping[str, float] = field(default_factory=dict)
     fold_spread: Mapping[str, float] = field(default_factory=dict)
     given: int | None = None
-    cautions: tuple[Caution, ...] = ()
+    warnings: tuple[SanityWarning, ...] = ()
     schema_version: int = SCHEMA
     kind: Literal["summary"] = "summary"
 
@@ -197,5 +199,5 @@ class Standing:
     kind: Literal["standing"] = "standing"
 
 
-Line: TypeAlias = Record | Setting | Definition | Summary | Comparison | Standing
+Line: TypeAlias = Record | RunConditions | Definition | Summary | Comparison | Standing
 """One line of a consolidated file."""

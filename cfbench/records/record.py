@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from cfbench.cost import Cost
+from cfbench.resources.cost import Cost
 from cfbench.spec import Spec
 
 SCHEMA = 2
@@ -25,7 +25,7 @@ class Cell:
         dataset: the data set as the user wrote it, e.g. ``"ml-100k"`` or ``"synthetic[seed=3]"``.
         split: the splitter likewise.
         fold: the fold's name, ``""`` for a single one.
-        split_fingerprint: content of data and membership; see :attr:`cfbench.splits.split.Split.fingerprint`.
+        split_fingerprint: content of data and membership; see :attr:`cfbench.data.splits.split.Split.fingerprint`.
         model: the model as the user wrote it.
         params: all parameters of the model, defaults included.
         distribution: the distribution that registers the model.
@@ -35,7 +35,7 @@ class Cell:
         repeat: 0 for the first fit of these coordinates; each repeat has its own model seed.
         list_length: length of the top-k lists asked for.
         given: ratings given back to every held-out user or item, where the split is a point of a curve.
-        features: content of the side information, :attr:`cfbench.dataset.Dataset.features_fingerprint`.
+        features: content of the side information, :attr:`cfbench.data.dataset.Dataset.features_fingerprint`.
         device: the device asked for.
         threads: threads allowed to the model.
     """
@@ -69,7 +69,7 @@ class Cell:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
-    def division(self) -> tuple[str, str, int | None]:
+    def group(self) -> tuple[str, str, int | None]:
         """What models are compared in: data set, split, point of the curve."""
         return (self.dataset, self.split, self.given)
 
@@ -101,7 +101,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Table:
+class StrataTable:
     """A metric that is a table: figures by stratum, and facts of the whole."""
 
     rows: Mapping[str, Mapping[str, Figure]]
@@ -114,7 +114,7 @@ def figure_name(table: str, stratum: str, figure: str) -> str:
 
 
 @dataclass(frozen=True)
-class Caution:
+class SanityWarning:
     """What a reader should know before believing a figure.
 
     Attributes:
@@ -152,7 +152,7 @@ class Record:
         fallback: the one value that stands in where the model could not say (the training mean).
         cost: seconds and memory.
         losses: the learning curve.
-        cautions: what looks wrong about these answers.
+        warnings: what looks wrong about these answers.
         provenance: versions and machine.
         log_tail: the last lines that its process printed, where it is not ok.
         kind: tells records from the other lines of one file.
@@ -162,13 +162,13 @@ class Record:
     status: Status
     reason: str = ""
     metrics: Mapping[str, Figure] = field(default_factory=dict)
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    tables: Mapping[str, StrataTable] = field(default_factory=dict)
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     broken_metrics: Mapping[str, str] = field(default_factory=dict)
     fallback: float | None = None
     cost: Cost = field(default_factory=Cost)
     losses: tuple[Epoch, ...] = ()
-    cautions: tuple[Caution, ...] = ()
+    warnings: tuple[SanityWarning, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     log_tail: str = ""
     schema_version: int = SCHEMA

@@ -28,18 +28,18 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
 
-from cfbench.answers import Answers
 from cfbench.errors import CfbenchError, StoreError, UsageError
 from cfbench.files.atomic import clear_leftovers, replacing, unwritable, write_text
 from cfbench.files.confined import confined
 from cfbench.files.packed_arrays import read_arrays
 from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.files.strict_json import parse_json
-from cfbench.memory import machine_bytes
-from cfbench.records.claims import clear_abandoned
+from cfbench.inference.output import ModelOutput
+from cfbench.model.saving import file_sha256
+from cfbench.records.cell_locks import clear_abandoned
 from cfbench.records.lines import Line, Standing
 from cfbench.records.record import SCHEMA, Cell, Record
-from cfbench.saving import file_sha256
+from cfbench.resources.memory import machine_bytes
 
 _LARGEST_RECORD = 64 * MEBIBYTE  # a learning curve of a hundred thousand epochs has 10
 _LARGEST_LINES = 1024 * MEBIBYTE
@@ -111,7 +111,7 @@ class RunFolder:
         """Write down what the run was asked for; the folder is made."""
         write_text(self.suite_path, text)
 
-    def save(self, record: Record, answers: Answers | None) -> None:
+    def save(self, record: Record, answers: ModelOutput | None) -> None:
         """Write answers, then the record that vouches for them."""
         data = _packed(answers) if answers is not None else b""
         if answers is not None:
@@ -121,7 +121,7 @@ class RunFolder:
         with replacing(self._path(record.cell, "json")) as file:
             file.write(_sealed(_stored_form().dump_json(stored, indent=1)))
 
-    def load(self, cell: Cell) -> tuple[Record, Answers | None] | None:
+    def load(self, cell: Cell) -> tuple[Record, ModelOutput | None] | None:
         """Return the finished record and answers of ``cell``, or None where there are none.
 
         Raises StoreError where the files are torn, damaged, altered, of another version or of another cell, UsageError
@@ -242,7 +242,7 @@ def _require_readable(cell: Cell) -> None:
         raise ValueError(f"its cell has no readable model: {error}") from error
 
 
-def _read_answers(path: Path, digest: str) -> Answers:
+def _read_answers(path: Path, digest: str) -> ModelOutput:
     try:
         require_plain(path, _LARGEST_ANSWERS)
         found = file_sha256(path)
@@ -251,7 +251,7 @@ def _read_answers(path: Path, digest: str) -> Answers:
     if found != digest:
         raise StoreError(f"{path} is not what its record vouches for")
     try:
-        return Answers.of(read_arrays(path, min(_LARGEST_ANSWERS, machine_bytes() // 2)))
+        return ModelOutput.of(read_arrays(path, min(_LARGEST_ANSWERS, machine_bytes() // 2)))
     except ValueError as error:
         raise StoreError(f"{path} holds no readable answers: {error}") from error
 
@@ -273,7 +273,7 @@ def first_mistake(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _packed(answers: Answers) -> bytes:
+def _packed(answers: ModelOutput) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **answers.arrays())
     return buffer.getvalue()

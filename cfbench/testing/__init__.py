@@ -18,6 +18,6 @@ Executors have checks of their own, in :mod:`cfbench.testing.executors`.
 """
 
 from cfbench.testing.check import Check
-from cfbench.testing.suite import checks_for, conformance_checks
+from cfbench.testing.model_checks import checks_for, conformance_checks
 
 __all__ = ["Check", "checks_for", "conformance_checks"]

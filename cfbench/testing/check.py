@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from cfbench.testing.exemption import hold
-from cfbench.testing.subject import Subject
+from cfbench.testing.expected_failure import hold
+from cfbench.testing.model_under_test import ModelUnderTest
 
 
 @dataclass(frozen=True)
@@ -16,16 +16,16 @@ class Rule:
     Attributes:
         name: states the behaviour, e.g. ``"the same seed gives the same answers"``.
         verify: raises, preferably AssertionError, where the model breaks the rule.
-        needs: powers (see :data:`cfbench.contracts.POWERS`) without which the rule says nothing.
+        needs: powers (see :data:`cfbench.model.protocols.CAPABILITIES`) without which the rule says nothing.
     """
 
     name: str
-    verify: Callable[[Subject], None]
+    verify: Callable[[ModelUnderTest], None]
     needs: tuple[str, ...] = ()
 
-    def applies(self, powers: Iterable[str]) -> bool:
+    def applies(self, capabilities: Iterable[str]) -> bool:
         """Whether a model with these powers is bound by the rule."""
-        return set(self.needs) <= set(powers)
+        return set(self.needs) <= set(capabilities)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Check:
     """
 
     rule: Rule
-    subject: Subject
+    subject: ModelUnderTest
     expected_failure: str = ""
 
     def __str__(self) -> str:

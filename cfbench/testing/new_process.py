@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from cfbench.ratings import Ratings
-from cfbench.testing.subject import answers_to
+from cfbench.model.ratings import Ratings
+from cfbench.testing.model_under_test import answers_to
 
 
 def require_the_same_in_a_new_process(model: Any, train: Ratings) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.discovery.registry import Registry
-from cfbench.metrics.metric import FAMILIES
-from cfbench.report.metric_pages import INDEX, own_families, pages
+from cfbench.evaluation.metrics.metric import FAMILIES
+from cfbench.registry.registry import Registry
+from cfbench.reporting.metric_pages import INDEX, own_families, pages
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "metrics"
-AGAIN = "run `python -m cfbench.report.metric_pages docs/metrics`"
+AGAIN = "run `python -m cfbench.reporting.metric_pages docs/metrics`"
 
 
 def test_the_installed_metrics_are_those_that_the_project_registers():

@@ -22,16 +22,16 @@ METHODS = {
     "to_pickle": "pickles",
 }  # fmt: skip
 OWN_FILES = (
-    "cfbench/asking/questions.py",
-    "cfbench/executors/",
+    "cfbench/inference/inputs.py",
+    "cfbench/execution/",
     "cfbench/testing/",
-    "cfbench/sources/movietweetings.py",
+    "cfbench/data/sources/movietweetings.py",
 )
-WRITES_RESULTS = ("records", "report", "views", "running", "reviving", "recommending", "verifying", "summaries")
+WRITES_RESULTS = ("records", "reporting", "analysis", "runner", "results")
 WRITERS = {"write_text", "write_bytes", "savez", "savez_compressed", "save", "savetxt", "dump", "to_csv"}
 WRITES_ITSELF = {  # each for a reason
-    ("report/metric_pages.py", "write_text"): "writes the documentation of a checkout",
-    ("report/csv_files.py", "to_csv"): "into a text in memory",
+    ("reporting/metric_pages.py", "write_text"): "writes the documentation of a checkout",
+    ("reporting/csv_files.py", "to_csv"): "into a text in memory",
     ("records/store.py", "savez_compressed"): "into bytes in memory",
 }
 

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.discovery.suites import shipped_suites
-from cfbench.planning.suite import Suite
+from cfbench.experiment.suite import Suite
 from cfbench.records.store import read_lines
-from cfbench.report.csv_files import csv_files
-from cfbench.report.division import divisions
-from cfbench.report.markdown import markdown_report, markdown_table
-from cfbench.report.pictures import pictures
-from cfbench.report.sheets import sheets
-from cfbench.report.verdicts import verdict_csv, verdict_page, verdict_sheet
-from cfbench.verifying.verdicts import judged
+from cfbench.registry.shipped_suites import shipped_suites
+from cfbench.reporting.csv_files import csv_files
+from cfbench.reporting.markdown import markdown_report, markdown_table, sheets
+from cfbench.reporting.pictures import pictures
+from cfbench.reporting.result_groups import divisions
+from cfbench.reporting.verify_table import verdict_csv, verdict_page, verdict_sheet
+from cfbench.results.verification import judged
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = sorted((ROOT / "results").glob("*/records.jsonl"))

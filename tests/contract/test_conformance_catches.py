@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from cfbench.contracts import Embeddings, EpochReport
-from cfbench.discovery.registry import Plugin, Registry
 from cfbench.errors import UnknownNameError
+from cfbench.model.protocols import Embeddings, EpochReport
+from cfbench.registry.registry import Plugin, Registry
 from cfbench.testing import checks_for, conformance_checks
 
 
@@ -188,7 +188,7 @@ class Hospitable(Tastes):
         self.vectors_ = np.zeros((train.n_users, 2)), np.ones((train.n_items, 2))
         self.known_ = self.answers_[:-1, :-1]
 
-    def introduce(self, users, items):
+    def add_cold_entities(self, users, items):
         rows = [self.known_, np.full((0 if users is None else len(users), self.shape_[1]), self.mean_)]
         known = np.concatenate([*rows, np.full((1, self.shape_[1]), self.mean_)])
         years = np.empty(0) if items is None else items.columns["year"]
@@ -212,11 +212,11 @@ def shown(change):
 
 
 def introduced_then(action):
-    def introduce(self, users, items):
-        Hospitable.introduce(self, users, items)
+    def add_cold_entities(self, users, items):
+        Hospitable.add_cold_entities(self, users, items)
         action(self)
 
-    return {"introduce": introduce}
+    return {"add_cold_entities": add_cold_entities}
 
 
 def forget(self):

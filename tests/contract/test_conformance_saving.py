@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pytest
 
-from cfbench.contracts import Embeddings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.protocols import Embeddings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench.testing import Check, checks_for
-from cfbench.testing.examples import random_ratings
+from cfbench.testing.example_ratings import random_ratings
+from cfbench.testing.model_under_test import ModelUnderTest
 from cfbench.testing.new_process import require_the_same_in_a_new_process
-from cfbench.testing.saving import RULES
-from cfbench.testing.subject import Subject
+from cfbench.testing.saving_checks import RULES
 
 KIND = "test.keeper.1"
 ALIKE = "a loaded model answers as the saved one did, to the bit"
@@ -37,7 +37,7 @@ class Keeper:
         self.items_ = sums / (np.bincount(train.items, minlength=train.n_items + 1) + 1)
         self.n_items_ = train.n_items
 
-    def introduce(self, users, items):
+    def add_cold_entities(self, users, items):
         if items is not None:
             self.items_ = np.concatenate([self.items_[:-1], items.columns["year"] / 1000 + self.pull, [self.pull]])
 
@@ -65,7 +65,7 @@ def broken_rules(model):
     found = []
     for rule in RULES:
         try:
-            Check(rule, Subject("keeper", lambda: model))()
+            Check(rule, ModelUnderTest("keeper", lambda: model))()
         except AssertionError:
             found.append(rule.name)
     return found
@@ -121,7 +121,7 @@ def unchecked_load(cls, directory):
 
 
 def forget_the_years(model):
-    model.introduce = lambda users, items: setattr(
+    model.add_cold_entities = lambda users, items: setattr(
         model, "items_", np.append(model.items_, np.full(4 if items is not None else 0, 3.0))
     )
 
@@ -182,7 +182,7 @@ def importable(tmp_path, monkeypatch):
     """``Saved``, a class in a module that another process can import."""
     (tmp_path / "acme_saved.py").write_text(
         "import numpy as np\n"
-        "from cfbench.saving import load_parts, save_parts\n\n\n"
+        "from cfbench.model.saving import load_parts, save_parts\n\n\n"
         "class Saved:\n"
         "    process = None\n\n"
         "    def __init__(self, items):\n"

@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from cfbench.errors import StoreError, UnknownNameError
-from cfbench.executors.processes import ProcessExecutor
-from cfbench.executors.supervisor import Supervisor
-from cfbench.executors.task import Task
-from cfbench.executors.work import perform
+from cfbench.execution.fit_and_predict import perform
+from cfbench.execution.processes import ProcessExecutor
+from cfbench.execution.supervisor import Supervisor
+from cfbench.execution.task import Task
 from cfbench.testing.executors import executor_checks
 
 PLAIN = "parameters are JSON scalars or flat tuples"
@@ -52,7 +52,7 @@ def checks(*names):
 @pytest.fixture
 def impatient(monkeypatch):
     """What has not been ended at once is not going to be."""
-    monkeypatch.setattr("cfbench.testing.executors.limits.A_MOMENT", 0.5)
+    monkeypatch.setattr("cfbench.testing.executors.limit_rules.A_MOMENT", 0.5)
 
 
 def refusal(executor, name, folder) -> str:
@@ -284,7 +284,7 @@ BROKEN = [
     (Draws, RANDOMNESS, "moves the global random state of random in"),
     (SeedsNumpy, RANDOMNESS, r"moves the global random state of numpy\.random in"),
     (Here, OWN_PROCESS, "lets a model change signal handlers, the current folder, the environment of"),
-    (InventsOutcomes, "no tasks give no outcomes", "yields None; yield cfbench.executors.task.Outcome"),
+    (InventsOutcomes, "no tasks give no outcomes", "yields None; yield cfbench.execution.task.Outcome"),
 ]
 
 

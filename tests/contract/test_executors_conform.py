@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.discovery.registry import Registry
-from cfbench.executors.in_process import InProcessExecutor
-from cfbench.executors.processes import ProcessExecutor
+from cfbench.execution.in_process import InProcessExecutor
+from cfbench.execution.processes import ProcessExecutor
+from cfbench.registry.registry import Registry
 from cfbench.testing.executors import executor_checks
 
 PLUGINS = Path(__file__).parents[2] / "plugins"

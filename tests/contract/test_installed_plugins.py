@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.discovery.registry import Registry
+from cfbench.registry.registry import Registry
 from cfbench.testing import conformance_checks
 
 PLUGINS = Path(__file__).parents[2] / "plugins"

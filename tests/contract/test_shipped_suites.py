@@ -2,10 +2,10 @@
 
 import pytest
 
-from cfbench.discovery.registry import Registry
-from cfbench.discovery.suites import shipped_suites
-from cfbench.planning.plan import chosen_metrics
-from cfbench.planning.suite import Suite
+from cfbench.experiment.plan import chosen_metrics
+from cfbench.experiment.suite import Suite
+from cfbench.registry.registry import Registry
+from cfbench.registry.shipped_suites import shipped_suites
 from cfbench.spec import Spec
 
 REGISTRY = Registry.discover()

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cfbench.contracts import EpochReport
-from cfbench.metrics.metric import Contract
-from cfbench.splits.splitter import Fold
+from cfbench.data.splits.splitter import Fold
+from cfbench.evaluation.metrics.metric import Contract
+from cfbench.model.protocols import EpochReport
 
 AT_IMPORT = Path.home()
 RESOLVED_AT_IMPORT = AT_IMPORT.resolve()

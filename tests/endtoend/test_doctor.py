@@ -12,7 +12,7 @@ def sick_home(tmp_path_factory):
     """A folder on the path with a distribution whose model ends the process that imports it."""
     home = tmp_path_factory.mktemp("sick")
     (home / "sick_models.py").write_text(
-        "import os\nif 'cfbench.diagnosing.probe' in __import__('sys').orig_argv:\n    os._exit(5)\n"
+        "import os\nif 'cfbench.doctor.import_probe' in __import__('sys').orig_argv:\n    os._exit(5)\n"
         "class Model:\n    '''Ends its process.'''\n    def fit(self, train, context): ...\n"
     )
     info = home / "sick_models-0.3.dist-info"

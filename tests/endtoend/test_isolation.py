@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.executors.confinement import powers
+from cfbench.execution.sandbox import landlock_version
 
 DATA = "synthetic[n_items=60,n_ratings=1500,n_users=80]"
 HONEST = ["honest", "bias", "popular", "honest[noise=0.5]"]
@@ -148,7 +148,7 @@ def test_working_folders_go_with_the_run(place, run_in):
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.skipif(powers() < 6, reason="the kernel has no Landlock, or one that does not confine signals")
+@pytest.mark.skipif(landlock_version() < 6, reason="the kernel has no Landlock, or one that does not confine signals")
 def test_a_model_cannot_write_to_the_store_or_to_the_data_or_kill_its_keepers(place, run_in, records, results):
     run_in("kept", ["honest"])
     (record,) = (place / "kept" / "cells").glob("*.json")
@@ -168,7 +168,9 @@ def test_a_model_cannot_write_to_the_store_or_to_the_data_or_kill_its_keepers(pl
     assert left == []
 
 
-@pytest.mark.skipif(not powers(), reason="the kernel has no Landlock: the fork server's own home stays writable")
+@pytest.mark.skipif(
+    not landlock_version(), reason="the kernel has no Landlock: the fork server's own home stays writable"
+)
 def test_no_cell_finds_in_its_home_what_the_cell_before_it_left_there(place, run_in, records):
     done, _ = run_in("homes", ["remembers", "settled"], "-s", "kfold[k=3]")
     assert done.returncode == 0, done.stderr

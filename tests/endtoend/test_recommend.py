@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from cfbench.analysis.refit.revival import past_cell
 from cfbench.cli import main
-from cfbench.discovery.registry import Registry
-from cfbench.planning.past import past_records, past_suite
+from cfbench.data.sources.source import default_storage
+from cfbench.experiment.past_run import past_records, past_suite
 from cfbench.records.store import RunFolder
-from cfbench.reviving.revival import past_cell
-from cfbench.sources.storage import default_storage
+from cfbench.registry.registry import Registry
 
 pytest.importorskip("cfbench_scipy", reason="recommends by models of the plugins cfbench-scipy and cfbench-baselines")
 

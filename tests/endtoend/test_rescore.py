@@ -200,7 +200,7 @@ def test_a_metric_that_is_there_already_or_asked_for_twice_is_measured_once(resc
 
 
 def test_a_cutoff_that_is_not_about_lists_is_not_held_against_them(rescore, small, monkeypatch):
-    from cfbench.metrics.accuracy import RMSE
+    from cfbench.evaluation.metrics.accuracy import RMSE
 
     monkeypatch.setattr(RMSE, "k", 99, raising=False)
     rescore(small, code=1)

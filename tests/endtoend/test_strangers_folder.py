@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cfbench.cli import main
-from cfbench.records.record import Caution, Record
+from cfbench.records.record import Record, SanityWarning
 from cfbench.records.store import RunFolder, read_lines
 
 pytest.importorskip("cfbench_scipy", reason="looks into models of the plugin cfbench-scipy")
@@ -69,7 +69,7 @@ def forge(place: Path) -> None:
         hostile = replace(
             record,
             cell=replace(record.cell, model=NAME, distribution=TEXT, version=TEXT, params={"a": TEXT}),
-            cautions=(Caution(TEXT, TEXT),),
+            warnings=(SanityWarning(TEXT, TEXT),),
             provenance={**record.provenance, TEXT: TEXT, "finished": "9"},
             not_applicable={TEXT: TEXT},
         )
@@ -87,7 +87,7 @@ def hostile_line(line: object) -> object:
     """Put hostile text into the lines that tables are rendered from, wherever text may stand."""
     texts = {
         "setting": {"licence": TEXT, "citation": TEXT, "scale": TEXT, "cfbench": TEXT, "preprocessing": (TEXT,)},
-        "summary": {"distribution": TEXT, "version": TEXT, "reason": TEXT, "cautions": (Caution(TEXT, TEXT),)},
+        "summary": {"distribution": TEXT, "version": TEXT, "reason": TEXT, "cautions": (SanityWarning(TEXT, TEXT),)},
         "definition": {},
     }[line.kind] if line.kind in ("setting", "summary", "definition") else {}  # fmt: skip
     line = replace(line, **texts)

@@ -15,17 +15,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cfbench.dataset import Dataset
+from cfbench.analysis.recommend.new_user_features import newcomer_features
+from cfbench.analysis.recommend.own_ratings import read_own_ratings
+from cfbench.data.dataset import Dataset
+from cfbench.data.sources import csv as delimited
+from cfbench.data.sources import plain_numbers
+from cfbench.data.sources.entity_table import read_entities
+from cfbench.data.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
+from cfbench.data.sources.ratings_file import RatingsFile
+from cfbench.data.sources.source import Storage
+from cfbench.data.sources.tabular import read_ratings
 from cfbench.errors import CfbenchError, DataError, UsageError
-from cfbench.ratings import RatingScale
-from cfbench.recommending.newcomer_features import newcomer_features
-from cfbench.recommending.own_ratings import read_own_ratings
-from cfbench.sources import delimited, plain_numbers
-from cfbench.sources.entity_table import read_entities
-from cfbench.sources.files import RatingsFile
-from cfbench.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
-from cfbench.sources.source import Storage
-from cfbench.sources.tabular import read_ratings
+from cfbench.model.ratings import RatingScale
 
 FIELDS = st.one_of(
     st.integers(-2, 12).map(str),

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cfbench.errors import CfbenchError
-from cfbench.records.lines import Comparison, Definition, Setting, Standing, Summary
-from cfbench.records.record import Caution, Figure, Table
+from cfbench.records.lines import Comparison, Definition, RunConditions, Standing, Summary
+from cfbench.records.record import Figure, SanityWarning, StrataTable
 from cfbench.records.store import RunFolder, read_lines
-from cfbench.report.csv_files import csv_files
-from cfbench.report.markdown import markdown_report
-from cfbench.report.pictures import pictures
-from cfbench.report.terminal import print_report
+from cfbench.reporting.csv_files import csv_files
+from cfbench.reporting.markdown import markdown_report
+from cfbench.reporting.pictures import pictures
+from cfbench.reporting.terminal import print_report
 
 COUNTS = dict.fromkeys(
     (
@@ -32,17 +32,19 @@ COUNTS = dict.fromkeys(
 )  # fmt: skip
 
 
-def setting(given: int | None) -> Setting:
-    return Setting("d", "s", "f" * 64, "1 to 5", 4.0, "MIT", "", 0, 1, 1, COUNTS, 3.5, 1000, "0.1", given, ("k-core",))
+def setting(given: int | None) -> RunConditions:
+    return RunConditions(
+        "d", "s", "f" * 64, "1 to 5", 4.0, "MIT", "", 0, 1, 1, COUNTS, 3.5, 1000, "0.1", given, ("k-core",)
+    )
 
 
 def summary(model: str, given: int | None, finished: int = 1) -> Summary:
     rows = {"0": {"RMSE": Figure(1.0), "n": Figure(3.0), "answered": Figure(0.5)}, "1-5": {"RMSE": Figure(None)}}
     return Summary(
         "d", "s", model, "x", "1", 1, finished, "" if finished else "why",
-        {"RMSE": Figure(0.9, 0.8, 1.0, 5), "NDCG@10": Figure(0.1)}, {"cold-users": Table(rows, {"gap": 0.5})},
+        {"RMSE": Figure(0.9, 0.8, 1.0, 5), "NDCG@10": Figure(0.1)}, {"cold-users": StrataTable(rows, {"gap": 0.5})},
         {"coverage@10": "failed"}, {"fit": 1.0}, {"fit": 1.0}, 5, seed_spread={"RMSE": 0.1}, given=given,
-        cautions=(Caution("few", "text"),),
+        warnings=(SanityWarning("few", "text"),),
     )  # fmt: skip
 
 

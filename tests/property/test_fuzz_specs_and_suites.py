@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cfbench.errors import CfbenchError, SpecError
-from cfbench.planning.suite import Suite
+from cfbench.experiment.suite import Suite
 from cfbench.spec import Spec
 
 VALID = """

@@ -17,28 +17,28 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cfbench.answers import Answers
 from cfbench.errors import CfbenchError, StoreError
 from cfbench.files.packed_arrays import read_arrays
-from cfbench.records.lines import Comparison, Definition, Setting, Standing, Summary
-from cfbench.records.models import ModelFolder
-from cfbench.records.record import Caution, Cell, Figure, Record, Table
+from cfbench.inference.output import ModelOutput
+from cfbench.model.saving import load_parts, save_parts
+from cfbench.records.kept_models import ModelFolder
+from cfbench.records.lines import Comparison, Definition, RunConditions, Standing, Summary
+from cfbench.records.record import Cell, Figure, Record, SanityWarning, StrataTable
 from cfbench.records.store import RunFolder, read_lines
-from cfbench.saving import load_parts, save_parts
 
 CELL = Cell(
     dataset="d", split="holdout", fold="", split_fingerprint="f" * 64, model="dot[n_factors=5]",
     params={"n_factors": 5}, distribution="x", version="1", code="c", base_seed=0, repeat=0, list_length=2,
 )  # fmt: skip
 FIGURE = Figure(0.9, 0.8, 1.0, 5)
-RECORD = Record(CELL, "ok", metrics={"RMSE": FIGURE}, cautions=(Caution("few", "text"),))
-ANSWERS = Answers(np.array([1.5, np.nan], dtype=np.float32), np.array([[0, 1]], dtype=np.int32))
+RECORD = Record(CELL, "ok", metrics={"RMSE": FIGURE}, warnings=(SanityWarning("few", "text"),))
+ANSWERS = ModelOutput(np.array([1.5, np.nan], dtype=np.float32), np.array([[0, 1]], dtype=np.int32))
 COUNTS = {"train_rows": 5.0, "test_rows": 1.0}
 LINES = (
     RECORD,
-    Setting("d", "holdout", "f" * 64, "1 to 5", 4.0, "MIT", "", 0, 1, 1, COUNTS, 3.5, 1000, "0.1"),
+    RunConditions("d", "holdout", "f" * 64, "1 to 5", 4.0, "MIT", "", 0, 1, 1, COUNTS, 3.5, 1000, "0.1"),
     Definition("RMSE", {"title": "t", "family": "accuracy"}),
-    Summary("d", "holdout", "m", "x", "1", 1, 1, "", {"RMSE": FIGURE}, {"t": Table({}, {})}, {}, {}, {}, 5),
+    Summary("d", "holdout", "m", "x", "1", 1, 1, "", {"RMSE": FIGURE}, {"t": StrataTable({}, {})}, {}, {}, {}, 5),
     Comparison("d", "holdout", "RMSE", "a", "b", 0.1, -0.1, 0.3),
     Standing("holdout", "RMSE", ("d", "e", "f"), {"a": 1.0}, 0.5, 1.0),
 )

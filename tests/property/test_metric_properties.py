@@ -7,24 +7,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cfbench.asking.rankings import ask_rankings
-from cfbench.clock import Clock
-from cfbench.dataset import Entities
-from cfbench.metrics.accuracy import MAE, RMSE, Answered
-from cfbench.metrics.calibration import Calibration
-from cfbench.metrics.cold_start import ColdItems, ColdUsers
-from cfbench.metrics.diversity import Diversity, EmbeddingDiversity
-from cfbench.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.metrics.metric import PerUser, Pooled, ask
-from cfbench.metrics.novelty import MeanRating, Novelty
-from cfbench.metrics.parity import PopREO, PopRSP
-from cfbench.metrics.popularity import APLT, ARP
-from cfbench.metrics.popularity_correlation import PopularityCorrelation
-from cfbench.metrics.popularity_deciles import PopularityDeciles
-from cfbench.metrics.popularity_shift import UPD, DeltaGAP
-from cfbench.metrics.ranking import NDCG, Precision, Recall
-from cfbench.metrics.serendipity import Serendipity
-from cfbench.metrics.user_activity import UserActivity
+from cfbench.data.dataset import Entities
+from cfbench.evaluation.metrics.accuracy import MAE, RMSE, PredictionCoverage
+from cfbench.evaluation.metrics.calibration import Calibration
+from cfbench.evaluation.metrics.cold_start import ColdItemStrata, ColdUserStrata
+from cfbench.evaluation.metrics.diversity import Diversity, EmbeddingDiversity
+from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
+from cfbench.evaluation.metrics.metric import PerUser, Pooled, ask
+from cfbench.evaluation.metrics.novelty import MeanRating, Novelty
+from cfbench.evaluation.metrics.parity import PopREO, PopRSP
+from cfbench.evaluation.metrics.popularity import APLT, ARP
+from cfbench.evaluation.metrics.popularity_correlation import PopularityCorrelation
+from cfbench.evaluation.metrics.popularity_deciles import PopularityDeciles
+from cfbench.evaluation.metrics.popularity_shift import UPD, DeltaGAP
+from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
+from cfbench.evaluation.metrics.serendipity import Serendipity
+from cfbench.evaluation.metrics.user_activity import UserActivity
+from cfbench.inference.rank import ask_rankings
+from cfbench.resources.clock import Clock
 
 K = 3
 OF_LISTS = tuple(
@@ -34,7 +34,7 @@ OF_LISTS = tuple(
         *(Diversity, EmbeddingDiversity, Novelty, MeanRating, Calibration, Serendipity),
     )
 )
-METRICS = (RMSE(), MAE(), Answered(), PopularityCorrelation(), *OF_LISTS)
+METRICS = (RMSE(), MAE(), PredictionCoverage(), PopularityCorrelation(), *OF_LISTS)
 BOUNDS = {
     **dict.fromkeys(("answered", "NDCG@3", "Recall@3", "Precision@3", "APLT@3", "Gini@3", "coverage@3"), (0, 1)),
     **dict.fromkeys(("PopREO@3", "PopRSP@3", "UPD@3", "diversity@3", "serendipity@3"), (0, 1)),
@@ -160,7 +160,7 @@ def test_the_truth_itself_has_no_error_and_the_ideal_list_full_gain(make_evaluat
 def test_tables_add_up_to_the_whole(make_evaluation, world):
     evaluation = evaluated(make_evaluation, *world)
     rmse = ask(RMSE(), evaluation)
-    for metric in (ColdUsers(), ColdItems(), PopularityDeciles(), UserActivity()):
+    for metric in (ColdUserStrata(), ColdItemStrata(), PopularityDeciles(), UserActivity()):
         rows = ask(metric, evaluation).rows.values()
         assert sum(row["n"] for row in rows) == len(world[1])
         assert sum(row["RMSE"].numerators for row in rows) == pytest.approx(rmse.numerators)

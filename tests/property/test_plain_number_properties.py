@@ -8,10 +8,11 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cfbench.data.sources import csv as delimited
+from cfbench.data.sources import plain_numbers
+from cfbench.data.sources.assembly import by_first_appearance
+from cfbench.data.sources.tabular import read_ratings
 from cfbench.errors import DataError
-from cfbench.sources import delimited, plain_numbers
-from cfbench.sources.assembly import by_first_appearance
-from cfbench.sources.tabular import read_ratings
 
 plain = st.integers(0, 30).map(str)
 odd = st.sampled_from(

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfbench.dataset import Origin
-from cfbench.ratings import RatingScale
-from cfbench.sources.assembly import assembled, content_checksum, positions_of
-from cfbench.sources.tabular import read_ratings
+from cfbench.data.dataset import Origin
+from cfbench.data.sources.assembly import assembled, content_checksum, positions_of
+from cfbench.data.sources.tabular import read_ratings
+from cfbench.model.ratings import RatingScale
 
 # Ids as files have them: digits with leading zeros, words, letters beyond ASCII; no separator, quote, colon or blank.
 ids = st.one_of(

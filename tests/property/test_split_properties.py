@@ -4,20 +4,19 @@ import numpy as np
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from cfbench.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.discovery.registry import Registry
+from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
+from cfbench.data.splits.cold_entities import ColdItems, ColdUsers
+from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.kfold import KFold
+from cfbench.data.splits.leave_one_out import LeaveOneOut
+from cfbench.data.splits.per_user_holdout import PerUserHoldout
+from cfbench.data.splits.predefined import Predefined
+from cfbench.data.splits.repeated_holdout import RepeatedHoldout
+from cfbench.data.splits.split import Split
+from cfbench.data.splits.temporal import Temporal
 from cfbench.errors import DataError
-from cfbench.ratings import RatingScale
-from cfbench.splits.cold_items import ColdItems
-from cfbench.splits.cold_users import ColdUsers
-from cfbench.splits.holdout import Holdout
-from cfbench.splits.kfold import KFold
-from cfbench.splits.leave_one_out import LeaveOneOut
-from cfbench.splits.per_user_holdout import PerUserHoldout
-from cfbench.splits.predefined import Predefined
-from cfbench.splits.repeated_holdout import RepeatedHoldout
-from cfbench.splits.split import Split
-from cfbench.splits.temporal import Temporal
+from cfbench.model.ratings import RatingScale
+from cfbench.registry.registry import Registry
 
 N_USERS, N_ITEMS = 12, 15
 SECONDS = 40

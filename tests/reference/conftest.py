@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.answers import Answers
-from cfbench.asking.predictions import ask_predictions
-from cfbench.clock import Clock
-from cfbench.contracts import FitContext
-from cfbench.dataset import Dataset
-from cfbench.metrics.accuracy import MAE, RMSE
-from cfbench.metrics.evaluation import Evaluation
-from cfbench.sources.movielens import MovieLens100K
-from cfbench.sources.source import Storage
-from cfbench.splits.split import Split
+from cfbench.data.dataset import Dataset
+from cfbench.data.sources.movielens import MovieLens100K
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.split import Split
+from cfbench.evaluation.metrics.accuracy import MAE, RMSE
+from cfbench.evaluation.metrics.evaluation import Evaluation
+from cfbench.inference.output import ModelOutput
+from cfbench.inference.predict import ask_predictions
+from cfbench.model.protocols import FitContext
+from cfbench.resources.clock import Clock
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def rmse_and_mae() -> Callable[..., tuple[float, float]]:
 
     def measure(model: object, split: Split, seed: int = 0) -> tuple[float, float]:
         model.fit(split.train, FitContext(seed=seed, device="cpu"))
-        answers = Answers(ask_predictions(model, split.test.users, split.test.items, Clock()), None)
+        answers = ModelOutput(ask_predictions(model, split.test.users, split.test.items, Clock()), None)
         evaluation = Evaluation(split, answers)
         return RMSE().measure(evaluation).value, MAE().measure(evaluation).value
 

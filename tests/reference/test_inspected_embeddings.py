@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.inspecting.catalogue import Catalogue
-from cfbench.sources.movielens import MovieLens100K
-from cfbench.sources.source import Storage
-from cfbench.splits.holdout import Holdout
-from cfbench.splits.split import Split
-from cfbench.views.gallery import views
-from cfbench.views.view import Options, Subject, View
+from cfbench.analysis.catalogue import Catalogue
+from cfbench.analysis.views.gallery import views
+from cfbench.analysis.views.view import Options, Subject, View
+from cfbench.data.sources.movielens import MovieLens100K
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.split import Split
+from cfbench.model.protocols import FitContext
 from cfbench_torch.dot_bias import BiasedDotProduct
 
 LOWEST = {

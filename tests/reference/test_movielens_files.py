@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cfbench.data.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.predefined import Predefined
+from cfbench.data.splits.split import Split
 from cfbench.errors import DataNotFoundError
-from cfbench.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
-from cfbench.sources.source import Storage
-from cfbench.splits.predefined import Predefined
-from cfbench.splits.split import Split
 
 pytestmark = pytest.mark.skipif("CFBENCH_DATA" not in os.environ, reason="CFBENCH_DATA names no folder with MovieLens")
 

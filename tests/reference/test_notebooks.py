@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.dataset import Dataset
-from cfbench.sources.movielens import MovieLens100K, MovieLensLatestSmall
-from cfbench.sources.source import Storage
-from cfbench.splits.holdout import Holdout
-from cfbench.splits.split import Split
+from cfbench.data.dataset import Dataset
+from cfbench.data.sources.movielens import MovieLens100K, MovieLensLatestSmall
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.split import Split
+from cfbench.model.protocols import FitContext
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.nn import NeuralNetwork

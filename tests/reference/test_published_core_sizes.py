@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.dataset import Dataset
-from cfbench.preprocessing.k_core import KCore
-from cfbench.sources.movielens import MovieLens1M
-from cfbench.sources.source import Storage
+from cfbench.data.dataset import Dataset
+from cfbench.data.preprocessing.k_core import KCore
+from cfbench.data.sources.movielens import MovieLens1M
+from cfbench.data.sources.source import Storage
 
 
 @pytest.fixture(scope="module")

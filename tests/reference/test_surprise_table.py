@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cfbench.splits.predefined import Predefined
-from cfbench.splits.split import Split
+from cfbench.data.splits.predefined import Predefined
+from cfbench.data.splits.split import Split
 from cfbench_surprise.baseline import SurpriseBaseline
 from cfbench_surprise.co_clustering import SurpriseCoClustering
 from cfbench_surprise.kfold import SurpriseKFold

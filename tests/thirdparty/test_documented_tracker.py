@@ -10,10 +10,10 @@ from types import ModuleType
 
 import pytest
 
-from cfbench.discovery.registry import group_of
+from cfbench.monitoring.tracker import TrackedRun
+from cfbench.monitoring.tracking import Tracking
 from cfbench.records.record import Cell, Record
-from cfbench.watching.tracker import TrackedRun
-from cfbench.watching.tracking import Tracking
+from cfbench.registry.registry import group_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "running.md").read_text()
 CELL = Cell("data", "holdout", "", "f" * 64, "dot", {}, "plugin", "1", "c", 0, 0, 10)

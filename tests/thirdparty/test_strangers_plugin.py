@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfbench.sources.storage import default_storage
-from cfbench.sources.synthetic import Synthetic
+from cfbench.data.sources.source import default_storage
+from cfbench.data.sources.synthetic import Synthetic
 
 EXAMPLE = Path(__file__).parent / "cfbench-example"
 DATA = "synthetic[n_items=60,n_ratings=1500,n_users=80,step=0.5]"

@@ -7,23 +7,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cfbench.asking.questions import Questions
-from cfbench.asking.rankings import ask_rankings
-from cfbench.clock import Clock
-from cfbench.dataset import Entities
-from cfbench.discovery.registry import Registry
-from cfbench.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.metrics.metric import Breakdown, NotApplicable, ask
-from cfbench.metrics.popularity import ARP
-from cfbench.metrics.ranking import Precision
-from cfbench.metrics.sums import PerUser
+from cfbench.data.dataset import Entities
+from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitter import Fold
+from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
+from cfbench.evaluation.metrics.metric import Breakdown, NotApplicable, ask
+from cfbench.evaluation.metrics.popularity import ARP
+from cfbench.evaluation.metrics.ranking import Precision
+from cfbench.evaluation.metrics.sums import PerUser
+from cfbench.evaluation.statistics.bootstrap import percentile_interval, resampled
+from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
+from cfbench.inference.inputs import EvaluationInputs
+from cfbench.inference.rank import ask_rankings
 from cfbench.records.lines import Comparison
 from cfbench.records.record import Cell, Figure, Record
-from cfbench.splits.split import Split
-from cfbench.splits.splitter import Fold
-from cfbench.statistics.resampling import percentile_interval, resampled
-from cfbench.statistics.significance import bootstrap_p, holm, wilcoxon_p
-from cfbench.summaries.summary import Drawn, summary
+from cfbench.registry.registry import Registry
+from cfbench.resources.clock import Clock
+from cfbench.results.summary import Drawn, summary
 
 OF_LISTS = [
     plugin
@@ -222,8 +222,8 @@ def test_a_training_item_is_no_candidate_whatever_its_rating(make_split, rating)
 def test_a_worker_is_told_no_test_rating_and_no_row_beyond_training(make_split, tmp_path):
     train, test = [(0, 0, 3.0), (0, 1, 2.0), (1, 0, 4.0)], [(1, 1, 4.8125), (0, 2, 1.1875)]
     split = make_split(train, test)
-    Questions.of(split).write(tmp_path)
-    told = Questions.read(tmp_path).train
+    EvaluationInputs.of(split).write(tmp_path)
+    told = EvaluationInputs.read(tmp_path).train
     rows = {(u, i, r) for u, i, r in zip(*(a.tolist() for a in (told.users, told.items, told.ratings)), strict=True)}
     assert rows == set(train)  # codes follow first appearance: they are the numbers above
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())

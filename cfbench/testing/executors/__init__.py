@@ -1,4 +1,4 @@
-"""Conformance checks for authors of executors: the contract of :mod:`cfbench.executors.task`, executable.
+"""Conformance checks for authors of executors: the contract of :mod:`cfbench.execution.task`, executable.
 
 An executor's whole contract test::
 
@@ -14,7 +14,7 @@ Real tasks of small models are carried out. Workers that are not started by the 
 their path: :func:`models_for_executors` writes them.
 """
 
-from cfbench.testing.executors.checks import ExecutorCheck, executor_checks
-from cfbench.testing.executors.distribution import models_for_executors
+from cfbench.testing.executors.executor_checks import ExecutorCheck, executor_checks
+from cfbench.testing.executors.executor_distribution import models_for_executors
 
 __all__ = ["ExecutorCheck", "executor_checks", "models_for_executors"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cfbench.testing.executors.bench import Bench
+from cfbench.testing.executors.workbench import Bench
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_baselines.bias import Bias
 from cfbench_baselines.global_mean import GlobalMean
 from cfbench_baselines.item_mean import ItemMean

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.features import Features
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.features import Features
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_baselines.bias import Bias
 from cfbench_baselines.feature_mean import FeatureMean
 
@@ -56,7 +56,7 @@ def test_one_iteration_by_hand():
 def test_a_newcomer_has_the_mean_of_its_values_and_the_unknown_nothing():
     model = fitted(training(genres("Comedy", "Drama", "Comedy")), **BY_HAND)
     before = model.predict(codes(4, 4), codes(0, 3))
-    model.introduce(None, genres("Drama", "Comedy|Drama", "Western"))
+    model.add_cold_entities(None, genres("Drama", "Comedy|Drama", "Western"))
     answers = model.predict(codes(4, 4, 4, 4, 4), codes(0, 3, 4, 5, 6))
     assert answers.tolist() == pytest.approx([3 + 5 / 3, 3 - 4 / 3, 3 - 1 / 6, 3, 3])
     assert before.tolist() == pytest.approx([3 + 5 / 3, 3])
@@ -83,7 +83,7 @@ def test_without_features_it_is_bias(damping):
 
 def test_newcomers_on_a_side_whose_training_had_no_features_are_unknown():
     model = fitted(training())
-    model.introduce(genres("a", "b"), None)
+    model.add_cold_entities(genres("a", "b"), None)
     assert model.predict(codes(4, 5, 6), codes(3, 3, 3)).tolist() == [3, 3, 3]
 
 

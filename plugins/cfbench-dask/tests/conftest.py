@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfbench.asking.questions import Asked, Questions
-from cfbench.discovery.registry import Registry
-from cfbench.executors.task import Outcome, Task
-from cfbench.testing.examples import random_ratings
+from cfbench.execution.task import Outcome, Task
+from cfbench.inference.inputs import EvaluationInputs, Queries
+from cfbench.registry.registry import Registry
+from cfbench.testing.example_ratings import random_ratings
 from cfbench.testing.executors import models_for_executors
 
 HERE = Path(__file__).parent
@@ -130,7 +130,7 @@ def mortal(tmp_path, start_cluster) -> Iterator[Cluster]:
 
 
 @dataclass
-class Desk:
+class TaskQueue:
     """Gives all tasks out, remembers what it hears, and lets tests act on it."""
 
     refused: frozenset[str] = frozenset()
@@ -167,15 +167,15 @@ class Desk:
         return [task for task, kind, what in self.heard if (kind, what) == ("phase", name)]
 
 
-def _questions(split: str) -> Questions:
+def _questions(split: str) -> EvaluationInputs:
     train = random_ratings(seed=len(split))
     users = np.arange(train.n_users, dtype=np.int32)
-    return Questions(train, Asked(users, users % train.n_items, users), tie_seed=7)
+    return EvaluationInputs(train, Queries(users, users % train.n_items, users), tie_seed=7)
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def desk() -> TaskQueue:
+    return TaskQueue()
 
 
 @pytest.fixture

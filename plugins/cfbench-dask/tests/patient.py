@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cfbench.contracts import EpochReport
+from cfbench.model.protocols import EpochReport
 
 
 @dataclass

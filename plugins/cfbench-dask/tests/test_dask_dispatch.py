@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from cfbench.errors import RunError
-from cfbench.executors.task import Outcome
+from cfbench.execution.task import Outcome
 from cfbench_dask import crew as crew_module
 from cfbench_dask.crew import Crew
 from cfbench_dask.dispatch import Dispatch, concluding
 from cfbench_dask.inventory import Inventory
-from cfbench_dask.terms import Terms
+from cfbench_dask.terms import ResourceLimits
 from cfbench_dask.worker import KnownWorker
 
 
@@ -66,7 +66,7 @@ def test_progress_is_dropped_where_the_run_is_busy_and_remarks_are_not(tasks, de
 
 @pytest.mark.parametrize("too_late", [True, False])
 def test_a_task_that_comes_as_its_worker_goes_is_offered_to_others(tasks, desk, too_late):
-    crew = Crew(Terms(None, 1, None, None, 60), "session", "", tasks, desk)
+    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, desk)
     first = tasks[0]
     has = Inventory.of_this_machine([(first.home, first.model)])
     worker = KnownWorker("w", 1, post="p", has=has)
@@ -104,7 +104,7 @@ def test_what_has_arrived_is_not_lost_where_the_next_task_finds_no_room(tasks, d
 
 
 def test_an_outcome_of_a_worker_that_was_lost_meanwhile_is_not_taken_beside_the_second_try(tasks, desk, monkeypatch):
-    crew = Crew(Terms(None, 1, None, None, 60), "session", "", tasks, desk)
+    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, desk)
     worker = KnownWorker("w", 1, post="p", sees=True)
     crew._workers["w"] = worker
     worker.holding["a"] = tasks[0]
@@ -123,7 +123,7 @@ def test_an_outcome_of_a_worker_that_was_lost_meanwhile_is_not_taken_beside_the_
 
 
 def test_a_run_that_ends_while_workers_are_looked_for_ends(tasks, desk, monkeypatch):
-    crew = Crew(Terms(None, 1, None, None, 60), "session", "", tasks, desk)
+    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, desk)
 
     class Client:
         def subscribe_topic(self, topic, handler): ...

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from cfbench.errors import RunError, UsageError
-from cfbench.executors.processes import ProcessExecutor
-from cfbench.executors.task import saved_in
+from cfbench.execution.processes import ProcessExecutor
+from cfbench.execution.task import saved_in
 from cfbench_dask.executor import DaskExecutor
 
 MODELS = ("global-mean", "bias", "svd")

@@ -10,10 +10,10 @@ import pytest
 from cfbench.errors import RunError
 from cfbench_dask.inventory import Inventory
 from cfbench_dask.patience import Patience
-from cfbench_dask.terms import Terms
+from cfbench_dask.terms import ResourceLimits
 from cfbench_dask.worker import KnownWorker
 
-TERMS = Terms("tcp://s:1", 1, None, None, patience=0)
+TERMS = ResourceLimits("tcp://s:1", 1, None, None, patience=0)
 HERE = Inventory({"cfbench": "1", "cfbench-dask": "2"}, {})
 
 

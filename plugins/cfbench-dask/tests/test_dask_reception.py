@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfbench.cost import Cost
-from cfbench.executors.task import saved_in
+from cfbench.execution.task import saved_in
+from cfbench.resources.cost import Cost
 from cfbench_dask.parcel import Parcel
 from cfbench_dask.reception import Reception, facts_of
 from cfbench_dask.reports import reports_in

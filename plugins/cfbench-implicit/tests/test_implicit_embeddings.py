@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.testing.examples import random_ratings
+from cfbench.model.protocols import FitContext
+from cfbench.testing.example_ratings import random_ratings
 from cfbench_implicit.als import ImplicitALS
 from cfbench_implicit.bpr import ImplicitBPR
 from cfbench_implicit.lmf import ImplicitLMF

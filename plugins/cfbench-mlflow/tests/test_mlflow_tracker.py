@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from cfbench.cost import Cost
-from cfbench.discovery.registry import Registry
-from cfbench.records.record import Cell, Epoch, Figure, Record, Table
+from cfbench.monitoring.tracker import TrackedRun
+from cfbench.records.record import Cell, Epoch, Figure, Record, StrataTable
+from cfbench.registry.registry import Registry
+from cfbench.resources.cost import Cost
 from cfbench.spec import Spec
-from cfbench.watching.tracker import TrackedRun
 from cfbench_mlflow.names import legal, with_legal_names
 from cfbench_mlflow.tracker import MLflow
 
@@ -23,7 +23,7 @@ OK = Record(
     CELL,
     "ok",
     metrics={"RMSE": Figure(0.91), "NDCG@10": Figure(0.25), "undefined": Figure(None)},
-    tables={"cold-users": Table({"0": {"RMSE": Figure(1.5)}}, {})},
+    tables={"cold-users": StrataTable({"0": {"RMSE": Figure(1.5)}}, {})},
     cost=Cost({"fit": 2.0, "predict": 1.0}, {"fit": 1.5}, peak_memory=2**20, energy_kwh=1e-6),
     losses=(Epoch(1, 0.5, None), Epoch(2, 0.25, 0.75)),
     provenance={"finished": "2026-01-01T00:00:10+00:00", "numpy": "2.4.6"},

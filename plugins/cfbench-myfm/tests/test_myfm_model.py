@@ -4,8 +4,8 @@ import sys
 import numpy as np
 import pytest
 
-from cfbench.contracts import EpochReport, FitContext
-from cfbench.testing.examples import described_ratings, random_ratings
+from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.testing.example_ratings import described_ratings, random_ratings
 from cfbench_myfm.factorization_machine import BayesianFactorizationMachine
 from cfbench_myfm.sampler import myfm
 

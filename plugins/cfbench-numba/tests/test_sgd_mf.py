@@ -4,9 +4,9 @@ import numba
 import numpy as np
 import pytest
 
-from cfbench.contracts import EpochReport, FitContext
-from cfbench.ratings import Ratings, RatingScale
-from cfbench.testing.examples import random_ratings
+from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.testing.example_ratings import random_ratings
 from cfbench_numba import compiled as module
 from cfbench_numba.compiled import compiled
 from cfbench_numba.sgd_mf import SGDMatrixFactorization

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cfbench.contracts import EpochReport, FitContext
-from cfbench.testing.examples import random_ratings
+from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.testing.example_ratings import random_ratings
 from cfbench_scipy import als as module
 from cfbench_scipy.als import AlternatingLeastSquares
 

@@ -1,8 +1,8 @@
 import numpy as np
 
-from cfbench.contracts import EpochReport, FitContext
-from cfbench.ratings import Ratings, RatingScale
-from cfbench.testing.examples import random_ratings
+from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.testing.example_ratings import random_ratings
 from cfbench_scipy.bias_svd import BiasSVD
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_scipy.truncated_svd import TruncatedSVD
 
 

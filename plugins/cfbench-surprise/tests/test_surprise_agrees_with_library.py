@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import surprise
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_surprise.baseline import SurpriseBaseline
 from cfbench_surprise.co_clustering import SurpriseCoClustering
 from cfbench_surprise.knn_baseline import SurpriseKNNBaseline

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.testing.examples import random_ratings
+from cfbench.model.protocols import FitContext
+from cfbench.testing.example_ratings import random_ratings
 from cfbench_surprise.nmf import SurpriseNMF
 from cfbench_surprise.svd import SurpriseSVD
 from cfbench_surprise.svdpp import SurpriseSVDpp

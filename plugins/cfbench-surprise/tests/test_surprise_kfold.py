@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from surprise.model_selection import KFold
 
-from cfbench.dataset import Dataset, Entities, Origin
+from cfbench.data.dataset import Dataset, Entities, Origin
 from cfbench.errors import DataError
-from cfbench.ratings import RatingScale
+from cfbench.model.ratings import RatingScale
 from cfbench_surprise.kfold import SurpriseKFold
 
 

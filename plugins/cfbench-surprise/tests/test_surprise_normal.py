@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_surprise.normal import SurpriseNormal
 
 

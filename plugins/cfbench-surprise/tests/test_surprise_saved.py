@@ -1,7 +1,7 @@
 import pytest
 
-from cfbench.contracts import FitContext
-from cfbench.testing.examples import random_ratings
+from cfbench.model.protocols import FitContext
+from cfbench.testing.example_ratings import random_ratings
 from cfbench.testing.new_process import require_the_same_in_a_new_process
 from cfbench_surprise.knn_zscore import SurpriseKNNZScore
 from cfbench_surprise.slope_one import SurpriseSlopeOne

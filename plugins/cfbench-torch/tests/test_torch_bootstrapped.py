@@ -6,20 +6,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfbench.contracts import FitContext
-from cfbench.features import Features
-from cfbench.ratings import Ratings, RatingScale
-from cfbench.sources.movietweetings import MovieTweetings100K
-from cfbench.splits.cold_items import ColdItems
-from cfbench.splits.split import Split
+from cfbench.data.sources.movietweetings import MovieTweetings100K
+from cfbench.data.splits.cold_entities import ColdItems
+from cfbench.data.splits.split import Split
+from cfbench.model.features import Features
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model.vocabulary import Vocabulary
 from cfbench.testing.new_process import require_the_same_in_a_new_process
-from cfbench.vocabulary import Vocabulary
 from cfbench_torch.bootstrapped import BootstrappedDotProduct
 from cfbench_torch.described import Described
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.expectation import Expected
 from cfbench_torch.feature_ridge import PENALTIES, FeatureRidge, fit_ridge
-from cfbench_torch.few_ratings import Answers
+from cfbench_torch.few_ratings import ModelOutput
 from cfbench_torch.link import Identity, SigmoidRange
 from cfbench_torch.machine import Machine
 from cfbench_torch.sides import sides_of, with_sides
@@ -130,9 +130,9 @@ def test_of_entities_without_features_their_weighted_mean_is_expected():
     np.testing.assert_allclose(expected.expectation.of(COLOURS), [[3, 2]] * 4)
 
 
-def answers(ratings, link, noise: float) -> Answers:
+def answers(ratings, link, noise: float) -> ModelOutput:
     """Entity 0 rated others 0 and 1, entity 1 other 1; directions are (1, 1) and (2, 1), levels 3 and 2."""
-    return Answers(
+    return ModelOutput(
         codes=np.array([0, 1, 0], dtype=np.int32),
         others=np.array([0, 1, 1], dtype=np.int32),
         ratings=np.array(ratings, dtype=np.float32),
@@ -163,7 +163,7 @@ def test_those_with_more_ratings_than_asked_for_are_left_out():
     assert numbers.shape == (0, 2)
 
 
-def curved_loss(asked: Answers, point: np.ndarray, variances: np.ndarray) -> float:
+def curved_loss(asked: ModelOutput, point: np.ndarray, variances: np.ndarray) -> float:
     """The loss of entity 0 at ``point``, who is expected at 0."""
     scores = torch.from_numpy(asked.levels + asked.directions @ point)
     errors = asked.link.rating(scores).numpy() - asked.ratings[[0, 2]]
@@ -205,7 +205,7 @@ def test_taking_a_factorisation_apart_and_together_changes_no_bit():
 
 def test_a_newcomer_of_a_known_genre_has_the_expected_vector_and_bias():
     model = fitted()
-    model.introduce(None, Features({"genres": np.array(["Comedy", "War"])}))
+    model.add_cold_entities(None, Features({"genres": np.array(["Comedy", "War"])}))
     _, items = sides_of(model.asked_)
     coefficients, centre = model.items_expected_.biases.coefficients, model.items_expected_.biases.centre
     for newcomer, row in ((40, [1, 0]), (41, [0, 1])):  # the vocabulary is Comedy, War
@@ -219,7 +219,7 @@ def test_a_newcomer_of_a_known_genre_has_the_expected_vector_and_bias():
 
 def test_newcomers_are_no_candidates_and_new_users_get_the_training_catalogue():
     model = fitted()
-    model.introduce(None, Features({"genres": np.array(["Comedy", "War"])}))
+    model.add_cold_entities(None, Features({"genres": np.array(["Comedy", "War"])}))
     assert model.score_items(np.array([0, 60], dtype=np.int32)).shape == (2, 40)
 
 
@@ -258,9 +258,9 @@ def test_loaded_it_gives_newcomers_the_same_embeddings(tmp_path):
     model = fitted()
     model.save(tmp_path)
     loaded = BootstrappedDotProduct.load(tmp_path)
-    newcomers = Features({"genres": np.array(["Comedy", "War|Comedy", "Opera"])})
+    cold_entities = Features({"genres": np.array(["Comedy", "War|Comedy", "Opera"])})
     for each in (model, loaded):
-        each.introduce(None, newcomers)
+        each.add_cold_entities(None, cold_entities)
     assert torch.equal(model.asked_.table, loaded.asked_.table)
 
 
@@ -293,7 +293,7 @@ def test_introduced_new_items_are_predicted_better_than_as_unknown_ones():
     before = squared_error(split.test.items)
     strange = split.test.items == split.train.n_items
     things, turn = np.unique(split.test.things[strange], return_inverse=True)
-    model.introduce(None, Features.of(dataset.items.columns, things))
+    model.add_cold_entities(None, Features.of(dataset.items.columns, things))
     items = split.test.items.copy()
     items[strange] = split.train.n_items + turn
     assert squared_error(items) < before - 0.1

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_torch.layers import BatchNorm, Dropout, Linear, Rectifier
 from cfbench_torch.link import Identity, SigmoidRange
 from cfbench_torch.nn import NeuralNetwork

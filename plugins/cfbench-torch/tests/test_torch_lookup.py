@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from cfbench.contracts import EpochReport, FitContext
 from cfbench.errors import ModelError
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.dot_lookup import Lookup, LookupDotProduct

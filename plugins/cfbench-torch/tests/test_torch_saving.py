@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from cfbench.contracts import FitContext
 from cfbench.errors import StoreError
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.dot_lookup import LookupDotProduct

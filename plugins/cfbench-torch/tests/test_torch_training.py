@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfbench.contracts import EpochReport, FitContext
 from cfbench.errors import ModelError
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_torch.adam import Adam
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.link import link_for

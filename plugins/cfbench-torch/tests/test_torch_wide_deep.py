@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from cfbench.contracts import FitContext
-from cfbench.features import Features
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.features import Features
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench.testing.new_process import require_the_same_in_a_new_process
 from cfbench_torch.indicators import Indicators
 from cfbench_torch.link import Identity, SigmoidRange
@@ -153,7 +153,9 @@ def test_the_rarely_rated_have_no_embedding_of_their_own():
 
 def test_a_newcomer_is_told_by_indicators_alone():
     model = fitted(epochs=60, learning_rate=0.01, dropout=0.0, wide_scale=4.0, id_dropout=0.3, weight_decay=0.0)
-    model.introduce(Features({"gender": np.array(["F", "M"])}), Features({"genres": np.array(["Drama", "War"])}))
+    model.add_cold_entities(
+        Features({"gender": np.array(["F", "M"])}), Features({"genres": np.array(["Drama", "War"])})
+    )
     users, items = np.array([6, 6, 7, 7], dtype=np.int32), np.array([5, 6, 5, 6], dtype=np.int32)
     women_drama, women_war, men_drama, men_war = model.predict(users, items)
     assert min(women_drama, men_war) > max(women_war, men_drama) + 1
@@ -179,7 +181,7 @@ def test_loaded_it_answers_for_newcomers_the_same(tmp_path):
     model.save(tmp_path)
     loaded = WideDeepNetwork.load(tmp_path)
     for each in (model, loaded):
-        each.introduce(None, Features({"genres": np.array(["War|Drama", "Opera"])}))
+        each.add_cold_entities(None, Features({"genres": np.array(["War|Drama", "Opera"])}))
     asked = all_pairs(7, 8)
     np.testing.assert_array_equal(model.predict(*asked), loaded.predict(*asked))
 

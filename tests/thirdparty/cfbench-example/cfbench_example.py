@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from cfbench.contracts import FitContext
-from cfbench.dataset import Dataset
+from cfbench.data.dataset import Dataset
+from cfbench.data.splits.splitter import Fold
 from cfbench.errors import DataError
-from cfbench.metrics import Contract, Evaluation, PerUser
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.splits.splitter import Fold
+from cfbench.evaluation.metrics import Contract, Evaluation, PerUser
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Within:
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         near = np.abs(evaluation.errors) <= self.stars  # (m,)
-        return PerUser(evaluation.per_person(near), evaluation.rows_per_person)
+        return PerUser(evaluation.sum_by_user(near), evaluation.rows_by_user)
 
 
 @dataclass(frozen=True)

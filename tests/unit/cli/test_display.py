@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from cfbench.cli.display import LiveDisplay, PlainDisplay, clock_time, display_for
-from cfbench.contracts import EpochReport
-from cfbench.cost import Cost
-from cfbench.executors.task import Task
+from cfbench.execution.task import Task
+from cfbench.model.protocols import EpochReport
 from cfbench.records.record import Cell, Figure, Record
+from cfbench.resources.cost import Cost
 
 CELL = Cell("data", "holdout", "", "f" * 64, "dot[a=[1]]", {}, "plugin", "1", "c", 0, 0, 10)
 OTHER = replace(CELL, model="svd", fold="fold-2", repeat=3, params={"a": 1})

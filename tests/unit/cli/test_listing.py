@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cfbench.cli import listing
-from cfbench.discovery.registry import Plugin, Registry
+from cfbench.registry.registry import Plugin, Registry
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def shown(capsys, monkeypatch):
     def call(*arguments, plugins=None, **options) -> str:
         if plugins is not None:
             monkeypatch.setattr(Registry, "discover", classmethod(lambda cls: cls(plugins)))
-            monkeypatch.setattr("cfbench.discovery.registry.missing_packages", lambda distribution: ())
+            monkeypatch.setattr("cfbench.registry.registry.missing_packages", lambda distribution: ())
         assert listing.show(*arguments, **options) == 0
         return capsys.readouterr().out
 
@@ -56,14 +56,17 @@ def test_metrics_are_grouped_by_family(shown):
 
 
 def test_a_metric_that_cannot_be_loaded_says_why_beside_the_others(shown):
-    plugins = [metric("bad[name]", "no_such_module_anywhere:Bad"), metric("good", "cfbench.metrics.accuracy:RMSE")]
+    plugins = [
+        metric("bad[name]", "no_such_module_anywhere:Bad"),
+        metric("good", "cfbench.evaluation.metrics.accuracy:RMSE"),
+    ]
     text = " ".join(shown("metrics", long=True, plugins=plugins).split())
     assert "bad[name] somebody 2.0 cannot be used: there is no module 'no_such_module_anywhere'" in text
     assert "good somebody 2.0 Root mean squared error" in text
 
 
 def test_a_metric_without_contract_says_what_it_needs(shown):
-    text = shown("metrics", long=True, plugins=[metric("odd", "cfbench.metrics.cutoff:CutOff")])
+    text = shown("metrics", long=True, plugins=[metric("odd", "cfbench.evaluation.metrics.cutoff:CutOff")])
     assert "class attribute 'contract'" in " ".join(text.split())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cfbench.cli import tables
+from cfbench.cli import report as tables
 
 
 @pytest.mark.parametrize(("worth_seeing", "can_draw", "told"), [(1, 0, 1), (1, 1, 0), (0, 0, 0)])

@@ -6,8 +6,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from cfbench.cli.timing import timing_table
-from cfbench.watching.timing import Spent, Times
+from cfbench.cli.timing_table import timing_table
+from cfbench.monitoring.timing import Spent, Times
 
 
 def shown(times: Times) -> list[str]:
@@ -30,7 +30,7 @@ def test_every_part_is_shown_with_its_share_in_the_order_of_work():
         "libraries and start 2.0 20%",
         "fit 6.0 12.0 60%",
         "rank 2.0 2.0 20%",
-        "the models' own work (fit, introduce, predict): 60% of the cells' time",
+        "the models' own work (fit, add_cold_entities, predict): 60% of the cells' time",
     ]
 
 

@@ -6,13 +6,13 @@ import os
 
 import pytest
 
+from cfbench.data.sources import text_file
 from cfbench.errors import DataError, StoreError
 from cfbench.files.confined import confined
 from cfbench.files.plain_file import read_plain
+from cfbench.files.printable import escaped_json, printable, printable_line
 from cfbench.files.strict_json import parse_json, require_shallow
-from cfbench.printable import escaped_json, printable, printable_line
-from cfbench.report.spreadsheet import inert
-from cfbench.sources import text_array
+from cfbench.reporting.spreadsheet import inert
 
 
 def test_json_is_read_as_it_stands():
@@ -109,7 +109,7 @@ def test_numbers_and_plain_text_stay_as_they_are(value):
 
 
 def test_one_huge_text_does_not_make_all_of_them_huge(monkeypatch):
-    monkeypatch.setattr(text_array, "_MOST_BYTES", 1 << 16)
-    assert text_array.texts(["a", "b" * 2_000], "a field").tolist() == ["a", "b" * 2_000]
+    monkeypatch.setattr(text_file, "_MOST_BYTES", 1 << 16)
+    assert text_file.texts(["a", "b" * 2_000], "a field").tolist() == ["a", "b" * 2_000]
     with pytest.raises(DataError, match=r"a field has 20,000 characters, and as many are set aside for each of 2"):
-        text_array.texts(["a", "b" * 20_000], "a field")
+        text_file.texts(["a", "b" * 20_000], "a field")

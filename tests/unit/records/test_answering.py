@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cfbench.answers import Answers
 from cfbench.errors import StoreError
-from cfbench.records.answering import require_answers_to
+from cfbench.inference.output import ModelOutput
+from cfbench.records.answer_shapes import require_answers_to
 from cfbench.records.record import Cell
 
 
@@ -28,7 +28,7 @@ def floats(*values):
     return np.array(values, dtype=np.float32)
 
 
-GOOD = Answers(
+GOOD = ModelOutput(
     predictions=floats(3.5, np.nan),
     lists=np.array([[2, 3], [0, 1]], dtype=np.int32),
     score_means=floats(1.0, 2.0, np.nan)[np.newaxis],
@@ -40,8 +40,8 @@ GOOD = Answers(
 
 def test_answers_as_a_run_stores_them_pass(split, cell):
     require_answers_to(split, cell, GOOD)
-    require_answers_to(split, cell, Answers(floats(1.0, 2.0), None))
-    require_answers_to(split, cell, Answers(None, GOOD.lists))
+    require_answers_to(split, cell, ModelOutput(floats(1.0, 2.0), None))
+    require_answers_to(split, cell, ModelOutput(None, GOOD.lists))
 
 
 @pytest.mark.parametrize(

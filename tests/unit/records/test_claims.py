@@ -7,20 +7,20 @@ import fcntl
 import subprocess
 import sys
 
-from cfbench.records.claims import Claims, clear_abandoned
+from cfbench.records.cell_locks import CellLocks, clear_abandoned
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from cfbench.records.claims import Claims
-claims = Claims(Path(sys.argv[1]))
+from cfbench.records.cell_locks import CellLocks
+claims = CellLocks(Path(sys.argv[1]))
 print(claims.take("a"), flush=True)
 time.sleep(60)
 """
 
 
 def test_a_cell_is_taken_once_and_again_by_its_holder(tmp_path):
-    with Claims(tmp_path) as mine, Claims(tmp_path) as theirs:
+    with CellLocks(tmp_path) as mine, CellLocks(tmp_path) as theirs:
         assert mine.take("a")
         assert mine.take("a")
         assert not theirs.take("a")
@@ -34,7 +34,7 @@ def test_a_killed_process_gives_up_its_claims_at_once(tmp_path):
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "True\n"
-    with Claims(tmp_path) as mine:
+    with CellLocks(tmp_path) as mine:
         assert not mine.take("a")
         holder.kill()
         holder.communicate()
@@ -45,14 +45,14 @@ def test_locks_of_killed_runs_are_cleared_and_those_in_use_and_files_of_others_a
     killed, held, others = f"{'a' * 32}.lock", f"{'b' * 32}.lock", "poetry.lock"
     for name in (killed, others):
         (tmp_path / name).touch()
-    with Claims(tmp_path) as mine:
+    with CellLocks(tmp_path) as mine:
         assert mine.take("b" * 32)
         clear_abandoned(tmp_path)
         assert {path.name for path in tmp_path.iterdir()} == {held, others}
 
 
 def test_a_lock_file_that_vanished_while_it_was_locked_counts_for_nothing(tmp_path):
-    with Claims(tmp_path) as one, Claims(tmp_path) as two:
+    with CellLocks(tmp_path) as one, CellLocks(tmp_path) as two:
         assert one.take("a")
         (tmp_path / "a.lock").unlink()
         assert two.take("a")  # another file by that name is another lock
@@ -64,6 +64,6 @@ def test_a_file_system_that_cannot_lock_refuses_no_cell(tmp_path, monkeypatch):
         raise OSError(errno.EIO, "what a network drive may say")
 
     monkeypatch.setattr(fcntl, "flock", fail)
-    with Claims(tmp_path) as mine, Claims(tmp_path) as theirs:
+    with CellLocks(tmp_path) as mine, CellLocks(tmp_path) as theirs:
         assert mine.take("a")
         assert theirs.take("a")

@@ -9,14 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cfbench.answers import Answers
 from cfbench.errors import StoreError
+from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Cell, Figure, Record
 from cfbench.records.store import RunFolder
 
 CELL = Cell("d", "s", "", "f" * 64, "m", {}, "x", "1", "c", 0, 0, list_length=2)
 RECORD = Record(CELL, "ok", metrics={"RMSE": Figure(0.9)})
-ANSWERS = Answers(np.array([1.5], dtype=np.float32), None)
+ANSWERS = ModelOutput(np.array([1.5], dtype=np.float32), None)
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cfbench.answers import Answers
-from cfbench.cost import Cost
 from cfbench.errors import StoreError
 from cfbench.files.atomic import replacing, write_text
+from cfbench.inference.output import ModelOutput
 from cfbench.records.lines import Comparison
-from cfbench.records.record import Cell, Epoch, Figure, Record, Table
+from cfbench.records.record import Cell, Epoch, Figure, Record, StrataTable
 from cfbench.records.store import RunFolder, read_lines
+from cfbench.resources.cost import Cost
 
 CELL = Cell(
     dataset="d", split="holdout", fold="", split_fingerprint="f" * 64, model="dot[n_factors=5]",
@@ -25,13 +25,13 @@ RECORD = Record(
     cell=CELL,
     status="ok",
     metrics={"RMSE": Figure(0.9, 0.8, 1.0, 5), "NDCG@10": Figure(None)},
-    tables={"cold-users": Table({"0": {"RMSE": Figure(None), "n": Figure(0.0)}}, {"fallback": 3.5})},
+    tables={"cold-users": StrataTable({"0": {"RMSE": Figure(None), "n": Figure(0.0)}}, {"fallback": 3.5})},
     not_applicable={"x": "why"},
     cost=Cost({"fit": 1.5}, {"fit": 1.4}, 1000, "cpu"),
     losses=(Epoch(1, 0.5, None),),
     fallback=3.5,
 )
-ANSWERS = Answers(np.array([1.5, np.nan], dtype=np.float32), np.array([[0, 1]], dtype=np.int32))
+ANSWERS = ModelOutput(np.array([1.5, np.nan], dtype=np.float32), np.array([[0, 1]], dtype=np.int32))
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_all_raw_answers_read_back_with_their_types(folder):
 
 
 def test_a_pure_rankers_answers_have_no_predictions(folder):
-    folder.save(RECORD, Answers(None, ANSWERS.lists))
+    folder.save(RECORD, ModelOutput(None, ANSWERS.lists))
     assert folder.load(CELL)[1].predictions is None
 
 
@@ -88,7 +88,7 @@ def test_answers_of_another_fit_are_detected(folder):
     folder.save(RECORD, ANSWERS)
     path = folder.path / "cells" / f"{CELL.key}.npz"
     other = RunFolder(folder.path / "other")
-    other.save(RECORD, Answers(ANSWERS.predictions + 1, ANSWERS.lists))
+    other.save(RECORD, ModelOutput(ANSWERS.predictions + 1, ANSWERS.lists))
     path.write_bytes((other.path / "cells" / path.name).read_bytes())
     with pytest.raises(StoreError, match="vouches"):
         folder.load(CELL)

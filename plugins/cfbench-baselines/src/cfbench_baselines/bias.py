@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from cfbench.contracts import FitContext
-from cfbench.limits import require_at_least
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
 
 _KIND = "cfbench-baselines.bias.1"

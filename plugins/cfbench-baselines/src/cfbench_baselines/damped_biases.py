@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.ratings import Codes, Ratings
+from cfbench.model.ratings import Codes, Ratings
 
 
 @dataclass(frozen=True, eq=False)

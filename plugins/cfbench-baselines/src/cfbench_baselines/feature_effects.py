@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.features import Features
-from cfbench.vocabulary import Vocabulary
+from cfbench.model.features import Features
+from cfbench.model.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.contracts import FitContext
-from cfbench.features import Features
-from cfbench.limits import require_at_least
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
-from cfbench.vocabulary import Vocabulary
+from cfbench.model.features import Features
+from cfbench.model.limits import require_at_least
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
+from cfbench.model.vocabulary import Vocabulary
 from cfbench_baselines.damped_biases import DampedBiases, damped_means
 from cfbench_baselines.feature_effects import DescribedEntities, FeatureEffects
 
@@ -38,7 +38,7 @@ class FeatureMean:
     what they explain. An effect is thus the mean bias of the training entities that have the value. Their weight
     is a compromise: where each counts alike the many little known ones decide, who are no measure for the popular,
     and where each rating counts the popular decide alone. Entities that the model is introduced to have the bias
-    ``p_e``, unknown ones 0; without features it is ``bias``. See :class:`cfbench.vocabulary.Vocabulary` for what
+    ``p_e``, unknown ones 0; without features it is ``bias``. See :class:`cfbench.model.vocabulary.Vocabulary` for what
     counts as a value. Koren, "Factor in the neighbors", TKDD 2010, section 2.1, for the biases; Efron and Morris, "Data
     analysis using Stein's estimator and its generalizations", JASA 1975, for shrinking towards a group's mean.
 
@@ -71,7 +71,7 @@ class FeatureMean:
         self.biases_ = DampedBiases(train.mean, users.biases, items.biases)
         self.extended_ = self.biases_
 
-    def introduce(self, users: Features | None, items: Features | None) -> None:
+    def add_cold_entities(self, users: Features | None, items: Features | None) -> None:
         """Give newcomers the biases that their features let expect."""
         self.extended_ = DampedBiases(
             self.biases_.mean,
@@ -137,9 +137,9 @@ class _Side:
 
 
 def _extended(
-    biases: NDArray[np.float64], effects: FeatureEffects | None, newcomers: Features | None
+    biases: NDArray[np.float64], effects: FeatureEffects | None, cold_entities: Features | None
 ) -> NDArray[np.float64]:
     """Put the newcomers' biases before that of the unknown, the last one."""
-    if effects is None or newcomers is None:
-        return biases if newcomers is None else np.append(biases, np.zeros(len(newcomers)))
-    return np.concatenate([biases[:-1], effects.expected(newcomers), biases[-1:]])
+    if effects is None or cold_entities is None:
+        return biases if cold_entities is None else np.append(biases, np.zeros(len(cold_entities)))
+    return np.concatenate([biases[:-1], effects.expected(cold_entities), biases[-1:]])

@@ -9,9 +9,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)

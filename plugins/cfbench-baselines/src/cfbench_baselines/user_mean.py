@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_baselines.group_means import group_means
 
 _KIND = "cfbench-baselines.user-mean.1"

@@ -14,7 +14,7 @@ from typing import Any
 from distributed import Client
 from distributed.scheduler import KilledWorker
 
-from cfbench.executors.task import Outcome, Task
+from cfbench.execution.task import Outcome, Task
 from cfbench_dask import errands
 from cfbench_dask.inventory import Inventory
 from cfbench_dask.parcel import Parcel
@@ -45,9 +45,9 @@ class Carriage:
     client: Client
     session: str
 
-    async def introduce(self, worker: KnownWorker, models: Iterable[tuple[str, str]], token_file: str) -> None:
+    async def add_cold_entities(self, worker: KnownWorker, models: Iterable[tuple[str, str]], token_file: str) -> None:
         """Open a post on a worker, and learn what it has and whether it reads ``token_file``."""
-        reply = await self._at_once(worker, errands.introduce, json.dumps(list(models)), token_file)
+        reply = await self._at_once(worker, errands.add_cold_entities, json.dumps(list(models)), token_file)
         facts = _checked(reply)
         try:
             worker.has = Inventory.heard(facts.get("has"))

@@ -14,7 +14,7 @@ from typing import Any
 from distributed import Client
 
 from cfbench.errors import RunError
-from cfbench.executors.task import Desk, Outcome, Task
+from cfbench.execution.task import Outcome, Task, TaskQueue
 from cfbench_dask import errands
 from cfbench_dask.carriage import Carriage, WorkerFaultError, WorkerGoneError
 from cfbench_dask.connection import connected
@@ -23,7 +23,7 @@ from cfbench_dask.inventory import Inventory
 from cfbench_dask.parcel import Parcel
 from cfbench_dask.patience import Patience
 from cfbench_dask.reports import reports_in
-from cfbench_dask.terms import Terms
+from cfbench_dask.terms import ResourceLimits
 from cfbench_dask.worker import KnownWorker
 
 _LOOK = 0.5  # seconds between looks at who is there
@@ -38,7 +38,9 @@ class Crew:
         dispatch: where workers ask for tasks; yields outcomes in the run's thread.
     """
 
-    def __init__(self, terms: Terms, session: str, token_file: str, tasks: Sequence[Task], desk: Desk) -> None:
+    def __init__(
+        self, terms: ResourceLimits, session: str, token_file: str, tasks: Sequence[Task], desk: TaskQueue
+    ) -> None:
         """Prepare; nothing happens before :meth:`begin`."""
         self.dispatch = Dispatch(tasks, desk, self._forget_soon)
         self._terms, self._session, self._token_file, self._desk = terms, session, token_file, desk
@@ -127,7 +129,7 @@ class Crew:
     async def _employ(self, worker: KnownWorker) -> None:
         """Let a worker work until it goes."""
         try:
-            await self._carriage.introduce(worker, self._models, self._token_file)
+            await self._carriage.add_cold_entities(worker, self._models, self._token_file)
         except WorkerGoneError:
             self._workers.pop(worker.address, None)
             return

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from cfbench.executors.task import Desk, Outcome, Task
+from cfbench.execution.task import Outcome, Task, TaskQueue
 
 Errand: TypeAlias = Callable[[], Sequence[Outcome]]
 _MOST_NEWS = 1000  # reports that wait to be told; where the run is busy, later ones are dropped
@@ -24,7 +24,7 @@ class Dispatch:
         waiting: the tasks that nobody has taken; others may read it.
     """
 
-    def __init__(self, tasks: Sequence[Task], desk: Desk, through: Callable[[str], None]) -> None:
+    def __init__(self, tasks: Sequence[Task], desk: TaskQueue, through: Callable[[str], None]) -> None:
         """Take tasks on.
 
         Args:

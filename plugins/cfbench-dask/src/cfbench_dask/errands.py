@@ -15,7 +15,7 @@ from typing import Any
 
 from distributed import Worker, get_worker
 
-from cfbench.executors.task import Outcome, Task, answers_in, saved_in
+from cfbench.execution.task import Outcome, Task, answers_in, saved_in
 from cfbench_dask.inventory import Inventory
 from cfbench_dask.parcel import Parcel
 from cfbench_dask.post import Post
@@ -28,7 +28,7 @@ _POSTS: dict[tuple[str, str], Post] = {}  # by worker, of which a process may ho
 _LOCK = threading.Lock()
 
 
-async def introduce(session: str, models: str, token_file: str, dask_worker: Worker) -> str:
+async def add_cold_entities(session: str, models: str, token_file: str, dask_worker: Worker) -> str:
     """Open a post for a run; tell its token, what is installed here, and what ``token_file`` holds, if it is seen."""
     return await asyncio.to_thread(_introduce, session, models, token_file, dask_worker)
 

@@ -8,11 +8,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfbench.executors.task import Desk, Outcome, Task
-from cfbench.limits import require_at_least
+from cfbench.execution.task import Outcome, Task, TaskQueue
+from cfbench.model.limits import require_at_least
 from cfbench_dask.connection import quiet
 from cfbench_dask.crew import Crew
-from cfbench_dask.terms import Terms
+from cfbench_dask.terms import ResourceLimits
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class DaskExecutor:
         require_at_least(self, 1, "jobs", "cells_per_worker")
         require_at_least(self, 0, "patience")
 
-    def __call__(self, tasks: Sequence[Task], desk: Desk) -> Generator[Outcome]:
+    def __call__(self, tasks: Sequence[Task], desk: TaskQueue) -> Generator[Outcome]:
         """Yield outcomes as cells end.
 
         Raises UsageError where no scheduler answers, RunError where all workers have gone and none comes in time.
@@ -51,7 +51,7 @@ class DaskExecutor:
         token_file = Path(tasks[0].questions).parent / f"seen-{session}"
         with suppress(OSError):  # where nothing can be written, nothing is seen, and admission tells
             token_file.write_text(session)
-        terms = Terms(self.scheduler, self.jobs, self.cells_per_worker, self.shared, self.patience)
+        terms = ResourceLimits(self.scheduler, self.jobs, self.cells_per_worker, self.shared, self.patience)
         with quiet():
             crew = Crew(terms, session, str(token_file), tasks, desk)
             try:

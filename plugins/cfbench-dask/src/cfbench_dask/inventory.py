@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Self
 
-from cfbench.discovery.registry import Registry
-from cfbench.executors.task import Task
+from cfbench.execution.task import Task
+from cfbench.registry.registry import Registry
 
 _OURS = ("cfbench", "cfbench-dask")
 

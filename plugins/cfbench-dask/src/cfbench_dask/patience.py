@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cfbench.errors import RunError
-from cfbench.executors.task import Task
+from cfbench.execution.task import Task
 from cfbench_dask.inventory import Inventory
-from cfbench_dask.terms import Terms
+from cfbench_dask.terms import ResourceLimits
 from cfbench_dask.worker import KnownWorker
 
 _TO_ANSWER = 60.0  # seconds that a new worker may take to import what it needs, before patience begins to run out
@@ -18,7 +18,7 @@ _SHOWN = 3  # workers that a reason names
 class Patience:
     """Knows since when there are tasks that no worker can take."""
 
-    def __init__(self, terms: Terms, here: Inventory, note: Callable[[str], None]) -> None:
+    def __init__(self, terms: ResourceLimits, here: Inventory, note: Callable[[str], None]) -> None:
         """Begin to wait.
 
         Args:

@@ -11,9 +11,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from cfbench.contracts import EpochReport
-from cfbench.executors.supervisor import Supervisor
-from cfbench.executors.task import Outcome, Task
+from cfbench.execution.supervisor import Supervisor
+from cfbench.execution.task import Outcome, Task
+from cfbench.model.protocols import EpochReport
 
 LEASE = 60.0
 """Seconds after which a post closes that its run has not renewed: the run has been killed, or cannot reach it."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from cfbench.errors import StoreError
-from cfbench.executors.collection import collect
-from cfbench.executors.task import Outcome, Task, answers_in
+from cfbench.execution.outcome_reader import collect
+from cfbench.execution.task import Outcome, Task, answers_in
 from cfbench.records.record import Status
 from cfbench_dask.parcel import Parcel
 

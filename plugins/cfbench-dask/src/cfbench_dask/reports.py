@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cfbench.contracts import EpochReport
+from cfbench.model.protocols import EpochReport
 
 _LONGEST = 500  # characters of a text
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Terms:
+class ResourceLimits:
     """The executor's parameters; see :class:`cfbench_dask.executor.DaskExecutor`."""
 
     scheduler: str | None

@@ -6,7 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 
-from cfbench.executors.task import Task
+from cfbench.execution.task import Task
 from cfbench_dask.inventory import Inventory
 
 

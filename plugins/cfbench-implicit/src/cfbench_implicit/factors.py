@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from cfbench.contracts import Embeddings, EpochReport, FitContext
-from cfbench.ratings import Codes, Floats
+from cfbench.model.protocols import Embeddings, EpochReport, FitContext
+from cfbench.model.ratings import Codes, Floats
 
 
 @dataclass(frozen=True, eq=False)

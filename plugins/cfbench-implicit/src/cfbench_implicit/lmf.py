@@ -8,10 +8,10 @@ from typing import Self
 
 from implicit.cpu.lmf import LogisticMatrixFactorization
 
-from cfbench.contracts import Embeddings, FitContext
-from cfbench.limits import require_at_least, require_positive, require_share
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least, require_positive, require_share
+from cfbench.model.protocols import Embeddings, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import RankingFactors, fit_factors, library_seed
 

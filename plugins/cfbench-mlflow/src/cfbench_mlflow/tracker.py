@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfbench.monitoring.tracker import TrackedRun
 from cfbench.records.record import Record
-from cfbench.watching.tracker import TrackedRun
 from cfbench_mlflow.facts import curve, measurements, parameters, span, tags
 from cfbench_mlflow.names import with_legal_names
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from cfbench.contracts import Embeddings, EpochReport, FitContext
-from cfbench.features import Features
-from cfbench.limits import require_at_least, require_positive
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.features import Features
+from cfbench.model.limits import require_at_least, require_positive
+from cfbench.model.protocols import Embeddings, EpochReport, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_myfm.posterior import Posterior
 from cfbench_myfm.sampler import Sample, draw
 from cfbench_myfm.side import Side
@@ -87,9 +87,9 @@ class BayesianFactorizationMachine:
                 seed=context.seed % 2**31,
                 listen=listen,
             )
-        self.introduce(None, None)
+        self.add_cold_entities(None, None)
 
-    def introduce(self, users: Features | None, items: Features | None) -> None:
+    def add_cold_entities(self, users: Features | None, items: Features | None) -> None:
         """Give newcomers vectors and biases by what was learned of their features."""
         self.user_vectors_, self.user_biases_ = _with_newcomers(self.users_, users)
         self.item_vectors_, self.item_biases_ = _with_newcomers(self.items_, items)
@@ -138,7 +138,7 @@ class BayesianFactorizationMachine:
         model = cls(**facts["parameters"])
         model.offset_ = facts["offset"]
         model.users_, model.items_ = Posterior.among("users.", arrays), Posterior.among("items.", arrays)
-        model.introduce(None, None)
+        model.add_cold_entities(None, None)
         return model
 
     def _sides(self, train: Ratings) -> tuple[Side, Side]:
@@ -153,7 +153,7 @@ class BayesianFactorizationMachine:
         )
 
 
-def _with_newcomers(side: Posterior, newcomers: Features | None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+def _with_newcomers(side: Posterior, cold_entities: Features | None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return vectors, samples side by side, and biases, the newcomers' before those of the unknown."""
-    vectors, biases = (side.vectors, side.biases) if newcomers is None else side.extended(newcomers)
+    vectors, biases = (side.vectors, side.biases) if cold_entities is None else side.extended(cold_entities)
     return vectors.reshape(len(vectors), -1), biases

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from cfbench.features import Features
-from cfbench.vocabulary import Vocabulary
+from cfbench.model.features import Features
+from cfbench.model.vocabulary import Vocabulary
 from cfbench_myfm.side import Side, described
 
 
@@ -99,13 +99,13 @@ class Posterior:
         first = len(weights.linear) - self.side_linear.shape[1]
         self.side_linear[sample], self.side_factors[sample] = weights.linear[first:], weights.factors[first:]
 
-    def extended(self, newcomers: Features) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Return vectors and biases with rows for ``newcomers`` before that of the unknown.
+    def extended(self, cold_entities: Features) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return vectors and biases with rows for ``cold_entities`` before that of the unknown.
 
         Of a newcomer's own column the prior's mean is taken, of their side information what was learned; they have no
         history. Since no column is multiplied by itself, that is what the sample expects of them.
         """
-        vectors, biases = self._of(newcomers)
+        vectors, biases = self._of(cold_entities)
         return (
             np.concatenate([self.vectors[:-1], vectors.astype(np.float32), self.vectors[-1:]]),
             np.concatenate([self.biases[:-1], biases, self.biases[-1:]]),
@@ -122,13 +122,13 @@ class Posterior:
         """Put together what :meth:`arrays` took apart."""
         return cls(**{name: arrays[prefix + name] for name in _SAVED}, vocabulary=Vocabulary.among(arrays, prefix))
 
-    def _of(self, newcomers: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _of(self, cold_entities: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return scaled vectors, shape (n', samples, k), and biases of newcomers."""
         own = np.sqrt(self.samples) * self.vectors[-1].astype(np.float64)  # (samples, k), as sampled
-        vectors = np.tile(own, (len(newcomers), 1, 1))
-        biases = np.full(len(newcomers), self.biases[-1])
+        vectors = np.tile(own, (len(cold_entities), 1, 1))
+        biases = np.full(len(cold_entities), self.biases[-1])
         if self.vocabulary is not None:
-            matrix = described(newcomers, self.vocabulary)
+            matrix = described(cold_entities, self.vocabulary)
             for sample, (linear, factors) in enumerate(zip(self.side_linear, self.side_factors, strict=True)):
                 told, bias = summed(matrix, linear.astype(np.float64), factors.astype(np.float64))
                 vectors[:, sample] += told

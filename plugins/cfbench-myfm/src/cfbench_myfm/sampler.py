@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from cfbench.ratings import Ratings
+from cfbench.model.ratings import Ratings
 from cfbench_myfm.posterior import Weights
 from cfbench_myfm.side import Side
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array, hstack
 
-from cfbench.features import Features
-from cfbench.ratings import Codes
-from cfbench.vocabulary import Vocabulary
+from cfbench.model.features import Features
+from cfbench.model.ratings import Codes
+from cfbench.model.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.contracts import Embeddings, EpochReport, FitContext
-from cfbench.limits import require_at_least, require_positive
-from cfbench.ratings import Codes, Floats, Ratings, RatingScale
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least, require_positive
+from cfbench.model.protocols import Embeddings, EpochReport, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings, RatingScale
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_numba.descent import LANES, descend
 from cfbench_numba.tiles import Tiles
 

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from cfbench.contracts import Embeddings, EpochReport, FitContext
-from cfbench.limits import require_at_least, require_positive
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least, require_positive
+from cfbench.model.protocols import Embeddings, EpochReport, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_baselines.damped_biases import DampedBiases
 from cfbench_scipy.biased_factors import BiasedFactors, with_zero_row
 from cfbench_scipy.grouped import Grouped

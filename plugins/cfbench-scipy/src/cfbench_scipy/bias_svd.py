@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from cfbench.contracts import Embeddings, EpochReport, FitContext
-from cfbench.limits import require_at_least
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least
+from cfbench.model.protocols import Embeddings, EpochReport, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases, damped_means
 from cfbench_scipy.biased_factors import BiasedFactors, products, with_zero_row
 from cfbench_scipy.grouped import Grouped

@@ -12,10 +12,10 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
-from cfbench.contracts import Embeddings, FitContext
-from cfbench.limits import require_at_least
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least
+from cfbench.model.protocols import Embeddings, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
 from cfbench_scipy.biased_factors import BiasedFactors, with_zero_row
 

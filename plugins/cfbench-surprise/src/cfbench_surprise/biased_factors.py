@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.contracts import Embeddings
-from cfbench.ratings import Codes, Floats
+from cfbench.model.protocols import Embeddings
+from cfbench.model.ratings import Codes, Floats
 from cfbench_surprise.biases import Biases
 
 _CHUNK = 1 << 16

@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 from surprise import CoClustering
 
-from cfbench.contracts import FitContext
-from cfbench.limits import require_at_least
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.biases import Biases
 from cfbench_surprise.options import arguments, library_seed

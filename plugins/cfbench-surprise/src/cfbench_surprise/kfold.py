@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cfbench.dataset import Dataset
+from cfbench.data.dataset import Dataset
+from cfbench.data.splits.splitter import Fold
 from cfbench.errors import DataError
-from cfbench.splits.splitter import Fold
 
 
 @dataclass(frozen=True)

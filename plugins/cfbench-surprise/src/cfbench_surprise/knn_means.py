@@ -8,10 +8,10 @@ from typing import Literal, Self
 
 from surprise import KNNWithMeans
 
-from cfbench.contracts import FitContext
-from cfbench.limits import require_at_least
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_surprise.neighbourhood import Neighbourhood, neighbourhood, one_sided_base
 from cfbench_surprise.options import similarity_options
 from cfbench_surprise.trainset import coded_trainset

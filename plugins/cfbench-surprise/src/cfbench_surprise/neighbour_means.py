@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.ratings import Codes
+from cfbench.model.ratings import Codes
 
 _CELLS = 1 << 20  # similarities looked at together
 

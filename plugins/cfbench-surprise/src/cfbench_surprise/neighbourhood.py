@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.ratings import Codes, Floats, Ratings
+from cfbench.model.ratings import Codes, Floats, Ratings
 from cfbench_surprise.biases import Biases
 from cfbench_surprise.neighbour_means import NeighbourMeans
 from cfbench_surprise.trainset import CodedTrainset

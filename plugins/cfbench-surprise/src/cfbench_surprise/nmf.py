@@ -8,10 +8,10 @@ from typing import Self
 
 from surprise import NMF
 
-from cfbench.contracts import Embeddings, FitContext
-from cfbench.limits import require_at_least, require_positive
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.limits import require_at_least, require_positive
+from cfbench.model.protocols import Embeddings, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_surprise.biased_factors import BiasedFactors
 from cfbench_surprise.factorised import factorised
 from cfbench_surprise.options import arguments, library_seed

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from surprise import NormalPredictor
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_surprise.options import library_seed
 from cfbench_surprise.trainset import coded_trainset
 

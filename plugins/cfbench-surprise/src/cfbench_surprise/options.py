@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from cfbench.contracts import FitContext
+from cfbench.model.protocols import FitContext
 
 
 def arguments(model: Any) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from surprise import SlopeOne
 
-from cfbench.contracts import FitContext
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_surprise.trainset import coded_trainset
 from cfbench_surprise.whole_ratings import whole_ratings
 

@@ -8,10 +8,10 @@ from typing import Literal, Self
 
 import numpy as np
 
-from cfbench.contracts import Embeddings, FitContext
-from cfbench.features import Features
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.features import Features
+from cfbench.model.protocols import Embeddings, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_torch.expectation import Expectation, Expected
 from cfbench_torch.factors import Factors
 from cfbench_torch.hyperparameters import arguments, hyperparameters
@@ -37,7 +37,7 @@ class BootstrappedDotProduct:
        penalty chosen by leaving each training entity out in turn, see :func:`cfbench_torch.feature_ridge.fit_ridge`.
        A newcomer's embedding is what the regression expects of it.
     2. the embeddings of those with few ratings are found anew, as the most probable ones between what is expected and
-       what their ratings say, see :class:`cfbench_torch.few_ratings.Answers`: gradient steps reach them
+       what their ratings say, see :class:`cfbench_torch.few_ratings.ModelOutput`: gradient steps reach them
        seldom and weight decay pulls them to 0, whatever they are like. The variances that this takes are what
        step 1 misses of entities that were left out, and the squared error of training.
 
@@ -136,9 +136,9 @@ class BootstrappedDotProduct:
             at_most=self.answers,
             vector_spread=self.vector_spread,
         )
-        self.introduce(None, None)
+        self.add_cold_entities(None, None)
 
-    def introduce(self, users: Features | None, items: Features | None) -> None:
+    def add_cold_entities(self, users: Features | None, items: Features | None) -> None:
         """Give newcomers the embeddings that their features let expect."""
         known = sides_of(self.factors_)
         met_users = _joined(known[0], self.users_expected_, users)
@@ -182,10 +182,10 @@ class BootstrappedDotProduct:
             )
             for side in ("users", "items")
         )
-        model.introduce(None, None)
+        model.add_cold_entities(None, None)
         return model
 
 
-def _joined(known: np.ndarray, expectation: Expectation, newcomers: Features | None) -> np.ndarray:
+def _joined(known: np.ndarray, expectation: Expectation, cold_entities: Features | None) -> np.ndarray:
     """Return the embeddings of known entities and, after them, of newcomers, shape (n + a, k + 1)."""
-    return known if newcomers is None else np.vstack([known, expectation.of(newcomers)])
+    return known if cold_entities is None else np.vstack([known, expectation.of(cold_entities)])

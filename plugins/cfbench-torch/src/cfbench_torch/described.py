@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.features import Features
-from cfbench.vocabulary import Memberships, Vocabulary
+from cfbench.model.features import Features
+from cfbench.model.vocabulary import Memberships, Vocabulary
 
 _CHUNK = 1 << 22  # numbers of the design matrix held at a time (32 MB)
 

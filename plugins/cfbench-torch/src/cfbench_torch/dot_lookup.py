@@ -13,10 +13,10 @@ from typing import Literal, Self
 import numpy as np
 import torch
 
-from cfbench.contracts import Embeddings, EpochReport, FitContext
 from cfbench.errors import ModelError
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import Fact, load_parts, save_parts
+from cfbench.model.protocols import Embeddings, EpochReport, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import Fact, load_parts, save_parts
 from cfbench_torch.hyperparameters import arguments, hyperparameters
 from cfbench_torch.link import Link, check_range, link_facts, link_for, link_from
 from cfbench_torch.machine import Machine

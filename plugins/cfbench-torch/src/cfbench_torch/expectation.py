@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.features import Features
-from cfbench.vocabulary import Vocabulary
+from cfbench.model.features import Features
+from cfbench.model.vocabulary import Vocabulary
 from cfbench_torch.described import Described
 from cfbench_torch.feature_ridge import FeatureRidge, fit_ridge
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.features import Features
-from cfbench.vocabulary import Vocabulary
+from cfbench.model.features import Features
+from cfbench.model.vocabulary import Vocabulary
 from cfbench_torch.described import Described
 
 PENALTIES = tuple(10.0 ** (step / 2) for step in range(-10, 3))

@@ -17,7 +17,7 @@ _CHUNK = 1 << 20  # numbers of ratings' directions and of equations held at a ti
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class ModelOutput:
     """Ratings as one side sees them: what users said of items, or what items were given by users.
 
     The rating of entity e, with numbers ``y_e``, by or for the other o is ``link(level_o + direction_o · y_e)``.

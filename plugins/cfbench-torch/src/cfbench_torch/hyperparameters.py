@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from cfbench.saving import Fact
+from cfbench.model.saving import Fact
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

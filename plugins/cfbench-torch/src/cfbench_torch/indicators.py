@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.features import Features
-from cfbench.vocabulary import Vocabulary
+from cfbench.model.features import Features
+from cfbench.model.vocabulary import Vocabulary
 from cfbench_torch.described import Described
 
 MOST_COLUMNS = 256
@@ -40,12 +40,12 @@ class Indicators:
             return cls(vocabulary, np.repeat(unknown, n + 1, axis=0))
         return cls(vocabulary, np.vstack([_rows(features, vocabulary), unknown]))
 
-    def met(self, newcomers: Features | None) -> Indicators:
+    def met(self, cold_entities: Features | None) -> Indicators:
         """Return these rows with those of newcomers before the last."""
-        if newcomers is None:
+        if cold_entities is None:
             return self
         return Indicators(
-            self.vocabulary, np.vstack([self.rows[:-1], _rows(newcomers, self.vocabulary), self.rows[-1:]])
+            self.vocabulary, np.vstack([self.rows[:-1], _rows(cold_entities, self.vocabulary), self.rows[-1:]])
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:

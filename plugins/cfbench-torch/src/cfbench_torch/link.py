@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol, TypeAlias
 import torch
 
 from cfbench.errors import ModelError
-from cfbench.ratings import Ratings, RatingScale
-from cfbench.saving import Fact
+from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model.saving import Fact
 from cfbench_torch.requirement import require
 
 YRange: TypeAlias = tuple[float, float] | Literal["scale", "observed"] | None

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cfbench.contracts import FitContext
 from cfbench.errors import ModelError
-from cfbench.saving import Fact
+from cfbench.model.protocols import FitContext
+from cfbench.model.saving import Fact
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from cfbench.contracts import Embeddings, FitContext
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.protocols import Embeddings, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_torch.hyperparameters import arguments, hyperparameters
 from cfbench_torch.link import check_range, link_for
 from cfbench_torch.machine import Machine

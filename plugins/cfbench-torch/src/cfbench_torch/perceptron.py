@@ -11,9 +11,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from cfbench.contracts import Embeddings
-from cfbench.ratings import Codes, Ratings
-from cfbench.saving import Fact
+from cfbench.model.protocols import Embeddings
+from cfbench.model.ratings import Codes, Ratings
+from cfbench.model.saving import Fact
 from cfbench_torch.layers import BatchNorm, Dropout, Layer, Linear, Rectifier
 from cfbench_torch.link import Link, link_facts, link_from
 from cfbench_torch.machine import Machine

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.ratings import Ratings
+from cfbench.model.ratings import Ratings
 from cfbench_torch.expectation import Expected
 from cfbench_torch.factors import Factors
-from cfbench_torch.few_ratings import Answers
+from cfbench_torch.few_ratings import ModelOutput
 from cfbench_torch.machine import Machine
 from cfbench_torch.sides import sides_of, with_sides
 
@@ -39,7 +39,7 @@ def looked_again(
         (train.users, users, train.items, items, expected[0]),
         (train.items, items, train.users, users, expected[1]),
     ):
-        answers = Answers(
+        answers = ModelOutput(
             codes=codes,
             others=others,
             ratings=train.ratings,

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from cfbench.contracts import EpochReport, FitContext
 from cfbench.errors import ModelError
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_torch.adam import Adam
 from cfbench_torch.machine import Machine
 from cfbench_torch.requirement import require, require_size

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from cfbench.ratings import Ratings, RatingScale
+from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_torch.adam import Adam
 from cfbench_torch.factors import Factors
 from cfbench_torch.link import SigmoidRange

@@ -9,10 +9,10 @@ from typing import Any, Literal, Self
 import torch
 from numpy.typing import NDArray
 
-from cfbench.contracts import Embeddings, FitContext
-from cfbench.features import Features
-from cfbench.ratings import Codes, Floats, Ratings
-from cfbench.saving import load_parts, save_parts
+from cfbench.model.features import Features
+from cfbench.model.protocols import Embeddings, FitContext
+from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model.saving import load_parts, save_parts
 from cfbench_torch.hyperparameters import arguments, hyperparameters
 from cfbench_torch.indicators import Indicators
 from cfbench_torch.link import check_range, link_for
@@ -117,7 +117,7 @@ class WideDeepNetwork:
                 generator=generator,
             )
 
-    def introduce(self, users: Features | None, items: Features | None) -> None:
+    def add_cold_entities(self, users: Features | None, items: Features | None) -> None:
         """Take note of newcomers' indicators."""
         met = self.users_.met(users), self.items_.met(items)
         self.network_.rows = (self.machine_.tensor(met[0].rows), self.machine_.tensor(met[1].rows))

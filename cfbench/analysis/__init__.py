@@ -1,0 +1,1 @@
+"""Analysis of a fitted model: numbers from its embeddings, views of it, recommendations by it."""

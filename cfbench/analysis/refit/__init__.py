@@ -1,0 +1,1 @@
+"""Fitted models of a finished run, loaded or fitted again."""

@@ -1,1 +1,0 @@
-"""Asking models, and checking what they answer."""

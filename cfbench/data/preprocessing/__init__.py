@@ -1,0 +1,1 @@
+"""Preprocessors: steps from a data set to a smaller or other one, before it is split."""

@@ -1,0 +1,48 @@
+"""Ratings turned into liked and not liked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from cfbench.data.dataset import Dataset
+from cfbench.data.preprocessing.subset import subset
+from cfbench.errors import DataError, SpecError
+from cfbench.model.limits import check_choice
+from cfbench.model.ratings import RatingScale
+
+
+@dataclass(frozen=True)
+class Binarise:
+    """Makes every rating 1 where it is liked and 0 where it is not, on a scale of 0 to 1 with relevance from 1 on.
+
+    Attributes:
+        threshold: the rating from which one counts as liked, in rating units; None takes the data set's own
+            ``relevant_from``.
+        keep: ``"all"`` keeps the ratings that are not liked as 0; ``"liked"`` drops them, which leaves nothing but
+            ones, as in data without ratings.
+    """
+
+    threshold: float | None = None
+    keep: Literal["all", "liked"] = "all"
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
+        if self.threshold is not None and not (number and math.isfinite(self.threshold)):
+            raise SpecError(f"binarise: threshold must be a finite rating, got {self.threshold!r}")
+        check_choice("binarise", "keep", self.keep, ("all", "liked"))
+
+    def apply(self, dataset: Dataset) -> Dataset:
+        """Return the data set of ones and zeros; raises DataError where no rating is liked."""
+        threshold = dataset.relevant_from if self.threshold is None else self.threshold
+        liked = dataset.ratings >= threshold
+        if not liked.any():
+            raise DataError(
+                f"binarise: no rating of {dataset.name!r} reaches {threshold:g}; its scale is {dataset.scale}: "
+                "use a lower threshold"
+            )
+        binary = replace(dataset, ratings=liked.astype(np.float32), scale=RatingScale(0.0, 1.0), relevant_from=1.0)
+        return subset(binary, liked) if self.keep == "liked" else binary

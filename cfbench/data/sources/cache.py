@@ -1,0 +1,236 @@
+"""Parsed data sets in binary form: one ``.npy`` per column, memory-mapped on load.
+
+Layout of ``<cache>/parsed/<key>/``: ``meta.json``, sealed, and ``<number>.npy``. The key hashes the source and its
+parameters; the identity of the input files (path, size, modification time) stands in ``meta.json``, so a
+changed input replaces its entry instead of adding one. Whatever is damaged or foreign is rebuilt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
+from cfbench.data.sources.source import Storage
+from cfbench.files.owned_folder import owned_folder, sweep
+from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
+from cfbench.files.strict_json import parse_json
+from cfbench.model.ratings import RatingScale
+
+SCHEMA = 2
+"""Version of the layout; raise it when the layout or the meaning of a column changes."""
+
+_LARGEST_META = 64 * MEBIBYTE
+_WORK = ".new-"  # begins the name of a folder in which an entry is made
+_PARTS = _FRESH, _OLD = "entry", "old"
+_AT_ONCE = 4  # columns written or checked at the same time
+
+_log = logging.getLogger(__name__)
+
+
+def cached(source: object, storage: Storage, inputs: Iterable[Path], build: Callable[[], Dataset]) -> Dataset:
+    """Return the data set of ``source`` from the cache, or ``build`` it and keep it there.
+
+    Args:
+        source: a dataclass; its type and field values are the key.
+        storage: names the cache folder.
+        inputs: the files that ``build`` reads; a change in path, size or modification time rebuilds.
+        build: reads the data. Its errors pass through; nothing is kept then.
+
+    A cache folder that cannot be written costs a log message, not the data.
+    """
+    identity = _identity(source, inputs)
+    entry = storage.cache_dir / "parsed" / _key(identity)
+    with suppress(OSError):
+        sweep(entry.parent, _WORK, _PARTS)  # also where nothing is to be written: what was replaced may be large
+    dataset = _loaded(entry, identity)
+    if dataset is not None:
+        return dataset
+    dataset = build()
+    try:
+        _store(entry, identity, dataset)
+    except OSError as error:
+        _log.warning("parsed data of %r not cached in %s: %s", dataset.name, entry.parent, error)
+    return dataset
+
+
+def _identity(source: object, inputs: Iterable[Path]) -> dict[str, Any]:
+    assert is_dataclass(source)
+    assert not isinstance(source, type)
+    kind = type(source)
+    return {
+        "schema": SCHEMA,
+        "cfbench": version("cfbench"),
+        "source": f"{kind.__module__}:{kind.__qualname__}",
+        "params": json.loads(json.dumps(asdict(source), sort_keys=True)),
+        "inputs": [_file_identity(path) for path in inputs],
+    }
+
+
+def _file_identity(path: Path) -> list[Any]:
+    if not path.exists():
+        return [str(path.resolve()), None, None]
+    state = path.stat()
+    return [str(path.resolve()), state.st_size, state.st_mtime_ns]
+
+
+def _key(identity: Mapping[str, Any]) -> str:
+    paths = [path for path, _, _ in identity["inputs"]]
+    named = json.dumps([identity["source"], identity["params"], paths], sort_keys=True)
+    return hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def _store(entry: Path, identity: Mapping[str, Any], dataset: Dataset) -> None:
+    """Write beside ``entry``, flush to disk, then move into place: a reader sees all of it or nothing."""
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    with owned_folder(entry.parent, _WORK, _PARTS) as work:
+        fresh = work / _FRESH
+        fresh.mkdir(mode=0o700)
+        columns = _columns(dataset)
+        with ThreadPoolExecutor(_AT_ONCE) as aside:  # hashing, checking and writing let each other run
+            facts = aside.submit(_facts, dataset)
+            paths = [fresh / f"{number}.npy" for number in range(len(columns))]
+            files = dict(zip(columns, aside.map(_write_column, paths, columns.values()), strict=True))
+        told = {"identity": identity, "dataset": facts.result(), "columns": files}
+        meta = {**told, "seal": _seal(told)}
+        with (fresh / "meta.json").open("w", encoding="utf-8") as out:
+            json.dump(meta, out, indent=1)
+            _flush(out.fileno(), out.flush)
+        _move_into_place(fresh, entry, work / _OLD)
+
+
+def _write_column(path: Path, column: NDArray[Any]) -> list[Any]:
+    with path.open("wb") as out:
+        np.save(out, column, allow_pickle=False)
+        _flush(out.fileno(), out.flush)
+    size = path.stat().st_size
+    return [path.name, size, _checksum(np.ascontiguousarray(column)), column.dtype.str, list(column.shape)]
+
+
+def _flush(descriptor: int, flush: Callable[[], None]) -> None:
+    flush()
+    os.fsync(descriptor)
+
+
+def _move_into_place(fresh: Path, entry: Path, old: Path) -> None:
+    """Rename ``fresh`` to ``entry``, and an older entry to ``old``; readers keep their mapped files."""
+    with suppress(FileNotFoundError):  # there is none, or another process was faster
+        entry.rename(old)
+    try:
+        fresh.rename(entry)
+    except OSError:
+        if not entry.exists():
+            raise
+        # Another process has just put the same data there.
+
+
+def _loaded(entry: Path, identity: Mapping[str, Any]) -> Dataset | None:
+    """Return the stored data set, or None where there is none, or not of this identity, or damaged."""
+    try:
+        meta = parse_json(read_plain(entry / "meta.json", _LARGEST_META))
+        if meta["identity"] != identity:
+            return None
+        if meta.pop("seal") != _seal(meta):
+            raise ValueError("meta.json was altered after it was written")
+        files = meta["columns"]
+        with ThreadPoolExecutor(_AT_ONCE) as aside:
+            read = aside.map(lambda file: _read_column(entry, *file), files.values())
+            columns = dict(zip(files, read, strict=True))
+        return _restored(meta["dataset"], columns)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        _log.warning("cached data in %s is damaged (%s); reading the source again", entry, error)
+        return None
+
+
+def _seal(meta: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
+
+
+def _read_column(entry: Path, name: str, size: int, checksum: int, dtype: str, shape: list[int]) -> NDArray[Any]:
+    """Map a column into memory as ``meta.json`` has it: a header that was altered is not even read."""
+    path = entry / Path(name).name
+    require_plain(path, size)
+    if path.stat().st_size != size:
+        raise ValueError(f"{name} has {path.stat().st_size} bytes instead of {size}")
+    column: NDArray[Any] = np.empty(shape, dtype=dtype)
+    if column.nbytes:
+        column = np.memmap(path, dtype, "r", size - column.nbytes, tuple(shape)).view(np.ndarray)
+    if _checksum(column) != checksum:
+        raise ValueError(f"{name} does not have the checksum it was written with")
+    return column
+
+
+def _checksum(column: NDArray[Any]) -> int:
+    return zlib.crc32(column.view(np.uint8).data)
+
+
+def _facts(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "name": dataset.name,
+        "scale": [dataset.scale.low, dataset.scale.high],
+        "relevant_from": dataset.relevant_from,
+        "origin": asdict(dataset.origin),
+        "folds": list(dataset.folds),
+        "fingerprint": dataset.fingerprint,
+    }
+
+
+def _columns(dataset: Dataset) -> dict[str, NDArray[Any]]:
+    """Return every array of ``dataset`` under a key that ``_restored`` understands."""
+    columns: dict[str, NDArray[Any]] = {
+        "user_index": dataset.user_index,
+        "item_index": dataset.item_index,
+        "ratings": dataset.ratings,
+    }
+    if dataset.timestamps is not None:
+        columns["timestamps"] = dataset.timestamps
+    for kind, entities in (("users", dataset.users), ("items", dataset.items)):
+        columns[f"{kind}/ids"] = entities.ids
+        columns |= {f"{kind}/column/{name}": column for name, column in entities.columns.items()}
+    for name, fold in dataset.folds.items():
+        columns |= {f"fold/train/{name}": fold.train_rows, f"fold/test/{name}": fold.test_rows}
+    return columns
+
+
+def _restored(facts: Mapping[str, Any], columns: Mapping[str, NDArray[Any]]) -> Dataset:
+    dataset = Dataset(
+        name=facts["name"],
+        users=_entities("users", columns),
+        items=_entities("items", columns),
+        user_index=columns["user_index"],
+        item_index=columns["item_index"],
+        ratings=columns["ratings"],
+        timestamps=columns.get("timestamps"),
+        scale=RatingScale(*facts["scale"]),
+        relevant_from=facts["relevant_from"],
+        origin=Origin(**facts["origin"]),
+        folds={
+            name: PublishedFold(columns[f"fold/train/{name}"], columns[f"fold/test/{name}"]) for name in facts["folds"]
+        },
+    )
+    # Hashing 25 million rows takes seconds; the checksums above vouch for the content that was hashed.
+    dataset.__dict__["fingerprint"] = facts["fingerprint"]
+    return dataset
+
+
+def _entities(kind: str, columns: Mapping[str, NDArray[Any]]) -> Entities:
+    prefix = f"{kind}/column/"
+    return Entities(
+        columns[f"{kind}/ids"],
+        {key.removeprefix(prefix): column for key, column in columns.items() if key.startswith(prefix)},
+    )

@@ -1,0 +1,1 @@
+"""Data that ship inside the package, each file with its licence."""

@@ -1,0 +1,124 @@
+"""Any file of ratings, by its path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from cfbench.data.dataset import Dataset, Entities, Origin
+from cfbench.data.sources.assembly import assembled, observed_scale
+from cfbench.data.sources.cache import cached
+from cfbench.data.sources.columns import ColumnNames
+from cfbench.data.sources.entity_table import read_entities
+from cfbench.data.sources.source import Storage
+from cfbench.data.sources.tabular import read_ratings
+from cfbench.data.sources.validation import Duplicates, check_duplicates_policy, validated
+from cfbench.errors import SpecError
+from cfbench.model.ratings import RatingScale
+
+_SUFFIXES = (".gz", ".csv", ".tsv", ".txt", ".dat", ".data", ".inter", ".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class RatingsFile:
+    """Ratings from a CSV, TSV, ``::``-separated, RecBole ``.inter`` or Parquet file, gzip or not.
+
+    Columns are found by common names (``userId``, ``item_id``, ``rating``, ``time`` ...), without a header by
+    position: user, item, rating, time.
+
+    Attributes:
+        path: the file; ``~`` is expanded.
+        sep: the field separator; by default ``::``, tab, ``,``, ``;``, ``|`` or blank, the first found.
+        scale_low: the lowest possible rating; by default the lowest seen.
+        scale_high: the highest possible rating; by default the highest seen.
+        relevant_from: the rating from which an item counts as liked; by default low + 0.75 (high - low),
+            which is 4 on a scale of 1 to 5.
+        duplicates: what becomes of repeated (user, item) pairs: ``error``, ``first``, ``last``, ``mean`` or
+            ``keep``.
+        encoding: of the text.
+        header: whether the first row names the columns; by default judged by its looks.
+        user_column: name of the column of users.
+        item_column: name of the column of items.
+        rating_column: name of the column of ratings.
+        timestamp_column: name of the column of times, in seconds since 1970.
+        use_timestamps: False leaves the times out.
+        items: a table of items with a header (CSV, TSV, Parquet): ids, titles and whatever else is known of them.
+        users: a table of users likewise.
+    """
+
+    path: str
+    sep: str | None = None
+    scale_low: float | None = None
+    scale_high: float | None = None
+    relevant_from: float | None = None
+    duplicates: Duplicates = "error"
+    encoding: str = "utf-8"
+    header: bool | None = None
+    user_column: str | None = None
+    item_column: str | None = None
+    rating_column: str | None = None
+    timestamp_column: str | None = None
+    use_timestamps: bool = True
+    items: str | None = None
+    users: str | None = None
+
+    origin: ClassVar[Origin] = Origin(licence="the file's own terms", citation="")
+
+    def __post_init__(self) -> None:
+        check_duplicates_policy(self.duplicates)
+        if self.scale_low is not None and self.scale_high is not None and not self.scale_low < self.scale_high:
+            raise SpecError(f"file: scale_low={self.scale_low} must be below scale_high={self.scale_high}")
+
+    @property
+    def name(self) -> str:
+        """The file's name without the suffixes that say its format."""
+        name = self._file.name
+        while Path(name).suffix.lower() in _SUFFIXES:
+            name = Path(name).stem
+        return name
+
+    def load(self, storage: Storage) -> Dataset:
+        """Read and check the file, or take it from the cache where the file is unchanged."""
+        tables = [Path(table).expanduser() for table in (self.items, self.users) if table is not None]
+        return cached(self, storage, [self._file, *tables], self._read)
+
+    def whereabouts(self, storage: Storage) -> str:  # noqa: ARG002 - part of the contract
+        """Name the file."""
+        return str(self._file) if self._file.exists() else f"{self._file} (missing)"
+
+    @property
+    def _file(self) -> Path:
+        return Path(self.path).expanduser()
+
+    def _read(self) -> Dataset:
+        named = ColumnNames(self.user_column, self.item_column, self.rating_column, self.timestamp_column)
+        raw = read_ratings(
+            self._file,
+            sep=self.sep,
+            encoding=self.encoding,
+            header=self.header,
+            named=named,
+            use_timestamps=self.use_timestamps,
+        )
+        raw = validated(raw, self._declared_scale(), self.duplicates)
+        scale = observed_scale(raw, self.scale_low, self.scale_high)
+        relevant_from = scale.low + 0.75 * scale.width if self.relevant_from is None else float(self.relevant_from)
+        return assembled(
+            self.name,
+            raw,
+            scale=scale,
+            relevant_from=relevant_from,
+            origin=self.origin,
+            users=self._entities(self.users, "user"),
+            items=self._entities(self.items, "item"),
+        )
+
+    def _entities(self, table: str | None, role: str) -> Entities | None:
+        return None if table is None else read_entities(Path(table).expanduser(), role, self.encoding)
+
+    def _declared_scale(self) -> RatingScale:
+        """Return the part of the scale that was declared, open at the other end."""
+        low = float("-inf") if self.scale_low is None else float(self.scale_low)
+        high = float("inf") if self.scale_high is None else float(self.scale_high)
+        return RatingScale(low, high)

@@ -1,0 +1,209 @@
+"""A text file of records: opening (plain or gzip), separators of two characters, and finding lines for messages."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.errors import DataError, DataNotFoundError
+
+_BLOCK = 1 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+_UTF8_MARK = b"\xef\xbb\xbf"
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_SEPARATORS = ("::", "\t", ",", ";", "|", " ")
+DOUBLE = "::"
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A delimited text file and how its bytes are to be understood.
+
+    Attributes:
+        path: the file; gzip is recognised by its content.
+        sep: what separates fields, one character or ``"::"``.
+        encoding: of the text; must contain ASCII as it is (UTF-8, Latin-1, Windows code pages).
+    """
+
+    path: Path
+    sep: str
+    encoding: str = "utf-8"
+
+    @classmethod
+    def at(cls, path: Path, sep: str | None, encoding: str) -> TextFile:
+        """Look at the first line of ``path`` and settle the separator where ``sep`` is None.
+
+        Raises DataNotFoundError where there is no file, DataError where it is empty or not text.
+        """
+        check_encoding(path, encoding)
+        line = _first_line(path)
+        if sep is None:
+            sep = next((known for known in _SEPARATORS if known.encode() in line), ",")
+        elif sep != DOUBLE and (len(sep) != 1 or not sep.isascii()):
+            raise DataError(f"{path}: the separator must be one ASCII character or '::', got {sep!r}")
+        return cls(path, sep, encoding)
+
+    @property
+    def field_sep(self) -> str:
+        """The one-character separator that readers of ``stream`` must use."""
+        return "\t" if self.sep == DOUBLE else self.sep
+
+    @property
+    def quoting(self) -> Literal[0, 3]:
+        """csv's quoting: quotes mean something in comma-like files, nothing in ``::`` and tab-separated ones."""
+        return csv.QUOTE_NONE if self.field_sep == "\t" else csv.QUOTE_MINIMAL
+
+    @property
+    def skips_blanks(self) -> bool:
+        """Whether blanks after a separator are no part of the field."""
+        return self.sep != " "
+
+    def stream(self, skip_first: bool = False, before: bytes = b"") -> io.BufferedReader:
+        """Open the bytes, ``::`` replaced by a tab; ``before`` comes first, the first record may be left out."""
+        source = _opened(self.path)
+        if skip_first:
+            while not source.readline().strip():
+                pass
+        return io.BufferedReader(_Rewritten(source, before, self.sep == DOUBLE), _BLOCK)
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (line number from 1, fields) of every non-blank record. A Python loop: for messages and headers.
+
+        Bytes that are no text appear as replacement characters.
+        """
+        with io.TextIOWrapper(self.stream(), self.encoding, errors="replace", newline="") as text:
+            reader = csv.reader(
+                text, delimiter=self.field_sep, quoting=self.quoting, skipinitialspace=self.skips_blanks
+            )
+            try:
+                for fields in reader:
+                    if len(fields) > 1 or any(field.strip() for field in fields):
+                        yield reader.line_num, fields
+            except csv.Error as error:
+                raise DataError(
+                    f"{self.path}, line {reader.line_num}: {error}; is a quotation mark open, or the separator another?"
+                ) from error
+            except (OSError, EOFError, zlib.error) as error:
+                raise DataError(f"{self.path} cannot be read to its end: {error}") from error
+
+    def line_of(self, record: int) -> int:
+        """Return the line, from 1, of the non-blank record number ``record``, counted from 0 with the header.
+
+        Where the two parsers do not agree on what a line is, the number of the record stands in.
+        """
+        return next((line for at, (line, _) in enumerate(self.records()) if at == record), record + 1)
+
+    def undecodable_line(self) -> int:
+        """Return the first line, from 1, that is not valid text in ``encoding``; 0 where all are."""
+        with self.stream() as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    line.decode(self.encoding)
+                except UnicodeDecodeError:
+                    return number
+        return 0
+
+
+class _Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class _Rewritten(io.RawIOBase):
+    """Bytes of ``source`` after ``before``, with every ``::`` a tab, block by block."""
+
+    def __init__(self, source: _Source, before: bytes, narrow: bool) -> None:
+        self._source, self._ready, self._narrow = source, before, narrow
+        self._held = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._ready:
+            block = self._source.read(_BLOCK)
+            if not block and not self._held:
+                return 0
+            self._ready = self._translated(block)
+        part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
+
+    def _translated(self, block: bytes) -> bytes:
+        if not self._narrow:
+            return block
+        joined = self._held + block
+        # A colon at the very end may be half of a separator: it waits for the next block.
+        self._held = b":" if block and joined.endswith(b":") and not joined.endswith(b"::") else b""
+        return joined[: len(joined) - len(self._held)].replace(b"::", b"\t")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open ``path`` for reading bytes, unzipped, past a byte order mark."""
+    with path.open("rb") as start:
+        zipped = start.read(2) == _GZIP_MAGIC
+    source = cast("IO[bytes]", gzip.open(path)) if zipped else path.open("rb")  # noqa: SIM115 - the caller closes it
+    if source.read(3) != _UTF8_MARK:
+        source.seek(0)
+    return source
+
+
+def _first_line(path: Path) -> bytes:
+    """Return the first non-blank line (at most 1 MiB of it), after checking that the file is text."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise DataNotFoundError(f"file {path} {what}; give the path of a file")
+    try:
+        with _opened(path) as source:
+            start = source.read(_BLOCK)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if start.startswith(_WIDE_MARKS) or b"\x00" in start:
+        raise DataError(f"{path} is not text in an ASCII-compatible encoding; save it as UTF-8")
+    if not start.strip():
+        raise DataError(f"{path} is empty; expected one row per line")
+    return start.lstrip(b"\r\n \t").partition(b"\n")[0]
+
+
+def check_encoding(path: Path, encoding: str) -> None:
+    """Raise DataError where ``encoding`` is unknown, or writes the characters of ASCII otherwise than ASCII does."""
+    sample = bytes(range(128))
+    try:
+        text = sample.decode(encoding, "replace")
+        compatible = text.encode("ascii") == sample == text.encode(encoding, "replace")
+    except (LookupError, ValueError):  # not every codec is one of texts, or can replace what it does not know
+        compatible = False
+    if not compatible:
+        raise DataError(f"{path}: {encoding!r} is no known ASCII-compatible encoding; use utf-8, latin-1 or cp1252")
+
+
+_BYTES_PER_CHARACTER = 4
+_MOST_BYTES = 4 << 30
+_SURELY_FINE = 1_000  # characters of a field, of which 100 million would fit
+
+
+def texts(values: Sequence[Any] | NDArray[Any], what: str) -> NDArray[np.str_]:
+    """Return ``values`` as an array of text, shape (n,); raises DataError where one is so long that it cannot be had.
+
+    ``what`` names a value in the message: ``"an id"``.
+    """
+    longest = max(map(len, values), default=0)
+    if longest > _SURELY_FINE and longest * len(values) * _BYTES_PER_CHARACTER > _MOST_BYTES:
+        raise DataError(
+            f"{what} has {longest:,} characters, and as many are set aside for each of {len(values):,}; is a quotation "
+            "mark open? Else shorten it"
+        )
+    return np.asarray(values, dtype=np.str_)

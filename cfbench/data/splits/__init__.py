@@ -1,0 +1,1 @@
+"""Splitters: a data set divided into training and test rows."""

@@ -1,0 +1,48 @@
+"""Several random divisions into training and test rows, each drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cfbench.data.dataset import Dataset
+from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.splitter import Fold
+from cfbench.model.limits import check_share, check_whole_number
+from cfbench.spec import derived_seed
+
+
+@dataclass(frozen=True)
+class RepeatedHoldout:
+    """Holds a random share of all ratings out, ``n_repeats`` times independently (Monte Carlo cross-validation).
+
+    What is published as "a random 80/20 split" depends on the draw; a mean over several tells how much. Unlike the
+    parts of ``kfold``, tests overlap. Source: Picard and Cook 1984, "Cross-validation of regression models".
+
+    Attributes:
+        share: share of test rows of each draw, above 0 and below 1.
+        n_repeats: number of draws, at least 1.
+        random_state: None: draws follow the run's seed. A number fixes them: draw ``j`` is that of ``holdout`` with the
+            seed ``random_state + j - 1``, so that figures which were published for splits can be run on them again.
+    """
+
+    share: float = 0.2
+    n_repeats: int = 3
+    random_state: int | None = None
+
+    def __post_init__(self) -> None:
+        check_share("repeated-holdout", self.share)
+        check_whole_number("repeated-holdout", "n_repeats", self.n_repeats, at_least=1)
+        if self.random_state is not None:
+            check_whole_number("repeated-holdout", "random_state", self.random_state, at_least=0)
+
+    def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
+        """Return ``n_repeats`` folds named ``"1/n"`` to ``"n/n"``; raises DataError where a part would be empty."""
+        holdout = Holdout(self.share)
+        return [
+            replace(holdout.folds(dataset, self._seed(seed, number))[0], name=f"{number}/{self.n_repeats}")
+            for number in range(1, self.n_repeats + 1)
+        ]
+
+    def _seed(self, seed: int, number: int) -> int:
+        return derived_seed(seed, repeat=number) if self.random_state is None else self.random_state + number - 1

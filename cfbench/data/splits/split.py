@@ -1,0 +1,164 @@
+"""A split: one named, fingerprinted train/test division with codes learned from training alone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.data.dataset import Dataset
+from cfbench.data.ids import Coding
+from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.withheld import Withheld
+from cfbench.errors import DataError, PluginError
+from cfbench.model.features import Features
+from cfbench.model.ratings import Codes, Ratings, frozen
+
+
+@dataclass(frozen=True, eq=False)
+class TestRows:
+    """The rows that every model is asked about, in the split's order.
+
+    Attributes:
+        users: user codes, shape (m,), ``train.n_users`` where the user is not in training.
+        items: item codes, shape (m,), ``train.n_items`` where the item is not in training.
+        ratings: the true ratings, shape (m,), float32.
+        people: the users' positions in the data set's table, shape (m,); tells unknown users apart, which
+            share one code. Clusters of the bootstrap and users of the ranking are these.
+        things: the items' positions in the data set's table, shape (m,).
+    """
+
+    __test__ = False  # not a test class, whatever its name says to pytest
+
+    users: Codes
+    items: Codes
+    ratings: NDArray[np.float32]
+    people: NDArray[np.int32]
+    things: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        for name in ("users", "items", "ratings", "people", "things"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return len(self.ratings)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A train/test division as data.
+
+    Attributes:
+        dataset: what was divided.
+        name: the splitter as written in tables, e.g. ``"holdout[share=0.2]"``.
+        fold: the fold's name, ``""`` for a single holdout.
+        train: what models learn from.
+        test: what they are asked about.
+        user_coding: raw user ids <-> codes.
+        item_coding: raw item ids <-> codes.
+        train_rows: row indices of the data set, in training order.
+        test_rows: row indices of the data set, in test order.
+        given: ratings of each held-out user or item given back to training, see
+            :attr:`cfbench.data.splits.splitter.Fold.given`; None where the fold is no point of a curve.
+        withheld_rows: rows in neither part whose items are no candidates for their users; None for none.
+    """
+
+    dataset: Dataset
+    name: str
+    fold: str
+    train: Ratings
+    test: TestRows
+    user_coding: Coding
+    item_coding: Coding
+    train_rows: NDArray[np.int64]
+    test_rows: NDArray[np.int64]
+    given: int | None = None
+    withheld_rows: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of(cls, dataset: Dataset, name: str, fold: Fold) -> Split:
+        """Learn the codes from the training rows of ``fold`` and translate both parts."""
+        _check_partition(dataset, name, fold)
+        users, items = dataset.user_index, dataset.item_index
+        rows, asked = fold.train_rows, fold.test_rows
+        user_coding = Coding.of(users[rows], len(dataset.users))
+        item_coding = Coding.of(items[rows], len(dataset.items))
+        train = Ratings(
+            users=user_coding.codes(users[rows]),
+            items=item_coding.codes(items[rows]),
+            ratings=dataset.ratings[rows],
+            timestamps=None if dataset.timestamps is None else dataset.timestamps[rows],
+            n_users=len(user_coding),
+            n_items=len(item_coding),
+            scale=dataset.scale,
+            user_features=Features.of(dataset.users.columns, user_coding.positions),
+            item_features=Features.of(dataset.items.columns, item_coding.positions),
+        )
+        test = TestRows(
+            users=user_coding.codes(users[asked]),
+            items=item_coding.codes(items[asked]),
+            ratings=dataset.ratings[asked],
+            people=users[asked],
+            things=items[asked],
+        )
+        return cls(
+            dataset=dataset,
+            name=name,
+            fold=fold.name,
+            train=train,
+            test=test,
+            user_coding=user_coding,
+            item_coding=item_coding,
+            train_rows=frozen(rows),
+            test_rows=frozen(asked),
+            given=fold.given,
+            withheld_rows=None if fold.withheld_rows is None else frozen(fold.withheld_rows),
+        )
+
+    @cached_property
+    def people(self) -> NDArray[np.int32]:
+        """Distinct test users as positions in the data set's table, ascending, shape (t,)."""
+        return np.unique(self.test.people)
+
+    @property
+    def withheld(self) -> Withheld | None:
+        """Which training items are no candidates for which test users, by their index in ``people``."""
+        if self.withheld_rows is None:
+            return None
+        users = self.dataset.user_index[self.withheld_rows]
+        items = self.item_coding.codes(self.dataset.item_index[self.withheld_rows])
+        counts = np.isin(users, self.people) & (items < len(self.item_coding))
+        return Withheld(np.searchsorted(self.people, users[counts]), items[counts])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over the data's fingerprint and the membership and order of all parts."""
+        digest = hashlib.sha256(b"cfbench-split-1")
+        digest.update(self.dataset.fingerprint.encode())
+        withheld = () if self.withheld_rows is None else (self.withheld_rows,)
+        for rows in (self.train_rows, self.test_rows, *withheld):
+            digest.update(np.ascontiguousarray(rows, dtype=np.int64).data)
+            digest.update(b"\x1e")
+        return digest.hexdigest()
+
+
+def _check_partition(dataset: Dataset, name: str, fold: Fold) -> None:
+    """Raise DataError unless both parts are non-empty, in range, and share no row."""
+    where = f"split {name!r}" + (f" fold {fold.name!r}" if fold.name else "") + f" of {dataset.name!r}"
+    if not len(fold.train_rows) or not len(fold.test_rows):
+        raise DataError(
+            f"{where} has {len(fold.train_rows)} training and {len(fold.test_rows)} test rows; "
+            "both parts need at least one row: use more data or another share"
+        )
+    withheld = () if fold.withheld_rows is None else (fold.withheld_rows,)
+    parts = [rows for rows in (fold.train_rows, fold.test_rows, *withheld) if len(rows)]
+    if any(rows.min() < 0 or rows.max() >= len(dataset) for rows in parts):
+        raise PluginError(f"{where} names rows outside 0..{len(dataset) - 1}; the splitter is at fault")
+    used = np.zeros(len(dataset), dtype=np.bool_)
+    for rows in parts:
+        used[rows] = True
+    if np.count_nonzero(used) < sum(map(len, parts)):
+        raise PluginError(f"{where} uses a row twice; the splitter is at fault")

@@ -1,0 +1,104 @@
+"""The past for training, the future for the test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.data.dataset import Dataset
+from cfbench.data.splits.order import times_of
+from cfbench.data.splits.splitter import Fold
+from cfbench.errors import DataError, SpecError
+from cfbench.model.limits import check_share
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DEFAULT_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Temporal:
+    """Cuts all ratings at one moment: every training row is strictly older than every test row.
+
+    Rows of the moment itself all go to the test. Both parts stay in the data's order; the seed plays no part.
+
+    Attributes:
+        share: share of the latest rows that make the test, above 0 and below 1; the number of rows is rounded to the
+            nearest, and grows by the rows that share the cut's time. 0.2 where ``after`` is not given either.
+        after: the moment in place of a share: an ISO date or time (``2014-01-01``, ``2014-01-01T12:00``; UTC where no
+            zone is named), or seconds since 1970.
+    """
+
+    share: float | None = None
+    after: int | str | None = None
+
+    in_time_order: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.share is not None and self.after is not None:
+            raise SpecError(f"temporal: give share or after, not both; got {self.share!r} and {self.after!r}")
+        if self.share is not None:
+            check_share("temporal", self.share)
+        if self.after is not None:
+            seconds_since_1970(self.after)
+
+    def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:  # noqa: ARG002 - part of the contract
+        """Return the one fold, named ``""``; raises DataError without timestamps or where a part would be empty."""
+        times = times_of(dataset, "temporal", "use a splitter that needs none, e.g. holdout")
+        cut = self._cut(times)
+        future = times >= cut
+        if future.all() or not future.any():
+            raise DataError(
+                f"temporal: cut at {_readable(cut)}, {dataset.name!r} would have {np.count_nonzero(~future)} training "
+                f"and {np.count_nonzero(future)} test rows; both parts need at least one. "
+                f"Its ratings run from {_span(times)}: cut in between"
+            )
+        return [Fold("", np.flatnonzero(~future), np.flatnonzero(future))]
+
+    def _cut(self, times: NDArray[np.int64]) -> int:
+        """Return the earliest time of the test, in seconds since 1970."""
+        if self.after is not None:
+            return seconds_since_1970(self.after)
+        if not len(times):
+            return 0
+        share = _DEFAULT_SHARE if self.share is None else self.share
+        size = min(max(round(share * len(times)), 1), len(times))
+        return int(np.partition(times, len(times) - size)[len(times) - size])
+
+
+def seconds_since_1970(moment: int | str) -> int:
+    """Return ``moment``, an ISO date or time or seconds since 1970, as whole seconds, rounded up.
+
+    Raises SpecError for anything else.
+    """
+    if isinstance(moment, int) and not isinstance(moment, bool):
+        return moment
+    read = _date(moment) if isinstance(moment, str) else None
+    if read is None:
+        raise SpecError(f"temporal: after must be a date such as 2014-01-01 or seconds since 1970, got {moment!r}")
+    aware = read if read.tzinfo else read.replace(tzinfo=UTC)
+    return math.ceil((aware - _EPOCH).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _span(times: NDArray[np.int64]) -> str:
+    return f"{_readable(int(times.min()))} to {_readable(int(times.max()))}" if len(times) else "nowhere to nowhere"
+
+
+def _readable(seconds: int) -> str:
+    """Return the moment as ISO text, or as seconds where it lies outside the years 1 to 9999."""
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        return f"{seconds} seconds since 1970"

@@ -1,1 +1,0 @@
-"""Looking over an installation and its machine: what is wrong, and how to mend it."""

@@ -1,1 +1,0 @@
-"""Plugins, found by their metadata and understood from their source."""

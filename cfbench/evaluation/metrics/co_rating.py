@@ -1,0 +1,122 @@
+"""Cosines of items by who rated them, summed over the pairs of items that share a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_PAIRS_PER_CHUNK = 1 << 21  # pairs of listed items at a time: 16 MB of keys
+_ADDITIONS_PER_CHUNK = 1 << 22  # users of listed items that are added up at a time
+_CELLS_PER_BLOCK = 1 << 25  # listed items x users that are unpacked to bytes at a time
+_WORDS_PER_CHUNK = 1 << 17  # 64-bit words that are compared at a time: they stay in cache
+_WORD = 64
+
+
+@dataclass(frozen=True, eq=False)
+class CoRating:
+    """Who rated which item in training.
+
+    Sums of cosines are computed in one of two ways, whichever promises less work on the lists at hand: counting the
+    common users of every distinct pair, or adding up the items' unit vectors list by list. The first is for popular
+    items, many users to an item and the same pairs in many lists; the second for rare ones. There is no matrix of
+    items by items, and memory is bounded by chunks of lists and of users.
+
+    Attributes:
+        incidence: ones where a user rated an item, shape (users, n_items).
+        item_popularity: users of each item, shape (n_items,).
+    """
+
+    incidence: csr_array[Any, tuple[int, int]]
+    item_popularity: NDArray[np.int64]
+
+    def cosine_sums(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return sums over the pairs of each list, shape (t, k) -> (t,).
+
+        A pair counts ``|U_i & U_j| / sqrt(item_popularity(i) item_popularity(j))``.
+
+        Places after the end of a list hold the code ``n_items``.
+        """
+        step = max(1, _PAIRS_PER_CHUNK // lists.shape[1] ** 2)
+        parts = (np.sort(lists[start : start + step], axis=1) for start in range(0, len(lists), step))
+        return np.concatenate([self._cosine_sums(part) for part in parts])
+
+    def _cosine_sums(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Sum cosines over lists whose items ascend, so that a pair has one key and padding comes last."""
+        n_items = len(self.item_popularity)
+        first, second = np.triu_indices(lists.shape[1], 1)
+        row, pair = np.nonzero(lists[:, second] < n_items)
+        keys = lists[row, first[pair]].astype(np.int64) * n_items + lists[row, second[pair]]
+        pairs, place = np.unique(keys, return_inverse=True)
+        if self._users_listed(lists).sum() < len(pairs) * -(-self.incidence.shape[0] // _WORD):
+            return self._by_lists(lists)
+        one, other = np.divmod(pairs, n_items)
+        cosines = self._common_users(one, other) / np.sqrt(self.item_popularity[one] * self.item_popularity[other])
+        sums: NDArray[np.float64] = np.bincount(row, weights=cosines[place], minlength=len(lists)).astype(np.float64)
+        return sums  # without any pair, bincount counts in whole numbers
+
+    def _users_listed(self, lists: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the sum of phi over each list, shape (t,)."""
+        sums: NDArray[np.int64] = np.append(self.item_popularity, 0)[lists].sum(axis=1)
+        return sums
+
+    def _by_lists(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Add up unit vectors e: sum_(i<j) e_i e_j = (|sum_i e_i|^2 - |L|) / 2."""
+        step = max(1, _ADDITIONS_PER_CHUNK // max(1, int(self._users_listed(lists).max(initial=0))))
+        parts = (lists[start : start + step] for start in range(0, len(lists), step))
+        return np.concatenate([self._by_few_lists(part) for part in parts])
+
+    def _by_few_lists(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
+        from scipy.sparse import csr_array  # noqa: PLC0415 - slow to import
+
+        listed = lists < len(self.item_popularity)
+        lengths = listed.sum(axis=1)
+        items = lists[listed]
+        shape = (len(lists), len(self.item_popularity))
+        members = csr_array(
+            (1 / np.sqrt(self.item_popularity[items]), items, np.append(0, np.cumsum(lengths))), shape=shape
+        )
+        together = members @ self._by_item
+        row = np.repeat(np.arange(len(lists)), np.diff(together.indptr))
+        squares = np.bincount(row, weights=np.square(together.data), minlength=len(lists))
+        halves: NDArray[np.float64] = (squares - lengths) / 2
+        return halves
+
+    @cached_property
+    def _by_item(self) -> csr_array[Any, tuple[int, int]]:
+        """Ones where an item was rated by a user, shape (n_items, users)."""
+        return self.incidence.T.tocsr()
+
+    def _common_users(self, one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many users rated both items of each pair, shapes (p,), (p,) -> (p,): 64 users a word."""
+        listed, places = np.unique(np.concatenate([one, other]), return_inverse=True)
+        one_row, other_row = np.split(places, 2)
+        common = np.zeros(len(one), dtype=np.int64)
+        for bits in self._users_as_bits(listed):
+            step = max(1, _WORDS_PER_CHUNK // bits.shape[1])
+            for start in range(0, len(one), step):
+                part = slice(start, start + step)
+                both = np.bitwise_count(bits[one_row[part]] & bits[other_row[part]])
+                common[part] += both.sum(axis=1, dtype=np.int64)
+        return common
+
+    def _users_as_bits(self, items: NDArray[np.int64]) -> Iterator[NDArray[np.uint64]]:
+        """Yield, for consecutive blocks of users, the users of each of ``items`` as bits, shape (items, words)."""
+        row_of = np.full(len(self.item_popularity), -1)
+        row_of[items] = np.arange(len(items))
+        n_users = self.incidence.shape[0]
+        width = max(1, min(-(-n_users // _WORD), _CELLS_PER_BLOCK // (_WORD * max(1, len(items))))) * _WORD
+        for start in range(0, n_users, width):
+            ends = self.incidence.indptr[start : start + width + 1]
+            user = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+            row = row_of[self.incidence.indices[ends[0] : ends[-1]]]
+            block = np.zeros((len(items), width), dtype=bool)
+            block[row[row >= 0], user[row >= 0]] = True
+            yield np.packbits(block, axis=1).view(np.uint64)

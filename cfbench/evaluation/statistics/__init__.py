@@ -1,0 +1,1 @@
+"""Statistics: bootstrap intervals, jackknife, significance tests, ranks over data sets."""

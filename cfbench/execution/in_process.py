@@ -1,0 +1,28 @@
+"""Cells one after another in the present process: for debuggers; a crash takes the run along."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from cfbench.errors import UsageError
+from cfbench.execution.fit_and_predict import perform
+from cfbench.execution.task import Outcome, Task, TaskQueue
+
+
+@dataclass(frozen=True)
+class InProcessExecutor:
+    """Carries out cells here, in order; limits of time and memory are not enforced."""
+
+    def __call__(self, tasks: Sequence[Task], desk: TaskQueue) -> Generator[Outcome]:
+        """Yield the outcome of every task that is admitted.
+
+        Raises UsageError where a time limit is asked for: nobody could end a cell that runs here.
+        """
+        if any(task.timeout is not None for task in tasks):
+            raise UsageError("--timeout needs cells in processes of their own; leave it or the in-process executor out")
+        for task in tasks:
+            if desk.admit(task):
+                desk.started(task)
+                yield perform(task, partial(desk.epoch, task), partial(desk.phase, task))

@@ -1,0 +1,101 @@
+"""Private home folders for plugin processes: libraries write caches and settings there, and never into the user's home.
+
+Every plugin distribution has a persistent home in cfbench's cache folder. Only imports and warm-ups write to it, before
+any rating was seen. A cell works in a copy of its own, which goes with the cell: what one fold's training rows taught a
+model must not reach the next fold, whose test rows they are.
+
+Libraries remember paths when they are imported, and cells are forked from the process that imported them. On Linux that
+process therefore names its home ``/proc/self/fd/N``: a path that leads every process to the folder it holds open there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from cfbench.data.sources.source import cache_folder
+
+_DESCRIPTOR = 180  # above what a process opens while it starts, below the usual limit of 1024
+_VARIABLES = {
+    "HOME": "",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
+    "XDG_STATE_HOME": ".local/state",
+    "CUDA_CACHE_PATH": ".nv/ComputeCache",
+    "HF_HOME": ".cache/huggingface",
+    "HF_DATASETS_CACHE": ".cache/huggingface/datasets",
+    "HF_HUB_CACHE": ".cache/huggingface/hub",
+    "IPYTHONDIR": ".ipython",
+    "IR_DATASETS_HOME": ".ir_datasets",
+    "JAX_COMPILATION_CACHE_DIR": ".cache/jax",
+    "JUPYTER_CONFIG_DIR": ".jupyter",
+    "KERAS_HOME": ".keras",
+    "MPLCONFIGDIR": ".config/matplotlib",
+    "NLTK_DATA": ".cache/nltk",
+    "NUMBA_CACHE_DIR": ".cache/numba",
+    "SCIKIT_LEARN_DATA": ".cache/scikit_learn",
+    "SENTENCE_TRANSFORMERS_HOME": ".cache/sentence_transformers",
+    "SURPRISE_DATA_FOLDER": ".surprise_data",
+    "TFHUB_CACHE_DIR": ".cache/tfhub",
+    "TORCHINDUCTOR_CACHE_DIR": ".cache/torchinductor",
+    "TORCH_EXTENSIONS_DIR": ".cache/torch_extensions",
+    "TORCH_HOME": ".cache/torch",
+    "TRITON_CACHE_DIR": ".triton/cache",
+    "TRITON_HOME": "",
+}
+"""Environment variables that name folders libraries write to, with their place below the home."""
+
+
+def persistent_home(distribution: str, fallback: Path) -> Path:
+    """Return the home of a plugin distribution's imports and warm-ups, made where it is missing.
+
+    It lies below ``fallback`` where the cache folder cannot be written to.
+    """
+    name = re.sub(r"[^A-Za-z0-9._-]|^\.", "_", distribution)
+    if name != distribution:  # a name that was altered must not meet another that was not
+        name += "-" + hashlib.sha256(distribution.encode()).hexdigest()[:8]
+    home = cache_folder().absolute() / "homes" / name
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(home, os.W_OK | os.X_OK):
+            return home
+    except OSError:  # no home at all, a full disk, a file in its place: the run must not depend on it
+        pass
+    home = fallback / f"home-{name}"
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return home
+
+
+def home_variables(home: str | Path) -> dict[str, str]:
+    """Return the environment variables that make ``home`` the home of a process and of the libraries it imports."""
+    return {name: os.path.normpath(f"{home}/{below}") for name, below in _VARIABLES.items()}
+
+
+def move_in(home: Path) -> None:
+    """Make ``home`` this process's home, by a path that its forks can lead elsewhere where the system has one."""
+    os.environ.update(home_variables(_held_open(home) or home))
+
+
+def move_into_copy(home: Path, copy: Path) -> None:
+    """Make ``copy``, a copy of ``home``, the home of this process, which was forked from one whose home is ``home``."""
+    with suppress(OSError):  # another process may change the home meanwhile, or the disk be full: a cache is no answer
+        shutil.copytree(home, copy, symlinks=True, dirs_exist_ok=True)
+    copy.mkdir(parents=True, exist_ok=True)
+    _held_open(copy)
+    os.environ.update(home_variables(copy))
+
+
+def _held_open(folder: Path) -> str | None:
+    """Hold ``folder`` open and return the path that leads there from this process, None where there is none."""
+    path = f"/proc/self/fd/{_DESCRIPTOR}"
+    with suppress(OSError):
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        os.dup2(opened, _DESCRIPTOR)  # inheritable: what a model starts by fork and exec may need it
+        os.close(opened)
+        return path if Path(path).samefile(folder) else None
+    return None

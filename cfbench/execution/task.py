@@ -1,0 +1,161 @@
+"""What an executor is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from cfbench.inference.output import ModelOutput
+from cfbench.model.protocols import EpochReport
+from cfbench.records.record import Epoch, Status
+from cfbench.resources.cost import Cost
+from cfbench.spec import Value
+
+
+@dataclass(frozen=True)
+class Task:
+    """One cell's work, as plain text and paths: it must cross a process border.
+
+    Attributes:
+        name: the cell's key.
+        home: the distribution of the model; cells of one home may share imported libraries.
+        version: that distribution's version.
+        code: digest of that distribution's sources, so that a remote worker can tell whether it has the same.
+        who: the model as the user wrote it, for messages.
+        model: ``package.module:Class``.
+        params: constructor arguments.
+        questions: folder of :class:`cfbench.inference.inputs.EvaluationInputs`.
+        output: a folder of its own, empty: answers and whatever the model writes go there.
+        log: the file that takes what the model prints, outside of ``output``.
+        seed: the model's seed.
+        list_length: how long the top-k lists are.
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        threads: threads allowed.
+        save: whether the model is to save itself, where it can, into :func:`saved_in`.
+        energy: whether the energy of fitting and answering is estimated.
+        timeout: wall seconds after which the cell is ended, from the moment its process begins; None for none.
+        memory_limit: resident bytes of the cell's process and its children beyond which they are ended; None for none.
+        protected: folders that the cell's process must not write to, ``output`` excepted.
+    """
+
+    name: str
+    home: str
+    who: str
+    model: str
+    params: Mapping[str, Value]
+    questions: str
+    output: str
+    log: str
+    seed: int
+    list_length: int
+    device: str
+    threads: int
+    version: str = ""
+    code: str = ""
+    save: bool = False
+    energy: bool = False
+    timeout: float | None = None
+    memory_limit: int | None = None
+    protected: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> Task:
+        """Make a task of fields that have been through JSON, which knows no tuples."""
+        lists = {key: tuple(value) if isinstance(value, list) else value for key, value in fields["params"].items()}
+        return cls(**{**fields, "params": lists, "protected": tuple(fields.get("protected", ()))})
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a task.
+
+    Attributes:
+        task: the task.
+        status: how it ended; never ``skipped``.
+        reason: why not ok.
+        answers: the raw answers where ok.
+        cost: seconds and memory, as far as measured.
+        losses: the learning curve.
+        versions: versions of the libraries that the model's process had imported.
+        log_tail: the last lines that it printed, where it is not ok.
+    """
+
+    task: Task
+    status: Status
+    reason: str = ""
+    answers: ModelOutput | None = None
+    cost: Cost = field(default_factory=Cost)
+    losses: tuple[Epoch, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    log_tail: str = ""
+
+
+class Listener(Protocol):
+    """Hears what happens while tasks run; the live display is one."""
+
+    def started(self, task: Task) -> None:
+        """A task begins."""
+        ...
+
+    def phase(self, task: Task, name: str) -> None:
+        """A task goes over to another part of its work: ``"waiting"``, ``"import"``, ``"fit"``, ``"predict"`` ..."""
+        ...
+
+    def epoch(self, task: Task, report: EpochReport) -> None:
+        """A model finished an epoch."""
+        ...
+
+    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
+        """What a task has taken up to now: wall seconds, and the memory that its processes hold."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something the user should know."""
+        ...
+
+
+class TaskQueue(Listener, Protocol):
+    """Where an executor takes its tasks out."""
+
+    def admit(self, task: Task) -> bool:
+        """Lay out what the task needs, right before it is begun.
+
+        Returns False where the task is not to be begun: another run on the same folder has taken it.
+        """
+        ...
+
+
+class Executor(Protocol):
+    """Carries out tasks; found under the entry-point group ``cfbench.executors``, a dataclass like every plugin.
+
+    A parameter named ``jobs`` takes the value of ``--jobs``, one named ``scheduler`` that of ``--scheduler``.
+    """
+
+    def __call__(self, tasks: Sequence[Task], desk: TaskQueue) -> Generator[Outcome]:
+        """Carry out the tasks that ``desk`` admits; yield outcomes as they come, in any order.
+
+        Closing the iterator ends what still runs.
+        """
+        ...
+
+
+def answers_in(task: Task) -> Path:
+    """Return the folder that the task's answers are left in."""
+    return Path(task.output) / "answers"
+
+
+def saved_in(task: Task) -> Path:
+    """Return the folder that a model which can be saved is left in; it goes with the answers' unless it is moved."""
+    return Path(task.output) / "saved"
+
+
+def scratch_of(task: Task) -> Path:
+    """Return the folder that the model works in: its current folder, and where its temporary files go."""
+    return Path(task.output) / "scratch"
+
+
+def home_of(task: Task) -> Path:
+    """Return the folder that is the home of the model's process, a copy that goes with the cell."""
+    return Path(task.output) / "home"

@@ -1,0 +1,1 @@
+"""Experiments: a suite becomes a plan of cells."""

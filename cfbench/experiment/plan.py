@@ -1,0 +1,155 @@
+"""From a suite to its cells: data loaded, splits made, names and parameters checked, keys known; nothing fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.split import Split
+from cfbench.errors import PluginError, SpecError, UsageError
+from cfbench.evaluation.metrics.metric import Contract, Metric, length_needed
+from cfbench.experiment.split_plans import created, guarded, split_plans
+from cfbench.experiment.study import Splits, Study
+from cfbench.experiment.suite import Suite
+from cfbench.records.record import Cell
+from cfbench.registry.registry import Plugin, Registry
+from cfbench.spec import Spec, Value, derived_seed
+
+_SHORTEST_LISTS = 10  # kept also where no metric looks at them, for those of tomorrow
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """How cells are to be run, as far as it can change their answers.
+
+    Attributes:
+        device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        threads: threads allowed to each model.
+    """
+
+    device: str = "auto"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell with what is needed to run it.
+
+    Attributes:
+        cell: its coordinates.
+        plugin: the model's plugin, usable or not.
+        params: the parameters that were asked for.
+        seed: the model's own seed.
+    """
+
+    cell: Cell
+    plugin: Plugin
+    params: dict[str, Value]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is going to be run.
+
+    Attributes:
+        suite: what was asked for.
+        cells: in table order, folds outermost.
+        study: the same cells with what is measured on each.
+    """
+
+    suite: Suite
+    cells: tuple[Planned, ...]
+    study: Study
+
+
+def make_plan(suite: Suite, registry: Registry, storage: Storage, options: CellOptions) -> Plan:
+    """Check every name and parameter of ``suite``, load its data, make its splits and list its cells.
+
+    A model that is not installed is planned all the same where the suite says which plugin brings it; it is skipped
+    when the plan is carried out. Raises UsageError for whatever the user can mend, before anything is fitted.
+    """
+    registry = registry.with_missing(suite.distributions)
+    for text in suite.models:
+        registry.parameters("model", Spec.parse(text))
+    for text in suite.preprocess:
+        registry.parameters("preprocessor", Spec.parse(text))
+    metrics = chosen_metrics(suite.metrics, registry)
+    list_length = max(_SHORTEST_LISTS, *map(length_needed, metrics))
+    splits = Splits()
+    cells = tuple(
+        planned
+        for division in split_plans(suite, registry, storage, splits.clock)
+        for fold in division.folds
+        for planned in _cells(suite, registry, splits.add(division, fold), division.label, options, list_length)
+    )
+    return Plan(suite, cells, Study(tuple(planned.cell for planned in cells), metrics, splits))
+
+
+def model_seed(cell: Cell) -> int:
+    """Return the seed of the cell's model: each coordinate but the plugin's version changes it."""
+    name = Spec.parse(cell.model).name
+    return derived_seed(
+        cell.base_seed, split=cell.split_fingerprint, model=name, params=dict(cell.params), repeat=cell.repeat
+    )
+
+
+def chosen_metrics(texts: Iterable[str], registry: Registry) -> tuple[Metric, ...]:
+    """Make the metrics that ``texts`` name; raises UsageError where two of them share a name."""
+    metrics = tuple(_metric(registry, text) for text in texts)
+    called = [metric.name for metric in metrics]
+    twice = {name for name in called if called.count(name) > 1}
+    if twice:
+        raise UsageError(f"several metrics call themselves {', '.join(sorted(twice))}; keep one")
+    return metrics
+
+
+def _cells(
+    suite: Suite, registry: Registry, split: Split, label: str, options: CellOptions, list_length: int
+) -> Iterator[Planned]:
+    for spec in map(Spec.parse, suite.models):
+        plugin = registry.named("model", spec.name)
+        params = registry.parameters("model", spec)
+        for repeat in range(suite.repeats):
+            cell = Cell(
+                dataset=label,
+                split=split.name,
+                fold=split.fold,
+                split_fingerprint=split.fingerprint,
+                features=split.dataset.features_fingerprint,
+                model=str(spec),
+                params=params,
+                distribution=plugin.distribution,
+                version=plugin.version,
+                code="" if plugin.problem else plugin.code,
+                base_seed=suite.seed,
+                repeat=repeat,
+                list_length=list_length,
+                given=split.given,
+                device=options.device,
+                threads=options.threads,
+            )
+            yield Planned(cell, plugin, dict(spec.params), model_seed(cell))
+
+
+def _metric(registry: Registry, text: str) -> Metric:
+    """Make a metric from its table name: ``NDCG@10`` is ``NDCG[k=10]``."""
+    name, at, k = text.partition("@")
+    if not at:
+        spec = Spec.parse(text)
+    elif k.isdecimal():
+        spec = Spec(name, {"k": int(k)})
+    else:
+        raise SpecError(f"metric {text!r}: expected a whole number after '@', as in NDCG@10")
+    metric: Metric = created(registry, "metric", spec)
+    who = f"metric {text!r} of {registry.named('metric', spec.name).distribution}"
+    if not isinstance(getattr(metric, "contract", None), Contract):
+        raise PluginError(f"{who} must state its definition in a class attribute 'contract' of type Contract")
+    if metric.contract.mistakes():
+        raise PluginError(f"{who} has a contract that cannot be used: {'; '.join(metric.contract.mistakes())}")
+    if not callable(getattr(metric, "measure", None)):
+        raise PluginError(f"{who} must have a method measure(evaluation)")
+    if not isinstance(guarded(who, lambda: metric.name), str):
+        raise PluginError(f"{who} must have a text 'name', got {metric.name!r}")
+    return metric

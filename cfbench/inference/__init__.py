@@ -1,0 +1,1 @@
+"""Queries of a fitted model: predictions, rankings and embeddings, each validated."""

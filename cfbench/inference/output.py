@@ -1,0 +1,71 @@
+"""What a model answered in one cell, raw: the input of every metric, never changed by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.model.ratings import frozen
+
+
+@dataclass(frozen=True, eq=False)
+class ModelOutput:
+    """Raw answers of one model on one split, in the split's order.
+
+    Attributes:
+        predictions: predicted ratings of the test rows, shape (m,), float32, neither filled nor clipped, NaN =
+            "cannot say"; None for a pure ranker.
+        lists: item codes of the top-k list of every test user, best first, shape (t, k), int32; a list that is
+            shorter than k ends in the unknown code ``n_items``. Rows follow ``Evaluation.people``.
+            None for a model that could not rank.
+        score_means: mean score of every training item over g groups of test users, before seen items are masked,
+            shape (g, n_items), float32; NaN where no user of a group got a score; see
+            :class:`cfbench.inference.score_means.ScoreMeans`. None without lists.
+        item_factors: what the model's own ``embeddings`` say of every training item, shape (n_items, f), float32,
+            finite; None for a model without.
+        train_rows: positions of some rows in the training part, ascending, shape (s,), int64; see
+            :attr:`cfbench.inference.inputs.EvaluationInputs.checked_rows`. None for a pure ranker.
+        train_predictions: predicted ratings of these rows, raw as ``predictions``, shape (s,), float32.
+    """
+
+    predictions: NDArray[np.float32] | None
+    lists: NDArray[np.int32] | None
+    score_means: NDArray[np.float32] | None = None
+    item_factors: NDArray[np.float32] | None = None
+    train_rows: NDArray[np.int64] | None = None
+    train_predictions: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        for name, array in self.arrays().items():
+            object.__setattr__(self, name, frozen(array))
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> ModelOutput:
+        """Make answers of what :meth:`arrays` gave; raises ValueError where they are no answers in form."""
+        for name, array in arrays.items():
+            if name not in _FORMS:
+                raise ValueError(f"there are no answers called {name!r}; known: {', '.join(_FORMS)}")
+            if (array.dtype, array.ndim) != _FORMS[name]:
+                dtype, dimensions = _FORMS[name]
+                raise ValueError(f"{name} must be {dtype} of {dimensions} dimensions, got {array.dtype} {array.shape}")
+        return cls(**{name: arrays.get(name) for name in _FORMS})
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the answers that there are, by name."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in told.items() if array is not None}
+
+
+_FORMS: Mapping[str, tuple[np.dtype[Any], int]] = {
+    "predictions": (np.dtype(np.float32), 1),
+    "lists": (np.dtype(np.int32), 2),
+    "score_means": (np.dtype(np.float32), 2),
+    "item_factors": (np.dtype(np.float32), 2),
+    "train_rows": (np.dtype(np.int64), 1),
+    "train_predictions": (np.dtype(np.float32), 1),
+}
+"""Type and number of dimensions of all answers."""

@@ -1,0 +1,88 @@
+"""Asking a model which ratings it predicts, and checking what it answers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.errors import ModelError
+from cfbench.model.protocols import PredictsRatings
+from cfbench.model.ratings import Codes, Floats, frozen
+from cfbench.resources.clock import Clock
+
+PAIRS_PER_CALL = 1 << 18
+"""How many pairs ``predict`` is asked about at once; bounds the rows of factors that a model gathers."""
+
+
+def ask_predictions(
+    model: PredictsRatings,
+    users: Codes,
+    items: Codes,
+    clock: Clock,
+    *,
+    part: str = "predict",
+    pairs_per_call: int = PAIRS_PER_CALL,
+) -> NDArray[np.float32]:
+    """Ask ``model`` for the ratings of pairs, in chunks, and check every answer.
+
+    Args:
+        model: a fitted model.
+        users: user codes, shape (m,), ``0 .. n_users``, or beyond for users that the model was introduced to; the
+            model sees read-only views.
+        items: item codes likewise.
+        clock: gets the model's own seconds, and nothing else.
+        part: the part of the clock that they are counted under.
+        pairs_per_call: the most pairs per call.
+
+    Returns:
+        Predicted ratings in rating units, shape (m,), float32; not filled, not clipped, NaN = "cannot say".
+
+    Raises:
+        ModelError: an answer is no float array of the asked shape, or holds an infinite value.
+    """
+    users, items = frozen(users), frozen(items)
+    predictions = np.empty(len(users), dtype=np.float32)
+    who = f"{type(model).__name__}.predict"
+    for start in range(0, len(users), pairs_per_call):
+        asked = slice(start, start + pairs_per_call)
+        with clock.part(part):
+            answer = model.predict(users[asked], items[asked])
+        floats = shaped_floats(answer, (len(users[asked]),), who)
+        reject_infinities(floats, who)
+        predictions[asked] = floats
+    return predictions
+
+
+def shaped_floats(answer: object, shape: tuple[int, ...], who: str) -> Floats:
+    """Return ``answer`` as float32 (float64 stays) if it is a float array of ``shape``.
+
+    Raises ModelError naming ``who``, what was expected, what came.
+    """
+    if not isinstance(answer, np.ndarray) or isinstance(answer, np.ma.MaskedArray):
+        raise ModelError(
+            f"{who} must return a plain numpy array of shape {shape}, got {type(answer).__name__}; "
+            "convert it (e.g. tensor.numpy()) and write NaN where the model cannot say"
+        )
+    if answer.shape != shape:
+        raise ModelError(
+            f"{who} must return an array of shape {shape}, got {answer.shape}; give one answer per question"
+        )
+    if not np.issubdtype(answer.dtype, np.floating):
+        raise ModelError(f"{who} must return floats, got dtype {answer.dtype}; convert with .astype(np.float32)")
+    return answer.astype(np.float64 if answer.dtype.itemsize > 4 else np.float32, copy=False)
+
+
+def reject_infinities(answer: Floats, who: str) -> None:
+    """Raise ModelError if a value is infinite or lies beyond float32; NaN is allowed: it means "I cannot say"."""
+    limit = np.finfo(np.float32).max
+    highest = np.fmax.reduce(answer, axis=None, initial=0.0)
+    lowest = np.fmin.reduce(answer, axis=None, initial=0.0)
+    if lowest >= -limit and highest <= limit:
+        return
+    infinite = np.abs(answer) > limit  # NaN compares false
+    where = tuple(int(index) for index in np.argwhere(infinite)[0])
+    raise ModelError(
+        f"{who} must return finite values or NaN, got {np.count_nonzero(infinite)} of {answer.size} that are "
+        f"infinite or beyond float32, the first {answer[where]} at index {where}; did training diverge? "
+        'NaN is the way to say "I cannot"'
+    )

@@ -1,1 +1,0 @@
-"""What embeddings, titles and counts show: numbers only, drawn and written elsewhere."""

@@ -1,1 +1,0 @@
-"""From a cell's raw answers to its record."""

@@ -1,0 +1,65 @@
+"""The model contract: everything that the author of a model plugin imports.
+
+``from cfbench.model import FitContext, Ratings, Codes, Floats`` is the public surface; modules below are private.
+Importing this package loads numpy and the standard library, nothing else. :data:`CONTRACT` is the version of the
+contract: a new capability raises its minor number.
+"""
+
+from cfbench.errors import ModelError, StoreError
+from cfbench.model.arrays import Codes, Floats, frozen
+from cfbench.model.features import Features, is_text
+from cfbench.model.limits import require_at_least, require_positive, require_share
+from cfbench.model.protocols import (
+    CAPABILITIES,
+    Capability,
+    Embeddings,
+    EpochReport,
+    FitContext,
+    HasEmbeddings,
+    PredictsRatings,
+    Recommender,
+    RunsOnDevice,
+    Saveable,
+    ScoresItems,
+    TakesColdEntities,
+    WarmsUp,
+)
+from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model.saving import Fact, load_parts, save_parts
+from cfbench.model.vocabulary import Vocabulary
+
+CONTRACT = (1, 0)
+"""Version of the contract between cfbench and plugins: (major, minor)."""
+
+__all__ = [
+    "CAPABILITIES",
+    "CONTRACT",
+    "Capability",
+    "Codes",
+    "Embeddings",
+    "EpochReport",
+    "Fact",
+    "Features",
+    "FitContext",
+    "Floats",
+    "HasEmbeddings",
+    "ModelError",
+    "PredictsRatings",
+    "RatingScale",
+    "Ratings",
+    "Recommender",
+    "RunsOnDevice",
+    "Saveable",
+    "ScoresItems",
+    "StoreError",
+    "TakesColdEntities",
+    "Vocabulary",
+    "WarmsUp",
+    "frozen",
+    "is_text",
+    "load_parts",
+    "require_at_least",
+    "require_positive",
+    "require_share",
+    "save_parts",
+]

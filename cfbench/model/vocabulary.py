@@ -1,0 +1,158 @@
+"""Features as yes-or-no indicators that any model can learn from; learned from training entities alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cfbench.model.arrays import frozen
+from cfbench.model.features import Features, is_text
+
+MOST_BINS = 10
+"""Into so many bins of about equal numbers of training entities a column of numbers is cut at most."""
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Memberships:
+    """Which indicators every entity has, in CSR form.
+
+    Attributes:
+        indptr: entity ``e`` has ``indices[indptr[e]:indptr[e + 1]]``, shape (n + 1,), int64.
+        indices: indicators, ascending within an entity, without repetition, shape (nnz,), int64.
+        width: number of indicators of the vocabulary.
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    width: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "indptr", frozen(self.indptr))
+        object.__setattr__(self, "indices", frozen(self.indices))
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The entity of every element of ``indices``, shape (nnz,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.indptr))
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """The indicators of some features, as the training entities have them.
+
+    A column of text has one indicator for each value, parts of ``|``-joined values counting one by one; values that
+    no training entity has are ignored later. A column of numbers has one for each bin: every distinct number where
+    there are at most :data:`MOST_BINS`, else bins between the training entities' quantiles (tenths, so ages and years
+    come out as cohorts of about equal size). A bin reaches from its least number to below the next bin's; the first
+    and the last are open to the outside. What is missing has no indicator.
+
+    Attributes:
+        marks: by column, the values in ascending order (text) or the least number of each bin, shape (width of the
+            column,).
+    """
+
+    marks: Mapping[str, NDArray[Any]]
+
+    @classmethod
+    def of(cls, features: Features) -> Vocabulary:
+        """Learn the values and bins that occur in ``features``, of the training entities."""
+        marks = {
+            name: np.unique(_parts(column)[1]) if is_text(column) else _least_of_bins(column)
+            for name, column in features.columns.items()
+        }
+        return cls(MappingProxyType(marks))
+
+    def __len__(self) -> int:
+        return sum(map(len, self.marks.values()))
+
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """The number of the column that each indicator belongs to, shape (len(self),)."""
+        return np.repeat(np.arange(len(self.marks)), [len(marks) for marks in self.marks.values()])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for every indicator: ``"genres=Drama"``, ``"year>=1990"``."""
+        return tuple(
+            f"{name}{'=' if is_text(marks) else '>='}{mark if is_text(marks) else f'{mark:g}'}"
+            for name, marks in self.marks.items()
+            for mark in marks.tolist()
+        )
+
+    def arrays(self, prefix: str = "") -> dict[str, NDArray[Any]]:
+        """Return the marks of every column and the columns' names behind ``prefix``, to be saved with a model."""
+        marks = {f"{prefix}marks_{number}": marks for number, marks in enumerate(self.marks.values())}
+        return {f"{prefix}columns": np.array(list(self.marks), dtype=np.str_), **marks}
+
+    @classmethod
+    def among(cls, arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Vocabulary | None:
+        """Put together what :meth:`arrays` took apart; None where nothing of that prefix is among ``arrays``."""
+        if f"{prefix}columns" not in arrays:
+            return None
+        columns = arrays[f"{prefix}columns"].tolist()
+        return cls(MappingProxyType({name: arrays[f"{prefix}marks_{number}"] for number, name in enumerate(columns)}))
+
+    def memberships(self, features: Features) -> Memberships:
+        """Return the indicators of every entity of ``features``, which may be newcomers.
+
+        A column that is not there counts as missing, one that the vocabulary lacks is ignored. Raises ValueError
+        where a column is text on one side and numbers on the other.
+        """
+        keys, first = [np.empty(0, dtype=np.int64)], 0
+        for name, marks in self.marks.items():
+            if name in features.columns:
+                entities, values = _indicators(name, features.columns[name], marks)
+                keys.append(entities * len(self) + first + values)
+            first += len(marks)
+        unique = np.unique(np.concatenate(keys))  # by entity, then indicator
+        entities, indices = np.divmod(unique, max(1, len(self)))
+        indptr = np.searchsorted(entities, np.arange(len(features) + 1))
+        return Memberships(indptr.astype(np.int64), indices, len(self))
+
+
+def _indicators(name: str, column: NDArray[Any], marks: NDArray[Any]) -> Pairs:
+    """Return entity and place among ``marks`` of everything that ``column`` says and ``marks`` know."""
+    if is_text(column) != is_text(marks):
+        raise ValueError(
+            f"feature {name!r} was {marks.dtype} in training and is {column.dtype} now; "
+            "give it as text both times, or as numbers"
+        )
+    if not is_text(column):
+        entities = np.flatnonzero(np.isfinite(column)) if len(marks) else np.empty(0, dtype=np.int64)
+        return entities, np.maximum(np.searchsorted(marks, column[entities], side="right") - 1, 0)
+    entities, parts = _parts(column)
+    places = np.searchsorted(marks, parts)
+    known = np.flatnonzero(marks[np.minimum(places, len(marks) - 1)] == parts) if len(marks) else places[:0]
+    return entities[known], places[known]
+
+
+def _parts(column: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Split ``|``-joined text: the entity of each part and the part, empty ones left out."""
+    if not len(column):
+        return np.empty(0, dtype=np.int64), column
+    parts = np.array("|".join(column.tolist()).split("|"), dtype=np.str_)
+    entities = np.repeat(np.arange(len(column)), np.strings.count(column, "|") + 1)
+    said = parts != ""
+    return entities[said], parts[said]
+
+
+def _least_of_bins(column: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the least number of each bin, ascending."""
+    numbers = column[np.isfinite(column)].astype(np.float64)
+    distinct: NDArray[np.float64] = np.unique(numbers)
+    if len(distinct) <= MOST_BINS:
+        return distinct
+    shares = np.arange(1, MOST_BINS) / MOST_BINS
+    # A quantile that is one of the numbers itself: no rounding of means can differ between machines.
+    cuts = np.quantile(numbers, shares, method="inverted_cdf")
+    return np.unique(np.append(cuts, distinct[0]))

@@ -1,0 +1,1 @@
+"""Monitoring of a run: progress, time left, timing, logs, trackers."""

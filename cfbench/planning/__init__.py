@@ -1,1 +1,0 @@
-"""From a suite to its cells."""

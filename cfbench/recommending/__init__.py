@@ -1,1 +1,0 @@
-"""Lists for one user of a finished run, or for somebody new."""

@@ -1,0 +1,72 @@
+"""Who computes a cell where several runs share a folder: a lock per cell, which ends with the process that holds it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from cfbench.files.atomic import unwritable
+from cfbench.files.lock_file import LockFile
+
+_OF_A_CELL = re.compile(r"[0-9a-f]{32}\.lock")
+
+
+@dataclass
+class CellLocks:
+    """The cells of a run's folder that this process has taken for itself.
+
+    Locks are the kernel's (``flock``): a run that is killed loses its claims at once, and no clock is compared. On a
+    file system without locks every claim succeeds: two runs may then compute a cell twice, which costs time alone.
+
+    Attributes:
+        folder: where the lock files lie, ``<key>.lock`` each; made when first needed.
+    """
+
+    folder: Path
+    _held: dict[str, LockFile] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Nothing to open."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give up all claims."""
+        for key in list(self._held):
+            self.release(key)
+
+    def take(self, key: str) -> bool:
+        """Take a cell, unless another run has it; True as well where it is ours already.
+
+        Raises StoreError where the folder cannot be written.
+        """
+        if key not in self._held:
+            lock = self._locked(key)
+            if lock is None:
+                return False
+            self._held[key] = lock
+        return True
+
+    def release(self, key: str) -> None:
+        """Give up a cell that is ours."""
+        self._held.pop(key).release()
+
+    def _locked(self, key: str) -> LockFile | None:
+        path = self.folder / f"{key}.lock"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return LockFile.take(path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Remove the lock files that killed runs have left in ``folder``, where no run may ask for their cells again."""
+    for path in folder.glob("*.lock"):
+        if _OF_A_CELL.fullmatch(path.name):
+            with suppress(OSError):
+                lock = LockFile.take(path)
+                if lock is not None:
+                    lock.release()

@@ -1,0 +1,1 @@
+"""Plugins: found by their entry points and read from their source, without importing them."""

@@ -1,0 +1,258 @@
+"""Plugins as installed distributions announce them, by entry points; metadata first, import at use."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import metadata
+from typing import Any, Literal, TypeAlias, get_args
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
+from cfbench.registry.declaration import Declaration, code_digest, declaration_of
+from cfbench.spec import Spec, Value
+
+Kind: TypeAlias = Literal["model", "dataset", "preprocessor", "splitter", "metric", "executor", "tracker"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+def group_of(kind: Kind) -> str:
+    """Return the entry-point group of a kind, e.g. ``"cfbench.models"``."""
+    return f"cfbench.{kind}s"
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One entry point of one installed distribution.
+
+    Attributes:
+        kind: what it is.
+        name: the name it is called by.
+        value: ``package.module:Class``.
+        distribution: the distribution that registers it.
+        version: that distribution's version.
+        clash: what is wrong with its name, or an empty text.
+    """
+
+    kind: Kind
+    name: str
+    value: str
+    distribution: str
+    version: str
+    clash: str = ""
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be used, as far as that shows without importing it; an empty text where it can."""
+        return self.clash or _problem(self.value, self.distribution)
+
+    @property
+    def declaration(self) -> Declaration:
+        """What its source declares; raises PluginError where ``problem`` says why not."""
+        return declaration_of(self.value)
+
+    @property
+    def code(self) -> str:
+        """Digest of what its answers depend on: its package's sources, and the versions of what it requires.
+
+        Required distributions that bring plugins themselves count with their sources, like this one.
+        """
+        parts = [code_digest(self.value), *_requirements_found(self.distribution)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def load(self) -> type[Any]:
+        """Import the class. Whatever the import raises, SystemExit included, becomes a PluginError."""
+        return load_class(self.value, f"{self.kind} {self.name!r} of {self.distribution} {self.version}")
+
+
+def load_class(value: str, who: str) -> type[Any]:
+    """Import ``package.module:Class`` on behalf of ``who``, guarded."""
+    module, _, attribute = value.partition(":")
+    try:
+        loaded = getattr(importlib.import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way; the run must go on
+        raise PluginError(f"{who} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(loaded, type):
+        raise PluginError(f"{who}: {value} is a {type(loaded).__name__}, expected a class")
+    return loaded
+
+
+class Registry:
+    """All plugins found, usable or not."""
+
+    def __init__(self, plugins: Iterable[Plugin]) -> None:
+        """Take plugins as found; use :meth:`discover` for the installed ones."""
+        found = list(plugins)
+        times = Counter((plugin.kind, plugin.name) for plugin in found)
+        self._plugins = [
+            _with_clash(plugin, found) if times[plugin.kind, plugin.name] > 1 else plugin for plugin in found
+        ]
+
+    @classmethod
+    def discover(cls) -> Registry:
+        """Read the entry points of every installed distribution; imports no plugin."""
+        kinds: dict[str, Kind] = {group_of(kind): kind for kind in KINDS}
+        found = []
+        for distribution, entries in installed_entries(kinds):
+            name, version = distribution.name, distribution.version
+            found += [Plugin(kinds[entry.group], entry.name, entry.value, name, version) for entry in entries]
+        return cls(found)
+
+    def with_missing(self, models: Mapping[str, str]) -> Registry:
+        """Return a registry that also knows ``models``, names with their distributions, where they are not installed.
+
+        Such a model has a problem, which says how to install it.
+        """
+        installed = {plugin.name for plugin in self._plugins if plugin.kind == "model"}
+        missing = [
+            Plugin("model", name, "", distribution, "", f"is not installed: pip install {distribution}")
+            for name, distribution in models.items()
+            if name not in installed
+        ]
+        return Registry([*self._plugins, *missing])
+
+    def plugins(self, kind: Kind) -> list[Plugin]:
+        """All plugins of a kind, broken ones included, by distribution and name."""
+        mine = (plugin for plugin in self._plugins if plugin.kind == kind)
+        return sorted(mine, key=lambda plugin: (plugin.distribution, plugin.name))
+
+    def named(self, kind: Kind, name: str) -> Plugin:
+        """Return the plugin called ``name``, usable or not; raises UnknownNameError or, for duplicates, UsageError."""
+        found = [plugin for plugin in self._plugins if plugin.kind == kind and plugin.name == name]
+        if not found:
+            known = (plugin.name for plugin in self.plugins(kind))
+            advice = f"`cfbench list {kind}s` shows all that are installed; others come with their plugins."
+            raise UnknownNameError.among(kind, name, known, advice)
+        if len(found) > 1:
+            raise UsageError(f"{kind} {name!r}: {found[0].problem}")
+        return found[0]
+
+    def parameters(self, kind: Kind, spec: Spec) -> dict[str, Value]:
+        """Check the parameters of ``spec`` and return all of them, defaults filled in.
+
+        Raises UnknownNameError for unknown ones and SpecError for missing ones or wrong types. A plugin with a
+        problem is not checked: its parameters are returned as they are.
+        """
+        plugin = self.named(kind, spec.name)
+        if plugin.problem:
+            return dict(spec.params)
+        return _checked(kind, spec, plugin.declaration)
+
+    def create(self, kind: Kind, spec: Spec) -> Any:
+        """Load the plugin's class and make an instance with the parameters of ``spec``."""
+        plugin = self.named(kind, spec.name)
+        if plugin.problem:
+            raise PluginError(f"{kind} {spec.name!r} of {plugin.distribution} cannot be used: {plugin.problem}")
+        self.parameters(kind, spec)
+        return instantiate(plugin.load(), dict(spec.params), f"{kind} {spec}")
+
+
+def instantiate(cls: type[Any], params: Mapping[str, Value], who: str) -> Any:
+    """Make an instance; a ValueError or TypeError about its parameters becomes a SpecError naming ``who``."""
+    try:
+        return cls(**params)
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{who}: {error}") from error
+
+
+def _checked(kind: Kind, spec: Spec, declaration: Declaration) -> dict[str, Value]:
+    known = declaration.parameters
+    for name, value in spec.params.items():
+        if name not in known:
+            raise UnknownNameError.among(f"parameter of {kind} {spec.name!r}:", name, known)
+        if not known[name].accepts(value):
+            raise SpecError(f"{kind} {spec.name!r}: {name} expects {known[name].expected}, got {value!r}")
+    missing = [name for name, known_one in known.items() if known_one.required and name not in spec.params]
+    if missing:
+        raise SpecError(f"{kind} {spec.name!r} needs {', '.join(missing)}: {spec.name}[{missing[0]}=...]")
+    return {
+        name: parameter.canonical(spec.params[name]) if name in spec.params else parameter.default
+        for name, parameter in known.items()
+    }
+
+
+def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.Distribution, list[metadata.EntryPoint]]]:
+    """Yield the distributions with entry points of ``groups``, and these; of two copies the first on the path."""
+    names = set()
+    for distribution in metadata.distributions():
+        entries = [entry for entry in distribution.entry_points if entry.group in groups]
+        if entries and distribution.name not in names:
+            names.add(distribution.name)
+            yield distribution, entries
+
+
+def _with_clash(plugin: Plugin, found: list[Plugin]) -> Plugin:
+    owners = [f"{p.distribution} {p.version}" for p in found if (p.kind, p.name) == (plugin.kind, plugin.name)]
+    clash = f"the name is registered {len(owners)} times, by {' and '.join(owners)}; uninstall or rename one"
+    return replace(plugin, clash=clash)
+
+
+@cache
+def _problem(value: str, distribution: str) -> str:
+    missing = missing_packages(distribution)
+    if missing:
+        return f"needs {', '.join(missing)}"
+    try:
+        declaration_of(value)
+    except PluginError as error:
+        return str(error)
+    return ""
+
+
+def _requirements(distribution: str) -> Iterator[Requirement]:
+    """Yield what ``distribution`` requires here, extras apart; a requirement that cannot be read is passed over."""
+    try:
+        texts = metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:
+        texts = []
+    for text in texts:
+        with suppress(InvalidRequirement):
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                yield requirement
+
+
+@cache
+def missing_packages(distribution: str) -> tuple[str, ...]:
+    """Return the requirements of ``distribution`` (extras apart) that the environment does not meet."""
+    missing = []
+    for requirement in _requirements(distribution):
+        found = _version(requirement.name)
+        if found is None:
+            missing.append(f"{requirement.name}{requirement.specifier} (not installed)")
+        elif not requirement.specifier.contains(found, prereleases=True):
+            missing.append(f"{requirement.name}{requirement.specifier} (found {found})")
+    return tuple(missing)
+
+
+@cache
+def _requirements_found(distribution: str) -> tuple[str, ...]:
+    """Return name, version and, for plugin distributions, source digest of every installed requirement."""
+    found = []
+    for requirement in _requirements(distribution):
+        version = _version(requirement.name)
+        if version is not None:
+            found.append(f"{requirement.name} {version} {_plugin_digest(requirement.name)}")
+    return tuple(sorted(found))
+
+
+def _plugin_digest(distribution: str) -> str:
+    models = metadata.distribution(distribution).entry_points.select(group=group_of("model"))
+    try:
+        return next((code_digest(entry.value) for entry in models), "")
+    except PluginError:
+        return ""
+
+
+@cache  # reading a distribution's metadata takes a millisecond, and many ask
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,69 @@
+"""Suites that installed distributions ship, found by their entry points.
+
+An entry point of the group ``cfbench.suites`` is called as the suite is and names a package; the suite is the file
+``<name>.toml`` in that package's folder. Nothing is imported::
+
+    [project.entry-points."cfbench.suites"]
+    my-suite = "my_plugin.suites"
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cfbench.errors import PluginError
+from cfbench.registry.modules import folder_of
+from cfbench.registry.registry import installed_entries
+
+GROUP = "cfbench.suites"
+
+
+@dataclass(frozen=True)
+class ShippedSuite:
+    """One suite file of an installed distribution.
+
+    Attributes:
+        name: what it is called by.
+        distribution: the distribution that ships it.
+        version: that distribution's version.
+        path: the file, which need not exist where there is a problem.
+        problem: why it cannot be used, or an empty text.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    path: Path
+    problem: str = ""
+
+
+def shipped_suites() -> dict[str, ShippedSuite]:
+    """Return the suites of all installed distributions by name, in alphabetical order.
+
+    Of a name that several distributions use there is one entry, whose problem names them.
+    """
+    found: dict[str, list[ShippedSuite]] = {}
+    for distribution, entries in installed_entries({GROUP}):
+        for entry in entries:
+            suite = _located(entry.name, entry.value, distribution.name, distribution.version)
+            found.setdefault(suite.name, []).append(suite)
+    return {name: _only(suites) for name, suites in sorted(found.items())}
+
+
+def _located(name: str, package: str, distribution: str, version: str) -> ShippedSuite:
+    try:
+        path = folder_of(package) / f"{name}.toml"
+    except PluginError as error:
+        return ShippedSuite(name, distribution, version, Path(f"{name}.toml"), str(error))
+    problem = "" if path.is_file() else f"there is no file {path}"
+    return ShippedSuite(name, distribution, version, path, problem)
+
+
+def _only(suites: list[ShippedSuite]) -> ShippedSuite:
+    first, *others = suites
+    if not others:
+        return first
+    owners = " and ".join(f"{suite.distribution} {suite.version}" for suite in suites)
+    problem = f"the name is registered {len(suites)} times, by {owners}; uninstall one, or give the file's path"
+    return ShippedSuite(first.name, first.distribution, first.version, first.path, problem)

@@ -1,0 +1,1 @@
+"""Reports: tables, plots and files for people."""

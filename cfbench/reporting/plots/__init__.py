@@ -1,0 +1,1 @@
+"""Plots by matplotlib, the optional extra ``plots``: imported where something is drawn, byte-stable."""

@@ -1,0 +1,1 @@
+"""Resources that a cell uses: clock time, memory, energy."""

@@ -1,0 +1,1 @@
+"""Results: records become summaries and comparisons, and published claims are verified."""

@@ -1,0 +1,1 @@
+"""The runner: a plan is carried out, resumed, rescored."""

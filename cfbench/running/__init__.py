@@ -1,1 +1,0 @@
-"""Carrying a plan out, and measuring a finished one again."""

@@ -1,1 +1,0 @@
-"""Where ratings come from: one module per family of sources, and the reading, checking and caching they share."""

@@ -1,1 +1,0 @@
-"""Data shipped inside the package, each file with its licence."""

@@ -1,1 +1,0 @@
-"""The suites that ship with cfbench itself."""

@@ -1,0 +1,99 @@
+"""A desk that gives tasks out, and remembers what is said at it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cfbench.execution.task import Task
+from cfbench.inference.inputs import EvaluationInputs, Queries
+from cfbench.model.protocols import EpochReport
+from cfbench.testing.example_ratings import random_ratings
+
+SPLITS = ("one", "two")
+"""Names of folders of questions; each has its own."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something that was said at a desk.
+
+    Attributes:
+        kind: the method that was called, or ``"outcome"``.
+        task: the name of the task, empty for a note.
+        what: what was said of it.
+        thread: the thread that said it.
+    """
+
+    kind: str
+    task: str
+    what: object
+    thread: int
+
+
+class RecordingDesk:
+    """Admits all tasks but those it is told to refuse.
+
+    Attributes:
+        heard: all that was said, in order.
+    """
+
+    def __init__(self, refused: Collection[str] = ()) -> None:
+        self.heard: list[Heard] = []
+        self._refused = refused
+
+    def admit(self, task: Task) -> bool:
+        """Lay out what an admitted task needs."""
+        self.hear("admit", task.name)
+        if task.name in self._refused:
+            return False
+        lay_out(task)
+        return True
+
+    def started(self, task: Task) -> None:
+        """Remember it."""
+        self.hear("started", task.name)
+
+    def phase(self, task: Task, name: str) -> None:
+        """Remember it."""
+        self.hear("phase", task.name, name)
+
+    def epoch(self, task: Task, report: EpochReport) -> None:
+        """Remember it."""
+        self.hear("epoch", task.name, report)
+
+    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
+        """Remember it."""
+        self.hear("usage", task.name, (seconds, resident_bytes))
+
+    def note(self, text: str) -> None:
+        """Remember it."""
+        self.hear("note", "", text)
+
+    def hear(self, kind: str, task: str, what: object = None) -> None:
+        """Remember something."""
+        self.heard.append(Heard(kind, task, what, threading.get_ident()))
+
+    def told(self, kind: str, task: str) -> list[object]:
+        """Return what was said of a task, of one kind."""
+        return [one.what for one in self.heard if (one.kind, one.task) == (kind, task)]
+
+
+def lay_out(task: Task) -> None:
+    """Write a task's questions, if they are not there, and make its folder."""
+    questions = Path(task.questions)
+    if not questions.exists():
+        questions.mkdir()
+        _questions(questions.name).write(questions)
+    Path(task.output).mkdir(exist_ok=True)
+
+
+def _questions(split: str) -> EvaluationInputs:
+    number = SPLITS.index(split)
+    train = random_ratings(n_users=24 + number, seed=number)
+    users = np.arange(train.n_users + 1, dtype=np.int32)  # the last is unknown
+    return EvaluationInputs(train, Queries(users, users % (train.n_items + 1), users), tie_seed=7)

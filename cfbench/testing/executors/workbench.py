@@ -1,0 +1,94 @@
+"""An executor under check, and the place where it works."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cfbench.execution.task import Executor, Outcome, Task
+from cfbench.registry.registry import Plugin, Registry
+from cfbench.testing.executors.executor_distribution import MODULE
+from cfbench.testing.executors.recording_queue import SPLITS, RecordingDesk
+
+
+@dataclass
+class Bench:
+    """An executor, and a folder to lay its tasks out in, as a run does.
+
+    Attributes:
+        executor: the executor.
+        folder: an empty folder; everything that tasks read and write lies there.
+    """
+
+    executor: Executor
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.folder = self.folder.absolute()
+        for name in ("questions", "cells"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    def task(self, name: str, model: str, split: str = SPLITS[0], **fields: Any) -> Task:
+        """Return a task of a model of :mod:`cfbench.testing.executors.executor_models`; ``fields`` are others of it."""
+        plugin = self._plugins[f"{MODULE}:{model}"]
+        output = self.folder / "cells" / name
+        usual: dict[str, Any] = {
+            "name": name,
+            "home": plugin.distribution,
+            "version": plugin.version,
+            "code": plugin.code,
+            "who": plugin.name,
+            "model": plugin.value,
+            "params": {},
+            "questions": str(self.folder / "questions" / split),
+            "output": str(output),
+            "log": f"{output}.log",
+            "seed": 3,
+            "list_length": 5,
+            "device": "cpu",
+            "threads": 1,
+            "protected": (str(self.folder),),
+        }
+        return Task(**(usual | fields))
+
+    def begin(self, tasks: Sequence[Task], desk: RecordingDesk) -> Generator[Outcome]:
+        """Hand tasks to the executor."""
+        outcomes = self.executor(tasks, desk)
+        self.require(
+            isinstance(outcomes, Generator),
+            f"gives a {type(outcomes).__name__} for tasks; make __call__ a generator function, which yields outcomes",
+        )
+        return outcomes
+
+    def run(self, tasks: Sequence[Task], desk: RecordingDesk | None = None) -> list[Outcome]:
+        """Have tasks carried out; return what is yielded."""
+        desk = desk or RecordingDesk()
+        found = []
+        with closing(self.begin(tasks, desk)) as outcomes:
+            for outcome in outcomes:
+                self.require(
+                    isinstance(outcome, Outcome), f"yields {outcome!r:.100}; yield cfbench.execution.task.Outcome"
+                )
+                desk.hear("outcome", outcome.task.name)
+                found.append(outcome)
+        return found
+
+    def outcomes(self, tasks: Sequence[Task], desk: RecordingDesk | None = None) -> list[Outcome]:
+        """Have tasks carried out; return an outcome for each, in their order."""
+        found = {outcome.task.name: outcome for outcome in self.run(tasks, desk)}
+        lost = [task.name for task in tasks if task.name not in found]
+        self.require(not lost, f"ends without an outcome of {', '.join(lost)}; yield one for every admitted task")
+        return [found[task.name] for task in tasks]
+
+    def require(self, condition: object, advice: str) -> None:
+        """Raise AssertionError with the executor's name and ``advice`` unless ``condition`` holds."""
+        if not condition:
+            raise AssertionError(f"{type(self.executor).__name__} {advice}")
+
+    @cached_property
+    def _plugins(self) -> dict[str, Plugin]:
+        return {plugin.value: plugin for plugin in Registry.discover().plugins("model")}

@@ -1,1 +1,0 @@
-"""Published claims held against a run."""

@@ -1,0 +1,67 @@
+"""A cell's model fitted again: the same seed and parameters, and failures that are named."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from cfbench.analysis.refit import fitting
+from cfbench.analysis.refit.fitting import fitted, plugin_of
+from cfbench.errors import ModelError, UsageError
+from cfbench.experiment.plan import model_seed
+from cfbench.records.record import Cell
+from cfbench.registry.registry import Plugin, Registry
+from cfbench.spec import derived_seed
+
+
+class Listens:
+    """Keeps what it was given."""
+
+    def __init__(self, sizes=()):
+        self.sizes = sizes
+
+    def fit(self, train, context):
+        self.context = context
+
+
+class Raises(Listens):
+    def fit(self, train, context):
+        raise SystemExit("no such luck")
+
+
+def cell(**params) -> Cell:
+    return Cell("d", "s", "", "f" * 64, "toy[a=1]", params, "toys", "1", "", 7, 2, 10, threads=1)
+
+
+@pytest.fixture
+def prepared(monkeypatch):
+    """Let ``prepare`` return a class of this module."""
+
+    def use(cls):
+        monkeypatch.setattr(fitting, "prepare", lambda value, who: cls)
+        return SimpleNamespace(value="toys:Toy")
+
+    return use
+
+
+def test_the_seed_is_the_one_of_the_plan_whatever_version_the_plugin_has():
+    expected = derived_seed(7, split="f" * 64, model="toy", params={"sizes": [3, 2]}, repeat=2)
+    assert model_seed(cell(sizes=[3, 2])) == model_seed(cell(sizes=(3, 2))) == expected
+
+
+def test_lists_that_came_out_of_json_are_tuples_again(prepared):
+    model = fitted(cell(sizes=[3, 2]), prepared(Listens), None)
+    assert model.sizes == (3, 2)
+    assert model.context.seed == model_seed(cell(sizes=[3, 2]))
+    assert fitted(cell(), prepared(Listens), None, seed=5).context.seed == 5
+
+
+def test_whatever_a_model_raises_is_its_own_failure(prepared, capsys):
+    with pytest.raises(ModelError, match=r"toy\[a=1\] failed: SystemExit: no such luck"):
+        fitted(cell(), prepared(Raises), None)
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_plugin_that_cannot_be_used_is_named():
+    registry = Registry([Plugin("model", "toy", "nowhere:Toy", "toys", "1")])
+    with pytest.raises(UsageError, match=r"model toy\[a=1\] of toys cannot be used: "):
+        plugin_of(cell(), registry)

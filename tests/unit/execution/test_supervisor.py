@@ -1,0 +1,255 @@
+"""The supervisor finds out what came of every cell, whatever dies, and however busy it is itself."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from cfbench.execution.supervisor import Supervisor
+from cfbench.execution.task import Task, answers_in
+from cfbench.inference.inputs import EvaluationInputs
+
+MODELS = '''
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cfbench.model.protocols import EpochReport
+
+
+@dataclass
+class Quick:
+    flag: str = ""
+    epochs: int = 0
+    seconds: float = 0.0
+
+    def fit(self, train, context):
+        for epoch in range(self.epochs):
+            context.on_epoch(EpochReport(epoch + 1, self.epochs, 0.5, 0.5))
+        time.sleep(self.seconds)
+
+    def predict(self, users, items):
+        return np.full(len(users), 3.0)
+
+
+class Known(Quick):
+    """Writes down which process it is before it begins."""
+
+    def fit(self, train, context):
+        Path(self.flag).write_text(str(os.getpid()))
+        super().fit(train, context)
+
+
+class Orphans(Quick):
+    """Starts processes whose parents end at once, and they soon after."""
+
+    def fit(self, train, context):
+        for _ in range(5):
+            if os.fork() == 0:
+                if os.fork() == 0:
+                    os._exit(0)
+                os._exit(0)
+
+
+class Parent(Quick):
+    """Has a child in a session of its own."""
+
+    def fit(self, train, context):
+        if os.fork() == 0:
+            os.setsid()
+        time.sleep(60)
+
+
+class Saved(Quick):
+    """Stops for long when it is saved for the first time."""
+
+    def save(self, directory):
+        (directory / "parameters").write_text("all")
+        if not Path(self.flag).exists():
+            Path(self.flag).touch()
+            time.sleep(60)
+
+    @classmethod
+    def load(cls, directory):
+        return cls()
+'''
+HELPED = """
+import os
+import sys
+import time
+
+from supervised_models import Quick
+
+stop = os.environ["SUPERVISED_STOP"]
+if os.fork() == 0:
+    for _ in range(6000):
+        time.sleep(0.05)
+        if os.path.exists(stop):
+            break
+    os._exit(0)
+
+
+class Helped(Quick):
+    pass
+"""
+
+
+HANGS = """
+import time
+from supervised_models import Quick
+
+time.sleep(600)
+
+
+class Hanging(Quick):
+    pass
+"""
+ABORTS = """
+import os
+from supervised_models import Quick
+
+os.abort()
+
+
+class Aborting(Quick):
+    pass
+"""
+ELSEWHERE = {"Helped": "supervised_helper", "Hanging": "supervised_hanging", "Aborting": "supervised_aborting"}
+
+
+class Ear:
+    """Hears of tasks and remembers remarks."""
+
+    def __init__(self):
+        self.notes = []
+
+    def started(self, task): ...
+
+    def phase(self, task, name): ...
+
+    def epoch(self, task, report): ...
+
+    def usage(self, task, seconds, resident_bytes): ...
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def supervisor():
+    made = Supervisor(Ear())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def task_for(make_split, tmp_path, monkeypatch):
+    """Make the task of a model of the modules above, with everything that it needs."""
+    (tmp_path / "supervised_models.py").write_text(MODELS)
+    for module, text in (("helper", HELPED), ("hanging", HANGS), ("aborting", ABORTS)):
+        (tmp_path / f"supervised_{module}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("SUPERVISED_STOP", str(tmp_path / "stop"))
+    (tmp_path / "questions").mkdir()
+    EvaluationInputs.of(make_split([(0, 0, 5), (1, 0, 3), (1, 1, 1)], [(0, 1, 2)])).write(tmp_path / "questions")
+    (tmp_path / "cells").mkdir()
+
+    def make(model: str, **params: object) -> Task:
+        module = ELSEWHERE.get(model, "supervised_models")
+        output = tmp_path / "cells" / model
+        output.mkdir()
+        return Task(
+            name=model, home="tests", who=model, model=f"{module}:{model}", params=params,
+            questions=str(tmp_path / "questions"), output=str(output), log=f"{output}.log", seed=1, list_length=2,
+            device="cpu", threads=1,
+        )  # fmt: skip
+
+    yield make
+    (tmp_path / "stop").touch()
+
+
+def outcome_of(supervisor):
+    """Wait for the end of the one task that runs."""
+    while not (ended := supervisor.wait()):
+        pass
+    return ended[0]
+
+
+def server_of(supervisor) -> psutil.Process:
+    (server,) = supervisor._servers.values()
+    return psutil.Process(server.process.pid)
+
+
+def test_a_busy_supervisor_holds_no_model_up(supervisor, task_for, wait_for):
+    task = task_for("Quick", epochs=12_000)
+    supervisor.start(task)
+    wait_for((answers_in(task) / "outcome.json").exists)  # and nobody has read yet what it told
+    outcome = outcome_of(supervisor)
+    assert outcome.status == "ok"
+    assert len(outcome.losses) == 12_000
+
+
+def test_limits_hold_while_the_supervisor_is_busy(supervisor, task_for, tmp_path, wait_for):
+    flag = tmp_path / "flag"
+    supervisor.start(replace(task_for("Known", flag=str(flag), epochs=12_000, seconds=600.0), timeout=4.0))
+    cell = int(wait_for(lambda: flag.exists() and flag.read_text()))
+    wait_for(lambda: not psutil.pid_exists(cell))
+    assert outcome_of(supervisor).status == "timeout"
+
+
+def test_a_server_that_dies_is_missed_even_where_a_helper_of_its_plugin_lives_on(supervisor, task_for, wait_for):
+    supervisor.start(task_for("Helped", seconds=60.0))
+    wait_for(lambda: any(child.children() for child in server_of(supervisor).children()))  # a warden with its cell
+    server_of(supervisor).kill()
+    wait_for(lambda: supervisor.wait() or supervisor.listener.notes)
+    assert "SIGKILL; the cell is tried once more" in supervisor.listener.notes[0]
+
+
+def test_a_cell_that_is_tried_again_begins_with_an_empty_folder(supervisor, task_for, tmp_path, wait_for):
+    supervisor.start(replace(task_for("Saved", flag=str(tmp_path / "flag")), save=True))
+    wait_for((tmp_path / "flag").exists)
+    (warden,) = server_of(supervisor).children()
+    warden.kill()
+    outcome = outcome_of(supervisor)
+    assert "tried once more" in supervisor.listener.notes[0]
+    assert (outcome.status, outcome.cost.model_bytes) == ("ok", 3)
+
+
+def test_no_dead_process_is_left_unburied(supervisor, task_for, wait_for):
+    supervisor.start(task_for("Orphans"))
+    assert outcome_of(supervisor).status == "ok"
+    wait_for(lambda: not server_of(supervisor).children())
+
+
+def test_what_a_dying_server_kept_ends_with_it_children_of_cells_included(supervisor, task_for, wait_for):
+    supervisor.start(task_for("Parent"))
+    server = server_of(supervisor)
+    wait_for(lambda: len(server.children(recursive=True)) == 3)  # a warden, its cell, and the cell's child
+    below = server.children(recursive=True)
+    os.kill(server.pid, 9)
+    wait_for(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in below))
+
+
+def test_a_model_whose_import_hangs_or_aborts_costs_its_own_cell_and_is_named(supervisor, task_for, monkeypatch):
+    monkeypatch.setattr("cfbench.execution.supervisor._SHORTEST_IMPORT", 4.0)
+    tasks = [replace(task_for("Hanging"), timeout=1.0), task_for("Quick"), task_for("Aborting")]
+    supervisor.expected = tasks
+    for task in tasks:
+        supervisor.start(task)
+    ended = []
+    while supervisor.running:
+        ended += supervisor.wait()
+    assert {outcome.task.name: outcome.status for outcome in ended} == {
+        "Hanging": "timeout",
+        "Quick": "ok",
+        "Aborting": "crashed",
+    }
+    assert "importing supervised_hanging:Hanging took longer than 4 s" in supervisor.listener.notes[0]
+    assert "importing supervised_aborting:Aborting was killed by SIGABRT" in supervisor.listener.notes[1]
+    assert "SIGABRT" in next(one.reason for one in ended if one.status == "crashed")

@@ -1,0 +1,260 @@
+"""A task carried out in this process: newcomers, raw answers beside the lists, the size on disk, broken powers."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cfbench.data.dataset import Entities
+from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitter import Fold
+from cfbench.execution.fit_and_predict import perform
+from cfbench.execution.outcome_reader import collect
+from cfbench.execution.outcome_writer import deliver
+from cfbench.execution.task import Task
+from cfbench.inference.inputs import EvaluationInputs
+
+MODELS = '''
+import numpy as np
+from dataclasses import dataclass
+from cfbench.model.protocols import Embeddings
+
+
+@dataclass
+class Plain:
+    """Scores an item with its code, and 100 for every user code."""
+
+    def fit(self, train, context):
+        self.n_ = (train.n_users, train.n_items)
+        self.features_ = (train.user_features, train.item_features)
+
+    def predict(self, users, items):
+        return users * 100.0 + items
+
+    def score_items(self, users):
+        return users[:, None] * 100.0 + np.arange(self.n_[1])
+
+
+@dataclass
+class Ranker:
+    def fit(self, train, context):
+        self.n_items_ = train.n_items
+
+    def score_items(self, users):
+        return np.tile(np.arange(self.n_items_, dtype=np.float32), (len(users), 1))
+
+
+@dataclass
+class Host(Plain):
+    def add_cold_entities(self, users, items):
+        assert users is None
+        assert items.columns["genres"].tolist() == ["War", "War|Drama"]
+        assert self.features_[1].columns["genres"].tolist() == ["Comedy", "Drama"]
+
+
+@dataclass
+class Shown(Plain):
+    def embeddings(self):
+        return Embeddings(np.ones((self.n_[0], 2)), np.arange(self.n_[1] * 3.0).reshape(-1, 3))
+
+
+@dataclass
+class Empty(Plain):
+    def embeddings(self):
+        return Embeddings(np.ones((self.n_[0], 0)), np.ones((self.n_[1], 0)))
+
+
+@dataclass
+class Short(Plain):
+    def embeddings(self):
+        return Embeddings(np.ones((self.n_[0], 2)), np.ones((self.n_[1] - 1, 2)))
+
+
+@dataclass
+class Raising(Plain):
+    def embeddings(self):
+        raise KeyError("lost")
+
+
+@dataclass
+class Kept(Plain):
+    def save(self, directory):
+        (directory / "a.bin").write_bytes(bytes(1000))
+        (directory / "sub").mkdir()
+        (directory / "sub" / "b.json").write_text("{}")
+
+    @classmethod
+    def load(cls, directory):
+        return cls()
+
+
+@dataclass
+class Greedy(Plain):
+    def fit(self, train, context):
+        np.empty((1 << 40, 1 << 10))
+
+
+@dataclass
+class TorchLike(Plain):
+    def fit(self, train, context):
+        try:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
+        except RuntimeError as error:
+            raise ValueError("fit failed") from error
+
+
+@dataclass
+class Unkept(Kept):
+    def save(self, directory):
+        raise OSError("disk full")
+'''
+
+
+@pytest.fixture
+def work(make_split, tmp_path, monkeypatch):
+    """Carry out a task of one of the models above; returns the delivered and collected outcome."""
+    (tmp_path / "models_at_work.py").write_text(MODELS)
+    monkeypatch.syspath_prepend(tmp_path)
+    bare = make_split([(0, 4, 5), (1, 0, 3), (1, 4, 1)], [(4, 3, 2), (2, 4, 4), (1, 1, 3)])
+    genres = np.array(["Drama", "War", "", "War|Drama", "Comedy"])
+    dataset = replace(bare.dataset, items=Entities(bare.dataset.items.ids, {"genres": genres}))
+    split = Split.of(dataset, "x", Fold("", bare.train_rows, bare.test_rows))
+    (tmp_path / "questions").mkdir()
+    EvaluationInputs.of(split).write(tmp_path / "questions")
+
+    def carry_out(model):
+        output = tmp_path / "output"
+        output.mkdir()
+        task = Task(
+            name="key", home="tests", who=model.lower(), model=f"models_at_work:{model}", params={},
+            questions=str(tmp_path / "questions"), output=str(output), log="", seed=1, list_length=2, device="cpu",
+            threads=1, save=True,
+        )  # fmt: skip
+        deliver(perform(task, lambda report: None))
+        return collect(task)
+
+    return carry_out
+
+
+def test_a_model_without_introduce_sees_unknown_codes_and_no_introduction(work):
+    outcome = work("Plain")
+    assert outcome.answers.predictions.tolist() == [202, 200, 102]
+    assert "add_cold_entities" not in outcome.cost.seconds
+
+
+def test_newcomers_are_introduced_before_they_are_asked_about(work):
+    outcome = work("Host")
+    assert outcome.status == "ok", outcome.reason
+    assert outcome.answers.predictions.tolist() == [203, 200, 102]  # items 3 and 1 are newcomers, of codes 3 and 2
+    assert outcome.answers.lists.shape == (3, 2)
+    assert outcome.cost.seconds["add_cold_entities"] >= 0
+
+
+def test_training_rows_are_predicted_outside_the_clock_of_predictions(work):
+    outcome = work("Plain")
+    assert outcome.answers.train_rows.tolist() == [0, 1, 2]
+    assert outcome.answers.train_predictions.tolist() == [0, 101, 100]
+    assert outcome.cost.seconds["check"] >= 0
+
+
+def test_mean_scores_come_with_the_lists(work):
+    assert work("Plain").answers.score_means.tolist() == [[100, 101], [200, 201]]
+
+
+def test_a_pure_ranker_predicts_no_training_rows(work):
+    answers = work("Ranker").answers
+    assert answers.predictions is None
+    assert answers.train_rows is None
+    assert answers.train_predictions is None
+    assert answers.score_means.tolist() == [[0, 1], [0, 1]]
+
+
+def test_item_factors_are_kept_in_single_precision(work):
+    factors = work("Shown").answers.item_factors
+    assert factors.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert factors.dtype == np.float32
+
+
+@pytest.mark.parametrize("model", ["Plain", "Empty"])
+def test_a_model_without_factors_has_none(work, model):
+    assert work(model).answers.item_factors is None
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("Short", r"Short.embeddings().items must return an array of shape (2, 2), got (1, 2)"),
+        ("Raising", "Raising.embeddings raised KeyError: 'lost'"),
+    ],
+)
+def test_a_broken_power_fails_the_cell_and_is_named(work, model, reason):
+    outcome = work(model)
+    assert outcome.status == "failed"
+    assert outcome.reason.startswith(reason)
+    assert outcome.answers is None
+
+
+def test_the_size_of_a_saved_model_is_measured_and_it_is_left_beside_the_answers(work, tmp_path):
+    outcome = work("Kept")
+    assert outcome.cost.model_bytes == 1002
+    assert {path.name for path in (tmp_path / "output").iterdir()} == {"answers", "saved"}
+    assert set(outcome.cost.seconds) >= {"fit", "predict", "rank", "check", "save"}
+
+
+def test_a_model_that_fails_to_save_itself_keeps_its_answers(work, tmp_path, capfd):
+    outcome = work("Unkept")
+    assert outcome.status == "ok"
+    assert outcome.answers is not None
+    assert outcome.cost.model_bytes is None
+    assert not (tmp_path / "output" / "saved").exists()
+    assert "disk full" in capfd.readouterr().err
+
+
+def test_a_model_that_cannot_be_saved_has_no_size(work):
+    outcome = work("Plain")
+    assert outcome.cost.model_bytes is None
+    assert Path(outcome.task.output).is_dir()
+
+
+@pytest.mark.parametrize("model", ["Greedy", "TorchLike"])
+def test_a_refused_allocation_is_told_from_other_failures_whoever_raises_it(work, model):
+    assert work(model).status == "out-of-memory"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "[" * 100_000,
+        '{"status": "ok", "answers": null}',
+        '{"status": "wonderful", "answers": null, "reason": "", "cost": {}, "losses": [], "versions": {}}',
+        '{"status": "ok", "answers": ["../x"], "reason": "", "cost": {}, "losses": [], "versions": {}}',
+        '{"status": "failed", "answers": null, "reason": "", "cost": {"seconds": "x"}, "losses": [], "versions": {}}',
+    ],
+)
+def test_an_outcome_that_a_model_has_tampered_with_is_a_failure_and_no_error_of_the_run(work, tmp_path, text):
+    task = work("Plain").task
+    (tmp_path / "output" / "answers" / "outcome.json").write_text(text)
+    assert "cannot be read" in collect(task).reason
+
+
+def test_answers_that_are_no_file_or_claim_to_be_huge_are_a_failure_and_hold_nobody_up(work, tmp_path):
+    task = work("Plain").task
+    answers = tmp_path / "output" / "answers" / "predictions.npy"
+    answers.unlink()
+    os.mkfifo(answers)
+    assert "no plain file" in collect(task).reason
+    answers.unlink()
+    with answers.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
+        np.lib.format.write_array_header_1_0(file, header)
+    assert "cannot be read" in collect(task).reason
+
+
+def test_no_outcome_is_none(work, tmp_path):
+    task = work("Plain").task
+    (tmp_path / "output" / "answers" / "outcome.json").unlink()
+    assert collect(task) is None

@@ -1,0 +1,117 @@
+"""Asking for ratings: what is accepted, what is refused, what is done to holes."""
+
+import time
+
+import numpy as np
+import pytest
+
+from cfbench.errors import ModelError
+from cfbench.evaluation.metrics.evaluation import fill_and_clip
+from cfbench.inference.predict import ask_predictions
+from cfbench.model.ratings import RatingScale
+from cfbench.resources.clock import Clock
+
+USERS = np.array([0, 1, 2, 3, 1], dtype=np.int32)
+ITEMS = np.array([4, 0, 0, 2, 3], dtype=np.int32)
+
+
+class Model:
+    """Answers with whatever ``answer(users, items)`` returns and remembers the sizes it was asked for."""
+
+    def __init__(self, answer):
+        self.answer = answer
+        self.sizes = []
+
+    def predict(self, users, items):
+        self.sizes.append(len(users))
+        return self.answer(users, items)
+
+
+def ask(answer, **options):
+    return ask_predictions(Model(answer), USERS, ITEMS, Clock(), **options)
+
+
+def test_answers_come_back_in_the_order_of_the_questions_whatever_the_chunks():
+    model = Model(lambda users, items: users * 10.0 + items)
+    answers = ask_predictions(model, USERS, ITEMS, Clock(), pairs_per_call=2)
+    assert answers.tolist() == [4, 10, 20, 32, 13]
+    assert answers.dtype == np.float32
+    assert model.sizes == [2, 2, 1]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_any_float_dtype_is_accepted(dtype):
+    assert ask(lambda users, items: np.full(len(users), 3.5, dtype)).tolist() == [3.5] * 5
+
+
+def test_nan_is_an_answer():
+    assert np.isnan(ask(lambda users, items: np.full(len(users), np.nan))).all()
+
+
+def test_a_buffer_that_the_model_reuses_is_copied():
+    buffer = np.zeros(1)
+
+    def answer(users, items):
+        buffer[:] = items
+        return buffer
+
+    assert ask(answer, pairs_per_call=1).tolist() == ITEMS.tolist()
+
+
+def test_the_model_cannot_change_the_questions():
+    def answer(users, items):
+        users[0] = 9
+        return np.zeros(len(users))
+
+    with pytest.raises(ValueError, match="read-only"):
+        ask(answer)
+
+
+def test_only_the_models_own_time_is_counted():
+    def answer(users, items):
+        time.sleep(0.002)
+        return np.zeros(len(users))
+
+    clock = Clock()
+    ask_predictions(Model(answer), USERS, ITEMS, clock, pairs_per_call=1)
+    assert list(clock.wall) == ["predict"]
+    assert clock.wall["predict"] >= 0.01
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (lambda users, items: [1.0] * len(users), r"plain numpy array of shape \(5,\), got list"),
+        (lambda users, items: None, "got NoneType"),
+        (lambda users, items: np.ma.masked_equal(np.zeros(len(users)), 0), "got MaskedArray"),
+        (lambda users, items: np.zeros(3), r"shape \(5,\), got \(3,\)"),
+        (lambda users, items: np.zeros((len(users), 1)), r"shape \(5,\), got \(5, 1\)"),
+        (lambda users, items: np.zeros(len(users), dtype=np.int64), "floats, got dtype int64"),
+        (lambda users, items: np.array(["3"] * len(users)), "floats, got dtype <U1"),
+        (lambda users, items: np.zeros(len(users), dtype=complex), "floats, got dtype complex128"),
+    ],
+)
+def test_what_is_not_a_float_array_of_the_asked_shape_is_named(answer, complaint):
+    with pytest.raises(ModelError, match=r"Model\.predict must return.*" + complaint):
+        ask(answer)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300, -1e300])
+def test_infinities_and_what_overflows_float32_are_the_models_failure(value):
+    def answer(users, items):
+        return np.where(users == 1, value, np.nan)
+
+    with pytest.raises(ModelError, match=r"2 of 5 .* infinite .* at index \(1,\)"):
+        ask(answer)
+
+
+def test_float16_infinity_is_found():
+    with pytest.raises(ModelError, match="infinite"):
+        ask(lambda users, items: np.full(len(users), np.inf, dtype=np.float16))
+
+
+def test_holes_get_the_fallback_and_the_rest_is_clipped():
+    predictions = np.array([0.5, np.nan, 3, 5.5, 5], dtype=np.float32)
+    completed = fill_and_clip(predictions, 3.25, RatingScale(1, 5))
+    assert completed.tolist() == [1, 3.25, 3, 5, 5]
+    assert completed.dtype == np.float64

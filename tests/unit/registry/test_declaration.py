@@ -1,0 +1,127 @@
+"""Plugins are understood from their source, without running it."""
+
+from __future__ import annotations
+
+import sys
+from textwrap import dedent
+
+import pytest
+
+from cfbench.errors import PluginError
+from cfbench.registry.declaration import Parameter, code_digest, declaration_of
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Write modules of a package with a unique name that raises when imported; return its name."""
+    name = f"plugin_{abs(hash(str(tmp_path)))}"
+    folder = tmp_path / name
+    folder.mkdir()
+    (folder / "__init__.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(module: str, source: str) -> str:
+        (folder / f"{module}.py").write_text(dedent(source))
+        return f"{name}.{module}"
+
+    yield write
+    assert name not in sys.modules
+
+
+MODEL = '''
+    from dataclasses import dataclass, field
+    from typing import ClassVar, Literal
+    import a_library_that_is_not_there
+
+    @dataclass
+    class Model:
+        """Does something.
+
+        And more.
+        """
+        tag: ClassVar[str] = "x"
+        n_factors: int = 50
+        y_range: tuple[float, float] | None = None
+        layers: tuple[int, ...] = (100,)
+        schedule: Literal["one-cycle", "constant"] = "constant"
+        needed: float
+        factors_: object = field(init=False, default=None)
+
+        def fit(self, train, context): ...
+        def predict(self, users, items): ...
+'''
+
+
+def test_description_powers_and_parameters_come_from_the_source(package):
+    declared = declaration_of(package("model", MODEL) + ":Model")
+    assert declared.description == "Does something."
+    assert declared.capabilities == ("rates",)
+    assert list(declared.parameters) == ["n_factors", "y_range", "layers", "schedule", "needed"]
+    assert declared.parameters["n_factors"].default == 50
+    assert declared.parameters["layers"].default == (100,)
+    assert declared.parameters["needed"].required
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("n_factors", 3, 2.5),
+        ("n_factors", 3, True),
+        ("needed", 1, "1"),
+        ("y_range", (0, 5.5), (1.0,)),
+        ("y_range", None, "scale"),
+        ("layers", (1, 2, 3), (1, "2")),
+        ("layers", (), 5),
+        ("schedule", "one-cycle", "cosine"),
+    ],
+)
+def test_values_are_checked_against_annotations(package, name, good, bad):
+    parameter = declaration_of(package("model", MODEL) + ":Model").parameters[name]
+    assert parameter.accepts(good)
+    assert not parameter.accepts(bad)
+
+
+def test_re_exports_and_base_classes_are_followed(package):
+    package("base", "class Base:\n    '''Base.'''\n    k: int = 1\n    def score_items(self, users): ...\n")
+    package("model", "from .base import Base\nclass Model(Base):\n    k: int = 2\n    def fit(self, a, b): ...\n")
+    declared = declaration_of(package("front", "from .model import Model\n") + ":Model")
+    assert declared.capabilities == ("ranks",)
+    assert declared.parameters["k"].default == 2
+    assert declared.description == "Base."
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "complaint"),
+    [
+        ("x = 1", "{module}:Model", "no class 'Model'"),
+        ("def broken(:", "{module}:Model", "cannot be read"),
+        ("", "{module}", "not of the form"),
+        ("", "{module}.missing:Model", "no module"),
+    ],
+)
+def test_a_class_that_cannot_be_found_is_a_named_problem(package, source, value, complaint):
+    module = package("model", source)
+    with pytest.raises(PluginError, match=complaint):
+        declaration_of(value.format(module=module))
+
+
+def test_the_code_digest_changes_with_any_source_of_the_package(package):
+    value = package("model", MODEL) + ":Model"
+    before = code_digest(value)
+    assert code_digest(value) == before
+    package("other", "x = 1\n")
+    assert code_digest(value) != before
+
+
+@pytest.mark.parametrize(
+    ("annotation", "words"),
+    [
+        ("tuple[int, ...]", "a list of whole numbers such as [1,2]"),
+        ("Literal['random', 'time']", "one of random, time"),
+        ("float | None", "a number or null"),
+        ("bool", "true or false"),
+        ("dict[str, int]", "dict[str, int]"),
+    ],
+)
+def test_messages_say_in_words_what_is_accepted(annotation, words):
+    assert Parameter("p", False, None, annotation).expected == words
