@@ -75,7 +75,8 @@ def speed() -> int:
         return 1
     split, answers = movielens_answers()
     metrics = registered_metrics()
-    print(f"ml-1m, holdout: {len(split.test):,} test rows, {len(split.people):,} test users, top {K}, one thread")
+    n_users = len(split.test_user_positions)
+    print(f"ml-1m, holdout: {len(split.test):,} test rows, {n_users:,} test users, top {K}, one thread")
     rounds = [seconds_by_metric(split, answers, metrics) for _ in range(ROUNDS)]
     best = min(rounds, key=lambda seconds: sum(seconds.values()))
     for name, seconds in sorted(best.items(), key=lambda pair: -pair[1]):
@@ -115,7 +116,7 @@ def movielens_answers() -> tuple[Split, ModelOutput]:
 
 def ranked(model: object, item_factors: np.ndarray, split: Split, predictions: np.ndarray) -> ModelOutput:
     """Ask a fitted model for lists and mean scores, and put all its answers together."""
-    users = split.user_coding.codes(split.people)
+    users = split.user_coding.codes(split.test_user_positions)
     rankings = ask_rankings(model, split.train, users, k=K, tie_seed=0, clock=Clock())
     return ModelOutput(predictions, rankings.lists, score_means=rankings.score_means, item_factors=item_factors)
 
@@ -182,12 +183,14 @@ def ranx_evaluation(split: Split, answers: ModelOutput, names: list[str]) -> Cal
 
     liked = split.test.ratings >= split.dataset.relevant_from
     truth: dict[str, dict[str, int]] = {}
-    for person, thing in zip(split.test.people[liked].tolist(), split.test.things[liked].tolist(), strict=True):
+    for person, thing in zip(
+        split.test.user_positions[liked].tolist(), split.test.item_positions[liked].tolist(), strict=True
+    ):
         truth.setdefault(str(person), {})[str(thing)] = 1
     thing_of = np.append(split.item_coding.positions, -1)
     run = {
         str(person): {str(thing): float(K - place) for place, thing in enumerate(things)}
-        for person, things in zip(split.people.tolist(), thing_of[answers.lists].tolist(), strict=True)
+        for person, things in zip(split.test_user_positions.tolist(), thing_of[answers.lists].tolist(), strict=True)
         if str(person) in truth
     }
     qrels, its_run = Qrels(truth), Run(run)
@@ -212,8 +215,9 @@ class RandomFactors:
 def memory() -> int:
     """Rank and measure what cannot be held as a matrix, and report the peak."""
     split = large_split()
-    dense = len(split.people) * split.train.n_items * 4
-    print(f"{len(split.people):,} users x {split.train.n_items:,} items: {dense / 1e9:.1f} GB of float32 scores")
+    n_users = len(split.test_user_positions)
+    dense = n_users * split.train.n_items * 4
+    print(f"{n_users:,} users x {split.train.n_items:,} items: {dense / 1e9:.1f} GB of float32 scores")
     print(f"peak after making the data: {peak_bytes() / 1e9:.2f} GB")
     model = RandomFactors(split.train.n_users, split.train.n_items)
     predictions = np.random.default_rng(1).uniform(1, 5, len(split.test)).astype(np.float32)

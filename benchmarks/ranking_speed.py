@@ -57,7 +57,7 @@ def main() -> int:
     users, items, ratings, source = rows()
     split = split_of(users, items, ratings)
     scores = popularity_with_noise(split)
-    n_people = len(np.unique(split.test.people))
+    n_people = len(np.unique(split.test.user_positions))
     print(f"{source}: {n_people:,} test users x {split.train.n_items:,} items, top {K}, one thread")
 
     ours, found = best_of(lambda: by_cfbench(split, scores))
@@ -143,7 +143,7 @@ class Scores:
 
 def by_cfbench(split: Split, scores: np.ndarray) -> dict[str, float]:
     """Rank and measure with cfbench, as its harness does."""
-    users = split.user_coding.codes(np.unique(split.test.people))
+    users = split.user_coding.codes(np.unique(split.test.user_positions))
     lists = ask_rankings(Scores(scores), split.train, users, k=K, tie_seed=0, clock=Clock()).lists
     evaluation = Evaluation(split, ModelOutput(None, lists))
     return {metric.name.lower(): ask(metric, evaluation).value for metric in (NDCG(K), Recall(K), Precision(K))}

@@ -61,7 +61,7 @@ def _same_for_all(evaluation: Evaluation) -> Iterator[SanityWarning]:
     """A model that says the same of an item to every user is not personal, whatever its name."""
     test, train = evaluation.split.test, evaluation.split.train
     known = evaluation.answered & (test.users < train.n_users)
-    things, told = test.things[known], evaluation.predictions[known]
+    things, told = test.item_positions[known], evaluation.predictions[known]
     order = np.argsort(things, kind="stable")
     repeated = np.diff(things[order]) == 0
     if np.count_nonzero(repeated) >= _ENOUGH_REPEATS and not np.diff(told[order])[repeated].any():

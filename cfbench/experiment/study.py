@@ -68,7 +68,7 @@ class Splits:
         return self._folds[_key(cell)][0]
 
     def tested(self, cell: Cell) -> NDArray[np.int32]:
-        """Return the distinct test users of ``cell``, as the split's ``people``, without making the split."""
+        """Return ``Split.test_user_positions`` of ``cell``, without making the split."""
         group, fold = self._folds[_key(cell)]
         return np.unique(group.dataset.user_index[fold.test_rows])
 

@@ -60,11 +60,17 @@ class ColdEntityInputs:
     def of(cls, split: Split) -> ColdEntityInputs | None:
         """Look for them in a split; None where nobody new has features."""
         test = split.test
-        users, user_codes = _met(split.dataset.users, split.user_coding, test.people)
-        items, item_codes = _met(split.dataset.items, split.item_coding, test.things)
+        users, user_codes = _met(split.dataset.users, split.user_coding, test.user_positions)
+        items, item_codes = _met(split.dataset.items, split.item_coding, test.item_positions)
         if users is None and items is None:
             return None
-        return cls(users, items, Queries(user_codes[test.people], item_codes[test.things], user_codes[split.people]))
+        return cls(
+            users,
+            items,
+            Queries(
+                user_codes[test.user_positions], item_codes[test.item_positions], user_codes[split.test_user_positions]
+            ),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +94,7 @@ class EvaluationInputs:
     @classmethod
     def of(cls, split: Split) -> EvaluationInputs:
         """Take the questions, and only them, from a split."""
-        asked = Queries(split.test.users, split.test.items, split.user_coding.codes(split.people))
+        asked = Queries(split.test.users, split.test.items, split.user_coding.codes(split.test_user_positions))
         return cls(split.train, asked, int(split.fingerprint[:12], 16), ColdEntityInputs.of(split), split.withheld)
 
     @property

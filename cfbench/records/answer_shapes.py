@@ -24,7 +24,7 @@ def require_answers_to(split: Split, cell: Cell, answers: ModelOutput) -> None:
 
 
 def _mistakes(split: Split, cell: Cell, answers: ModelOutput) -> Iterator[str]:
-    n_items, tested = split.train.n_items, len(split.people)
+    n_items, tested = split.train.n_items, len(split.test_user_positions)
     if answers.predictions is None and answers.lists is None:
         yield "there are none"
     yield from _of_numbers("predictions", answers.predictions, (len(split.test),))

@@ -50,7 +50,7 @@ class BootstrapQueue:
 
         Args:
             cell: the cell.
-            people: its test users, as the split's ``people``, shape (t,).
+            people: its test users, as the split's ``test_user_positions``, shape (t,).
             sums: by figure name, sums over them.
             metrics: of which figures the values of single users are wanted too.
         """

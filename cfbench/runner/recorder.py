@@ -59,7 +59,7 @@ class Recorder:
             evaluation = Evaluation(split, answers, record.cost)
             measured = measure(evaluation, self.study.metrics)
             warnings = answer_warnings(evaluation, measured, self.study.metrics, record.cell.params)
-        self.queue.add(record.cell, split.people, measured.sums, set(measured.figures))
+        self.queue.add(record.cell, split.test_user_positions, measured.sums, set(measured.figures))
         cost = replace(
             record.cost,
             seconds={**record.cost.seconds, **clock.wall},

@@ -54,7 +54,7 @@ def stored_lists(folder: Path, text: str) -> dict[str, list[str]]:
     codes = cell.split.item_coding.positions
     return {
         str(users[person]): [str(one) for one in items[codes[row[row < len(codes)]]]]
-        for person, row in zip(cell.split.people, cell.answers.lists, strict=True)
+        for person, row in zip(cell.split.test_user_positions, cell.answers.lists, strict=True)
     }
 
 

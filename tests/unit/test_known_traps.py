@@ -211,7 +211,7 @@ def test_a_training_item_is_no_candidate_whatever_its_rating(make_split, rating)
         def score_items(self, users):
             return np.tile(np.array([9, 2, 1], dtype=np.float32), (len(users), 1))
 
-    codes = split.user_coding.codes(split.people)
+    codes = split.user_coding.codes(split.test_user_positions)
     ranked = ask_rankings(LovesTheFirst(), split.train, codes, k=2, tie_seed=0, clock=Clock())
     assert ranked.lists.tolist() == [[1, 2]]  # masking liked items only: [[0, 1]] for ratings 1 to 3
 

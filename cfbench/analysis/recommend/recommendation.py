@@ -150,8 +150,8 @@ def _withheld(past: PastCell, position: int) -> NDArray[np.int32] | None:
     withheld = past.split.withheld
     if withheld is None:
         return None
-    place = np.searchsorted(past.split.people, position)
-    return withheld.items[withheld.places == place] if position in past.split.people else None
+    place = np.searchsorted(past.split.test_user_positions, position)
+    return withheld.items[withheld.places == place] if position in past.split.test_user_positions else None
 
 
 def _recommendation(

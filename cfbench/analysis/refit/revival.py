@@ -94,8 +94,8 @@ class Revived:
     def user_codes(self, positions: NDArray[np.int32]) -> Codes:
         """Translate positions in the data's user table to codes that ``model`` knows, newcomers' included."""
         split = self.past.split
-        places = np.searchsorted(split.people, positions).clip(max=len(split.people) - 1)
-        tested = split.people[places] == positions
+        places = np.searchsorted(split.test_user_positions, positions).clip(max=len(split.test_user_positions) - 1)
+        tested = split.test_user_positions[places] == positions
         codes = np.where(tested, self.asked.ranked_users[places], split.user_coding.codes(positions))
         return codes.astype(np.int32)
 

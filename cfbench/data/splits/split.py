@@ -26,9 +26,9 @@ class TestRows:
         users: user codes, shape (m,), ``train.n_users`` where the user is not in training.
         items: item codes, shape (m,), ``train.n_items`` where the item is not in training.
         ratings: the true ratings, shape (m,), float32.
-        people: the users' positions in the data set's table, shape (m,); tells unknown users apart, which
+        user_positions: the users' positions in the data set's table, shape (m,); tells unknown users apart, which
             share one code. Clusters of the bootstrap and users of the ranking are these.
-        things: the items' positions in the data set's table, shape (m,).
+        item_positions: the items' positions in the data set's table, shape (m,).
     """
 
     __test__ = False  # not a test class, whatever its name says to pytest
@@ -36,11 +36,11 @@ class TestRows:
     users: Codes
     items: Codes
     ratings: NDArray[np.float32]
-    people: NDArray[np.int32]
-    things: NDArray[np.int32]
+    user_positions: NDArray[np.int32]
+    item_positions: NDArray[np.int32]
 
     def __post_init__(self) -> None:
-        for name in ("users", "items", "ratings", "people", "things"):
+        for name in ("users", "items", "ratings", "user_positions", "item_positions"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def __len__(self) -> int:
@@ -101,8 +101,8 @@ class Split:
             users=user_coding.codes(users[asked]),
             items=item_coding.codes(items[asked]),
             ratings=dataset.ratings[asked],
-            people=users[asked],
-            things=items[asked],
+            user_positions=users[asked],
+            item_positions=items[asked],
         )
         return cls(
             dataset=dataset,
@@ -119,19 +119,19 @@ class Split:
         )
 
     @cached_property
-    def people(self) -> NDArray[np.int32]:
+    def test_user_positions(self) -> NDArray[np.int32]:
         """Distinct test users as positions in the data set's table, ascending, shape (t,)."""
-        return np.unique(self.test.people)
+        return np.unique(self.test.user_positions)
 
     @property
     def withheld(self) -> Withheld | None:
-        """Which training items are no candidates for which test users, by their index in ``people``."""
+        """Which training items are no candidates for which test users, by their index in ``test_user_positions``."""
         if self.withheld_rows is None:
             return None
         users = self.dataset.user_index[self.withheld_rows]
         items = self.item_coding.codes(self.dataset.item_index[self.withheld_rows])
-        counts = np.isin(users, self.people) & (items < len(self.item_coding))
-        return Withheld(np.searchsorted(self.people, users[counts]), items[counts])
+        counts = np.isin(users, self.test_user_positions) & (items < len(self.item_coding))
+        return Withheld(np.searchsorted(self.test_user_positions, users[counts]), items[counts])
 
     @cached_property
     def fingerprint(self) -> str:

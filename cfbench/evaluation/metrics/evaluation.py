@@ -59,12 +59,12 @@ class Evaluation:
     @property
     def people(self) -> NDArray[np.int32]:
         """Distinct test users as positions in the data set's table, ascending, shape (t,)."""
-        return self.split.people
+        return self.split.test_user_positions
 
     @of_split
     def cluster(self) -> NDArray[np.int64]:
         """Index into ``people`` of every test row, shape (m,)."""
-        return np.searchsorted(self.people, self.split.test.people)
+        return np.searchsorted(self.people, self.split.test.user_positions)
 
     @property
     def predictions(self) -> NDArray[np.float32]:
@@ -149,7 +149,7 @@ class Evaluation:
         Things are positions in the data set's item table, so that cold items are told apart.
         """
         width = len(self.split.dataset.items) + 1
-        return _distinct(self.cluster[self.liked] * width + self.split.test.things[self.liked])
+        return _distinct(self.cluster[self.liked] * width + self.split.test.item_positions[self.liked])
 
     @of_split
     def n_relevant(self) -> NDArray[np.int64]:

@@ -292,7 +292,7 @@ def test_introduced_new_items_are_predicted_better_than_as_unknown_ones():
 
     before = squared_error(split.test.items)
     strange = split.test.items == split.train.n_items
-    things, turn = np.unique(split.test.things[strange], return_inverse=True)
+    things, turn = np.unique(split.test.item_positions[strange], return_inverse=True)
     model.add_cold_entities(None, Features.of(dataset.items.columns, things))
     items = split.test.items.copy()
     items[strange] = split.train.n_items + turn

@@ -65,7 +65,7 @@ def test_an_unknown_user_gets_a_list_without_what_is_withheld_from_them_alone(cu
         InOrder(4), questions.train, questions.asked.ranked_users, k=2, tie_seed=0, clock=Clock(),
         withheld=questions.withheld,
     )  # fmt: skip
-    assert curve_point.people.tolist() == [1, 2]
+    assert curve_point.test_user_positions.tolist() == [1, 2]
     assert rankings.lists.tolist() == [[0, 1], [2, 3]]
 
 

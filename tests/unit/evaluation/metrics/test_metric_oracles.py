@@ -134,7 +134,7 @@ def test_lists_cut_from_tied_scores_have_the_values_that_ranx_gives_to_all_candi
             return scores[users]
 
     split = make_evaluation(train, test).split
-    codes = split.user_coding.codes(split.people)
+    codes = split.user_coding.codes(split.test_user_positions)
     ranked = ask_rankings(Tied(), split.train, codes, k=10, tie_seed=5, clock=Clock())
     luck = np.random.default_rng(5).permutation(N_ITEMS) / N_ITEMS  # the one order in which equals are preferred
     seen = {(user, item) for user, item, _ in train}
