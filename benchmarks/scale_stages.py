@@ -33,7 +33,8 @@ from cfbench.inference.predict import ask_predictions
 from cfbench.inference.rank import ask_rankings
 from cfbench.model.protocols import FitContext
 from cfbench.model.ratings import Ratings
-from cfbench.registry.registry import Registry, load_class
+from cfbench.registry.loading import load_class
+from cfbench.registry.registry import Registry
 from cfbench.resources.clock import Clock
 from cfbench.resources.memory import peak_bytes, reset_peak
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from cfbench.data.sources.source import Storage
 from cfbench.errors import CfbenchError
-from cfbench.registry.registry import instantiate, load_class
+from cfbench.registry.loading import instantiate, load_class
 
 
 def main(results: Path) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +31,14 @@ from cfbench.model.protocols import (
     WarmsUp,
 )
 from cfbench.records.record import Epoch, Status
-from cfbench.registry.registry import instantiate, load_class
+from cfbench.registry.loading import instantiate, library_versions, load_class
 from cfbench.resources.clock import Clock
 from cfbench.resources.cost import Cost
 from cfbench.resources.energy import Energy, metered
 from cfbench.resources.memory import peak_bytes, reset_peak
 
-_REPORTED = ("numpy", "scipy", "torch", "implicit", "surprise", "numba", "myfm")
 _REASON = 500  # characters of a failure's reason that records and tables keep
 _ALLOCATION_REFUSED = ("can't allocate memory", "cannot allocate memory", "out of memory")
-_DISTRIBUTION = {"surprise": "scikit-surprise"}
 
 
 def prepare(model: str, who: str) -> type[Any]:
@@ -79,7 +74,7 @@ def perform(
         return _ended_early(task, error, clock, losses)
     device = model.device_ if isinstance(model, RunsOnDevice) else "cpu"
     cost = Cost(clock.wall, clock.cpu, peak, str(device), size, energy.kwh, energy.method)
-    return Outcome(task, "ok", "", answers, cost, tuple(losses), _versions())
+    return Outcome(task, "ok", "", answers, cost, tuple(losses), library_versions(task.home))
 
 
 def _saved(model: object, task: Task, clock: Clock) -> int | None:
@@ -180,7 +175,15 @@ def _short(reason: str) -> str:
 def _ended_early(task: Task, error: BaseException, clock: Clock, losses: Sequence[Epoch]) -> Outcome:
     status: Status = "out-of-memory" if _lacks_memory(error) else "failed"
     reason = _short(str(error) if isinstance(error, CfbenchError) else f"{type(error).__name__}: {error}")
-    return Outcome(task, status, reason, None, Cost(clock.wall, clock.cpu, peak_bytes()), tuple(losses), _versions())
+    return Outcome(
+        task,
+        status,
+        reason,
+        None,
+        Cost(clock.wall, clock.cpu, peak_bytes()),
+        tuple(losses),
+        library_versions(task.home),
+    )
 
 
 def _lacks_memory(error: BaseException | None) -> bool:
@@ -191,12 +194,3 @@ def _lacks_memory(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
-
-
-def _versions() -> dict[str, str]:
-    """Return the versions of the imported libraries that answers may depend on, as far as they can still be found."""
-    found = {}
-    for name in sys.modules.keys() & set(_REPORTED):
-        with suppress(metadata.PackageNotFoundError):  # a model may have emptied the path
-            found[name] = metadata.version(_DISTRIBUTION.get(name, name))
-    return dict(sorted(found.items()))

@@ -78,7 +78,7 @@ class Outcome:
         answers: the raw answers where ok.
         cost: seconds and memory, as far as measured.
         losses: the learning curve.
-        versions: versions of the libraries that the model's process had imported.
+        versions: versions of numpy and of what the model's distribution requires, in the model's process.
         log_tail: the last lines that it printed, where it is not ok.
     """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
 from cfbench.registry.declaration import Declaration, code_digest, declaration_of
+from cfbench.registry.loading import instantiate, load_class
 from cfbench.spec import Spec, Value
 
 Kind: TypeAlias = Literal["model", "dataset", "preprocessor", "splitter", "metric", "executor", "tracker"]
@@ -69,18 +69,6 @@ class Plugin:
     def load(self) -> type[Any]:
         """Import the class. Whatever the import raises, SystemExit included, becomes a PluginError."""
         return load_class(self.value, f"{self.kind} {self.name!r} of {self.distribution} {self.version}")
-
-
-def load_class(value: str, who: str) -> type[Any]:
-    """Import ``package.module:Class`` on behalf of ``who``, guarded."""
-    module, _, attribute = value.partition(":")
-    try:
-        loaded = getattr(importlib.import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # a plugin may fail in any way; the run must go on
-        raise PluginError(f"{who} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(loaded, type):
-        raise PluginError(f"{who}: {value} is a {type(loaded).__name__}, expected a class")
-    return loaded
 
 
 class Registry:
@@ -151,14 +139,6 @@ class Registry:
             raise PluginError(f"{kind} {spec.name!r} of {plugin.distribution} cannot be used: {plugin.problem}")
         self.parameters(kind, spec)
         return instantiate(plugin.load(), dict(spec.params), f"{kind} {spec}")
-
-
-def instantiate(cls: type[Any], params: Mapping[str, Value], who: str) -> Any:
-    """Make an instance; a ValueError or TypeError about its parameters becomes a SpecError naming ``who``."""
-    try:
-        return cls(**params)
-    except (TypeError, ValueError) as error:
-        raise SpecError(f"{who}: {error}") from error
 
 
 def _checked(kind: Kind, spec: Spec, declaration: Declaration) -> dict[str, Value]:

@@ -79,10 +79,10 @@ class Recorder:
 
 def _provenance(versions: Mapping[str, str]) -> dict[str, str]:
     return {
+        **versions,
         "cfbench": version("cfbench"),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cpus": str(os.cpu_count()),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        **versions,
     }

@@ -14,7 +14,8 @@ from cfbench.experiment.plan import model_seed
 from cfbench.model.protocols import FitContext
 from cfbench.model.ratings import Ratings
 from cfbench.records.record import Cell
-from cfbench.registry.registry import Plugin, Registry, instantiate
+from cfbench.registry.loading import instantiate
+from cfbench.registry.registry import Plugin, Registry
 from cfbench.spec import Spec
 
 
