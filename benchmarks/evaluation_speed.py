@@ -181,10 +181,10 @@ def ranx_evaluation(split: Split, answers: ModelOutput, names: list[str]) -> Cal
     warnings.simplefilter("ignore")  # numba's word on ranx's integer types
     from ranx import Qrels, Run, evaluate
 
-    liked = split.test.ratings >= split.dataset.relevant_from
+    relevant = split.test.ratings >= split.dataset.relevant_from
     truth: dict[str, dict[str, int]] = {}
     for person, thing in zip(
-        split.test.user_positions[liked].tolist(), split.test.item_positions[liked].tolist(), strict=True
+        split.test.user_positions[relevant].tolist(), split.test.item_positions[relevant].tolist(), strict=True
     ):
         truth.setdefault(str(person), {})[str(thing)] = 1
     thing_of = np.append(split.item_coding.positions, -1)

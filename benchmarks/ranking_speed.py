@@ -93,7 +93,7 @@ def rows() -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
 
 
 def split_of(users: np.ndarray, items: np.ndarray, ratings: np.ndarray) -> Split:
-    """Hold out a fifth; of it, keep what RecBole can express: liked rows of users and items in training."""
+    """Hold out a fifth; of it, keep what RecBole can express: relevant rows of users and items in training."""
     dataset = Dataset(
         name="ml-1m",
         users=Entities(ids=np.arange(users.max() + 1).astype(str)),

@@ -19,7 +19,7 @@ Row = tuple[int, int, float]
 
 @pytest.fixture(scope="session")
 def make_dataset() -> Callable[..., Dataset]:
-    """Build a data set from rows of (user, item, rating) on a scale of 1 to 5, liked from 4 on."""
+    """Build a data set from rows of (user, item, rating) on a scale of 1 to 5, relevant from 4 on."""
 
     def build(
         rows: Sequence[Row], times: Sequence[int] | None = None, folds: Mapping[str, PublishedFold] | None = None

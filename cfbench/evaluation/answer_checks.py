@@ -60,7 +60,7 @@ def _test_below_training(evaluation: Evaluation) -> Iterator[SanityWarning]:
 def _same_for_all(evaluation: Evaluation) -> Iterator[SanityWarning]:
     """A model that says the same of an item to every user is not personal, whatever its name."""
     test, train = evaluation.split.test, evaluation.split.train
-    known = evaluation.answered & (test.users < train.n_users)
+    known = evaluation.predicted & (test.users < train.n_users)
     things, told = test.item_positions[known], evaluation.predictions[known]
     order = np.argsort(things, kind="stable")
     repeated = np.diff(things[order]) == 0

@@ -21,7 +21,7 @@ from cfbench.spec import Spec
 METRICS = (
     "RMSE",
     "MAE",
-    "answered",
+    "prediction-coverage",
     "NDCG@10",
     "Recall@10",
     "Precision@10",

@@ -37,7 +37,7 @@ class RunConditions:
         split: the split's name.
         fingerprint: sha256 of the data's content.
         scale: the rating scale, e.g. ``"1 to 5"``.
-        relevant_from: the rating from which an item counts as liked.
+        relevant_from: the rating from which an item counts as relevant.
         licence: the data's licence.
         citation: what to cite.
         seed: the run's base seed.

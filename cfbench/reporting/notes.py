@@ -50,8 +50,8 @@ def setting_sentences(setting: RunConditions) -> list[str]:
         f"{counts['test_rows']} test ratings of {counts['test_users']} users, {counts['test_rows_of_unknown_users']} "
         f"of them by users and {counts['test_rows_of_unknown_items']} of items that training has never seen"
         f"{on_average}.",
-        f"Ratings {setting.scale}; liked from {setting.relevant_from:g}, so that "
-        f"{counts['test_users_with_a_liked_item']} test users count in ranking accuracy; where a model cannot say, "
+        f"Ratings {setting.scale}; relevant from {setting.relevant_from:g}, so that "
+        f"{counts['test_users_with_a_relevant_item']} test users count in ranking accuracy; where a model cannot say, "
         f"{setting.fallback:.4f}, the training mean, stands in.",
         *_context(setting),
         f"Seed {setting.seed}; {_times(setting.folds, 'fold')}, {_times(setting.repeats, 'fit')} of each model on "

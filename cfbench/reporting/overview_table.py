@@ -10,7 +10,7 @@ from cfbench.reporting.result_groups import Point, ResultGroup, without_paramete
 from cfbench.reporting.table import Table, TableCell
 from cfbench.reporting.table_cells import figure_entry, model_entry, stratum_entry
 
-_METRICS = ("RMSE", "answered", "NDCG", "ARP", "coverage")
+_METRICS = ("RMSE", "prediction-coverage", "NDCG", "ARP", "coverage")
 _STRATA = {"cold-users": "RMSE, new users", "cold-items": "RMSE, new items"}
 _NEW = "0"
 _WITH_INTERVAL = ("RMSE", "NDCG")
@@ -44,7 +44,7 @@ def _columns(division: ResultGroup) -> Iterator[Column]:
         for metric in measured:
             if without_parameter(metric) == wanted:
                 yield metric, _metric_column(division, metric, with_interval=wanted in _WITH_INTERVAL)
-        if wanted == "answered":
+        if wanted == "prediction-coverage":
             yield from _strata_columns(division)
 
 

@@ -32,9 +32,9 @@ def stratum_entry(division: ResultGroup, point: Point, summary: Summary, metric:
     key = shown_figure(division, metric, summary)
     if key not in row:
         return TableCell("-")
-    answered = row.get("answered")
+    coverage = row.get("prediction-coverage")
     entry = number_entry(division, metric, row[key], point.mark(figure_name(metric, stratum, key), summary.model))
-    if entry.text == "-" or answered is None or answered.value is None or answered.value >= 1:
+    if entry.text == "-" or coverage is None or coverage.value is None or coverage.value >= 1:
         return entry
     return TableCell(f"{entry.text}†", entry.mark, entry.interval)
 

@@ -66,7 +66,7 @@ def _setting(study: Study, cells: Sequence[Cell]) -> RunConditions:
 
 def _counts(split: Split) -> dict[str, float]:
     train, test = split.train, split.test
-    liked = test.ratings >= split.dataset.relevant_from
+    relevant = test.ratings >= split.dataset.relevant_from
     by_activity = np.sort(train.user_counts)[::-1]
     shares = {
         f"train_share_of_most_active_{share:.0%}": by_activity[: math.ceil(share * train.n_users)].sum() / len(train)
@@ -78,7 +78,7 @@ def _counts(split: Split) -> dict[str, float]:
         "train_users": train.n_users,
         "train_items": train.n_items,
         "test_users": len(split.test_user_positions),
-        "test_users_with_a_liked_item": len(np.unique(test.user_positions[liked])),
+        "test_users_with_a_relevant_item": len(np.unique(test.user_positions[relevant])),
         "test_rows_of_unknown_users": int((test.users == train.n_users).sum()),
         "test_rows_of_unknown_items": int((test.items == train.n_items).sum()),
         **shares,

@@ -109,7 +109,7 @@ def test_every_bad_cell_has_the_right_status_with_its_reason_and_the_tail_of_its
     assert "ZeroDivisionError: on purpose" in found["raises"]["log_tail"]
     assert found["hoardsslowly"]["cost"]["peak_memory"] > 300e6
     assert found["numpyloss"]["losses"][0]["train_loss"] == 0.5
-    assert found["silent"]["metrics"]["answered"]["value"] == 0.0
+    assert found["silent"]["metrics"]["prediction-coverage"]["value"] == 0.0
 
 
 def test_honest_cells_beside_bad_ones_equal_their_solo_runs(mixed, place, run_in, results):

@@ -25,7 +25,7 @@ from cfbench.reporting.terminal import print_report
 COUNTS = dict.fromkeys(
     (
         "train_rows", "train_users", "train_items", "test_rows", "test_users", "test_rows_of_unknown_users",
-        "test_rows_of_unknown_items", "test_users_with_a_liked_item", "test_rows_not_after_training",
+        "test_rows_of_unknown_items", "test_users_with_a_relevant_item", "test_rows_not_after_training",
         "train_share_of_most_active_1%",
     ),
     5.0,
@@ -39,7 +39,10 @@ def setting(given: int | None) -> RunConditions:
 
 
 def summary(model: str, given: int | None, finished: int = 1) -> Summary:
-    rows = {"0": {"RMSE": Figure(1.0), "n": Figure(3.0), "answered": Figure(0.5)}, "1-5": {"RMSE": Figure(None)}}
+    rows = {
+        "0": {"RMSE": Figure(1.0), "n": Figure(3.0), "prediction-coverage": Figure(0.5)},
+        "1-5": {"RMSE": Figure(None)},
+    }
     return Summary(
         "d", "s", model, "x", "1", 1, finished, "" if finished else "why",
         {"RMSE": Figure(0.9, 0.8, 1.0, 5), "NDCG@10": Figure(0.1)}, {"cold-users": StrataTable(rows, {"gap": 0.5})},

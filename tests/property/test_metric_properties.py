@@ -36,7 +36,9 @@ OF_LISTS = tuple(
 )
 METRICS = (RMSE(), MAE(), PredictionCoverage(), PopularityCorrelation(), *OF_LISTS)
 BOUNDS = {
-    **dict.fromkeys(("answered", "NDCG@3", "Recall@3", "Precision@3", "APLT@3", "Gini@3", "coverage@3"), (0, 1)),
+    **dict.fromkeys(
+        ("prediction-coverage", "NDCG@3", "Recall@3", "Precision@3", "APLT@3", "Gini@3", "coverage@3"), (0, 1)
+    ),
     **dict.fromkeys(("PopREO@3", "PopRSP@3", "UPD@3", "diversity@3", "serendipity@3"), (0, 1)),
     **{"ARP@3": (1, 8), "entropy@3": (0, np.log2(12)), "novelty@3": (0, 3), "mean-rating@3": (1, 5)},
     **{"diversity-embeddings@3": (0, 2), "calibration@3": (0, -np.log(0.01)), "popularity-correlation": (-1, 1)},

@@ -104,12 +104,12 @@ def test_precision_of_three_hits_at_two_is_one(make_evaluation):
     assert ask(Precision(k=2), evaluation).value == 1  # with the third column: 3 / 2
 
 
-# Recall over min(k, liked) called precision.
+# Recall over min(k, relevant) called precision.
 
 
 def test_precision_of_a_user_who_likes_fewer_than_k_items_divides_by_k(make_evaluation):
     evaluation = make_evaluation(TRAIN, [(1, 2, 5)], lists=[[2, 4]])
-    assert ask(Precision(k=2), evaluation).value == 1 / 2  # over min(k, liked): 1
+    assert ask(Precision(k=2), evaluation).value == 1 / 2  # over min(k, relevant): 1
 
 
 # Entropy divided by the number of items.
@@ -213,7 +213,7 @@ def test_a_training_item_is_no_candidate_whatever_its_rating(make_split, rating)
 
     codes = split.user_coding.codes(split.test_user_positions)
     ranked = ask_rankings(LovesTheFirst(), split.train, codes, k=2, tie_seed=0, clock=Clock())
-    assert ranked.lists.tolist() == [[1, 2]]  # masking liked items only: [[0, 1]] for ratings 1 to 3
+    assert ranked.lists.tolist() == [[1, 2]]  # masking relevant items only: [[0, 1]] for ratings 1 to 3
 
 
 # Tuning on the test part.

@@ -135,10 +135,10 @@ class SignedBias:
 
 @dataclass(frozen=True)
 class PredictionCoverage:
-    """Share of test rows for which the model itself said a rating, in [0, 1]; the rest got the fallback."""
+    """Share of test rows that the model itself predicted, in [0, 1]; the rest got the fallback."""
 
     contract: ClassVar[Contract] = Contract(
-        title="share of test rows the model answered itself",
+        title="share of test rows with a rating from the model itself",
         formula="|{(u,i): p_ui is not NaN}| / m, m test rows",
         family="accuracy",
         needs=("ratings",),
@@ -153,16 +153,16 @@ class PredictionCoverage:
     @property
     def name(self) -> str:
         """The standard name."""
-        return "answered"
+        return "prediction-coverage"
 
     def measure(self, evaluation: Evaluation) -> PerUser:
-        """Count answered rows and rows by user."""
-        return PerUser(evaluation.sum_by_user(evaluation.answered), evaluation.rows_by_user)
+        """Count predicted rows and all rows by user."""
+        return PerUser(evaluation.sum_by_user(evaluation.predicted), evaluation.rows_by_user)
 
 
 @dataclass(frozen=True)
 class Clipped:
-    """Share of test rows for which the model said a rating off the scale, in [0, 1]; metrics of ratings clip these.
+    """Share of test rows with a predicted rating off the scale, in [0, 1]; metrics of ratings clip these.
 
     A large share means that RMSE owes much to the clipping: ``RMSE-unclipped`` tells how much.
     """

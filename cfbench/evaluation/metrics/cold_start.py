@@ -17,7 +17,7 @@ STRATA = ("0", "1-5", "6-20", "21-100", ">100")
 """Strata by number of training ratings."""
 
 _FIRST_OF_NEXT = np.array([1, 6, 21, 101])
-_FIGURES = "sqrt(mean (p - r)^2), mean |p - r|, mean (p - r), answered share, rows, filled rows, per stratum"
+_FIGURES = "sqrt(mean (p - r)^2), mean |p - r|, mean (p - r), prediction coverage, rows, filled rows, per stratum"
 _SOURCE = "cfbench; the notion: Schein et al. 2002, Methods and metrics for cold-start recommendations"
 
 

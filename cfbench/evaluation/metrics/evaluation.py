@@ -100,13 +100,13 @@ class Evaluation:
         return self.split.user_coding.codes(self.people)
 
     @derived
-    def answered(self) -> NDArray[np.bool_]:
-        """Whether the model itself said a rating, shape (m,)."""
+    def predicted(self) -> NDArray[np.bool_]:
+        """Whether the model itself predicted a rating, shape (m,)."""
         return ~np.isnan(self.predictions)
 
     @derived
     def clipped(self) -> NDArray[np.bool_]:
-        """Whether the model said a rating off the scale, shape (m,)."""
+        """Whether the model predicted a rating off the scale, shape (m,)."""
         scale = self.split.train.scale
         return (self.predictions < scale.low) | (self.predictions > scale.high)  # NaN compares false
 
@@ -124,8 +124,8 @@ class Evaluation:
     @derived
     def unclipped_errors(self) -> NDArray[np.float64]:
         """Prediction, the training mean for every hole, minus true rating: shape (m,), float64, nothing clipped."""
-        said = np.where(self.answered, self.predictions, self.split.train.mean)
-        return said.astype(np.float64) - self.split.test.ratings
+        filled = np.where(self.predicted, self.predictions, self.split.train.mean)
+        return filled.astype(np.float64) - self.split.test.ratings
 
     def sum_by_user(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum ``values`` of test rows, shape (m,), over the rows of each test user, shape (t,)."""
@@ -138,7 +138,7 @@ class Evaluation:
         return np.bincount(self.cluster, minlength=len(self.people)).astype(np.float64)
 
     @of_split
-    def liked(self) -> NDArray[np.bool_]:
+    def relevant(self) -> NDArray[np.bool_]:
         """Whether a test row is relevant: rating at least ``relevant_from``, shape (m,)."""
         return self.split.test.ratings >= self.split.dataset.relevant_from
 
@@ -149,7 +149,7 @@ class Evaluation:
         Things are positions in the data set's item table, so that cold items are told apart.
         """
         width = len(self.split.dataset.items) + 1
-        return _distinct(self.cluster[self.liked] * width + self.split.test.item_positions[self.liked])
+        return _distinct(self.cluster[self.relevant] * width + self.split.test.item_positions[self.relevant])
 
     @of_split
     def n_relevant(self) -> NDArray[np.int64]:

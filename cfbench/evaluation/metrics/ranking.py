@@ -1,4 +1,4 @@
-"""How well top-k lists hit what users liked: full ranking of the catalogue, never sampled."""
+"""Accuracy of top-k lists against the relevant test items: full ranking of the catalogue, never sampled."""
 
 from __future__ import annotations
 

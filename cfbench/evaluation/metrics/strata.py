@@ -24,8 +24,8 @@ def errors_by_stratum(
 
     Returns:
         By label: ``RMSE``, ``MAE`` and ``signed error`` (mean of prediction minus truth), in rating units, and
-        ``answered`` (share), as sums over users; ``n`` (test rows) and ``filled`` (rows with the fallback), counts.
-        A stratum without rows has n = 0 and NaN for the means.
+        ``prediction-coverage`` (share), as sums over users; ``n`` (test rows) and ``filled`` (rows with the
+        fallback), counts. A stratum without rows has n = 0 and NaN for the means.
     """
     cells = evaluation.cluster * len(labels) + stratum
     shape = (len(evaluation.people), len(labels))
@@ -35,7 +35,7 @@ def errors_by_stratum(
         sums = np.bincount(cells, weights=values, minlength=shape[0] * shape[1])
         return np.ascontiguousarray(sums.reshape(shape).T, dtype=np.float64)
 
-    rows, answered = summed(None), summed(evaluation.answered)
+    rows, predicted = summed(None), summed(evaluation.predicted)
     squares, sizes, errors = (
         summed(np.square(evaluation.errors)),
         summed(np.abs(evaluation.errors)),
@@ -46,9 +46,9 @@ def errors_by_stratum(
             "RMSE": PerUser(squares[index], rows[index], rooted=True),
             "MAE": PerUser(sizes[index], rows[index]),
             "signed error": PerUser(errors[index], rows[index]),
-            "answered": PerUser(answered[index], rows[index]),
+            "prediction-coverage": PerUser(predicted[index], rows[index]),
             "n": float(rows[index].sum()),
-            "filled": float(rows[index].sum() - answered[index].sum()),
+            "filled": float(rows[index].sum() - predicted[index].sum()),
         }
         for index, label in enumerate(labels)
     }

@@ -30,8 +30,8 @@ class UserActivity:
     contract: ClassVar[Contract] = Contract(
         title="errors by the user's activity, and what the most active users hold",
         formula=(
-            "sqrt(mean (p - r)^2), mean |p - r|, mean (p - r), answered share, rows, filled rows per group of test "
-            "users ordered by training ratings n_u: " + ", ".join(GROUPS)
+            "sqrt(mean (p - r)^2), mean |p - r|, mean (p - r), prediction coverage, rows, filled rows per group of "
+            "test users ordered by training ratings n_u: " + ", ".join(GROUPS)
         ),
         family="representation",
         needs=("ratings",),

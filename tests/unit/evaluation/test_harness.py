@@ -100,7 +100,7 @@ class Hits:
 
 
 def test_lists_come_with_exactly_as_many_places_as_a_metric_looks_at(evaluation):
-    # Lists 1 2 / 2 0 / 0 1, liked: item 1 of user 0 and item 0 of user 2, both in the first place.
+    # Lists 1 2 / 2 0 / 0 1, relevant: item 1 of user 0 and item 0 of user 2, both in the first place.
     alone = measure(evaluation, [Hits(1)]).figures["hits@1"]
     beside = measure(evaluation, [Hits(1), NDCG(2), Recall(1)]).figures["hits@1"]
     assert alone == beside

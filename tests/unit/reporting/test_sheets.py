@@ -35,8 +35,8 @@ def summary(model: str, rmse: float | None, ndcg: float = 0.1, finished: int = 1
     tables = {}
     if rmse is not None:
         metrics["RMSE"] = Figure(rmse, rmse - 0.1, rmse + 0.1, 40)
-        row = {"RMSE": Figure(rmse, rmse - 0.2, rmse + 0.2), "n": Figure(7.0), "answered": Figure(0.5)}
-        empty = {"RMSE": Figure(None), "n": Figure(0.0), "answered": Figure(None)}
+        row = {"RMSE": Figure(rmse, rmse - 0.2, rmse + 0.2), "n": Figure(7.0), "prediction-coverage": Figure(0.5)}
+        empty = {"RMSE": Figure(None), "n": Figure(0.0), "prediction-coverage": Figure(None)}
         tables["cold-users"] = StrataTable({"0": row, "1-5": empty}, {"fallback": 3.5})
     return Summary(
         dataset="data",
@@ -219,7 +219,7 @@ def test_standings_over_data_sets_have_a_table_of_their_own():
 def setting(**changes) -> RunConditions:
     counts = {
         "train_rows": 80.0, "test_rows": 20.0, "train_users": 9.0, "train_items": 8.0, "test_users": 7.0,
-        "test_users_with_a_liked_item": 6.0, "test_rows_of_unknown_users": 1.0, "test_rows_of_unknown_items": 2.0,
+        "test_users_with_a_relevant_item": 6.0, "test_rows_of_unknown_users": 1.0, "test_rows_of_unknown_items": 2.0,
         "train_share_of_most_active_1%": 0.1, "train_share_of_most_active_10%": 0.4,
         "test_rows_not_after_training": 19.0,
     }  # fmt: skip

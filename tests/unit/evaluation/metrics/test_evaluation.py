@@ -25,7 +25,7 @@ def test_two_users_outside_training_stay_two_although_they_share_a_code(make_eva
 
 def test_holes_get_the_training_mean_and_the_rest_is_clipped_once(make_evaluation):
     evaluation = make_evaluation(TRAIN, TEST, predictions=[np.nan, 6, 0, 3, np.nan])
-    assert evaluation.answered.tolist() == [False, True, True, True, False]
+    assert evaluation.predicted.tolist() == [False, True, True, True, False]
     assert evaluation.filled.tolist() == pytest.approx([3.6, 5, 1, 3, 3.6])
     assert evaluation.clipped.tolist() == [False, True, True, False, False]
     assert evaluation.errors.tolist() == pytest.approx([-1.4, 1, -4, 1, 0.6])

@@ -1,4 +1,4 @@
-"""Errors of predicted ratings, their sign, and the answered share, by hand."""
+"""Errors of predicted ratings, their sign, and the prediction coverage, by hand."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ PREDICTIONS = [9, np.nan, 2.5]  # clipped to 5, filled with 3: errors 0, 2, -1.5
         (UnclippedMSE(), "MSE-unclipped", (16 + 4 + 2.25) / 3),  # 9 stays 9
         (UnclippedRMSE(), "RMSE-unclipped", np.sqrt((16 + 4 + 2.25) / 3)),
         (ScaledMSE(), "MSE-scaled", (16 + 4 + 2.25) / 16 / 3),
-        (PredictionCoverage(), "answered", 2 / 3),
+        (PredictionCoverage(), "prediction-coverage", 2 / 3),
         (Clipped(), "clipped", 1 / 3),  # the 9; what was not said is not clipped
         (SignedBias(), "signed-bias", (0 + 2 - 1.5) / 3),
     ],

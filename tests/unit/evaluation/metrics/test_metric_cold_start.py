@@ -38,15 +38,15 @@ def test_the_fallback_its_rows_and_the_answered_share_are_reported(make_evaluati
     table = ask(ColdUserStrata(), make_evaluation(TRAIN, TEST, PREDICTIONS))
     assert table.facts == {"fallback (training mean)": 3}
     new, known = values(table.rows["0"]), values(table.rows["1-5"])
-    assert (new["answered"], new["filled"]) == (0, 2)
-    assert (known["answered"], known["filled"]) == (1, 0)
+    assert (new["prediction-coverage"], new["filled"]) == (0, 2)
+    assert (known["prediction-coverage"], known["filled"]) == (1, 0)
 
 
 def test_an_empty_stratum_has_no_mean(make_evaluation):
     rows = ask(ColdUserStrata(), make_evaluation(TRAIN, TEST, PREDICTIONS)).rows
     assert rows[">100"]["n"] == 0
     empty = values(rows[">100"])
-    assert all(np.isnan(empty[name]) for name in ("RMSE", "MAE", "signed error", "answered"))
+    assert all(np.isnan(empty[name]) for name in ("RMSE", "MAE", "signed error", "prediction-coverage"))
 
 
 @pytest.mark.parametrize(

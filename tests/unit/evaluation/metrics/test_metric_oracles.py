@@ -18,16 +18,16 @@ from cfbench.resources.clock import Clock
 
 N_USERS, N_ITEMS = 40, 25
 OURS = {"ndcg": NDCG, "recall": Recall, "precision": Precision, "hit_rate": HitRate, "mrr": MRR, "map": MAP}
-LIKED = 4
+RELEVANT_FROM = 4
 EVERY_ITEM = [(100, item, 3) for item in range(7)]  # training rows that make items 0 to 6 known
 
 EDGES = {
     "nobody is hit": ([(0, 1, 5), (1, 2, 5)], [[3, 4], [5]]),
-    "every place is a hit, more liked than places": ([(0, item, 5) for item in range(7)], [[6, 2, 4, 0, 1]]),
+    "every place is a hit, more relevant items than places": ([(0, item, 5) for item in range(7)], [[6, 2, 4, 0, 1]]),
     "the last place is the only hit": ([(0, 6, 4)], [[0, 1, 2, 3, 6]]),
     "no relevant item": ([(0, 1, 3.5), (1, 2, 1)], [[1, 2], [2, 1]]),
     "some users without a relevant item": ([(0, 1, 5), (1, 1, 2), (2, 3, 4)], [[1], [1], [0, 3]]),
-    "liked and disliked in one list": ([(0, 0, 1), (0, 1, 5), (0, 2, 2), (0, 3, 5)], [[0, 1, 2, 3]]),
+    "relevant and other items in one list": ([(0, 0, 1), (0, 1, 5), (0, 2, 2), (0, 3, 5)], [[0, 1, 2, 3]]),
     "empty lists": ([(0, 1, 5), (1, 2, 5)], [[], [2]]),
     "only empty lists": ([(0, 1, 5)], [[]]),
     "relevant items outside training": ([(0, 1, 5), (0, 8, 5), (1, 9, 5)], [[1, 0], [0, 1]]),
@@ -49,11 +49,11 @@ def ranx():
         yield ranx
 
 
-def liked_by_user(test):
+def relevant_by_user(test):
     """The relevant items of every user who has one, as ranx wants them."""
     truth = {}
     for user, item, rating in test:
-        if rating >= LIKED:
+        if rating >= RELEVANT_FROM:
             truth.setdefault(f"u{user}", {})[f"i{item}"] = 1
     return truth
 
@@ -83,7 +83,7 @@ def scores_by(ranx, truth, run, k):
 
 
 def assert_equal(ranx, evaluation, test, run, k):
-    truth, people = liked_by_user(test), evaluation.people.tolist()
+    truth, people = relevant_by_user(test), evaluation.people.tolist()
     theirs = scores_by(ranx, truth, run, k)
     for name, metric in OURS.items():
         measured = ask(metric(k=k), evaluation)
@@ -150,12 +150,12 @@ def test_lists_cut_from_tied_scores_have_the_values_that_ranx_gives_to_all_candi
 def test_ndcg_of_a_complete_order_agrees_with_scikit_learn(make_evaluation):
     rng = np.random.default_rng(0)
     order = rng.permutation(N_ITEMS)
-    liked = rng.random(N_ITEMS) < 0.3
+    relevant = rng.random(N_ITEMS) < 0.3
     train = [(1, item, 3.0) for item in range(N_ITEMS)]
-    test = [(0, item, 5.0 if liked[item] else 1.0) for item in range(N_ITEMS)]
+    test = [(0, item, 5.0 if relevant[item] else 1.0) for item in range(N_ITEMS)]
     scores = np.empty(N_ITEMS)
     scores[order] = np.arange(N_ITEMS, 0, -1)
     evaluation = make_evaluation(train, test, lists=[order.tolist()], k=N_ITEMS)
     for k in (1, 5, N_ITEMS):
-        theirs = ndcg_score([liked.astype(float)], [scores], k=k)
+        theirs = ndcg_score([relevant.astype(float)], [scores], k=k)
         assert ask(NDCG(k=k), evaluation).value == pytest.approx(theirs)

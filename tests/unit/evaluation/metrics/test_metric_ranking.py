@@ -34,9 +34,9 @@ def test_hit_rate_reciprocal_rank_and_average_precision_by_hand(make_evaluation)
 
 
 def test_only_the_first_hit_has_a_reciprocal_rank_and_only_within_k(make_evaluation):
-    liked = [(1, 0, 5), (1, 1, 5)]
-    assert ask(MRR(k=3), make_evaluation(TRAIN, liked, lists=[[3, 0, 1]], k=3)).value == 1 / 2
-    assert ask(MRR(k=2), make_evaluation(TRAIN, liked, lists=[[3, 4, 1]], k=3)).value == 0
+    relevant = [(1, 0, 5), (1, 1, 5)]
+    assert ask(MRR(k=3), make_evaluation(TRAIN, relevant, lists=[[3, 0, 1]], k=3)).value == 1 / 2
+    assert ask(MRR(k=2), make_evaluation(TRAIN, relevant, lists=[[3, 4, 1]], k=3)).value == 0
 
 
 def test_average_precision_divides_by_the_most_hits_possible_so_that_a_full_list_of_hits_is_one(make_evaluation):
