@@ -98,7 +98,7 @@ def _facts(data: Dataset) -> dict[str, str]:
         "items": f"{len(data.items):,}" + _columns(data.items.columns),
         "density": f"{data.density:.3%}",
         "scale": f"{data.scale}, mean {data.ratings.mean(dtype='float64'):.6f}",
-        "liked from": f"{data.relevant_from:g}",
+        "relevant from": f"{data.relevant_from:g}",
         "timestamps": times,
         "published folds": ", ".join(data.folds) or "none",
         "licence": data.origin.licence,

@@ -77,7 +77,7 @@ class Dataset:
         ratings: rating values, shape (n,), float32, all within ``scale``.
         timestamps: seconds since 1970, shape (n,), int64, or None.
         scale: the declared rating scale.
-        relevant_from: the rating from which an item counts as liked, in rating units.
+        relevant_from: the rating from which an item counts as relevant, in rating units.
         origin: licence, citation, homepage.
         folds: published train/test divisions by name.
     """

@@ -13,7 +13,7 @@ pairs = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1, ma
 steps = st.one_of(
     st.builds(KCore, k=st.integers(1, 4)),
     st.builds(MinimumRatings, user=st.integers(1, 4), item=st.integers(1, 4)),
-    st.builds(Binarise, threshold=st.integers(1, 5), keep=st.sampled_from(["all", "liked"])),
+    st.builds(Binarise, threshold=st.integers(1, 5), keep=st.sampled_from(["all", "relevant"])),
 )
 
 

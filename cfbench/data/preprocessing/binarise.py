@@ -1,4 +1,4 @@
-"""Ratings turned into liked and not liked."""
+"""Ratings turned into relevant and not relevant."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from cfbench.model.ratings import RatingScale
 
 @dataclass(frozen=True)
 class Binarise:
-    """Makes every rating 1 where it is liked and 0 where it is not, on a scale of 0 to 1 with relevance from 1 on.
+    """Makes every rating 1 where it is relevant and 0 where it is not, on a scale of 0 to 1 with relevance from 1 on.
 
     Attributes:
-        threshold: the rating from which one counts as liked, in rating units; None takes the data set's own
+        threshold: the rating from which one counts as relevant, in rating units; None takes the data set's own
             ``relevant_from``.
-        keep: ``"all"`` keeps the ratings that are not liked as 0; ``"liked"`` drops them, which leaves nothing but
-            ones, as in data without ratings.
+        keep: ``"all"`` keeps the ratings that are not relevant as 0; ``"relevant"`` drops them, which leaves nothing
+            but ones, as in data without ratings.
     """
 
     threshold: float | None = None
-    keep: Literal["all", "liked"] = "all"
+    keep: Literal["all", "relevant"] = "all"
 
     def __post_init__(self) -> None:
         number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
         if self.threshold is not None and not (number and math.isfinite(self.threshold)):
             raise SpecError(f"binarise: threshold must be a finite rating, got {self.threshold!r}")
-        check_choice("binarise", "keep", self.keep, ("all", "liked"))
+        check_choice("binarise", "keep", self.keep, ("all", "relevant"))
 
     def apply(self, dataset: Dataset) -> Dataset:
-        """Return the data set of ones and zeros; raises DataError where no rating is liked."""
+        """Return the data set of ones and zeros; raises DataError where no rating is relevant."""
         threshold = dataset.relevant_from if self.threshold is None else self.threshold
-        liked = dataset.ratings >= threshold
-        if not liked.any():
+        relevant = dataset.ratings >= threshold
+        if not relevant.any():
             raise DataError(
                 f"binarise: no rating of {dataset.name!r} reaches {threshold:g}; its scale is {dataset.scale}: "
                 "use a lower threshold"
             )
-        binary = replace(dataset, ratings=liked.astype(np.float32), scale=RatingScale(0.0, 1.0), relevant_from=1.0)
-        return subset(binary, liked) if self.keep == "liked" else binary
+        binary = replace(dataset, ratings=relevant.astype(np.float32), scale=RatingScale(0.0, 1.0), relevant_from=1.0)
+        return subset(binary, relevant) if self.keep == "relevant" else binary

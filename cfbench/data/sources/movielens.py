@@ -25,7 +25,7 @@ _ORIGIN = Origin(
     ),
     homepage=HOMEPAGE,
 )
-_LIKED = 4.0
+_RELEVANT_FROM = 4.0
 _FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
 
 
@@ -76,7 +76,7 @@ class MovieLens100K:
             name,
             raw,
             scale=ML_100K.scale,
-            relevant_from=_LIKED,
+            relevant_from=_RELEVANT_FROM,
             origin=_ORIGIN,
             users=users_100k(folder / "u.user"),
             items=items,
@@ -116,7 +116,7 @@ class MovieLens1M:
             "ml-1m",
             ML_1M.read(folder, verify=self.verify),
             scale=ML_1M.scale,
-            relevant_from=_LIKED,
+            relevant_from=_RELEVANT_FROM,
             origin=_ORIGIN,
             users=users_1m(folder / "users.dat"),
             items=read_titles(movies, encoding="latin-1") if movies.is_file() else None,
@@ -165,7 +165,7 @@ class MovieLensLatestSmall:
             self._edition.archive.name,
             self._edition.read(folder, verify=self.verify),
             scale=self._edition.scale,
-            relevant_from=_LIKED,
+            relevant_from=_RELEVANT_FROM,
             origin=_ORIGIN,
             items=read_titles(movies, sep=",", header=True) if movies.is_file() else None,
         )

@@ -36,7 +36,7 @@ class MovieTweetings100K:
     """The first 100,000 ratings collected from tweets in 2013: 16,554 users, 10,506 films, 0 to 10.
 
     Very sparse: half of the users have two ratings or fewer. Item ids are IMDb numbers with leading zeros. An
-    item counts as liked from 8 on.
+    item counts as relevant from 8 on.
     """
 
     origin: ClassVar[Origin] = _ORIGIN

@@ -32,7 +32,7 @@ class RatingsFile:
         sep: the field separator; by default ``::``, tab, ``,``, ``;``, ``|`` or blank, the first found.
         scale_low: the lowest possible rating; by default the lowest seen.
         scale_high: the highest possible rating; by default the highest seen.
-        relevant_from: the rating from which an item counts as liked; by default low + 0.75 (high - low),
+        relevant_from: the rating from which an item counts as relevant; by default low + 0.75 (high - low),
             which is 4 on a scale of 1 to 5.
         duplicates: what becomes of repeated (user, item) pairs: ``error``, ``first``, ``last``, ``mean`` or
             ``keep``.

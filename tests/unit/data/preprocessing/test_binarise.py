@@ -7,7 +7,7 @@ from cfbench.model.ratings import RatingScale
 ROWS = [(0, 0, 5), (0, 1, 4), (1, 0, 3), (2, 2, 1)]
 
 
-def test_liked_ratings_become_one_and_the_others_zero(make_dataset):
+def test_relevant_ratings_become_one_and_the_others_zero(make_dataset):
     binary = Binarise().apply(make_dataset(ROWS))
     assert binary.ratings.tolist() == [1, 1, 0, 0]
     assert binary.ratings.dtype == "float32"
@@ -19,8 +19,8 @@ def test_a_threshold_of_ones_own_replaces_the_data_sets(make_dataset):
     assert Binarise(threshold=4.5).apply(make_dataset(ROWS)).ratings.tolist() == [1, 0, 0, 0]
 
 
-def test_what_is_not_liked_can_be_dropped(make_dataset):
-    binary = Binarise(keep="liked").apply(make_dataset(ROWS, times=[1, 2, 3, 4]))
+def test_what_is_not_relevant_can_be_dropped(make_dataset):
+    binary = Binarise(keep="relevant").apply(make_dataset(ROWS, times=[1, 2, 3, 4]))
     assert binary.ratings.tolist() == [1, 1]
     assert binary.timestamps.tolist() == [1, 2]
     assert binary.users.ids.tolist() == ["u0"]
@@ -45,5 +45,5 @@ def test_a_threshold_that_is_no_rating_is_refused(threshold):
 
 
 def test_another_way_of_keeping_is_refused():
-    with pytest.raises(SpecError, match="binarise: keep must be 'all' or 'liked', got 'none'"):
+    with pytest.raises(SpecError, match="binarise: keep must be 'all' or 'relevant', got 'none'"):
         Binarise(keep="none")

@@ -31,7 +31,7 @@ def test_a_file_becomes_a_data_set_with_entities_in_order_of_first_appearance(pa
     assert (data.user_index.dtype, data.ratings.dtype, data.timestamps.dtype) == (np.int32, np.float32, np.int64)
 
 
-def test_scale_is_observed_and_three_quarters_of_it_count_as_liked(path, storage):
+def test_scale_is_observed_and_three_quarters_of_it_count_as_relevant(path, storage):
     data = RatingsFile(str(path)).load(storage)
     assert (data.scale.low, data.scale.high) == (1.0, 4.5)
     assert data.relevant_from == 1.0 + 0.75 * 3.5
