@@ -25,7 +25,7 @@ from cfbench.model.protocols import (
     WarmsUp,
 )
 from cfbench.model.ratings import Ratings, RatingScale
-from cfbench.model.saving import Fact, load_parts, save_parts
+from cfbench.model.saving import Fact, Saved, load_parts, parameters_of, save_parts
 from cfbench.model.vocabulary import Vocabulary
 
 CONTRACT = (1, 0)
@@ -50,6 +50,7 @@ __all__ = [
     "Recommender",
     "RunsOnDevice",
     "Saveable",
+    "Saved",
     "ScoresItems",
     "StoreError",
     "TakesColdEntities",
@@ -58,6 +59,7 @@ __all__ = [
     "frozen",
     "is_text",
     "load_parts",
+    "parameters_of",
     "require_at_least",
     "require_positive",
     "require_share",

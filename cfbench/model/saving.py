@@ -1,17 +1,14 @@
-"""What a saved model looks like on disk: arrays as ``.npz``, facts as JSON, never pickle.
+"""Saved models on disk: arrays as ``.npz``, facts as JSON, never pickle.
 
-A plugin's ``save`` and ``load`` are two calls::
+A model declares what it learns, and :class:`Saved` derives ``save`` and ``load`` from that::
 
-    def save(self, directory: Path) -> None:
-        save_parts(directory, "my-plugin.my-model.1", {"biases": self.biases_}, {"mean": self.mean_})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        arrays, facts = load_parts(directory, "my-plugin.my-model.1")
+    @dataclass
+    class UserMean(Saved, kind="my-plugin.user-mean.1", means_=np.ndarray, n_items_=int):
         ...
 
-The digest of the arrays stands in the JSON and that of the facts beside them, so that torn, altered and foreign files
-are refused. It is a seal against accidents and mix-ups, no signature: whoever can write the folder can write both.
+Below it are :func:`save_parts` and :func:`load_parts`, which write and read arrays and facts by name. The digest of
+the arrays stands in the JSON and that of the facts beside them, so that torn, altered and foreign files are refused. It
+is a seal against accidents and mix-ups, no signature: whoever can write the folder can write both.
 """
 
 from __future__ import annotations
@@ -19,8 +16,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from types import NoneType
+from typing import Any, ClassVar, Self, TypeAlias, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,81 @@ _ARRAYS, _FACTS = "model.npz", "model.json"
 _KINDS = "?biufcSUmM"  # numpy's letters for numbers and text
 _LARGEST_FACTS = 1024 * MEBIBYTE
 _LARGEST_ARRAYS = 1 << 40  # arrays are not packed: they take as much memory as their file takes of the disk
+
+
+class Saved:
+    """Base of models (dataclasses) whose ``save`` and ``load`` are derived from declared state.
+
+    The class header names the kind of the files, see :func:`save_parts`, and every attribute that ``fit`` learns, with
+    its type: an array, a number, a text, a flat tuple, a dataclass of such parts, or ``PART | None``. A part that is
+    neither gives itself by ``to_parts(self) -> Mapping[str, Any]`` and the class method ``from_parts(parts) -> Self``.
+    Init fields are written too, so that ``load`` makes an equal instance. A base class in between may declare
+    attributes without a kind; those of its subclasses are added to them.
+    """
+
+    _kind: ClassVar[str] = ""
+    _state: ClassVar[Mapping[str, Any]] = {}
+
+    def __init_subclass__(cls, *, kind: str = "", **state: Any) -> None:
+        super().__init_subclass__()
+        cls._kind, cls._state = kind or cls._kind, {**cls._state, **state}
+
+    def save(self, directory: Path) -> None:
+        """Write hyperparameters and what ``fit`` learned into ``directory``, which exists."""
+        arrays: dict[str, NDArray[Any]] = {}
+        state = {name: _packed(getattr(self, name), name, arrays) for name in self._state}
+        save_parts(directory, self._kind, arrays, {"parameters": _packed(parameters_of(self), "", {}), "state": state})
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """Return a fitted model that answers as the saved one did; raises StoreError for any other files."""
+        arrays, facts = load_parts(directory, cls._kind)
+        for path, array in arrays.items():
+            *parents, name = path.split(".")
+            parts = facts["state"]
+            for parent in parents:
+                parts = parts[parent]
+            parts[name] = array
+        model: Any = cls(**{name: _restored(None, value) for name, value in facts["parameters"].items()})
+        for name, hint in cls._state.items():
+            setattr(model, name, _restored(hint, facts["state"][name]))
+        model.after_load()
+        return model  # type: ignore[no-any-return]
+
+    def after_load(self) -> None:
+        """Derive attributes that are not written from those that are."""
+
+
+def parameters_of(model: Any) -> dict[str, Any]:
+    """Return the hyperparameters (init fields) of ``model``, a dataclass, by name."""
+    return {field.name: getattr(model, field.name) for field in fields(model) if field.init}
+
+
+def _packed(value: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Fact:
+    """Return ``value`` as JSON has it; arrays go into ``arrays`` instead, by ``path`` and names joined with dots."""
+    if isinstance(value, np.ndarray):
+        arrays[path] = value
+        return None
+    if isinstance(value, list | tuple):
+        return list(value)
+    if hasattr(value, "to_parts"):
+        value = value.to_parts()
+    elif is_dataclass(value):
+        value = parameters_of(value)
+    if isinstance(value, Mapping):
+        return {name: _packed(part, f"{path}.{name}", arrays) for name, part in value.items()}
+    return value  # type: ignore[no-any-return]  # save_parts refuses what JSON does not know
+
+
+def _restored(hint: Any, part: Any) -> Any:
+    """Return a value of type ``hint`` from what :func:`_packed` made of it, arrays being back in their places."""
+    if isinstance(part, dict):
+        cls = next(option for option in get_args(hint) or (hint,) if option is not NoneType)
+        if hasattr(cls, "from_parts"):
+            return cls.from_parts(part)
+        hints = get_type_hints(cls)
+        return cls(**{name: _restored(hints[name], value) for name, value in part.items()})
+    return tuple(part) if isinstance(part, list) else part
 
 
 def save_parts(

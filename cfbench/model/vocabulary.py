@@ -89,18 +89,27 @@ class Vocabulary:
             for mark in marks.tolist()
         )
 
+    def to_parts(self) -> dict[str, NDArray[Any]]:
+        """Return the names of the columns and the marks of each by name, to be saved with a model."""
+        marks = {f"marks_{number}": marks for number, marks in enumerate(self.marks.values())}
+        return {"columns": np.array(list(self.marks), dtype=np.str_), **marks}
+
+    @classmethod
+    def from_parts(cls, parts: Mapping[str, NDArray[Any]]) -> Vocabulary:
+        """Put together what :meth:`to_parts` took apart."""
+        columns = parts["columns"].tolist()
+        return cls(MappingProxyType({name: parts[f"marks_{number}"] for number, name in enumerate(columns)}))
+
     def arrays(self, prefix: str = "") -> dict[str, NDArray[Any]]:
-        """Return the marks of every column and the columns' names behind ``prefix``, to be saved with a model."""
-        marks = {f"{prefix}marks_{number}": marks for number, marks in enumerate(self.marks.values())}
-        return {f"{prefix}columns": np.array(list(self.marks), dtype=np.str_), **marks}
+        """Return :meth:`to_parts` with names behind ``prefix``, for models that write their own arrays."""
+        return {f"{prefix}{name}": array for name, array in self.to_parts().items()}
 
     @classmethod
     def among(cls, arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Vocabulary | None:
         """Put together what :meth:`arrays` took apart; None where nothing of that prefix is among ``arrays``."""
         if f"{prefix}columns" not in arrays:
             return None
-        columns = arrays[f"{prefix}columns"].tolist()
-        return cls(MappingProxyType({name: arrays[f"{prefix}marks_{number}"] for number, name in enumerate(columns)}))
+        return cls.from_parts({name.removeprefix(prefix): array for name, array in arrays.items()})
 
     def memberships(self, features: Features) -> Memberships:
         """Return the indicators of every entity of ``features``, which may be newcomers.
