@@ -44,7 +44,7 @@ def _future_in_training(split: Split, in_time_order: bool) -> Iterator[SanityWar
 
 def _mostly_cold(split: Split) -> Iterator[SanityWarning]:
     """A test of the unknown is a test of fallbacks; a curve's points are cold on purpose and say so."""
-    if split.given is not None:
+    if split.n_given is not None:
         return
     cold = (split.test.users == split.train.n_users) | (split.test.items == split.train.n_items)
     share = float(cold.mean())

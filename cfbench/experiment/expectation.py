@@ -28,7 +28,7 @@ class Expected:
         than: another model, whose figure is subtracted first; or None.
         dataset: the data set it is about, or None for all of the suite's.
         split: the splitter likewise.
-        given: the point of a curve, or None.
+        n_given: the point of a curve, or None.
         source: where the figure was published, or what the bound rests on.
         note: what a reader should know beside it.
     """
@@ -41,7 +41,7 @@ class Expected:
     than: str | None
     dataset: str | None
     split: str | None
-    given: int | None
+    n_given: int | None
     source: str
     note: str
 
@@ -64,7 +64,7 @@ class Expectation(BaseModel):
         caution: by model, the code of a caution that must be given.
         tolerance: of ``published``, above 0; a published figure is good to its last digit at best.
         than: a model whose figure is subtracted before anything is compared.
-        dataset, split, given: where several are run, which is meant.
+        dataset, split, n_given: where several are run, which is meant.
         source, note: for readers.
     """
 
@@ -79,7 +79,7 @@ class Expectation(BaseModel):
     than: str | None = None
     dataset: str | None = None
     split: str | None = None
-    given: int | None = Field(default=None, ge=0)
+    n_given: int | None = Field(default=None, ge=0)
     source: str = Field(min_length=1)
     note: str = ""
 
@@ -119,7 +119,7 @@ class Expectation(BaseModel):
                     than=None if rule == "caution" else self.than,
                     dataset=self.dataset,
                     split=self.split,
-                    given=self.given,
+                    n_given=self.n_given,
                     source=self.source,
                     note=self.note,
                 )

@@ -126,7 +126,7 @@ def _cells(
                 base_seed=suite.seed,
                 repeat=repeat,
                 list_length=list_length,
-                given=split.given,
+                n_given=split.n_given,
                 device=options.device,
                 threads=options.threads,
             )

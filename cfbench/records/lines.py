@@ -47,7 +47,7 @@ class RunConditions:
         fallback: what stands in where a model cannot say (the training mean), mean over folds.
         resamples: samples of users behind every interval.
         cfbench: version of cfbench.
-        given: ratings given back to every held-out user or item, where the split is a point of a curve.
+        n_given: ratings given back to every held-out user or item, where the split is a point of a curve.
         preprocessing: what was done to the data before it was split, with what was left of it, in order.
         warnings: what looks wrong about the split.
         kind: tells settings from records in one file.
@@ -67,7 +67,7 @@ class RunConditions:
     fallback: float
     resamples: int
     cfbench: str
-    given: int | None = None
+    n_given: int | None = None
     preprocessing: tuple[str, ...] = ()
     warnings: tuple[SanityWarning, ...] = ()
     schema_version: int = SCHEMA
@@ -92,7 +92,7 @@ class Comparison:
         p_corrected: the same after Holm's correction for all pairs of the metric, its strata included.
         wilcoxon: p-value of the Wilcoxon signed-rank test on the values of single users, or None.
         wilcoxon_corrected: the same after Holm's correction.
-        given: ratings given back to every held-out user or item, where the split is a point of a curve.
+        n_given: ratings given back to every held-out user or item, where the split is a point of a curve.
         kind: tells comparisons from records in one file.
     """
 
@@ -108,7 +108,7 @@ class Comparison:
     p_corrected: float | None = None
     wilcoxon: float | None = None
     wilcoxon_corrected: float | None = None
-    given: int | None = None
+    n_given: int | None = None
     schema_version: int = SCHEMA
     kind: Literal["comparison"] = "comparison"
 
@@ -146,7 +146,7 @@ class Summary:
         device: what the cells ran on, e.g. ``"cpu"``.
         seed_spread: standard deviation of each metric over repeats, where there are several.
         fold_spread: standard deviation of each metric over folds, likewise.
-        given: ratings given back to every held-out user or item, where the split is a point of a curve.
+        n_given: ratings given back to every held-out user or item, where the split is a point of a curve.
         warnings: what looks wrong about the model's answers, each once.
         kind: tells summaries from records in one file.
     """
@@ -169,7 +169,7 @@ class Summary:
     device: str = ""
     seed_spread: Mapping[str, float] = field(default_factory=dict)
     fold_spread: Mapping[str, float] = field(default_factory=dict)
-    given: int | None = None
+    n_given: int | None = None
     warnings: tuple[SanityWarning, ...] = ()
     schema_version: int = SCHEMA
     kind: Literal["summary"] = "summary"

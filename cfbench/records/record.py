@@ -34,7 +34,7 @@ class Cell:
         base_seed: the run's seed.
         repeat: 0 for the first fit of these coordinates; each repeat has its own model seed.
         list_length: length of the top-k lists asked for.
-        given: ratings given back to every held-out user or item, where the split is a point of a curve.
+        n_given: ratings given back to every held-out user or item, where the split is a point of a curve.
         features: content of the side information, :attr:`cfbench.data.dataset.Dataset.features_fingerprint`.
         device: the device asked for.
         threads: threads allowed to the model.
@@ -52,7 +52,7 @@ class Cell:
     base_seed: int
     repeat: int
     list_length: int
-    given: int | None = None
+    n_given: int | None = None
     features: str = ""
     device: str = "auto"
     threads: int = 1
@@ -71,7 +71,7 @@ class Cell:
     @property
     def group(self) -> tuple[str, str, int | None]:
         """What models are compared in: data set, split, point of the curve."""
-        return (self.dataset, self.split, self.given)
+        return (self.dataset, self.split, self.n_given)
 
     @property
     def installed(self) -> bool:

@@ -234,7 +234,7 @@ def _read_stored(path: Path) -> _Stored:
 
 def _require_readable(cell: Cell) -> None:
     """Raise ValueError where a cell's coordinates are none that a run could have had."""
-    if cell.threads < 1 or cell.repeat < 0 or cell.list_length < 0 or (cell.given or 0) < 0:
+    if cell.threads < 1 or cell.repeat < 0 or cell.list_length < 0 or (cell.n_given or 0) < 0:
         raise ValueError("its cell counts below zero, or has no thread")
     try:
         assert cell.key

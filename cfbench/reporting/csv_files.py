@@ -27,7 +27,7 @@ def _head(summary: Summary) -> dict[str, object]:
     return {
         "dataset": summary.dataset,
         "split": summary.split,
-        "given": summary.given,
+        "n_given": summary.n_given,
         "model": summary.model,
         "distribution": summary.distribution,
         "version": summary.version,
@@ -85,7 +85,7 @@ def csv_text(rows: list[dict[str, object]]) -> str:
     """Render rows as CSV, the columns in the order of their first appearance, text made inert."""
     buffer = StringIO()
     frame = pd.DataFrame([{inert(name): inert(value) for name, value in row.items()} for row in rows])
-    for counts in ("n", "given"):
+    for counts in ("n", "n_given"):
         if counts in frame:
             frame[counts] = frame[counts].astype("Int64")  # whole numbers, also beside rows that have none
     frame.to_csv(buffer, index=False, lineterminator="\n")

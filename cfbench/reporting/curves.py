@@ -23,7 +23,7 @@ def curve_sheets(division: ResultGroup) -> Iterator[Table]:
         models = dict.fromkeys(summary.model for point in division.points for summary in point.summaries)
         rows = tuple(_row(division, metric, model) for model in models)
         known = tuple(row for row in rows if any(entry.text not in ("n/a", "-") for entry in row[1:]))
-        columns = ("model", *(f"s={point.given}" for point in division.points))
+        columns = ("model", *(f"s={point.n_given}" for point in division.points))
         notes = (_NOTE,) if place == 0 else ()
         yield Table(f"{metric} against ratings given back", columns, known, notes, on_terminal="full")
 

@@ -25,16 +25,16 @@ def condition_sentences(settings: Sequence[RunConditions]) -> list[str]:
     if not settings:
         return []
     sentences = setting_sentences(settings[0])
-    if settings[0].given is None:
+    if settings[0].n_given is None:
         return sentences
     first, last = settings[0], settings[-1]
     counts, ends = _Counts.of(first), _Counts.of(last)
-    points = ", ".join(f"{_Counts.of(one)['train_rows']} at s={one.given}" for one in settings)
+    points = ", ".join(f"{_Counts.of(one)['train_rows']} at s={one.n_given}" for one in settings)
     about_curve = (
         f"A curve over the ratings given back (s) of the held-out: {points} training ratings; the same "
         f"{counts['test_rows']} test ratings of {counts['test_users']} users at every s. What "
-        f"follows is of s={first.given}, where nothing or least is known of the held-out; at s={last.given} training "
-        f"has {ends['train_users']} users and {ends['train_items']} items."
+        f"follows is of s={first.n_given}, where nothing or least is known of the held-out; at s={last.n_given} "
+        f"training has {ends['train_users']} users and {ends['train_items']} items."
     )
     return [about_curve, *sentences]
 

@@ -83,7 +83,7 @@ def _curve(division: ResultGroup) -> Canvas:
         axes = canvas.add_subplot(1, len(metrics), place)
         for number, model in enumerate(models):
             _line(axes, division, metric, model, number, len(models))
-        axes.set_xticks(range(len(division.points)), [str(point.given) for point in division.points])
+        axes.set_xticks(range(len(division.points)), [str(point.n_given) for point in division.points])
         axes.set_xlabel("ratings given back (s), not to scale")
         better = BETTER.get(division.definitions.get(metric, {}).get("direction", ""))
         axes.set_ylabel(f"{metric} ({better})" if better else metric)

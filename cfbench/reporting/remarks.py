@@ -68,4 +68,4 @@ def _failures(division: ResultGroup) -> Table:
 
 
 def _at(point: Point) -> str:
-    return "" if point.given is None else f" (s={point.given})"
+    return "" if point.n_given is None else f" (s={point.n_given})"

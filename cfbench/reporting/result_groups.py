@@ -21,13 +21,13 @@ class Point:
     """All models on one data set under one split; of a curve, at one number of ratings given back.
 
     Attributes:
-        given: ratings given back to every held-out user or item, or None where the split is no curve.
+        n_given: ratings given back to every held-out user or item, or None where the split is no curve.
         summaries: one per model, best RMSE first, rankers after, failures last.
         comparisons: against the best, by figure and model.
         setting: the conditions of the comparison, if they were recorded.
     """
 
-    given: int | None
+    n_given: int | None
     summaries: tuple[Summary, ...]
     comparisons: Mapping[tuple[str, str], Comparison]
     setting: RunConditions | None
@@ -72,7 +72,7 @@ class ResultGroup:
     @property
     def is_curve(self) -> bool:
         """Whether the points are those of a curve."""
-        return self.points[0].given is not None
+        return self.points[0].n_given is not None
 
     def family(self, metric: str) -> str:
         """Return the family that a metric belongs to, or an empty text."""
@@ -108,18 +108,18 @@ def _belongs(line: Line, dataset: str, split: str) -> bool:
 
 def _points(lines: Sequence[Line]) -> tuple[Point, ...]:
     summaries = [line for line in lines if isinstance(line, Summary)]
-    ends = dict.fromkeys(summary.given for summary in summaries)
+    ends = dict.fromkeys(summary.n_given for summary in summaries)
     return tuple(_point(given, summaries, lines) for given in ends)
 
 
 def _point(given: int | None, summaries: Sequence[Summary], lines: Sequence[Line]) -> Point:
     return Point(
-        given=given,
-        summaries=tuple(sorted((one for one in summaries if one.given == given), key=_rank)),
+        n_given=given,
+        summaries=tuple(sorted((one for one in summaries if one.n_given == given), key=_rank)),
         comparisons={
-            (line.metric, line.model): line for line in lines if isinstance(line, Comparison) and line.given == given
+            (line.metric, line.model): line for line in lines if isinstance(line, Comparison) and line.n_given == given
         },
-        setting=next((line for line in lines if isinstance(line, RunConditions) and line.given == given), None),
+        setting=next((line for line in lines if isinstance(line, RunConditions) and line.n_given == given), None),
     )
 
 

@@ -71,7 +71,7 @@ class _Wording:
     def of(cls, verdicts: Sequence[Verdict]) -> _Wording:
         claims = [verdict.claim for verdict in verdicts]
         models = dict.fromkeys(name for claim in claims for name in (claim.model, claim.than) if name is not None)
-        places = {(verdict.dataset, verdict.split, verdict.given) for verdict in verdicts}
+        places = {(verdict.dataset, verdict.split, verdict.n_given) for verdict in verdicts}
         return cls(ShortNames.of(models), list(dict.fromkeys(claim.source for claim in claims)), len(places) > 1)
 
     def row(self, verdict: Verdict) -> list[str]:
@@ -100,7 +100,7 @@ class _Wording:
         if claim.than is not None:
             text += f", less that of {self.names.short[claim.than]}"
         if self.with_place:
-            given = "" if verdict.given is None else f", s={verdict.given}"
+            given = "" if verdict.n_given is None else f", s={verdict.n_given}"
             text += f" ({verdict.dataset}, {verdict.split}{given})"
         return text
 

@@ -99,7 +99,7 @@ def _against_best(where: Cell, contest: _Contest, drawn: Drawn) -> Iterator[Comp
             yield Comparison(
                 dataset=where.dataset,
                 split=where.split,
-                given=where.given,
+                n_given=where.n_given,
                 metric=contest.name,
                 best=contest.best,
                 model=model,
@@ -129,8 +129,8 @@ def _corrected(pairs: Sequence[Comparison]) -> Iterator[Comparison]:
 
 def _standings(summaries: Sequence[Summary], metrics: Sequence[Metric]) -> Iterator[Standing]:
     """Rank models over data sets under the same splitter, where there are enough of both."""
-    for split in dict.fromkeys(one.split for one in summaries if one.given is None):
-        ours = [one for one in summaries if one.split == split and one.given is None]
+    for split in dict.fromkeys(one.split for one in summaries if one.n_given is None):
+        ours = [one for one in summaries if one.split == split and one.n_given is None]
         datasets = tuple(dict.fromkeys(one.dataset for one in ours))
         for metric in metrics:
             if metric.contract.direction != "none" and "cost" not in metric.contract.needs:

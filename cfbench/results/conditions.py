@@ -46,7 +46,7 @@ def _setting(study: Study, cells: Sequence[Cell]) -> RunConditions:
     return RunConditions(
         dataset=division.label,
         split=division.split,
-        given=cells[0].given,
+        n_given=cells[0].n_given,
         fingerprint=data.fingerprint,
         scale=str(data.scale),
         relevant_from=data.relevant_from,

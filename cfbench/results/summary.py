@@ -103,7 +103,7 @@ def summary(cells: Sequence[Cell], records: Sequence[Record], drawn: Drawn) -> S
     return Summary(
         dataset=cell.dataset,
         split=cell.split,
-        given=cell.given,
+        n_given=cell.n_given,
         model=cell.model,
         distribution=cell.distribution,
         version=cell.version,

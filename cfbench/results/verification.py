@@ -27,7 +27,7 @@ class Verdict:
         judgement: ``met``; ``missed``; or ``open`` where the run has no such figure.
         dataset: the data set it was looked up on, ``""`` where there was none.
         split: the splitter likewise.
-        given: the point of a curve, or None.
+        n_given: the point of a curve, or None.
         ours: the figure that was found, or the difference to the other model's; None for cautions and where open.
         difference: ours minus the published value or the bound; None for cautions and where open.
         spread: standard deviation of ours over folds, or over repeats where there are no folds; None where there is
@@ -39,7 +39,7 @@ class Verdict:
     judgement: Judgement
     dataset: str = ""
     split: str = ""
-    given: int | None = None
+    n_given: int | None = None
     ours: float | None = None
     difference: float | None = None
     spread: float | None = None
@@ -78,7 +78,7 @@ def _is_meant(claim: Expected, summary: Summary) -> bool:
     return (
         (claim.dataset is None or _is_called(claim.dataset, summary.dataset.split(" after ")[0]))
         and claim.split in (None, summary.split)
-        and claim.given in (None, summary.given)
+        and claim.n_given in (None, summary.n_given)
     )
 
 
@@ -90,8 +90,8 @@ def _is_called(dataset: str, label: str) -> bool:
 
 def _beside(claim: Expected, summary: Summary, summaries: Sequence[Summary]) -> Summary | None:
     """Return the row of the model that the claim compares with, or None."""
-    place = (summary.dataset, summary.split, summary.given)
-    rows = (one for one in summaries if one.model == claim.than and (one.dataset, one.split, one.given) == place)
+    place = (summary.dataset, summary.split, summary.n_given)
+    rows = (one for one in summaries if one.model == claim.than and (one.dataset, one.split, one.n_given) == place)
     return next(rows, None)
 
 
@@ -156,5 +156,5 @@ def _figures(summary: Summary) -> dict[str, Figure]:
 
 
 def _at(summary: Summary, verdict: Verdict) -> Verdict:
-    place = {"dataset": summary.dataset, "split": summary.split, "given": summary.given}
+    place = {"dataset": summary.dataset, "split": summary.split, "n_given": summary.n_given}
     return Verdict(**{**vars(verdict), **place})

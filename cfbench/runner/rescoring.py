@@ -126,7 +126,7 @@ def _never_run(split: Split, model: str, repeat: int, past: Past) -> Cell:
         fold=split.fold,
         split_fingerprint=split.fingerprint,
         features=split.dataset.features_fingerprint,
-        given=split.given,
+        n_given=split.n_given,
         repeat=repeat,
     )
 

@@ -138,7 +138,7 @@ def test_the_tables_say_how_much_of_the_test_is_no_newer_than_what_models_have_s
 
 
 def test_a_split_that_keeps_its_promise_of_time_order_raises_no_caution(timed):
-    assert [line["cautions"] for line in lines(timed, "setting")] == [[], [], []]
+    assert [line["warnings"] for line in lines(timed, "setting")] == [[], [], []]
 
 
 @pytest.fixture(scope="module")
@@ -159,14 +159,14 @@ def test_a_curve_has_a_column_for_every_number_of_ratings_given_back(several):
 
 def test_given_is_a_column_of_the_csv_files_and_empty_where_there_is_no_curve(several):
     for name in ("metrics.csv", "comparisons.csv", "cost.csv"):
-        given = {(row["split"], row["given"]) for row in rows(several, name)}
+        given = {(row["split"], row["n_given"]) for row in rows(several, name)}
         curve = "cold-users[given=[0,1,2]]"
         assert given == {("holdout", ""), (curve, "0"), (curve, "1"), (curve, "2")}, name
 
 
 def test_points_of_a_curve_are_compared_each_on_its_own_and_never_averaged(several):
     summaries = [line for line in lines(several, "summary") if (line["dataset"], line["model"]) == ("a", "user-mean")]
-    assert [(line["given"], line["cells"], line["fold_spread"]) for line in summaries] == [
+    assert [(line["n_given"], line["cells"], line["fold_spread"]) for line in summaries] == [
         (None, 1, {}),
         (0, 1, {}),
         (1, 1, {}),

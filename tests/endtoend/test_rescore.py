@@ -108,7 +108,7 @@ def test_folds_repeats_curves_and_preprocessing_are_those_of_the_run(rescore, wi
     before = content(wide)
     rescore(wide)
     assert content(wide) == before
-    assert [(line["folds"], line["repeats"], line["given"]) for line in lines(wide, "setting")] == [
+    assert [(line["folds"], line["repeats"], line["n_given"]) for line in lines(wide, "setting")] == [
         (2, 2, None),
         (1, 2, 0),
         (1, 2, 2),

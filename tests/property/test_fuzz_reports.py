@@ -46,7 +46,7 @@ def summary(model: str, given: int | None, finished: int = 1) -> Summary:
     return Summary(
         "d", "s", model, "x", "1", 1, finished, "" if finished else "why",
         {"RMSE": Figure(0.9, 0.8, 1.0, 5), "NDCG@10": Figure(0.1)}, {"cold-users": StrataTable(rows, {"gap": 0.5})},
-        {"coverage@10": "failed"}, {"fit": 1.0}, {"fit": 1.0}, 5, seed_spread={"RMSE": 0.1}, given=given,
+        {"coverage@10": "failed"}, {"fit": 1.0}, {"fit": 1.0}, 5, seed_spread={"RMSE": 0.1}, n_given=given,
         warnings=(SanityWarning("few", "text"),),
     )  # fmt: skip
 

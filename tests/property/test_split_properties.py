@@ -90,7 +90,7 @@ def test_both_parts_together_are_all_rows_and_no_row_is_in_both(data, splitter, 
         together = np.concatenate([fold.train_rows, fold.test_rows])
         assert sorted(together.tolist()) == list(range(len(data)))
         assert fold.train_rows.dtype == fold.test_rows.dtype == np.int64
-        assert fold.given is None
+        assert fold.n_given is None
 
 
 @given(datasets(), cold, seeds)
@@ -100,14 +100,14 @@ def test_on_a_curve_both_parts_and_the_reserve_not_given_together_are_all_rows(d
     for fold in folds:
         together = np.concatenate([fold.train_rows, fold.test_rows])
         assert len(np.unique(together)) == len(together)
-        assert len(data) - len(together) == held_out * (max(splitter.given) - fold.given)
+        assert len(data) - len(together) == held_out * (max(splitter.given) - fold.n_given)
         assert fold.train_rows.dtype == fold.test_rows.dtype == np.int64
 
 
 @given(datasets(), cold, seeds)
 def test_along_a_curve_training_grows_and_the_test_stays(data, splitter, seed):
     folds = folds_of(splitter, data, seed)
-    assert [fold.given for fold in folds] == sorted(splitter.given)
+    assert [fold.n_given for fold in folds] == sorted(splitter.given)
     for smaller, larger in pairwise(folds):
         assert set(smaller.train_rows.tolist()) < set(larger.train_rows.tolist())
         np.testing.assert_array_equal(smaller.test_rows, larger.test_rows)
@@ -118,7 +118,7 @@ def test_every_entity_tested_on_a_curve_has_exactly_the_ratings_given_back(data,
     entities = splitter.entities(data)
     for fold in folds_of(splitter, data, seed):
         back = np.bincount(entities[fold.train_rows], minlength=max(N_USERS, N_ITEMS))
-        assert np.all(back[entities[fold.test_rows]] == fold.given)
+        assert np.all(back[entities[fold.test_rows]] == fold.n_given)
 
 
 @given(datasets(), cold, seeds)

@@ -80,7 +80,7 @@ class ColdEntities(ABC):
                 name=f"s={s}",
                 train_rows=np.flatnonzero(~held_out | (rank < s)),
                 test_rows=test_rows,
-                given=s,
+                n_given=s,
                 withheld_rows=np.flatnonzero(reserve & (rank >= s)),
             )
             for s in sorted(self.given)

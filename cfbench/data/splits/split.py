@@ -61,8 +61,8 @@ class Split:
         item_coding: raw item ids <-> codes.
         train_rows: row indices of the data set, in training order.
         test_rows: row indices of the data set, in test order.
-        given: ratings of each held-out user or item given back to training, see
-            :attr:`cfbench.data.splits.splitter.Fold.given`; None where the fold is no point of a curve.
+        n_given: ratings of each held-out user or item given back to training, see
+            :attr:`cfbench.data.splits.splitter.Fold.n_given`; None where the fold is no point of a curve.
         withheld_rows: rows in neither part whose items are no candidates for their users; None for none.
     """
 
@@ -75,7 +75,7 @@ class Split:
     item_coding: Coding
     train_rows: NDArray[np.int64]
     test_rows: NDArray[np.int64]
-    given: int | None = None
+    n_given: int | None = None
     withheld_rows: NDArray[np.int64] | None = None
 
     @classmethod
@@ -114,7 +114,7 @@ class Split:
             item_coding=item_coding,
             train_rows=frozen(rows),
             test_rows=frozen(asked),
-            given=fold.given,
+            n_given=fold.n_given,
             withheld_rows=None if fold.withheld_rows is None else frozen(fold.withheld_rows),
         )
 

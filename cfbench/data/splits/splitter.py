@@ -22,8 +22,8 @@ class Fold:
         name: ``""`` for a single holdout, else e.g. ``"2/5"`` or ``"u1"``.
         train_rows: rows to learn from, shape (a,), int64.
         test_rows: rows to be asked about, shape (b,), int64; disjoint from ``train_rows``.
-        given: how many ratings of each held-out user or item were given back to training, or None where that is
-            not what the folds are about. Folds of different ``given`` are points of a curve and are never
+        n_given: how many ratings of each held-out user or item were given back to training, or None where that is
+            not what the folds are about. Folds of different ``n_given`` are points of a curve and are never
             averaged with each other.
         withheld_rows: rows in neither part whose items are no candidates for their users, shape (c,), int64; None
             for none. What is not given back at one point of a curve and is at the next: so that lists compete for
@@ -33,7 +33,7 @@ class Fold:
     name: str
     train_rows: NDArray[np.int64]
     test_rows: NDArray[np.int64]
-    given: int | None = None
+    n_given: int | None = None
     withheld_rows: NDArray[np.int64] | None = None
 
 

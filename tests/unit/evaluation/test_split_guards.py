@@ -12,9 +12,9 @@ from cfbench.evaluation.split_checks import split_warnings
 ROWS = [(0, 0, 3), (1, 1, 4), (0, 1, 5), (1, 0, 2)]
 
 
-def split_at(make_dataset, times, n_train=2, given=None, rows=ROWS) -> Split:
+def split_at(make_dataset, times, n_train=2, n_given=None, rows=ROWS) -> Split:
     numbers = np.arange(len(rows), dtype=np.int64)
-    return Split.of(make_dataset(rows, times), "temporal", Fold("", numbers[:n_train], numbers[n_train:], given))
+    return Split.of(make_dataset(rows, times), "temporal", Fold("", numbers[:n_train], numbers[n_train:], n_given))
 
 
 def codes_of(split, in_time_order=False) -> list[str]:
@@ -53,7 +53,7 @@ def test_half_cold_is_not_most(make_dataset):
 
 def test_the_points_of_a_curve_are_cold_on_purpose(make_dataset):
     rows = [(0, 0, 3), (5, 0, 4), (0, 6, 5)]
-    assert codes_of(split_at(make_dataset, None, n_train=1, rows=rows, given=0)) == []
+    assert codes_of(split_at(make_dataset, None, n_train=1, rows=rows, n_given=0)) == []
 
 
 def test_pairs_that_training_and_test_share_are_counted(make_dataset):

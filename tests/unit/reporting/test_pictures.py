@@ -24,7 +24,7 @@ def curve(model: str = "bias") -> list[Summary | Definition]:
         Definition("RMSE", {"family": "accuracy"}),
         *(
             Summary(
-                "data", "cold-users", model, "plugin", "1", 1, 1, "", {"RMSE": figure}, {}, {}, {}, {}, 0, given=given
+                "data", "cold-users", model, "plugin", "1", 1, 1, "", {"RMSE": figure}, {}, {}, {}, {}, 0, n_given=given
             )
             for given, figure in points.items()
         ),
@@ -62,7 +62,7 @@ def test_no_name_can_break_out_of_a_picture(name):
 
 def test_a_run_without_curves_and_several_data_sets_needs_no_picture_and_no_matplotlib():
     plain = [line for line in curve() if isinstance(line, Definition)]
-    assert pictures([*plain, replace(curve()[1], given=None)]) == []
+    assert pictures([*plain, replace(curve()[1], n_given=None)]) == []
 
 
 def test_without_matplotlib_there_are_tables_only(monkeypatch):

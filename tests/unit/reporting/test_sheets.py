@@ -193,9 +193,9 @@ def test_a_caution_names_all_models_that_it_is_about():
 
 def curve_lines():
     points = [(0, 1.5), (5, 1.2)]
-    lines = [replace(summary("bias", rmse), given=given, split="cold-users") for given, rmse in points]
-    pair = replace(comparison("other", 0.1, 0.2, 0.001), given=5, split="cold-users", best="bias")
-    other = replace(summary("other", 1.3), given=5, split="cold-users")
+    lines = [replace(summary("bias", rmse), n_given=given, split="cold-users") for given, rmse in points]
+    pair = replace(comparison("other", 0.1, 0.2, 0.001), n_given=5, split="cold-users", best="bias")
+    other = replace(summary("other", 1.3), n_given=5, split="cold-users")
     return [*DEFINITIONS, *lines, other, pair]
 
 

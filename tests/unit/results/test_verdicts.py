@@ -70,9 +70,9 @@ def test_a_stratum_of_a_table_is_named_as_elsewhere():
 
 
 def test_each_point_of_a_curve_is_judged_unless_one_is_named():
-    curve = [summary(rmse=1.0, given=0), summary(rmse=0.8, given=5)]
+    curve = [summary(rmse=1.0, n_given=0), summary(rmse=0.8, n_given=5)]
     assert [one.judgement for one in verdicts(curve, at_most={"a": 0.9})] == ["missed", "met"]
-    assert [one.judgement for one in verdicts(curve, at_most={"a": 0.9}, given=5)] == ["met"]
+    assert [one.judgement for one in verdicts(curve, at_most={"a": 0.9}, n_given=5)] == ["met"]
 
 
 def test_preprocessed_data_are_still_the_suites_data():

@@ -14,7 +14,7 @@ TIMES = [40, 10, 30, 20, 1, 2]
 def test_the_earliest_ratings_are_given_back_one_fold_per_number(make_dataset):
     splitter = ColdUsers(given=(2, 0, 1), order="time")
     folds = splitter.folds(make_dataset(ROWS, times=TIMES), seed=0)
-    assert [(fold.name, fold.given) for fold in folds] == [("s=0", 0), ("s=1", 1), ("s=2", 2)]
+    assert [(fold.name, fold.n_given) for fold in folds] == [("s=0", 0), ("s=1", 1), ("s=2", 2)]
     assert [fold.train_rows.tolist() for fold in folds] == [[4, 5], [1, 4, 5], [1, 3, 4, 5]]
     assert [fold.test_rows.tolist() for fold in folds] == [[0, 2]] * 3
 
@@ -29,7 +29,7 @@ def test_items_are_held_out_likewise(make_dataset):
 def test_held_out_users_are_unknown_until_a_rating_is_given_back(make_dataset):
     data = make_dataset(ROWS)
     nothing, one = (Split.of(data, "s", fold) for fold in ColdUsers(given=(0, 1)).folds(data, seed=5))
-    assert (nothing.given, one.given) == (0, 1)
+    assert (nothing.n_given, one.n_given) == (0, 1)
     assert nothing.test.users.tolist() == [nothing.train.n_users] * len(nothing.test)
     assert one.train.user_counts[one.test.users].tolist() == [1] * len(one.test)
 
@@ -48,7 +48,7 @@ def test_the_share_is_of_the_eligible_entities_and_the_others_stay_whole(make_da
         assert held_out.max() < 10
         for fold in folds:
             back = np.bincount(entities[fold.train_rows], minlength=20)
-            assert back[held_out].tolist() == [fold.given] * 3
+            assert back[held_out].tolist() == [fold.n_given] * 3
             assert np.delete(back, held_out).tolist() == [4] * 7 + [1] * 10
 
 

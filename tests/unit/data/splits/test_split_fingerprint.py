@@ -4,8 +4,8 @@ from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 
 
-def fingerprint(data, train, test, given=None):
-    fold = Fold("", np.array(train), np.array(test), given)
+def fingerprint(data, train, test, n_given=None):
+    fold = Fold("", np.array(train), np.array(test), n_given)
     return Split.of(data, "s", fold).fingerprint
 
 
@@ -29,5 +29,5 @@ def test_the_order_of_rows_is_part_of_the_split(make_dataset):
 
 def test_the_point_of_the_curve_goes_with_the_split(make_dataset):
     data = make_dataset([(0, item, 3) for item in range(4)])
-    assert Split.of(data, "s", Fold("s=2", np.array([0]), np.array([1]), 2)).given == 2
-    assert Split.of(data, "s", Fold("", np.array([0]), np.array([1]))).given is None
+    assert Split.of(data, "s", Fold("s=2", np.array([0]), np.array([1]), 2)).n_given == 2
+    assert Split.of(data, "s", Fold("", np.array([0]), np.array([1]))).n_given is None
