@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +19,15 @@ _ENOUGH_REPEATS = 5  # users told the same of an item that another was told of: 
 _NAMED = 6  # figures that one sentence names
 
 
-def answer_warnings(
-    evaluation: Evaluation, measured: Measured, metrics: Sequence[Metric], params: Mapping[str, Any]
-) -> list[SanityWarning]:
+def answer_warnings(evaluation: Evaluation, measured: Measured, metrics: Sequence[Metric]) -> list[SanityWarning]:
     """Look at a model's raw answers and at what was measured on them.
 
     Args:
         evaluation: the answers beside the truth.
         measured: the figures.
         metrics: what they are figures of.
-        params: the model's hyperparameters.
     """
-    warnings = [*_range_too_narrow(evaluation, params), *_few_users(measured, metrics)]
+    warnings = [*_range_too_narrow(evaluation), *_few_users(measured, metrics)]
     if evaluation.answers.predictions is not None:
         warnings += [*_test_below_training(evaluation), *_same_for_all(evaluation)]
     if evaluation.answers.lists is not None:
@@ -68,19 +64,18 @@ def _same_for_all(evaluation: Evaluation) -> Iterator[SanityWarning]:
         yield SanityWarning("same-for-all", "predicts the same rating of an item for every user: not personalised")
 
 
-def _range_too_narrow(evaluation: Evaluation, params: Mapping[str, Any]) -> Iterator[SanityWarning]:
+def _range_too_narrow(evaluation: Evaluation) -> Iterator[SanityWarning]:
     """A model confined to a range cannot reach ratings outside it, however long it learns."""
-    limits = params.get("y_range")
-    if not isinstance(limits, tuple | list) or len(limits) != 2:
+    if evaluation.answers.rating_range is None:
         return
     ratings = evaluation.split.train.ratings
-    low, high = (float(limit) for limit in limits)
+    low, high = (float(end) for end in evaluation.answers.rating_range)
     outside = float(np.mean((ratings < low) | (ratings > high)))
     if outside:
         yield SanityWarning(
             "range-too-narrow",
-            f"y_range=({low:g}, {high:g}) leaves {outside:.1%} of the training ratings ({ratings.min():g} to "
-            f"{ratings.max():g}) outside: the model can never say them, so its error cannot fall; was another range "
+            f"the model's range of ({low:g}, {high:g}) leaves {outside:.1%} of the training ratings ({ratings.min():g} "
+            f"to {ratings.max():g}) outside: it can never predict them, so its error cannot fall; was another range "
             "meant?",
         )
 

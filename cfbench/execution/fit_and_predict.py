@@ -17,12 +17,13 @@ from cfbench.execution.task import Outcome, Task, saved_in
 from cfbench.inference.embeddings import ask_embeddings, item_factors
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.predict import ask_predictions
+from cfbench.inference.predict import ask_predictions, rating_range_of
 from cfbench.inference.rank import ask_rankings
 from cfbench.model.protocols import (
     EpochReport,
     FitContext,
     HasEmbeddings,
+    HasRatingRange,
     PredictsRatings,
     RunsOnDevice,
     Saveable,
@@ -139,13 +140,15 @@ def with_cold_entities(model: object, questions: EvaluationInputs, clock: Clock)
 
 
 def _looked_into(model: object, questions: EvaluationInputs, clock: Clock) -> dict[str, NDArray[Any]]:
-    """Ask what no table of test errors needs: ratings of training rows, and the factors of items."""
+    """Ask what no table of test errors needs: ratings of training rows, the range of ratings, the factors of items."""
     found: dict[str, NDArray[Any]] = {}
     train = questions.train
     if isinstance(model, PredictsRatings):
         rows = questions.checked_rows
         told = ask_predictions(model, train.users[rows], train.items[rows], clock, part="check")
         found |= {"train_rows": rows, "train_predictions": told}
+    if isinstance(model, HasRatingRange) and (stated := rating_range_of(model)) is not None:
+        found["rating_range"] = stated
     if isinstance(model, HasEmbeddings):
         with clock.part("check"):
             factors = item_factors(ask_embeddings(model, train.n_users, train.n_items))

@@ -30,6 +30,8 @@ class ModelOutput:
         train_rows: positions of some rows in the training part, ascending, shape (s,), int64; see
             :attr:`cfbench.inference.inputs.EvaluationInputs.checked_rows`. None for a pure ranker.
         train_predictions: predicted ratings of these rows, raw as ``predictions``, shape (s,), float32.
+        rating_range: the lowest and the highest rating that the model states it can predict, shape (2,), float64;
+            None for a model that states none.
     """
 
     predictions: NDArray[np.float32] | None
@@ -38,6 +40,7 @@ class ModelOutput:
     item_factors: NDArray[np.float32] | None = None
     train_rows: NDArray[np.int64] | None = None
     train_predictions: NDArray[np.float32] | None = None
+    rating_range: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for name, array in self.arrays().items():
@@ -67,5 +70,6 @@ _FORMS: Mapping[str, tuple[np.dtype[Any], int]] = {
     "item_factors": (np.dtype(np.float32), 2),
     "train_rows": (np.dtype(np.int64), 1),
     "train_predictions": (np.dtype(np.float32), 1),
+    "rating_range": (np.dtype(np.float64), 1),
 }
 """Type and number of dimensions of all answers."""

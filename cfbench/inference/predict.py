@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import ModelError
-from cfbench.model.protocols import PredictsRatings
+from cfbench.model.protocols import HasRatingRange, PredictsRatings
 from cfbench.model.ratings import Codes, Floats, frozen
 from cfbench.resources.clock import Clock
 
@@ -51,6 +51,26 @@ def ask_predictions(
         reject_infinities(floats, who)
         predictions[asked] = floats
     return predictions
+
+
+def rating_range_of(model: HasRatingRange) -> NDArray[np.float64] | None:
+    """Return the lowest and highest rating that a fitted ``model`` states, shape (2,); None where it has no limits.
+
+    Raises ModelError where it states something else than two finite numbers, the lower one first.
+    """
+    stated = model.rating_range()
+    if stated is None:
+        return None
+    try:
+        ends = np.array(stated, dtype=np.float64)
+    except (TypeError, ValueError):
+        ends = np.empty(0)
+    if ends.shape != (2,) or not np.isfinite(ends).all() or ends[0] >= ends[1]:
+        raise ModelError(
+            f"{type(model).__name__}.rating_range must return two finite numbers (low, high) with low < high, "
+            f"or None where nothing limits its predictions; got {stated!r}"
+        )
+    return ends
 
 
 def shaped_floats(answer: object, shape: tuple[int, ...], who: str) -> Floats:

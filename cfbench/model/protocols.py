@@ -157,6 +157,18 @@ class Embeddings:
 
 
 @runtime_checkable
+class HasRatingRange(Protocol):
+    """Can state which ratings it can predict at all."""
+
+    def rating_range(self) -> tuple[float, float] | None:
+        """Return the lowest and the highest rating that the fitted model can predict, or None without such limits.
+
+        Ratings of the data outside the range are reported as a warning: the model can never learn them.
+        """
+        ...
+
+
+@runtime_checkable
 class HasEmbeddings(Protocol):
     """Can show what it has learned about every user and item."""
 
@@ -214,6 +226,7 @@ CAPABILITIES = (
     Capability("rates", "predict", "predicts ratings, so it gets RMSE"),
     Capability("ranks", "score_items", "scores the whole catalogue at once"),
     Capability("embeddings", "embeddings", "shows its user and item factors"),
+    Capability("rating-range", "rating_range", "states the lowest and highest rating that it can predict"),
     Capability("saves", "save", "can be saved and loaded"),
     Capability("cold-entities", "add_cold_entities", "can meet new users or items by their features"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ def _mistakes(split: Split, cell: Cell, answers: ModelOutput) -> Iterator[str]:
     if answers.predictions is None and answers.lists is None:
         yield "there are none"
     yield from _of_numbers("predictions", answers.predictions, (len(split.test),))
+    yield from _of_numbers("rating_range", answers.rating_range, (2,))
     if answers.lists is not None:
         yield from _of_lists(answers.lists, (tested, cell.list_length), n_items)
     for name in ("score_means", "item_factors"):
@@ -45,7 +47,7 @@ def _mistakes(split: Split, cell: Cell, answers: ModelOutput) -> Iterator[str]:
         yield "train_rows and train_predictions go together, one is missing"
 
 
-def _of_numbers(name: str, found: NDArray[np.float32] | None, shape: tuple[int, ...]) -> Iterator[str]:
+def _of_numbers(name: str, found: NDArray[np.floating[Any]] | None, shape: tuple[int, ...]) -> Iterator[str]:
     if found is not None and found.shape != shape:
         yield f"{name} have shape {found.shape}, expected {shape}"
     elif found is not None and np.isinf(found).any():

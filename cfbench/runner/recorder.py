@@ -58,7 +58,7 @@ class Recorder:
         with clock.part("measure"):
             evaluation = Evaluation(split, answers, record.cost)
             measured = measure(evaluation, self.study.metrics)
-            warnings = answer_warnings(evaluation, measured, self.study.metrics, record.cell.params)
+            warnings = answer_warnings(evaluation, measured, self.study.metrics)
         self.queue.add(record.cell, split.test_user_positions, measured.sums, set(measured.figures))
         cost = replace(
             record.cost,

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from cfbench.errors import ModelError
+from cfbench.inference.predict import rating_range_of
 from cfbench.model.ratings import Floats, Ratings
 from cfbench.testing.check import Rule
 from cfbench.testing.example_ratings import equal_ratings, random_ratings, single_ratings
@@ -92,6 +94,24 @@ def _answers_are_the_callers(subject: ModelUnderTest) -> None:
         )
 
 
+def _stays_in_its_range(subject: ModelUnderTest) -> None:
+    train = random_ratings()
+    model = subject.fitted(train)
+    try:
+        stated = rating_range_of(model)
+    except ModelError as error:
+        raise AssertionError(f"{subject.name}: {error}") from error
+    if stated is not None:
+        low, high = stated
+        known = predictions(model, train.users, train.items)
+        rounding = 1e-5 * (high - low)  # of single precision
+        subject.require(
+            not ((known < low - rounding) | (known > high + rounding)).any(),
+            f"predict returned {np.nanmin(known):g} to {np.nanmax(known):g}, outside its rating_range of {low:g} to "
+            f"{high:g}; state the range that predictions can reach, or None where nothing limits them",
+        )
+
+
 def _raw_answers(model: Any, train: Ratings) -> list[Floats]:
     given = []
     if hasattr(model, "predict"):
@@ -106,6 +126,7 @@ RULES = (
     Rule("has something to say about its own training data", _says_something),
     Rule("an empty question has an empty answer", _nothing_asked),
     Rule("answers are the caller's to write to", _answers_are_the_callers),
+    Rule("predicts within the range that it states", _stays_in_its_range, ("rates", "rating-range")),
     Rule("copes with more users than items", _copes_with_more_users),
     Rule("copes with more items than users", _copes_with_more_items),
     Rule("copes with users of a single rating", _copes_with_single_ratings),

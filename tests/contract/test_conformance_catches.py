@@ -201,6 +201,9 @@ class Hospitable(Tastes):
     def embeddings(self):
         return Embeddings(*self.vectors_)
 
+    def rating_range(self):
+        return float(self.answers_.min()), float(self.answers_.max())
+
 
 def hospitable(**methods):
     """``Hospitable`` with some methods replaced."""
@@ -232,6 +235,7 @@ def widen(self):
 
 
 SOUND = "embeddings are finite, with a row for every training user and item"
+RANGE = "predicts within the range that it states"
 GUESTS = "newcomers get answers, and so does the unknown after them"
 GUEST_MUTANTS = {
     "a row for the unknown": (shown(lambda self, e: replace(e, users=np.zeros((self.shape_[0] + 1, 2)))), {SOUND}),
@@ -244,6 +248,9 @@ GUEST_MUTANTS = {
         shown(lambda self, e: setattr(self, "answers_", self.answers_ + 1) or e),
         {"showing embeddings changes no answer"},
     ),
+    "predictions beyond the stated range": ({"rating_range": lambda self: (2.9, 3.1)}, {RANGE}),
+    "a range upside down": ({"rating_range": lambda self: (5, 1)}, {RANGE}),
+    "a range of one number": ({"rating_range": lambda self: 5}, {RANGE}),
     "no room for the unknown": (introduced_then(forget), {GUESTS}),
     "newcomers ranked as candidates": (introduced_then(widen), {GUESTS}),
     "residents moved by newcomers": (

@@ -177,6 +177,14 @@ def test_answers_stay_within_the_range():
     assert scores.max() <= 5.5
 
 
+@pytest.mark.parametrize("model", [NeuralNetwork, DotProduct, BiasedDotProduct, LookupDotProduct])
+@pytest.mark.parametrize(
+    ("y_range", "stated"), [((0.5, 5.5), (0.5, 5.5)), ("observed", (1, 5)), ("scale", (0.6, 5.4)), (None, None)]
+)
+def test_a_fitted_model_states_the_range_of_its_ratings(model, y_range, stated):
+    assert fitted(model(y_range=y_range, epochs=1)).rating_range() == stated
+
+
 @pytest.mark.parametrize("model", [NeuralNetwork, DotProduct, BiasedDotProduct])
 def test_a_mistyped_range_that_no_rating_is_in_is_kept_to_and_shows_in_the_error(model):
     train = ratings()

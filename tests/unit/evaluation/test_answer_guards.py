@@ -16,12 +16,12 @@ from cfbench.evaluation.metrics.ranking import NDCG
 from cfbench.inference.output import ModelOutput
 
 
-def codes_of(evaluation, metrics=(), **params) -> list[str]:
-    return [one.code for one in cautions_of(evaluation, metrics, **params)]
+def codes_of(evaluation, metrics=()) -> list[str]:
+    return [one.code for one in warnings_of(evaluation, metrics)]
 
 
-def cautions_of(evaluation, metrics=(), **params):
-    return answer_warnings(evaluation, measure(evaluation, metrics), metrics, params)
+def warnings_of(evaluation, metrics=()):
+    return answer_warnings(evaluation, measure(evaluation, metrics), metrics)
 
 
 @pytest.fixture
@@ -34,15 +34,13 @@ def world(make_split):
     )
 
 
-def answering(split, predictions, train_predictions=None) -> Evaluation:
-    rows = np.arange(len(split.train))
-    told = None if train_predictions is None else train_predictions.astype(np.float32)
-    return Evaluation(
-        split,
-        ModelOutput(
-            predictions.astype(np.float32), None, train_rows=None if told is None else rows, train_predictions=told
-        ),
-    )
+def answering(split, predictions, train_predictions=None, rating_range=None) -> Evaluation:
+    output = {"predictions": predictions.astype(np.float32)}
+    if train_predictions is not None:
+        output |= {"train_rows": np.arange(len(split.train)), "train_predictions": train_predictions.astype(np.float32)}
+    if rating_range is not None:
+        output["rating_range"] = np.array(rating_range, dtype=np.float64)
+    return Evaluation(split, ModelOutput.of(output))
 
 
 def noisy(ratings, deviation, seed=0):
@@ -51,9 +49,9 @@ def noisy(ratings, deviation, seed=0):
 
 def test_a_test_error_far_below_the_training_error_smells_of_a_leak(world):
     leaking = answering(world, noisy(world.test.ratings, 0.1), noisy(world.train.ratings, 1.5))
-    (caution,) = cautions_of(leaking)
-    assert caution.code == "test-below-training"
-    assert "has the model seen the test" in caution.text
+    (warning,) = warnings_of(leaking)
+    assert warning.code == "test-below-training"
+    assert "has the model seen the test" in warning.text
 
 
 @pytest.mark.parametrize(("unseen", "seen"), [(1.0, 0.2), (1.0, 1.0), (0.97, 1.0)])
@@ -85,17 +83,17 @@ def test_unknown_users_who_all_get_the_same_are_no_sign(make_split):
     assert codes_of(answering(split, np.full(9, 3.0))) == []
 
 
-@pytest.mark.parametrize("limits", [(0, 0.5), [1, 4.5], (1.5, 5)])
+@pytest.mark.parametrize("limits", [(0, 0.5), (1, 4.5), (1.5, 5)])
 def test_a_range_that_excludes_observed_ratings_is_told_with_their_share(world, limits):
-    (caution,) = cautions_of(answering(world, noisy(world.test.ratings, 1)), y_range=limits)
-    assert caution.code == "range-too-narrow"
+    (warning,) = warnings_of(answering(world, noisy(world.test.ratings, 1), rating_range=limits))
+    assert warning.code == "range-too-narrow"
     outside = np.mean((world.train.ratings < limits[0]) | (world.train.ratings > limits[1]))
-    assert f"{outside:.1%} of the training ratings (1 to 5)" in caution.text
+    assert f"({limits[0]:g}, {limits[1]:g}) leaves {outside:.1%} of the training ratings (1 to 5)" in warning.text
 
 
-@pytest.mark.parametrize("limits", [(1, 5), (0, 5.5), "scale", None])
+@pytest.mark.parametrize("limits", [(1, 5), (0, 5.5), (-1.5, 5), None])
 def test_a_range_that_holds_all_ratings_is_left_in_peace(world, limits):
-    assert codes_of(answering(world, noisy(world.test.ratings, 1)), y_range=limits) == []
+    assert codes_of(answering(world, noisy(world.test.ratings, 1), rating_range=limits)) == []
 
 
 # phi: items 0, 1, 2, 3 have 4, 3, 2, 1 training users; users 0 to 3 have seen as many of the first ones.
@@ -123,9 +121,9 @@ def test_lists_that_are_not_full_say_nothing_of_popularity(make_evaluation):
 
 def test_figures_on_fewer_than_thirty_users_are_named_with_their_number(make_evaluation):
     evaluation = make_evaluation(POPULAR, [(0, 1, 5), (1, 2, 5), (9, 2, 1)], predictions=[4, 5, 2])
-    (caution,) = cautions_of(evaluation, (RMSE(), MAE(), ColdUserStrata()))
-    assert caution.code == "few-users"
-    assert caution.text.endswith(": RMSE (3), MAE (3), cold-users 0 (1), cold-users 1-5 (2)")
+    (warning,) = warnings_of(evaluation, (RMSE(), MAE(), ColdUserStrata()))
+    assert warning.code == "few-users"
+    assert warning.text.endswith(": RMSE (3), MAE (3), cold-users 0 (1), cold-users 1-5 (2)")
 
 
 def test_thirty_users_are_enough_and_strata_without_anybody_are_not_figures(world):
@@ -136,13 +134,13 @@ def test_ranking_counts_the_users_with_a_relevant_item(make_evaluation):
     test = [(user, 40 + user, 5 if user < 2 else 1) for user in range(35)]
     train = [(user, user, 5) for user in range(36)]
     evaluation = make_evaluation(train, test, lists=[[35, 34]] * 34 + [[35, 33]])
-    assert "NDCG@2 (2)" in cautions_of(evaluation, (NDCG(k=2),))[0].text
+    assert "NDCG@2 (2)" in warnings_of(evaluation, (NDCG(k=2),))[0].text
 
 
 def test_many_figures_on_few_users_are_counted_not_listed(make_evaluation):
     metrics = [replace_name(RMSE(), f"m{number}") for number in range(9)]
     evaluation = make_evaluation(POPULAR, [(0, 1, 5), (1, 2, 5)], predictions=[4, 5])
-    assert cautions_of(evaluation, metrics)[0].text.endswith("m5 (2) and 3 more")
+    assert warnings_of(evaluation, metrics)[0].text.endswith("m5 (2) and 3 more")
 
 
 def replace_name(metric, name):

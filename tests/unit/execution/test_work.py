@@ -61,6 +61,18 @@ class Shown(Plain):
 
 
 @dataclass
+class Ranged(Plain):
+    def rating_range(self):
+        return 0, 203.5
+
+
+@dataclass
+class Unlimited(Plain):
+    def rating_range(self):
+        return None
+
+
+@dataclass
 class Empty(Plain):
     def embeddings(self):
         return Embeddings(np.ones((self.n_[0], 0)), np.ones((self.n_[1], 0)))
@@ -169,6 +181,17 @@ def test_a_pure_ranker_predicts_no_training_rows(work):
     assert answers.train_rows is None
     assert answers.train_predictions is None
     assert answers.score_means.tolist() == [[0, 1], [0, 1]]
+
+
+def test_the_range_of_ratings_that_a_model_states_is_delivered_after_fitting(work):
+    stated = work("Ranged").answers.rating_range
+    assert stated.tolist() == [0, 203.5]
+    assert stated.dtype == np.float64
+
+
+@pytest.mark.parametrize("model", ["Plain", "Unlimited"])
+def test_a_model_that_states_no_range_has_none(work, model):
+    assert work(model).answers.rating_range is None
 
 
 def test_item_factors_are_kept_in_single_precision(work):

@@ -7,7 +7,7 @@ import pytest
 
 from cfbench.errors import ModelError
 from cfbench.evaluation.metrics.evaluation import fill_and_clip
-from cfbench.inference.predict import ask_predictions
+from cfbench.inference.predict import ask_predictions, rating_range_of
 from cfbench.model.ratings import RatingScale
 from cfbench.resources.clock import Clock
 
@@ -115,3 +115,28 @@ def test_holes_get_the_fallback_and_the_rest_is_clipped():
     completed = fill_and_clip(predictions, 3.25, RatingScale(1, 5))
     assert completed.tolist() == [1, 3.25, 3, 5, 5]
     assert completed.dtype == np.float64
+
+
+class Ranged:
+    """States whatever it was made with as the range of its ratings."""
+
+    def __init__(self, stated):
+        self.stated = stated
+
+    def rating_range(self):
+        return self.stated
+
+
+@pytest.mark.parametrize("stated", [(1, 5), [1.0, 5.0], np.array([1, 5], dtype=np.float32)])
+def test_a_stated_range_of_ratings_is_two_numbers(stated):
+    assert rating_range_of(Ranged(stated)).tolist() == [1, 5]
+
+
+def test_a_model_without_limits_states_none():
+    assert rating_range_of(Ranged(None)) is None
+
+
+@pytest.mark.parametrize("stated", [(5, 1), (1, 1), (1,), 5, "scale", (0, np.inf), (np.nan, 1), ("a", "b"), ((1,), 2)])
+def test_a_range_that_is_no_rising_pair_of_finite_numbers_is_refused(stated):
+    with pytest.raises(ModelError, match=r"Ranged\.rating_range must return two finite numbers \(low, high\)"):
+        rating_range_of(Ranged(stated))

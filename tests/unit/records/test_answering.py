@@ -35,6 +35,7 @@ GOOD = ModelOutput(
     item_factors=np.ones((3, 2), dtype=np.float32),
     train_rows=np.array([0, 2], dtype=np.int64),
     train_predictions=floats(5.0, 4.0),
+    rating_range=np.array([0.5, 5.5]),
 )
 
 
@@ -63,6 +64,8 @@ def test_answers_as_a_run_stores_them_pass(split, cell):
         ({"train_rows": np.array([2, 0], dtype=np.int64)}, "no ascending rows"),
         ({"train_rows": None}, "one is missing"),
         ({"train_predictions": floats(1.0)}, "train_predictions have shape"),
+        ({"rating_range": np.array([0.5])}, r"rating_range have shape \(1,\), expected \(2,\)"),
+        ({"rating_range": np.array([0.5, np.inf])}, "rating_range hold infinities"),
     ],
 )
 def test_answers_that_are_none_to_these_questions_are_refused(split, cell, change, complaint):

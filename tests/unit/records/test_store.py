@@ -56,6 +56,7 @@ def test_all_raw_answers_read_back_with_their_types(folder):
         "item_factors": np.zeros((2, 3), dtype=np.float32),
         "train_rows": np.array([0, 7], dtype=np.int64),
         "train_predictions": np.array([2.5, np.nan], dtype=np.float32),
+        "rating_range": np.array([0.5, 5.5]),
     }
     folder.save(RECORD, replace(ANSWERS, **more))
     arrays = folder.load(CELL)[1].arrays()

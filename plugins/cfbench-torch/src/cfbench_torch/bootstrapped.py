@@ -156,6 +156,10 @@ class BootstrappedDotProduct:
         with self.machine_.at_work():
             return self.ranked_.score_items(users, self.machine_)
 
+    def rating_range(self) -> tuple[float, float] | None:
+        """Return the ends of the sigmoid's range; None where nothing bounds the ratings."""
+        return self.factors_.link.range
+
     def embeddings(self) -> Embeddings:
         """Return vectors and biases (already scaled) that add up to the score, which the range turns into a rating."""
         return self.factors_.embeddings()

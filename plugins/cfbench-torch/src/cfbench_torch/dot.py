@@ -108,6 +108,10 @@ class DotProduct:
         with self.machine_.at_work():
             return self.factors_.score_items(users, self.machine_)
 
+    def rating_range(self) -> tuple[float, float] | None:
+        """Return the ends of the sigmoid's range; None where nothing bounds the ratings."""
+        return self.factors_.link.range
+
     def embeddings(self) -> Embeddings:
         """Return the vectors; their dot product is the score, which the range turns into a rating."""
         return self.factors_.embeddings()

@@ -148,6 +148,10 @@ class LookupDotProduct:
         """Tell which ``codes`` get NaN: those of the unknown, unless their vector answers."""
         return (codes == len(lookup.vectors) - 1) & (not self.untrained_unknown)
 
+    def rating_range(self) -> tuple[float, float] | None:
+        """Return the ends of the sigmoid's range; None where nothing bounds the ratings."""
+        return self.link_.range
+
     def embeddings(self) -> Embeddings:
         """Return the vectors; their dot product is the score, which the range turns into a rating."""
         arrays = self._arrays()

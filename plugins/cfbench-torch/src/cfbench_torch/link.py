@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
 import torch
 
@@ -22,6 +22,11 @@ _MARGIN = 0.1  # of the scale's width, on each side: a sigmoid only approaches i
 
 class Link(Protocol):
     """A differentiable, increasing map from scores (any real number) to ratings."""
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The ends of what ratings can be; None where nothing bounds them."""
+        ...
 
     def rating(self, score: torch.Tensor) -> torch.Tensor:
         """Map scores to ratings, any shape."""
@@ -40,6 +45,8 @@ class Link(Protocol):
 class Identity:
     """Scores are ratings; nothing bounds them."""
 
+    range: ClassVar[None] = None
+
     def rating(self, score: torch.Tensor) -> torch.Tensor:
         """Map scores to ratings: ``rating = score``."""
         return score
@@ -56,6 +63,8 @@ class Identity:
 @dataclass(frozen=True)
 class Stretch:
     """``rating = low + width score``: scores are ratings scaled to 0-1; nothing bounds them."""
+
+    range: ClassVar[None] = None
 
     low: float
     width: float
@@ -79,6 +88,11 @@ class SigmoidRange:
 
     low: float
     high: float
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The ends ``low`` and ``high``, which ratings only approach."""
+        return self.low, self.high
 
     def rating(self, score: torch.Tensor) -> torch.Tensor:
         """Map scores to ratings within (low, high)."""

@@ -111,6 +111,10 @@ class NeuralNetwork:
         with self.machine_.at_work():
             return self.network_.score_items(users, self.machine_)
 
+    def rating_range(self) -> tuple[float, float] | None:
+        """Return the ends of the sigmoid's range; None where nothing bounds the ratings."""
+        return self.network_.link.range
+
     def embeddings(self) -> Embeddings:
         """Return the embeddings of users and items, which differ in length and mean nothing to one another."""
         return self.network_.embeddings()

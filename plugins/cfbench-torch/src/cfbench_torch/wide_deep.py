@@ -132,6 +132,10 @@ class WideDeepNetwork:
         with self.machine_.at_work():
             return self.network_.score_items(users, self.machine_)
 
+    def rating_range(self) -> tuple[float, float] | None:
+        """Return the ends of the sigmoid's range; None where nothing bounds the ratings."""
+        return self.network_.link.range
+
     def embeddings(self) -> Embeddings:
         """Return embeddings, which do not add up to anything, and what the wide part says of each entity alone."""
         return self.network_.embeddings()
