@@ -30,7 +30,7 @@ from cfbench.records.record import Cell
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.reporting.plots.canvas import can_draw
-from cfbench.reporting.terminal import print_sheet, shown
+from cfbench.reporting.terminal import print_table, shown
 from cfbench.spec import Spec
 
 
@@ -117,7 +117,7 @@ def _print(views: Mapping[str, View]) -> None:
         if view.remark:
             console.print(shown(view.remark, "dim"))
         for listing in view.listings:
-            print_sheet(listing.sheet(), console)
+            print_table(listing.sheet(), console)
 
 
 def _names(only: Iterable[str] | None) -> list[str]:

@@ -17,7 +17,7 @@ from cfbench.errors import UsageError
 from cfbench.records.record import Cell
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
-from cfbench.reporting.terminal import print_sheet
+from cfbench.reporting.terminal import print_table
 
 _Form: TypeAlias = Literal["table", "json", "csv"]
 
@@ -86,7 +86,7 @@ def _print(found: Recommendation, cell: Cell, form: _Form) -> None:
         case "table":
             console = output()
             for listing in listings(found, cell.model):
-                print_sheet(listing.sheet(), console)
+                print_table(listing.sheet(), console)
 
 
 def _note(text: str) -> None:

@@ -22,9 +22,9 @@ from cfbench.records.lines import Line
 from cfbench.registry.registry import Registry
 from cfbench.registry.shipped_suites import shipped_suites
 from cfbench.reporting.report_files import write_report
-from cfbench.reporting.terminal import print_sheet
-from cfbench.reporting.verify_table import tally, verdict_csv, verdict_page, verdict_sheet
-from cfbench.results.verification import Verdict, check_measured, judged
+from cfbench.reporting.terminal import print_table
+from cfbench.reporting.verify_table import tally, verdict_csv, verdict_page, verdict_table
+from cfbench.results.verification import Verdict, check_measured, verify_claims
 
 
 def verify(
@@ -121,10 +121,10 @@ def _run(plan: Plan, path: Path, executor: Executor, how: RunOptions, audience: 
 
 def _shown(suite: Suite, path: Path, lines: Sequence[Line], audience: Audience) -> list[Verdict]:
     """Judge, print and write the verdicts of one suite."""
-    verdicts = judged(suite, lines)
-    sheet = verdict_sheet(suite.name, verdicts)
+    verdicts = verify_claims(suite, lines)
+    sheet = verdict_table(suite.name, verdicts)
     with until_the_reader_leaves():
-        print_sheet(sheet, output())
+        print_table(sheet, output())
     for name, text in (("verify.md", verdict_page(sheet)), ("verify.csv", verdict_csv(verdicts))):
         write_text(path / name, text)
         audience.tell(f"wrote {path / name}")
@@ -137,4 +137,4 @@ def _concluded(verdicts: Sequence[Verdict]) -> int:
         tell("cfbench: nothing was verified")
         return 1
     tell(tally(verdicts))
-    return 0 if all(verdict.judgement == "met" for verdict in verdicts) else 1
+    return 0 if all(verdict.status == "met" for verdict in verdicts) else 1

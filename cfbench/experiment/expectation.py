@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from cfbench.spec import Spec
 
-Rule: TypeAlias = Literal["published", "at_most", "at_least", "caution"]
+Rule: TypeAlias = Literal["published", "at_most", "at_least", "warning"]
 
-_RULES: tuple[Rule, ...] = ("published", "at_most", "at_least", "caution")
+_RULES: tuple[Rule, ...] = ("published", "at_most", "at_least", "warning")
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Expected:
     Attributes:
         model: the model as the suite writes it.
         rule: how ``value`` is meant.
-        value: the published figure, the bound, or the code of the caution that must be given.
+        value: the published figure, the bound, or the code of the warning that must be given.
         tolerance: by how much ours may differ from a published figure, either way.
-        metric: the figure's name; of a table's stratum ``"cold-users: 0: RMSE"``; empty for a caution.
+        metric: the figure's name; of a table's stratum ``"cold-users: 0: RMSE"``; empty for a warning.
         than: another model, whose figure is subtracted first; or None.
         dataset: the data set it is about, or None for all of the suite's.
         split: the splitter likewise.
@@ -61,7 +61,7 @@ class Expectation(BaseModel):
         metric: the figure that ``published``, ``at_most`` and ``at_least`` speak of.
         published: figures by model; ours may differ by ``tolerance``.
         at_most, at_least: bounds by model.
-        caution: by model, the code of a caution that must be given.
+        warning: by model, the code of a warning that must be given.
         tolerance: of ``published``, above 0; a published figure is good to its last digit at best.
         than: a model whose figure is subtracted before anything is compared.
         dataset, split, n_given: where several are run, which is meant.
@@ -74,7 +74,7 @@ class Expectation(BaseModel):
     published: Mapping[str, float] = Field(default_factory=dict)
     at_most: Mapping[str, float] = Field(default_factory=dict)
     at_least: Mapping[str, float] = Field(default_factory=dict)
-    caution: Mapping[str, str] = Field(default_factory=dict)
+    warning: Mapping[str, str] = Field(default_factory=dict)
     tolerance: float | None = Field(default=None, gt=0)
     than: str | None = None
     dataset: str | None = None
@@ -83,7 +83,7 @@ class Expectation(BaseModel):
     source: str = Field(min_length=1)
     note: str = ""
 
-    @field_validator("published", "at_most", "at_least", "caution")
+    @field_validator("published", "at_most", "at_least", "warning")
     @classmethod
     def _canonical_models(cls, value: Mapping[str, object]) -> Mapping[str, object]:
         claims = {str(Spec.parse(model)): claim for model, claim in value.items()}
@@ -115,8 +115,8 @@ class Expectation(BaseModel):
                     rule=rule,
                     value=value,
                     tolerance=self.tolerance or 0.0,
-                    metric="" if rule == "caution" else self.metric,
-                    than=None if rule == "caution" else self.than,
+                    metric="" if rule == "warning" else self.metric,
+                    than=None if rule == "warning" else self.than,
                     dataset=self.dataset,
                     split=self.split,
                     n_given=self.n_given,

@@ -71,7 +71,7 @@ class RunConditions:
     preprocessing: tuple[str, ...] = ()
     warnings: tuple[SanityWarning, ...] = ()
     schema_version: int = SCHEMA
-    kind: Literal["setting"] = "setting"
+    kind: Literal["conditions"] = "conditions"
 
 
 @dataclass(frozen=True)

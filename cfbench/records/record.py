@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from cfbench.resources.cost import Cost
 from cfbench.spec import Spec
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the stored form; a record of another version is not trusted."""
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "crashed", "skipped"]

@@ -17,7 +17,7 @@ _NOTE = (
 )
 
 
-def curve_sheets(division: ResultGroup) -> Iterator[Table]:
+def curve_tables(division: ResultGroup) -> Iterator[Table]:
     """Make a sheet for each metric of accuracy and ranking, one column per number of ratings given back."""
     for place, metric in enumerate(division.metrics(*JUDGED)):
         models = dict.fromkeys(summary.model for point in division.points for summary in point.summaries)

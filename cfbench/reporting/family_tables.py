@@ -12,7 +12,7 @@ from cfbench.reporting.table import Table, TableCell
 from cfbench.reporting.table_cells import figure_entry, model_entry, shown_figure, stratum_entry
 
 
-def family_sheets(division: ResultGroup) -> Iterator[Table]:
+def family_tables(division: ResultGroup) -> Iterator[Table]:
     """Make, family by family, a sheet of its metrics and one of each of its tables."""
     families = dict.fromkeys(division.family(name) for name in division.definitions)
     for family in sorted(families, key=family_rank):

@@ -11,14 +11,14 @@ from tabulate import tabulate
 from cfbench.files.printable import printable_line
 from cfbench.records.lines import Definition, Line
 from cfbench.reporting.against_best import against_best
-from cfbench.reporting.curves import curve_sheets
-from cfbench.reporting.family_tables import family_sheets
+from cfbench.reporting.curves import curve_tables
+from cfbench.reporting.family_tables import family_tables
 from cfbench.reporting.notes import condition_sentences, definition_sentence
 from cfbench.reporting.overview_table import overview
 from cfbench.reporting.pictures import Picture
-from cfbench.reporting.remarks import remark_sheets
-from cfbench.reporting.result_groups import ResultGroup, divisions
-from cfbench.reporting.standings import standing_sheet, standings
+from cfbench.reporting.remarks import remark_tables
+from cfbench.reporting.result_groups import ResultGroup, result_groups
+from cfbench.reporting.standings import standing_table, standings
 from cfbench.reporting.table import Table, TableCell
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
@@ -27,7 +27,7 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] = ()) -> str:
     """Render all tables of a run as one Markdown document that shows the pictures beside it."""
     lines = list(lines)
-    parts = [f"# {escaped(title)}", *(_division(division) for division in divisions(lines)), *_standings(lines)]
+    parts = [f"# {escaped(title)}", *(_division(division) for division in result_groups(lines)), *_standings(lines)]
     parts += [*_pictures(drawn), *_definitions(lines)]
     return "\n\n".join(parts) + "\n"
 
@@ -61,7 +61,7 @@ def escaped(text: str) -> str:
 def _division(division: ResultGroup) -> str:
     parts = [f"## {escaped(division.dataset)}, {escaped(division.split)}"]
     parts += [escaped(sentence) for sentence in condition_sentences(division.settings)]
-    return "\n\n".join([*parts, *(section(sheet) for sheet in sheets(division))])
+    return "\n\n".join([*parts, *(section(sheet) for sheet in tables_of(division))])
 
 
 def section(sheet: Table) -> str:
@@ -72,7 +72,7 @@ def section(sheet: Table) -> str:
 
 def _standings(lines: Iterable[Line]) -> list[str]:
     """Render ranks over data sets under a heading of their own; nothing where there are too few data sets."""
-    sections = [section(standing_sheet(one)) for one in standings(lines)]
+    sections = [section(standing_table(one)) for one in standings(lines)]
     return ["## Over data sets", *sections] if sections else []
 
 
@@ -82,10 +82,10 @@ def _entry(entry: TableCell) -> str:
     return f"{marked} {escaped(entry.interval)}".rstrip()
 
 
-def sheets(division: ResultGroup) -> list[Table]:
+def tables_of(division: ResultGroup) -> list[Table]:
     """Make all sheets that have something to say: curves where the split is one, families of metrics elsewhere."""
     if division.is_curve:
-        made = [*curve_sheets(division), *remark_sheets(division)]
+        made = [*curve_tables(division), *remark_tables(division)]
     else:
-        made = [overview(division), *family_sheets(division), against_best(division), *remark_sheets(division)]
+        made = [overview(division), *family_tables(division), against_best(division), *remark_tables(division)]
     return [sheet for sheet in made if len(sheet.columns) > 1 and sheet.rows]

@@ -16,7 +16,7 @@ from cfbench.records.lines import Line, Standing
 from cfbench.records.record import Figure
 from cfbench.reporting.notes import BETTER
 from cfbench.reporting.plots.canvas import can_draw, new_canvas, style, svg
-from cfbench.reporting.result_groups import JUDGED, ResultGroup, divisions, without_parameter
+from cfbench.reporting.result_groups import JUDGED, ResultGroup, result_groups, without_parameter
 from cfbench.reporting.standings import standings
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def pictures(lines: Sequence[Line]) -> list[Picture]:
 
 
 def _curves(lines: Sequence[Line]) -> list[ResultGroup]:
-    return [one for one in divisions(lines) if one.is_curve and _drawn_metrics(one)]
+    return [one for one in result_groups(lines) if one.is_curve and _drawn_metrics(one)]
 
 
 def _drawn_metrics(division: ResultGroup) -> list[str]:

@@ -9,11 +9,11 @@ from cfbench.reporting.table import Table, TableCell
 from cfbench.reporting.table_cells import model_entry
 
 
-def remark_sheets(division: ResultGroup) -> Iterator[Table]:
-    """Make the sheets of spreads, cautions and failures."""
+def remark_tables(division: ResultGroup) -> Iterator[Table]:
+    """Make the sheets of spreads, warnings and failures."""
     yield _spread(division, "seed_spread", "Spread over fits", "fits with different seeds on the same rows")
     yield _spread(division, "fold_spread", "Spread over folds", "folds")
-    yield _cautions(division)
+    yield _warnings(division)
     yield _failures(division)
 
 
@@ -32,16 +32,15 @@ def _deviation(division: ResultGroup, metric: str, value: float | None) -> Table
     return TableCell("-" if value is None else division.number(metric, value))
 
 
-def _cautions(division: ResultGroup) -> Table:
+def _warnings(division: ResultGroup) -> Table:
     rows = tuple(
-        (TableCell(", ".join(who)), TableCell(code), TableCell(text))
-        for (code, text), who in _cautioned(division).items()
+        (TableCell(", ".join(who)), TableCell(code), TableCell(text)) for (code, text), who in _warned(division).items()
     )
-    return Table("Cautions", ("where", "guard", "reason"), rows)
+    return Table("Warnings", ("where", "check", "reason"), rows)
 
 
-def _cautioned(division: ResultGroup) -> dict[tuple[str, str], list[str]]:
-    """Gather who each caution is about: the split, or models, at which points of a curve."""
+def _warned(division: ResultGroup) -> dict[tuple[str, str], list[str]]:
+    """Gather who each warning is about: the split, or models, at which points of a curve."""
     gathered: dict[tuple[str, str], list[str]] = {}
     for point in division.points:
         at = _at(point)

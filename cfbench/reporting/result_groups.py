@@ -91,7 +91,7 @@ class ResultGroup:
         return format(value, display if _PLAIN_DISPLAY.fullmatch(display) else _DISPLAY)
 
 
-def divisions(lines: Iterable[Line]) -> list[ResultGroup]:
+def result_groups(lines: Iterable[Line]) -> list[ResultGroup]:
     """Group the lines of a run by data set and split, in their order."""
     lines = list(lines)
     definitions = {line.metric: line.contract for line in lines if isinstance(line, Definition)}
@@ -109,17 +109,19 @@ def _belongs(line: Line, dataset: str, split: str) -> bool:
 def _points(lines: Sequence[Line]) -> tuple[Point, ...]:
     summaries = [line for line in lines if isinstance(line, Summary)]
     ends = dict.fromkeys(summary.n_given for summary in summaries)
-    return tuple(_point(given, summaries, lines) for given in ends)
+    return tuple(_point(n_given, summaries, lines) for n_given in ends)
 
 
-def _point(given: int | None, summaries: Sequence[Summary], lines: Sequence[Line]) -> Point:
+def _point(n_given: int | None, summaries: Sequence[Summary], lines: Sequence[Line]) -> Point:
     return Point(
-        n_given=given,
-        summaries=tuple(sorted((one for one in summaries if one.n_given == given), key=_rank)),
+        n_given=n_given,
+        summaries=tuple(sorted((one for one in summaries if one.n_given == n_given), key=_rank)),
         comparisons={
-            (line.metric, line.model): line for line in lines if isinstance(line, Comparison) and line.n_given == given
+            (line.metric, line.model): line
+            for line in lines
+            if isinstance(line, Comparison) and line.n_given == n_given
         },
-        setting=next((line for line in lines if isinstance(line, RunConditions) and line.n_given == given), None),
+        setting=next((line for line in lines if isinstance(line, RunConditions) and line.n_given == n_given), None),
     )
 
 

@@ -16,7 +16,7 @@ def standings(lines: Iterable[Line]) -> list[Standing]:
     return [line for line in lines if isinstance(line, Standing) and without_parameter(line.metric) in _SHOWN]
 
 
-def standing_sheet(standing: Standing) -> Table:
+def standing_table(standing: Standing) -> Table:
     """Make the sheet of mean ranks over data sets."""
     rows = tuple((TableCell(model), TableCell(f"{rank:.2f}")) for model, rank in standing.mean_ranks.items())
     notes = (

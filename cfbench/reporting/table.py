@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-_TEXTS = frozenset({"plugin", "reason", "guard", "metric", "best", "model", "figure", "title", "genres"})
+_TEXTS = frozenset({"plugin", "reason", "check", "metric", "best", "model", "figure", "title", "genres"})
 
 Mark: TypeAlias = Literal["", "best", "tie"]
 

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from cfbench.files.printable import printable_line
 from cfbench.records.lines import Line
-from cfbench.reporting.markdown import sheets
+from cfbench.reporting.markdown import tables_of
 from cfbench.reporting.notes import condition_sentences
-from cfbench.reporting.result_groups import divisions
-from cfbench.reporting.standings import standing_sheet, standings
+from cfbench.reporting.result_groups import result_groups
+from cfbench.reporting.standings import standing_table, standings
 from cfbench.reporting.table import Table, TableCell
 
 _WIDEST = 0.5  # of the terminal, for one column of words
@@ -31,18 +31,18 @@ _STYLE = {"best": "bold green", "tie": "bold", "": ""}
 def print_report(lines: Iterable[Line], console: Console) -> None:
     """Print the tables of a run; those that only a page has room for are left to the page."""
     lines = list(lines)
-    for division in divisions(lines):
+    for division in result_groups(lines):
         console.rule(shown(f"{division.dataset}, {division.split}"))
         for sentence in condition_sentences(division.settings):
             console.print(shown(sentence, "dim"))
         console.print()
-        for sheet in sheets(division):
-            print_sheet(sheet, console)
+        for sheet in tables_of(division):
+            print_table(sheet, console)
     for standing in standings(lines):
-        print_sheet(standing_sheet(standing), console)
+        print_table(standing_table(standing), console)
 
 
-def print_sheet(sheet: Table, console: Console) -> None:
+def print_table(sheet: Table, console: Console) -> None:
     """Print one sheet, unless it is meant for pages alone."""
     if sheet.on_terminal == "no":
         return

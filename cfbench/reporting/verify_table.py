@@ -10,14 +10,14 @@ from cfbench.reporting.csv_files import csv_text
 from cfbench.reporting.markdown import escaped, markdown_table
 from cfbench.reporting.short_names import ShortNames
 from cfbench.reporting.table import Table, TableCell
-from cfbench.results.verification import Judgement, Verdict
+from cfbench.results.verification import ClaimStatus, Verdict
 
 _COLUMNS = ("verdict", "model", "figure", "ours", "spread", "expected", "difference", "source")
-_WORDS: Mapping[Judgement, str] = {"met": "met", "missed": "MISSED", "open": "open"}
+_WORDS: Mapping[ClaimStatus, str] = {"met": "met", "missed": "MISSED", "open": "open"}
 _RULES = {"published": "", "at_most": "≤ ", "at_least": "≥ "}
 
 
-def verdict_sheet(suite: str, verdicts: Sequence[Verdict]) -> Table:
+def verdict_table(suite: str, verdicts: Sequence[Verdict]) -> Table:
     """Make the sheet of one suite's verdicts, with a note on how many there are of each kind."""
     words = _Wording.of(verdicts)
     notes = [
@@ -32,8 +32,8 @@ def verdict_sheet(suite: str, verdicts: Sequence[Verdict]) -> Table:
 
 def tally(verdicts: Sequence[Verdict]) -> str:
     """Count the verdicts in words: ``"10 met, 1 missed, 0 open"``."""
-    counts = Counter(verdict.judgement for verdict in verdicts)
-    return ", ".join(f"{counts[judgement]} {judgement}" for judgement in _WORDS)
+    counts = Counter(verdict.status for verdict in verdicts)
+    return ", ".join(f"{counts[status]} {status}" for status in _WORDS)
 
 
 def verdict_page(sheet: Table) -> str:
@@ -76,7 +76,7 @@ class _Wording:
 
     def row(self, verdict: Verdict) -> list[str]:
         return [
-            _WORDS[verdict.judgement],
+            _WORDS[verdict.status],
             self.names.short[verdict.claim.model],
             self._figure(verdict),
             _ours(verdict),
@@ -87,16 +87,16 @@ class _Wording:
         ]
 
     def remarks(self, verdicts: Sequence[Verdict]) -> list[str]:
-        """Return what was said beside figures, and the suite's notes on its claims, each once with its models."""
+        """Return what was message beside figures, and the suite's notes on its claims, each once with its models."""
         models: dict[str, dict[str, None]] = {}
         for verdict in verdicts:
-            for text in filter(None, (verdict.said, verdict.claim.note)):
+            for text in filter(None, (verdict.message, verdict.claim.note)):
                 models.setdefault(text, {})[self.names.short[verdict.claim.model]] = None
         return [f"{', '.join(names)}: {text}" for text, names in models.items()]
 
     def _figure(self, verdict: Verdict) -> str:
         claim = verdict.claim
-        text = claim.metric or "caution"
+        text = claim.metric or "warning"
         if claim.than is not None:
             text += f", less that of {self.names.short[claim.than]}"
         if self.with_place:
@@ -108,12 +108,12 @@ class _Wording:
 def _ours(verdict: Verdict) -> str:
     if verdict.ours is not None:
         return _number(verdict.ours)
-    return "given" if verdict.claim.rule == "caution" and verdict.judgement == "met" else "-"
+    return "given" if verdict.claim.rule == "warning" and verdict.status == "met" else "-"
 
 
 def _expected(verdict: Verdict) -> str:
     claim = verdict.claim
-    if claim.rule == "caution":
+    if claim.rule == "warning":
         return str(claim.value)
     if claim.rule != "published":
         return f"{_RULES[claim.rule]}{claim.value:g}"

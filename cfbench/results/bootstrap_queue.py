@@ -22,7 +22,7 @@ _MOST_WAITING = 2  # cells whose sums are kept until their turn; more would fill
 
 
 @dataclass(frozen=True, eq=False)
-class CellDraws:
+class CellSamples:
     """The figures of one cell on the resamples of its division.
 
     Attributes:
@@ -41,7 +41,7 @@ class BootstrapQueue:
     def __init__(self, study: Study) -> None:
         """Draw for the cells of ``study``."""
         self._study = study
-        self._drawn: dict[Cell, Future[CellDraws]] = {}
+        self._drawn: dict[Cell, Future[CellSamples]] = {}
         self._room = threading.Semaphore(_MOST_WAITING)
         self._background = ThreadPoolExecutor(1, "resampling", initializer=_give_way)
 
@@ -58,7 +58,7 @@ class BootstrapQueue:
         self._drawn[cell] = self._background.submit(self._draw, cell, people, dict(sums), metrics)
         self._drawn[cell].add_done_callback(lambda _: self._room.release())
 
-    def of(self, cell: Cell) -> CellDraws:
+    def of(self, cell: Cell) -> CellSamples:
         """Wait for what was drawn of ``cell``."""
         return self._drawn[cell].result()
 
@@ -68,7 +68,7 @@ class BootstrapQueue:
 
     def _draw(
         self, cell: Cell, people: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]
-    ) -> CellDraws:
+    ) -> CellSamples:
         everyone = self._study.test_users(cell)
         places = np.searchsorted(everyone, people)
         spread = {name: one.spread(places, len(everyone)) for name, one in sums.items()}
@@ -77,7 +77,7 @@ class BootstrapQueue:
             for name, one in spread.items()
             if name in metrics and isinstance(one, PerUser)
         }
-        return CellDraws(resampled(spread, self._study.resampling_seed(cell)), per_user)
+        return CellSamples(resampled(spread, self._study.resampling_seed(cell)), per_user)
 
 
 def _give_way() -> None:

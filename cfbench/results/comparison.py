@@ -19,7 +19,7 @@ from cfbench.records.lines import Comparison, Line, Standing, Summary
 from cfbench.records.record import Cell, Record, figure_name
 from cfbench.results.bootstrap_queue import BootstrapQueue
 from cfbench.results.conditions import definitions, settings
-from cfbench.results.summary import Drawn, summary
+from cfbench.results.summary import GroupSamples, summary
 
 
 def compared(study: Study, records: Sequence[Record], queue: BootstrapQueue) -> list[Summary | Comparison | Standing]:
@@ -34,7 +34,7 @@ def compared(study: Study, records: Sequence[Record], queue: BootstrapQueue) -> 
     summaries: list[Summary] = []
     for division, cells in study.groups.items():
         ours = [record for record in records if record.cell.group == division]
-        drawn = Drawn.of([record for record in ours if record.status == "ok"], queue)
+        drawn = GroupSamples.of([record for record in ours if record.status == "ok"], queue)
         models = dict.fromkeys(cell.model for cell in cells)
         told = [
             summary([c for c in cells if c.model == model], [r for r in ours if r.cell.model == model], drawn)
@@ -61,20 +61,20 @@ class _Contest:
 
 
 def _comparisons(
-    where: Cell, complete: Sequence[Summary], metrics: Sequence[Metric], drawn: Drawn
+    where: Cell, complete: Sequence[Summary], metrics: Sequence[Metric], drawn: GroupSamples
 ) -> Iterator[Comparison]:
     for metric in metrics:
         contests = (*_contests(complete, metric, drawn), *_stratum_contests(complete, metric, drawn))
         yield from _corrected([pair for one in contests for pair in _against_best(where, one, drawn)])
 
 
-def _contests(complete: Sequence[Summary], metric: Metric, drawn: Drawn) -> Iterator[_Contest]:
+def _contests(complete: Sequence[Summary], metric: Metric, drawn: GroupSamples) -> Iterator[_Contest]:
     if metric.contract.direction != "none":
         values = {one.model: one.metrics[metric.name].value for one in complete if metric.name in one.metrics}
         yield _contest(metric.name, metric, values, drawn)
 
 
-def _stratum_contests(complete: Sequence[Summary], metric: Metric, drawn: Drawn) -> Iterator[_Contest]:
+def _stratum_contests(complete: Sequence[Summary], metric: Metric, drawn: GroupSamples) -> Iterator[_Contest]:
     figure = metric.contract.figure
     tables = {one.model: one.tables[metric.name].rows for one in complete if metric.name in one.tables}
     if metric.contract.direction != "none":
@@ -84,13 +84,13 @@ def _stratum_contests(complete: Sequence[Summary], metric: Metric, drawn: Drawn)
                 yield _contest(figure_name(metric.name, stratum, figure), metric, values, drawn)
 
 
-def _contest(name: str, metric: Metric, values: Mapping[str, float | None], drawn: Drawn) -> _Contest:
+def _contest(name: str, metric: Metric, values: Mapping[str, float | None], drawn: GroupSamples) -> _Contest:
     """Let those compete who have a value that can be resampled."""
     known = {model: value for model, value in values.items() if value is not None and (model, name) in drawn.samples}
     return _Contest(name, known, metric.contract.direction == "lower", of_stratum=name != metric.name)
 
 
-def _against_best(where: Cell, contest: _Contest, drawn: Drawn) -> Iterator[Comparison]:
+def _against_best(where: Cell, contest: _Contest, drawn: GroupSamples) -> Iterator[Comparison]:
     """Compare every model with the best one; p-values are not corrected yet."""
     for model, value in contest.values.items():
         if model != contest.best:
@@ -111,7 +111,7 @@ def _against_best(where: Cell, contest: _Contest, drawn: Drawn) -> Iterator[Comp
             )
 
 
-def _wilcoxon(model: str, contest: _Contest, drawn: Drawn) -> float | None:
+def _wilcoxon(model: str, contest: _Contest, drawn: GroupSamples) -> float | None:
     """Test the values of single users; strata have none: a user of a few rows has no error of their own to rank."""
     own, best = (drawn.per_user(one, contest.name) for one in (model, contest.best))
     if contest.of_stratum or own is None or best is None:

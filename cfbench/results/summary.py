@@ -26,7 +26,7 @@ _Named: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class GroupSamples:
     """The figures of all models of a division on the same resamples of users.
 
     Attributes:
@@ -38,7 +38,7 @@ class Drawn:
     per_users: Mapping[_Named, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, records: Sequence[Record], queue: BootstrapQueue) -> Drawn:
+    def of(cls, records: Sequence[Record], queue: BootstrapQueue) -> GroupSamples:
         """Gather what was drawn of the cells of one division; ``records`` are those that are ok."""
         draws: dict[_Named, list[Draw]] = {}
         strata: dict[tuple[str, str, int], list[RatioDraw]] = {}
@@ -87,7 +87,7 @@ def _mean_where_known(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     return mean
 
 
-def summary(cells: Sequence[Cell], records: Sequence[Record], drawn: Drawn) -> Summary:
+def summary(cells: Sequence[Cell], records: Sequence[Record], drawn: GroupSamples) -> Summary:
     """Summarise one model in one division.
 
     A model whose cells were not run, because the run was cut off, gets a summary that says so.
@@ -148,7 +148,7 @@ def _repeats(done: Sequence[Record]) -> int:
     return len({record.cell.repeat for record in done})
 
 
-def _mean_figure(name: str, done: Sequence[Record], drawn: Drawn) -> Figure:
+def _mean_figure(name: str, done: Sequence[Record], drawn: GroupSamples) -> Figure:
     """Average a metric over cells; ``n`` counts a fold's units once, however often it was repeated."""
     figures = [record.metrics[name] for record in done if name in record.metrics]
     if len(figures) == 1 and (done[0].cell.model, name) not in drawn.samples:
@@ -168,7 +168,7 @@ def _means(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([part.get(name, 0.0) for part in parts])) for name in names}
 
 
-def _pooled_table(name: str, done: Sequence[Record], drawn: Drawn) -> StrataTable:
+def _pooled_table(name: str, done: Sequence[Record], drawn: GroupSamples) -> StrataTable:
     """Pool the strata over folds; counts are summed over folds, not over repeats."""
     tables = [record.tables[name] for record in done]
     rows = {
@@ -183,7 +183,7 @@ def _pooled_table(name: str, done: Sequence[Record], drawn: Drawn) -> StrataTabl
     return StrataTable(rows, facts)
 
 
-def _pooled_figure(done: Sequence[Record], name: str, drawn: Drawn) -> Figure | None:
+def _pooled_figure(done: Sequence[Record], name: str, drawn: GroupSamples) -> Figure | None:
     """Return a stratum's figure over the rows of all folds, mean over repeats; None for a mere count."""
     model = done[0].cell.model
     repeats = drawn.draws.get((model, name), ())

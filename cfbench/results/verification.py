@@ -15,7 +15,7 @@ from cfbench.records.lines import Line, Summary
 from cfbench.records.record import Figure, figure_name
 from cfbench.spec import Spec
 
-Judgement: TypeAlias = Literal["met", "missed", "open"]
+ClaimStatus: TypeAlias = Literal["met", "missed", "open"]
 
 
 @dataclass(frozen=True)
@@ -24,29 +24,29 @@ class Verdict:
 
     Attributes:
         claim: what was expected.
-        judgement: ``met``; ``missed``; or ``open`` where the run has no such figure.
+        status: ``met``; ``missed``; or ``open`` where the run has no such figure.
         dataset: the data set it was looked up on, ``""`` where there was none.
         split: the splitter likewise.
         n_given: the point of a curve, or None.
-        ours: the figure that was found, or the difference to the other model's; None for cautions and where open.
-        difference: ours minus the published value or the bound; None for cautions and where open.
+        ours: the figure that was found, or the difference to the other model's; None for warnings and where open.
+        difference: ours minus the published value or the bound; None for warnings and where open.
         spread: standard deviation of ours over folds, or over repeats where there are no folds; None where there is
             one fit, or ours is a difference.
-        said: the caution that was given, or why the claim is open.
+        message: the warning that was given, or why the claim is open.
     """
 
     claim: Expected
-    judgement: Judgement
+    status: ClaimStatus
     dataset: str = ""
     split: str = ""
     n_given: int | None = None
     ours: float | None = None
     difference: float | None = None
     spread: float | None = None
-    said: str = ""
+    message: str = ""
 
 
-def judged(suite: Suite, lines: Iterable[Line]) -> list[Verdict]:
+def verify_claims(suite: Suite, lines: Iterable[Line]) -> list[Verdict]:
     """Judge every claim of ``suite`` by the summaries among ``lines``, in the order of the suite file."""
     summaries = [line for line in lines if isinstance(line, Summary)]
     claims = (claim for expectation in suite.expected for claim in expectation.claims())
@@ -65,11 +65,11 @@ def check_measured(suite: Suite, metrics: Iterable[str]) -> None:
 def _verdicts(claim: Expected, summaries: Sequence[Summary]) -> Iterator[Verdict]:
     found = [summary for summary in summaries if summary.model == claim.model and _is_meant(claim, summary)]
     if not found:
-        yield Verdict(claim, "open", said="the run has no row of this model, data set and split")
+        yield Verdict(claim, "open", message="the run has no row of this model, data set and split")
     for summary in found:
         yield (
-            _caution_verdict(claim, summary)
-            if claim.rule == "caution"
+            _warning_verdict(claim, summary)
+            if claim.rule == "warning"
             else _figure_verdict(claim, summary, _beside(claim, summary, summaries))
         )
 
@@ -95,13 +95,13 @@ def _beside(claim: Expected, summary: Summary, summaries: Sequence[Summary]) -> 
     return next(rows, None)
 
 
-def _caution_verdict(claim: Expected, summary: Summary) -> Verdict:
-    given = [caution for caution in summary.warnings if caution.code == claim.value]
+def _warning_verdict(claim: Expected, summary: Summary) -> Verdict:
+    given = [warning for warning in summary.warnings if warning.code == claim.value]
     if given:
-        return _at(summary, Verdict(claim, "met", said=given[0].text))
+        return _at(summary, Verdict(claim, "met", message=given[0].text))
     if summary.finished < summary.cells:
-        return _at(summary, Verdict(claim, "open", said=summary.reason))
-    return _at(summary, Verdict(claim, "missed", said="the tool gave no such caution"))
+        return _at(summary, Verdict(claim, "open", message=summary.reason))
+    return _at(summary, Verdict(claim, "missed", message="the tool gave no such warning"))
 
 
 def _figure_verdict(claim: Expected, summary: Summary, other: Summary | None) -> Verdict:
@@ -110,13 +110,13 @@ def _figure_verdict(claim: Expected, summary: Summary, other: Summary | None) ->
         theirs, why = _value(claim.metric, other) if other is not None else (None, f"the run has no {claim.than}")
         ours = None if theirs is None else ours - theirs
     if ours is None:
-        return _at(summary, Verdict(claim, "open", said=why))
+        return _at(summary, Verdict(claim, "open", message=why))
     difference = ours - float(claim.value)
     spread = summary.fold_spread.get(claim.metric, summary.seed_spread.get(claim.metric))
-    judgement: Judgement = "met" if _holds(claim, difference) else "missed"
+    status: ClaimStatus = "met" if _holds(claim, difference) else "missed"
     return _at(
         summary,
-        Verdict(claim, judgement, ours=ours, difference=difference, spread=spread if claim.than is None else None),
+        Verdict(claim, status, ours=ours, difference=difference, spread=spread if claim.than is None else None),
     )
 
 
@@ -129,8 +129,8 @@ def _holds(claim: Expected, difference: float) -> bool:
             return difference <= 0
         case "at_least":
             return difference >= 0
-        case "caution":
-            raise ValueError("a caution is given or not; there is no difference to judge")
+        case "warning":
+            raise ValueError("a warning is given or not; there is no difference to judge")
 
 
 def _value(metric: str, summary: Summary) -> tuple[float | None, str]:

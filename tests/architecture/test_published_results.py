@@ -11,11 +11,11 @@ from cfbench.experiment.suite import Suite
 from cfbench.records.store import read_lines
 from cfbench.registry.shipped_suites import shipped_suites
 from cfbench.reporting.csv_files import csv_files
-from cfbench.reporting.markdown import markdown_report, markdown_table, sheets
+from cfbench.reporting.markdown import markdown_report, markdown_table, tables_of
 from cfbench.reporting.pictures import pictures
-from cfbench.reporting.result_groups import divisions
-from cfbench.reporting.verify_table import verdict_csv, verdict_page, verdict_sheet
-from cfbench.results.verification import judged
+from cfbench.reporting.result_groups import result_groups
+from cfbench.reporting.verify_table import verdict_csv, verdict_page, verdict_table
+from cfbench.results.verification import verify_claims
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = sorted((ROOT / "results").glob("*/records.jsonl"))
@@ -50,18 +50,18 @@ def test_a_published_suite_is_the_one_that_ships(records):
 
 @pytest.mark.parametrize("records", PUBLISHED, ids=lambda path: path.parent.name)
 def test_published_verdicts_are_rendered_from_the_records_and_every_claim_is_met(records):
-    verdicts = judged(Suite.read(records.parent / "suite.toml"), read_lines(records))
+    verdicts = verify_claims(Suite.read(records.parent / "suite.toml"), read_lines(records))
     page = records.parent / "verify.md"
     assert page.exists() == bool(verdicts)
-    assert {verdict.judgement for verdict in verdicts} <= {"met"}
+    assert {verdict.status for verdict in verdicts} <= {"met"}
     if verdicts:
-        assert page.read_text() == verdict_page(verdict_sheet(records.parent.name, verdicts))
+        assert page.read_text() == verdict_page(verdict_table(records.parent.name, verdicts))
         assert (records.parent / "verify.csv").read_text() == verdict_csv(verdicts)
 
 
 def test_readme_shows_the_published_overview():
-    (division,) = divisions(read_lines(ROOT / "results" / "default" / "records.jsonl"))
-    expected = markdown_table(next(sheet for sheet in sheets(division) if sheet.title == "Overview"))
+    (division,) = result_groups(read_lines(ROOT / "results" / "default" / "records.jsonl"))
+    expected = markdown_table(next(sheet for sheet in tables_of(division) if sheet.title == "Overview"))
     readme = (ROOT / "README.md").read_text()
     block = re.search(r"<!-- table: results/default -->\n(.*?)<!-- end of table -->", readme, re.DOTALL)
     assert block is not None

@@ -59,7 +59,7 @@ def preprocessed(run) -> Path:
 
 
 def test_preprocessing_is_part_of_the_datas_name_and_recorded_with_what_it_left(preprocessed, place):
-    (setting,) = lines(preprocessed, "setting")
+    (setting,) = lines(preprocessed, "conditions")
     assert setting["dataset"] == "a after binarise[threshold=3], minimum-ratings[user=15]"
     assert {line["cell"]["dataset"] for line in lines(preprocessed, "record")} == {setting["dataset"]}
     ratings = [line.split(",") for line in (place / "a.csv").read_text().splitlines()[1:]]
@@ -90,7 +90,7 @@ def test_a_suite_file_preprocesses_as_the_command_line_does(place, run):
     )
     by_suite = run("by-suite", "mine.toml")
     by_option = run("by-option", "-d", "a.csv", "-p", "k-core[k=12]", "-m", "bias", "--metric", "RMSE")
-    assert lines(by_suite, "setting") == lines(by_option, "setting")
+    assert lines(by_suite, "conditions") == lines(by_option, "conditions")
     assert [line["metrics"] for line in lines(by_suite, "record")] == [
         line["metrics"] for line in lines(by_option, "record")
     ]
@@ -126,8 +126,8 @@ def timed(run) -> Path:
 
 
 def test_the_tables_say_how_much_of_the_test_is_no_newer_than_what_models_have_seen(timed):
-    share = {line["split"]: line["counts"]["test_rows_not_after_training"] for line in lines(timed, "setting")}
-    tested = {line["split"]: line["counts"]["test_rows"] for line in lines(timed, "setting")}
+    share = {line["split"]: line["counts"]["test_rows_not_after_training"] for line in lines(timed, "conditions")}
+    tested = {line["split"]: line["counts"]["test_rows"] for line in lines(timed, "conditions")}
     assert tested == {"temporal": 140, "leave-one-out[by=time]": 50, "holdout": 140}
     assert share["temporal"] == 0
     assert 0 < share["leave-one-out[by=time]"] < 50
@@ -137,8 +137,8 @@ def test_the_tables_say_how_much_of_the_test_is_no_newer_than_what_models_have_s
     assert f"{share['holdout'] / 140:.1%} of the test ratings" in table
 
 
-def test_a_split_that_keeps_its_promise_of_time_order_raises_no_caution(timed):
-    assert [line["warnings"] for line in lines(timed, "setting")] == [[], [], []]
+def test_a_split_that_keeps_its_promise_of_time_order_raises_no_warning(timed):
+    assert [line["warnings"] for line in lines(timed, "conditions")] == [[], [], []]
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +177,9 @@ def test_points_of_a_curve_are_compared_each_on_its_own_and_never_averaged(sever
     assert {line["metrics"]["RMSE"]["n"] for line in summaries[1:]} == {10}  # a fifth of 50 users, the same at every s
 
 
-def test_cautions_of_a_curve_name_the_point(several):
+def test_warnings_of_a_curve_name_the_point(several):
     curve = (several / "table.md").read_text().partition("## a, cold-users")[2].partition("\n## ")[0]
-    assert "### Cautions" in curve
+    assert "### Warnings" in curve
     assert "bias (s=0)" in curve
     assert "measured on fewer than 30 users" in curve
     assert "mostly-cold" not in curve

@@ -108,12 +108,12 @@ def test_folds_repeats_curves_and_preprocessing_are_those_of_the_run(rescore, wi
     before = content(wide)
     rescore(wide)
     assert content(wide) == before
-    assert [(line["folds"], line["repeats"], line["n_given"]) for line in lines(wide, "setting")] == [
+    assert [(line["folds"], line["repeats"], line["n_given"]) for line in lines(wide, "conditions")] == [
         (2, 2, None),
         (1, 2, 0),
         (1, 2, 2),
     ]
-    assert "after k-core" in lines(wide, "setting")[0]["dataset"]
+    assert "after k-core" in lines(wide, "conditions")[0]["dataset"]
 
 
 def test_a_further_metric_stands_beside_the_old_ones_with_its_interval(rescore, small):

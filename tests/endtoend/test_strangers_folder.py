@@ -86,10 +86,10 @@ def forge(place: Path) -> None:
 def hostile_line(line: object) -> object:
     """Put hostile text into the lines that tables are rendered from, wherever text may stand."""
     texts = {
-        "setting": {"licence": TEXT, "citation": TEXT, "scale": TEXT, "cfbench": TEXT, "preprocessing": (TEXT,)},
-        "summary": {"distribution": TEXT, "version": TEXT, "reason": TEXT, "cautions": (SanityWarning(TEXT, TEXT),)},
+        "conditions": {"licence": TEXT, "citation": TEXT, "scale": TEXT, "cfbench": TEXT, "preprocessing": (TEXT,)},
+        "summary": {"distribution": TEXT, "version": TEXT, "reason": TEXT, "warnings": (SanityWarning(TEXT, TEXT),)},
         "definition": {},
-    }[line.kind] if line.kind in ("setting", "summary", "definition") else {}  # fmt: skip
+    }[line.kind] if line.kind in ("conditions", "summary", "definition") else {}  # fmt: skip
     line = replace(line, **texts)
     if line.kind == "definition":
         return replace(line, contract={**line.contract, "title": TEXT, "source": TEXT, "formula": TEXT})

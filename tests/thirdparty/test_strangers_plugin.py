@@ -111,7 +111,7 @@ def test_its_model_stands_in_the_table_with_its_distribution_and_version(strange
 
 
 def test_its_splitter_and_preprocessor_make_the_rows_that_they_promise(strange):
-    (setting,) = lines(strange, "setting")
+    (setting,) = lines(strange, "conditions")
     assert (setting["dataset"], setting["split"]) == (f"{DATA} after whole-stars", "every-nth[n=4]")
     assert (setting["counts"]["train_rows"], setting["counts"]["test_rows"]) == (1125, 375)
     assert setting["preprocessing"][0].startswith("whole-stars left 1,500 ratings of 80 users")

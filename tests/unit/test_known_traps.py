@@ -23,7 +23,7 @@ from cfbench.records.lines import Comparison
 from cfbench.records.record import Cell, Figure, Record
 from cfbench.registry.registry import Registry
 from cfbench.resources.clock import Clock
-from cfbench.results.summary import Drawn, summary
+from cfbench.results.summary import GroupSamples, summary
 
 OF_LISTS = [
     plugin
@@ -243,6 +243,6 @@ def test_a_summary_is_the_mean_of_the_folds_and_not_the_best_one():
     records = [
         Record(fold, "ok", metrics={"RMSE": Figure(value, n=10)}) for fold, value in zip(folds, values, strict=True)
     ]
-    told = summary(folds, records, Drawn())
+    told = summary(folds, records, GroupSamples())
     assert told.metrics["RMSE"].value == pytest.approx(0.9)  # the best fold: 0.8
     assert told.fold_spread["RMSE"] == pytest.approx(0.1)

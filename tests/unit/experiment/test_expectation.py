@@ -20,8 +20,8 @@ def test_one_table_makes_a_claim_for_each_model_and_rule():
     assert claims == [("dot[n_factors=5]", "published", 0.9), ("bias", "published", 0.95), ("bias", "at_most", 1)]
 
 
-def test_a_caution_has_neither_metric_nor_other_model():
-    (claim,) = suite(metric="RMSE", than="bias", caution={"bias": "few-users"}).expected[0].claims()
+def test_a_warning_has_neither_metric_nor_other_model():
+    (claim,) = suite(metric="RMSE", than="bias", warning={"bias": "few-users"}).expected[0].claims()
     assert (claim.metric, claim.than, claim.value) == ("", None, "few-users")
 
 

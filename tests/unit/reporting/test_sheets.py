@@ -12,10 +12,10 @@ from rich.console import Console
 from cfbench.records.lines import Comparison, Definition, RunConditions, Standing, Summary
 from cfbench.records.record import Figure, SanityWarning, StrataTable
 from cfbench.reporting.csv_files import csv_files
-from cfbench.reporting.markdown import escaped, markdown_report, sheets
-from cfbench.reporting.result_groups import divisions
+from cfbench.reporting.markdown import escaped, markdown_report, tables_of
+from cfbench.reporting.result_groups import result_groups
 from cfbench.reporting.table import Table, TableCell
-from cfbench.reporting.terminal import print_report, print_sheet
+from cfbench.reporting.terminal import print_report, print_table
 
 
 def definition(metric: str, family: str, **contract: str) -> Definition:
@@ -73,13 +73,13 @@ LINES = [
 
 
 def sheet(title: str, lines=LINES):
-    (division,) = divisions(lines)
-    return next(one for one in sheets(division) if one.title == title)
+    (division,) = result_groups(lines)
+    return next(one for one in tables_of(division) if one.title == title)
 
 
 def titles(lines) -> list[str]:
-    (division,) = divisions(lines)
-    return [one.title for one in sheets(division)]
+    (division,) = result_groups(lines)
+    return [one.title for one in tables_of(division)]
 
 
 def test_rows_go_from_the_lowest_rmse_to_rankers_and_leave_failures_to_their_own_table():
@@ -116,13 +116,13 @@ def test_a_model_equal_to_the_best_on_every_resample_is_best_too():
     twin = comparison("twin", 0.0, 0.0, 1.0, 0.0)
     worse = comparison("worse", 0.1, 0.3, 0.001)
     models = [summary("best", 1.0), summary("twin", 1.0), summary("worse", 1.2)]
-    (division,) = divisions([*DEFINITIONS, *models, twin, worse])
+    (division,) = result_groups([*DEFINITIONS, *models, twin, worse])
     assert [division.points[0].mark("RMSE", name) for name in ("best", "twin", "worse")] == ["best", "best", ""]
 
 
 def test_where_all_models_are_the_same_none_is_best():
     twin = comparison("twin", 0.0, 0.0, 1.0, 0.0)
-    (division,) = divisions([*DEFINITIONS, summary("best", 1.0), summary("twin", 1.0), twin])
+    (division,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("twin", 1.0), twin])
     assert [division.points[0].mark("RMSE", name) for name in ("best", "twin")] == ["", ""]
 
 
@@ -135,13 +135,13 @@ def test_a_metric_that_failed_for_every_model_keeps_its_column():
 
 def test_where_there_are_too_few_users_for_an_interval_nothing_is_told_apart():
     unknown = comparison("other", None, None, None, 0.3)
-    (division,) = divisions([*DEFINITIONS, summary("best", 1.0), summary("other", 1.3), unknown])
+    (division,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("other", 1.3), unknown])
     assert division.points[0].mark("RMSE", "other") == "tie"
 
 
 def test_a_difference_that_does_not_survive_the_correction_is_a_tie_though_its_own_interval_is_off_zero():
     pair = replace(comparison("other", 0.01, 0.3, 0.2), p=0.03)
-    (division,) = divisions([*DEFINITIONS, summary("best", 1.0), summary("other", 1.1), pair])
+    (division,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("other", 1.1), pair])
     assert division.points[0].mark("RMSE", "other") == "tie"
 
 
@@ -180,13 +180,13 @@ def test_spreads_over_fits_and_folds_stand_apart():
     assert [entry.text for entry in sheet("Spread over folds", lines).rows[0]] == ["best", "0.0200", "-"]
 
 
-def test_a_caution_names_all_models_that_it_is_about():
-    caution = SanityWarning("same-for-all", "not personalised")
+def test_a_warning_names_all_models_that_it_is_about():
+    warning = SanityWarning("same-for-all", "not personalised")
     lines = [
         *DEFINITIONS,
-        *(replace(summary(name, rmse), warnings=(caution,)) for name, rmse in (("a", 1.0), ("b", 2.0))),
+        *(replace(summary(name, rmse), warnings=(warning,)) for name, rmse in (("a", 1.0), ("b", 2.0))),
     ]
-    assert [[entry.text for entry in row] for row in sheet("Cautions", lines).rows] == [
+    assert [[entry.text for entry in row] for row in sheet("Warnings", lines).rows] == [
         ["a, b", "same-for-all", "not personalised"]
     ]
 
@@ -235,9 +235,9 @@ def test_the_setting_tells_preprocessing_activity_and_how_much_of_the_future_tra
     assert "95.0% of the test ratings are older than, or as old as, the newest training rating" in text
 
 
-def test_a_caution_about_the_split_names_the_split():
+def test_a_warning_about_the_split_names_the_split():
     told = setting(warnings=(SanityWarning("mostly-cold", "80% are cold"),))
-    assert sheet("Cautions", [*LINES, told]).rows[0][0].text == "the split"
+    assert sheet("Warnings", [*LINES, told]).rows[0][0].text == "the split"
 
 
 def test_markdown_bolds_the_best_and_shows_the_interval():
@@ -264,7 +264,7 @@ def test_no_name_is_read_as_terminal_markup():
 def test_a_long_name_leaves_room_for_the_figures():
     sheet = Table("t", ("title", "rating"), ((TableCell("x" * 300), TableCell("4.321")),), on_terminal="full")
     console = Console(width=80, file=StringIO())
-    print_sheet(sheet, console)
+    print_table(sheet, console)
     assert "4.321" in console.file.getvalue()
 
 

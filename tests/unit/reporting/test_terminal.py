@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cfbench.reporting.table import Table, TableCell
-from cfbench.reporting.terminal import print_sheet
+from cfbench.reporting.terminal import print_table
 
 LONG = "dot-bias[batch_size=65536,epochs=2,n_factors=50]"
 
 
 def printed(sheet: Table, width: int) -> list[str]:
     console = Console(width=width, file=StringIO())
-    print_sheet(sheet, console)
+    print_table(sheet, console)
     return console.file.getvalue().splitlines()
 
 

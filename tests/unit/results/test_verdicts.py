@@ -7,8 +7,8 @@ from cfbench.experiment.suite import Suite
 from cfbench.records.lines import Summary
 from cfbench.records.record import Figure, SanityWarning, StrataTable
 from cfbench.reporting.markdown import markdown_table
-from cfbench.reporting.verify_table import tally, verdict_csv, verdict_sheet
-from cfbench.results.verification import check_measured, judged
+from cfbench.reporting.verify_table import tally, verdict_csv, verdict_table
+from cfbench.results.verification import check_measured, verify_claims
 
 
 def summary(model="a", rmse=0.9, **fields):
@@ -39,69 +39,69 @@ def verdicts(lines, datasets=("d",), splits=("holdout",), **expected):
         models=("a", "b"),
         expected=({"metric": "RMSE", "source": "a paper", **expected},),
     )
-    return judged(suite, lines)
+    return verify_claims(suite, lines)
 
 
-@pytest.mark.parametrize(("ours", "judgement"), [(0.9, "met"), (0.889, "missed"), (0.9101, "missed"), (0.91, "met")])
-def test_a_published_figure_may_be_missed_by_the_tolerance_either_way(ours, judgement):
+@pytest.mark.parametrize(("ours", "status"), [(0.9, "met"), (0.889, "missed"), (0.9101, "missed"), (0.91, "met")])
+def test_a_published_figure_may_be_missed_by_the_tolerance_either_way(ours, status):
     (one,) = verdicts([summary(rmse=ours)], published={"a": 0.9}, tolerance=0.01)
-    assert one.judgement == judgement
+    assert one.status == status
     assert one.difference == pytest.approx(ours - 0.9)
 
 
-@pytest.mark.parametrize(("rule", "ours", "judgement"), [
+@pytest.mark.parametrize(("rule", "ours", "status"), [
     ("at_most", 0.9, "met"), ("at_most", 0.901, "missed"), ("at_least", 0.9, "met"), ("at_least", 0.899, "missed"),
 ])  # fmt: skip
-def test_a_bound_holds_on_its_own_side_and_at_itself(rule, ours, judgement):
+def test_a_bound_holds_on_its_own_side_and_at_itself(rule, ours, status):
     (one,) = verdicts([summary(rmse=ours)], **{rule: {"a": 0.9}})
-    assert one.judgement == judgement
+    assert one.status == status
 
 
 def test_the_figure_of_another_model_on_the_same_data_is_subtracted():
     lines = [summary("a", 0.9), summary("b", 1.0), summary("b", 7.0, dataset="e")]
     (one,) = verdicts(lines, datasets=("d", "e"), dataset="d", at_most={"a": -0.05}, than="b")
-    assert one.judgement == "met"
+    assert one.status == "met"
     assert one.ours == pytest.approx(-0.1)
 
 
 def test_a_stratum_of_a_table_is_named_as_elsewhere():
     (one,) = verdicts([summary()], metric="cold-users: 0: RMSE", at_most={"a": 1.2})
-    assert (one.judgement, one.ours) == ("met", 1.1)
+    assert (one.status, one.ours) == ("met", 1.1)
 
 
 def test_each_point_of_a_curve_is_judged_unless_one_is_named():
     curve = [summary(rmse=1.0, n_given=0), summary(rmse=0.8, n_given=5)]
-    assert [one.judgement for one in verdicts(curve, at_most={"a": 0.9})] == ["missed", "met"]
-    assert [one.judgement for one in verdicts(curve, at_most={"a": 0.9}, n_given=5)] == ["met"]
+    assert [one.status for one in verdicts(curve, at_most={"a": 0.9})] == ["missed", "met"]
+    assert [one.status for one in verdicts(curve, at_most={"a": 0.9}, n_given=5)] == ["met"]
 
 
 def test_preprocessed_data_are_still_the_suites_data():
     (one,) = verdicts([summary(dataset="d after k-core[k=5]")], dataset="d", at_most={"a": 1})
-    assert one.judgement == "met"
+    assert one.status == "met"
 
 
 def test_a_file_is_found_by_the_name_that_tables_give_it():
     files = ("data/one.csv", "data/two.csv")
     lines = [summary(dataset="one"), summary(dataset="two", rmse=2.0)]
     (one,) = verdicts(lines, datasets=files, dataset="data/one.csv", at_most={"a": 1})
-    assert (one.judgement, one.dataset) == ("met", "one")
+    assert (one.status, one.dataset) == ("met", "one")
 
 
 def test_variants_of_a_data_set_are_not_taken_for_one_another():
     lines, both = [summary(dataset="d", rmse=2.0), summary(dataset="d[items=title]")], ("d", "d[items=title]")
     (one,) = verdicts(lines, datasets=both, dataset="d[items=title]", at_most={"a": 1})
-    assert (one.judgement, one.dataset) == ("met", "d[items=title]")
+    assert (one.status, one.dataset) == ("met", "d[items=title]")
 
 
-def test_a_caution_is_met_where_it_is_given_and_its_text_is_shown():
+def test_a_warning_is_met_where_it_is_given_and_its_text_is_shown():
     warned = summary(warnings=(SanityWarning("range-too-narrow", "ratings above 0.5 cannot be reached"),))
-    (one,) = verdicts([warned], caution={"a": "range-too-narrow"})
-    assert (one.judgement, one.said) == ("met", "ratings above 0.5 cannot be reached")
-    assert [v.judgement for v in verdicts([summary()], caution={"a": "range-too-narrow"})] == ["missed"]
+    (one,) = verdicts([warned], warning={"a": "range-too-narrow"})
+    assert (one.status, one.message) == ("met", "ratings above 0.5 cannot be reached")
+    assert [v.status for v in verdicts([summary()], warning={"a": "range-too-narrow"})] == ["missed"]
 
 
 @pytest.mark.parametrize(
-    ("lines", "expected", "said"),
+    ("lines", "expected", "message"),
     [
         ([], {"at_most": {"a": 1}}, "no row of this model"),
         ([summary(finished=1, reason="raised")], {"at_most": {"a": 1}}, "1 of 2 cells of a finished: raised"),
@@ -109,20 +109,20 @@ def test_a_caution_is_met_where_it_is_given_and_its_text_is_shown():
         ([summary()], {"at_most": {"a": 1}, "metric": "MAE"}, "does not measure it"),
         ([summary(rmse=None)], {"at_most": {"a": 1}}, "nothing to average"),
         ([summary()], {"at_most": {"a": 1}, "than": "b"}, "the run has no b"),
-        ([summary(finished=0, reason="gone")], {"caution": {"a": "x"}}, "gone"),
+        ([summary(finished=0, reason="gone")], {"warning": {"a": "x"}}, "gone"),
     ],
 )
-def test_what_cannot_be_judged_is_open_and_says_why(lines, expected, said):
+def test_what_cannot_be_judged_is_open_and_says_why(lines, expected, message):
     (one,) = verdicts(lines, **expected)
-    assert one.judgement == "open"
-    assert said in one.said
+    assert one.status == "open"
+    assert message in one.message
 
 
 def test_the_table_shows_ours_beside_the_published_figure_in_its_own_digits():
     found = verdicts(
         [summary(fold_spread={"RMSE": 0.01}), summary("b", 0.5)], published={"a": 0.91, "b": 0.9}, tolerance=0.015
     )
-    sheet = verdict_sheet("mine", found)
+    sheet = verdict_table("mine", found)
     first, second = ([entry.text for entry in row] for row in sheet.rows)
     assert first == ["met", "a", "RMSE", "0.9000", "0.0100", "0.910 ± 0.015", "-0.0100", "1"]
     assert second[0] == "MISSED"
@@ -134,7 +134,7 @@ def test_the_table_shows_ours_beside_the_published_figure_in_its_own_digits():
 def test_the_csv_rounds_nothing():
     header, row = verdict_csv(verdicts([summary(rmse=1 / 3)], at_most={"a": 1})).splitlines()
     assert str(1 / 3) in row
-    assert {"model", "metric", "rule", "value", "judgement", "ours", "difference"} <= set(header.split(","))
+    assert {"model", "metric", "rule", "value", "status", "ours", "difference"} <= set(header.split(","))
 
 
 def test_a_claim_about_what_the_suite_does_not_measure_is_refused_ahead():
