@@ -157,7 +157,7 @@ def test_a_curve_has_a_column_for_every_number_of_ratings_given_back(several):
     assert [column.strip() for column in heading.strip("|").split("|")] == ["model", "s=0", "s=1", "s=2"]
 
 
-def test_given_is_a_column_of_the_csv_files_and_empty_where_there_is_no_curve(several):
+def test_n_given_is_a_column_of_the_csv_files_and_empty_where_there_is_no_curve(several):
     for name in ("metrics.csv", "comparisons.csv", "cost.csv"):
         given = {(row["split"], row["n_given"]) for row in rows(several, name)}
         curve = "cold-users[given=[0,1,2]]"
