@@ -223,11 +223,11 @@ class Capability:
 
 
 CAPABILITIES = (
-    Capability("rates", "predict", "predicts ratings, so it gets RMSE"),
-    Capability("ranks", "score_items", "scores the whole catalogue at once"),
+    Capability("predicts", "predict", "predicts ratings"),
+    Capability("ranks", "score_items", "scores all items for a user"),
     Capability("embeddings", "embeddings", "shows its user and item factors"),
     Capability("rating-range", "rating_range", "states the lowest and highest rating that it can predict"),
     Capability("saves", "save", "can be saved and loaded"),
-    Capability("cold-entities", "add_cold_entities", "can meet new users or items by their features"),
+    Capability("cold-entities", "add_cold_entities", "takes cold-start users or items by their features"),
 )
 """Every capability that ``cfbench list`` shows, in its order."""

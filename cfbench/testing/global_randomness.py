@@ -1,47 +1,47 @@
-"""The random state that belongs to the whole process, which plugins must leave alone."""
+"""Global random state: it belongs to the whole process, so plugins must leave it alone."""
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-
-def global_states() -> dict[str, Any]:
-    """Return the states of the global generators, by library, in a form that can be compared."""
-    # The legacy global state is read here because plugins must not move it.
-    legacy: Any = np.random.get_state(legacy=False)  # noqa: NPY002
-    words, position = legacy["state"]["key"].tobytes(), legacy["state"]["pos"]
-    states: dict[str, Any] = {
-        "random": random.getstate(),
-        "numpy.random": (words, position, legacy["has_gauss"], legacy["gauss"]),
-    }
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        states["torch"] = bytes(torch.get_rng_state().numpy())
-    return states
+# By module, the functions that return its global generator's state, set it, and draw from it once when called with 1.
+_GENERATORS = {
+    "random": ("getstate", "setstate", "getrandbits"),
+    "numpy.random": ("get_state", "set_state", "random"),
+    "torch": ("get_rng_state", "set_rng_state", "rand"),
+}
 
 
-@contextmanager
-def stirred_global_states() -> Iterator[None]:
-    """Bring the global generators into a state that no fixed seed gives, and back at the end.
+def global_state_moves(action: Callable[[], object]) -> list[str]:
+    """Return the modules whose global generator ``action`` moves; all of them are set back at the end.
 
-    A plugin that calls ``seed(0)`` would go unnoticed where the state already is that of 0.
+    They are drawn from first: a plugin that calls ``seed(0)`` would go unnoticed where the state already is that of 0.
     """
-    torch = sys.modules.get("torch")
-    kept = random.getstate(), np.random.get_state(), torch and torch.get_rng_state()  # noqa: NPY002 - see above
-    random.random()  # noqa: S311 - moves the state; nothing secret
-    np.random.random()  # noqa: NPY002 - likewise
-    if torch:
-        torch.rand(1)
+    modules = sys.modules | {"random": random, "numpy.random": np.random}  # which numpy imports when it is first used
+    loaded = {
+        name: [getattr(modules[name], function) for function in functions]
+        for name, functions in _GENERATORS.items()
+        if name in modules
+    }
+    kept = {name: get() for name, (get, _, _) in loaded.items()}
     try:
-        yield
+        for _, _, draw in loaded.values():
+            draw(1)
+        before = {name: get() for name, (get, _, _) in loaded.items()}
+        action()
+        return [name for name, (get, _, _) in loaded.items() if not _equal(before[name], get())]
     finally:
-        random.setstate(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002 - see above
-        if torch:
-            torch.set_rng_state(kept[2])
+        for name, (_, restore, _) in loaded.items():
+            restore(kept[name])
+
+
+def _equal(first: Any, second: Any) -> bool:
+    """Return whether two states are equal: arrays, or tuples of arrays and numbers."""
+    if isinstance(first, tuple):
+        return len(first) == len(second) and all(map(np.array_equal, first, second))
+    return np.array_equal(first, second)

@@ -1,38 +1,44 @@
-"""All rules, applied to the models of a distribution or to a class."""
+"""Conformance checks of models: every rule, applied to the models of a distribution or to a class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from cfbench.errors import PluginError, UnknownNameError
 from cfbench.model.protocols import CAPABILITIES
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.spec import Value
-from cfbench.testing import (
-    cold_start_checks,
-    consistency_checks,
-    construction_checks,
-    embedding_checks,
-    fit_checks,
-    isolation_checks,
-    output_checks,
-    saving_checks,
-)
-from cfbench.testing.check import Check, Rule
-from cfbench.testing.expected_failure import require_known
-from cfbench.testing.model_under_test import ModelUnderTest
+from cfbench.testing import cold_entity_rules, fitting_rules, output_rules, saving_rules  # noqa: F401 - register rules
+from cfbench.testing.model_under_test import ModelUnderTest, model_rule
+from cfbench.testing.rule import Rule, require_known
 
-RULES: tuple[Rule, ...] = (
-    *construction_checks.RULES,
-    *output_checks.RULES,
-    *consistency_checks.RULES,
-    *isolation_checks.RULES,
-    *fit_checks.RULES,
-    *embedding_checks.RULES,
-    *cold_start_checks.RULES,
-    *saving_checks.RULES,
-)
+
+@dataclass(frozen=True)
+class Check:
+    """A rule applied to a model; call it to run it.
+
+    Attributes:
+        rule: what is checked.
+        subject: the model.
+        expected_failure: why the model may break the rule, or an empty text.
+    """
+
+    rule: Rule[ModelUnderTest]
+    subject: ModelUnderTest
+    expected_failure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.subject.name}: {self.rule.name}"
+
+    def __call__(self) -> None:
+        """Run the check; raises AssertionError, with advice to the model's author, unless the model conforms.
+
+        A model that conforms where a failure was expected fails too, so that exemptions do not outlive their reason.
+        """
+        self.rule.apply_to(self.subject, self.expected_failure)
 
 
 def conformance_checks(
@@ -50,16 +56,25 @@ def conformance_checks(
     Raises UnknownNameError where the distribution registers no model, or a name fits no check or model.
     """
     plugins = Registry.discover().plugins("model")
-    mine = [plugin for plugin in plugins if plugin.distribution == distribution]
+    mine = {plugin.name: plugin for plugin in plugins if plugin.distribution == distribution}
     if not mine:
         known = {plugin.distribution for plugin in plugins}
         raise UnknownNameError.among(
             "distribution with models", distribution, known, "(is it installed, with entry points in cfbench.models?)"
         )
-    chosen = dict(params or {})
-    for name in chosen.keys() - {plugin.name for plugin in mine}:
-        raise UnknownNameError.among(f"model of {distribution}", name, (plugin.name for plugin in mine))
-    checks = [check for plugin in mine for check in _checks_of(plugin, chosen.get(plugin.name, {}))]
+    chosen = params or {}
+    for name in chosen.keys() - mine.keys():
+        raise UnknownNameError.among(f"model of {distribution}", name, mine)
+    checks = []
+    for plugin in mine.values():
+        subject = ModelUnderTest(plugin.name, plugin.load, chosen.get(plugin.name, {}))
+        declared = Rule("loads and is what its source declares", partial(_require_declared, plugin))
+        checks.append(Check(declared, subject))
+        try:
+            rules = model_rule.for_capabilities(plugin.declaration.capabilities)
+        except PluginError:  # which the first check raises
+            continue
+        checks += [Check(rule, subject) for rule in rules]
     return _with_exemptions(checks, expected_failures or {})
 
 
@@ -72,38 +87,27 @@ def checks_for(
 ) -> list[Check]:
     """Return the checks of a model class that need not be registered; the rest as :func:`conformance_checks`."""
     subject = ModelUnderTest(name or model.__name__, lambda: model, params or {})
-    capabilities = [power.name for power in CAPABILITIES if hasattr(model, power.method)]
-    checks = [Check(rule, subject) for rule in RULES if rule.applies(capabilities)]
-    return _with_exemptions(checks, expected_failures or {})
+    rules = model_rule.for_capabilities(_capabilities(model))
+    return _with_exemptions([Check(rule, subject) for rule in rules], expected_failures or {})
 
 
-def _checks_of(plugin: Plugin, params: Mapping[str, Value]) -> list[Check]:
-    subject = ModelUnderTest(plugin.name, plugin.load, params)
-    declared = Rule("loads and is what its source declares", lambda _: _require_declared(plugin))
-    try:
-        capabilities = plugin.declaration.capabilities
-    except PluginError:
-        return [Check(declared, subject)]
-    return [Check(rule, subject) for rule in (declared, *RULES) if rule.applies(capabilities)]
+def _require_declared(plugin: Plugin, subject: ModelUnderTest) -> None:
+    """Require that the class can be loaded and has exactly the capabilities that can be read off its source."""
+    subject.require(not plugin.problem, plugin.problem)
+    declared, present = set(plugin.declaration.capabilities), _capabilities(plugin.load())
+    subject.require(
+        declared == present,
+        f"its source declares {sorted(declared)}, the loaded class has {sorted(present)}; define the methods in the "
+        "class body, where they can be read without importing",
+    )
 
 
-def _require_declared(plugin: Plugin) -> None:
-    """Demand that the class can be loaded and has exactly the powers that can be read off its source."""
-    if plugin.problem:
-        raise AssertionError(f"{plugin.name}: {plugin.problem}")
-    model = plugin.load()
-    declared = set(plugin.declaration.capabilities)
-    present = {power.name for power in CAPABILITIES if hasattr(model, power.method)}
-    if declared != present:
-        raise AssertionError(
-            f"{plugin.name}: its source declares {sorted(declared)}, the loaded class has {sorted(present)}; "
-            "define the methods in the class body, where they can be read without importing"
-        )
+def _capabilities(model: type[Any]) -> set[str]:
+    return {capability.name for capability in CAPABILITIES if hasattr(model, capability.method)}
 
 
-def _with_exemptions(checks: Iterable[Check], reasons: Mapping[str, str]) -> list[Check]:
-    found = list(checks)
-    require_known(reasons, {str(check) for check in found} | {check.rule.name for check in found})
+def _with_exemptions(checks: list[Check], reasons: Mapping[str, str]) -> list[Check]:
+    require_known(reasons, {str(check) for check in checks} | {check.rule.name for check in checks})
     return [
-        Check(check.rule, check.subject, reasons.get(str(check)) or reasons.get(check.rule.name, "")) for check in found
+        replace(check, expected_failure=reasons.get(str(check)) or reasons.get(check.rule.name, "")) for check in checks
     ]

@@ -1,4 +1,4 @@
-"""The model under check."""
+"""Models under check: fitted on small data, queried as the harness does."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import numpy as np
 from cfbench.model.protocols import EpochReport, FitContext
 from cfbench.model.ratings import Codes, Floats, Ratings, frozen
 from cfbench.spec import Value
+from cfbench.testing.rule import RuleBook, Subject
 
 
 @dataclass(frozen=True)
-class ModelUnderTest:
+class ModelUnderTest(Subject):
     """A model by name, loaded when a check needs it.
 
     Attributes:
@@ -28,64 +29,66 @@ class ModelUnderTest:
     params: Mapping[str, Value] = field(default_factory=dict)
 
     def new(self) -> Any:
-        """Make a fresh, unfitted model."""
+        """Return a fresh, unfitted model."""
         return self.load()(**self.params)
 
     def fitted(self, train: Ratings, seed: int = 1, on_epoch: Callable[[EpochReport], None] | None = None) -> Any:
-        """Make a fresh model and fit it on ``train``, on one CPU thread."""
-        listener = {} if on_epoch is None else {"on_epoch": on_epoch}
+        """Return a fresh model that was fitted on ``train``, on one CPU thread."""
+        callback = {} if on_epoch is None else {"on_epoch": on_epoch}
         model = self.new()
-        model.fit(train, FitContext(seed=seed, device="cpu", threads=1, **listener))
+        model.fit(train, FitContext(seed=seed, device="cpu", threads=1, **callback))
         return model
 
-    def require(self, condition: bool | np.bool_, advice: str) -> None:
-        """Raise AssertionError with the model's name and ``advice`` unless ``condition`` holds."""
-        if not condition:
-            raise AssertionError(f"{self.name}: {advice}")
+    def require_alike(self, before: Mapping[str, Floats], after: Mapping[str, Floats], advice: str) -> None:
+        """Require equal outputs by method, up to rounding in single precision; messages read "METHOD ADVICE"."""
+        for method, output in before.items():
+            self.require(agree(output, after[method]), f"{method} {advice}")
+
+
+model_rule = RuleBook[ModelUnderTest]()
+"""Decorator of a rule for models; ``needs`` are capabilities of :data:`cfbench.model.CAPABILITIES`."""
 
 
 def predictions(model: Any, users: Codes, items: Codes) -> Floats:
-    """Ask for predictions with read-only codes, as the harness does."""
-    answers: Floats = model.predict(frozen(users), frozen(items))
-    return answers
+    """Return the model's predictions for read-only codes, as the harness passes them."""
+    predicted: Floats = model.predict(frozen(users), frozen(items))
+    return predicted
 
 
 def scores(model: Any, users: Codes) -> Floats:
-    """Ask for scores with read-only codes, as the harness does."""
-    answers: Floats = model.score_items(frozen(users))
-    return answers
+    """Return the model's scores for read-only codes, as the harness passes them."""
+    scored: Floats = model.score_items(frozen(users))
+    return scored
 
 
-def answers(model: Any, train: Ratings) -> dict[str, Floats]:
-    """Ask everything: predictions of all pairs and scores of all users, unknown ones included, by method.
+def outputs(model: Any, users: Codes, items: Codes) -> dict[str, Floats]:
+    """Return predictions of every pair of ``users`` and ``items``, and scores of ``users``, by method.
 
-    Copies, so that a model that hands out its own arrays cannot change them later.
+    Copies, so that a model that returns its own arrays cannot change them later.
     """
-    return answers_to(model, all_users(train), np.arange(train.n_items + 1, dtype=np.int32))
-
-
-def answers_to(model: Any, users: Codes, items: Codes) -> dict[str, Floats]:
-    """Ask for predictions of every pair of ``users`` and ``items`` and for the scores of ``users``, by method."""
-    given: dict[str, Floats] = {}
+    found: dict[str, Floats] = {}
     if hasattr(model, "predict"):
-        pairs = np.repeat(users, len(items)), np.tile(items, len(users))
-        given["predict"] = np.array(predictions(model, *pairs))
+        found["predict"] = np.array(predictions(model, *pairs(users, items)))
     if hasattr(model, "score_items"):
-        given["score_items"] = np.array(scores(model, users))
-    return given
+        found["score_items"] = np.array(scores(model, users))
+    return found
 
 
-def all_users(train: Ratings) -> Codes:
-    """Every user code and, last, the unknown one; shape (n_users + 1,)."""
-    return np.arange(train.n_users + 1, dtype=np.int32)
+def all_outputs(model: Any, train: Ratings) -> dict[str, Floats]:
+    """Return the outputs for all codes of ``train``, the unknown user and item included."""
+    return outputs(model, *all_codes(train))
 
 
-def all_pairs(train: Ratings) -> tuple[Codes, Codes]:
-    """Every pair of codes, the unknown ones included, user by user; each of shape ((n_users+1) * (n_items+1),)."""
-    items = np.arange(train.n_items + 1, dtype=np.int32)
-    return np.repeat(all_users(train), len(items)), np.tile(items, train.n_users + 1)
+def all_codes(train: Ratings) -> tuple[Codes, Codes]:
+    """Return the codes of all users and of all items, the unknown last; shapes (n_users + 1,) and (n_items + 1,)."""
+    return np.arange(train.n_users + 1, dtype=np.int32), np.arange(train.n_items + 1, dtype=np.int32)
+
+
+def pairs(users: Codes, items: Codes) -> tuple[Codes, Codes]:
+    """Return every pair of codes, user by user; two arrays of shape (n users * n items,)."""
+    return np.repeat(users, len(items)), np.tile(items, len(users))
 
 
 def agree(first: Floats, second: Floats) -> bool:
-    """Whether answers are equal up to rounding in single precision, NaN equalling NaN."""
+    """Return whether outputs are equal up to rounding in single precision, NaN equalling NaN."""
     return first.shape == second.shape and np.allclose(first, second, rtol=1e-4, atol=1e-5, equal_nan=True)

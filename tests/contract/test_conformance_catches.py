@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cfbench.errors import UnknownNameError
-from cfbench.model.protocols import Embeddings, EpochReport
+from cfbench.model import Embeddings, EpochReport
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.testing import checks_for, conformance_checks
 
@@ -113,11 +113,11 @@ def report_nan(self, train, context):
     context.on_epoch(EpochReport(1, 1, train_loss=float("nan")))
 
 
-FORM = "answers have the right shape, a float type and no infinities"
+FORM = "outputs have the right shape, a float type and no infinities"
 MUTANTS = {
     "integer answers": (
         {"predict": predict_instead(lambda a, u, i: np.rint(a).astype(int))},
-        {FORM, "an empty question has an empty answer"},
+        {FORM, "an empty query gives an empty output"},
     ),
     "a column vector": ({"predict": predict_instead(lambda a, u, i: a[:, None])}, {FORM}),
     "an infinite score": (
@@ -128,23 +128,23 @@ MUTANTS = {
     "an error at strangers": ({"predict": predict_instead(raise_on_strangers)}, {FORM}),
     "nothing to say": (
         {"predict": predict_instead(lambda a, u, i: a * np.nan)},
-        {"has something to say about its own training data"},
+        {"outputs for its own training data are not all NaN"},
     ),
     "its own array handed out": (
         {"score_items": lambda self, users: self.answers_[: len(users), :-1]},
-        {"answers are the caller's to write to", "scores do not depend on order or chunks"},
+        {"outputs are arrays that the caller may write to", "scores do not depend on order or chunks"},
     ),
     "a read-only answer": (
         {"score_items": scores_instead(lambda a, u: np.broadcast_to(a[:1], a.shape) if len(u) else a)},
-        {"answers are the caller's to write to"},
+        {"outputs are arrays that the caller may write to"},
     ),
     "answers that lean on the batch": (
         {"predict": predict_instead(shift_by_batch)},
-        {"predictions do not depend on order or chunks", "unknown codes do not change the answers of known ones"},
+        {"predictions do not depend on order or chunks", "unknown codes do not change the output for known ones"},
     ),
     "scores upside down": ({"score_items": scores_instead(lambda a, u: -a)}, {"scores rank as predictions do"}),
     "training data written to": ({"fit": fit_then(write_into_training)}, {"training data is left unchanged"}),
-    "a seed of its own": ({"fit": fit_then(seed_from_clock)}, {"the same seed gives the same answers"}),
+    "a seed of its own": ({"fit": fit_then(seed_from_clock)}, {"the same seed gives the same output"}),
     "numpy's global state": (
         {"fit": fit_then(lambda self, train, context: np.random.seed(0))},  # noqa: NPY002 - the very mistake
         {"global random state is left alone"},
@@ -155,7 +155,7 @@ MUTANTS = {
     ),
     "state on the class": (
         {"shared": 0, "__annotations__": {"shared": ClassVar[int]}, "fit": fit_then(remember_in_class)},
-        {"a fresh instance owes nothing to an earlier one", "the same seed gives the same answers"},
+        {"a fresh instance does not depend on an earlier one", "the same seed gives the same output"},
     ),
     "no learning": (
         {"fit": fit_then(lambda self, train, context: setattr(self, "answers_", self.answers_ * 0))},
@@ -236,7 +236,7 @@ def widen(self):
 
 SOUND = "embeddings are finite, with a row for every training user and item"
 RANGE = "predicts within the range that it states"
-GUESTS = "newcomers get answers, and so does the unknown after them"
+GUESTS = "cold-start entities get an output, and so does the unknown after them"
 GUEST_MUTANTS = {
     "a row for the unknown": (shown(lambda self, e: replace(e, users=np.zeros((self.shape_[0] + 1, 2)))), {SOUND}),
     "embeddings that are NaN": (shown(lambda self, e: replace(e, items=e.items * np.nan)), {SOUND}),
@@ -246,7 +246,7 @@ GUEST_MUTANTS = {
     "an offset that is no number": (shown(lambda self, e: replace(e, offset=None)), {SOUND}),
     "learning while shown": (
         shown(lambda self, e: setattr(self, "answers_", self.answers_ + 1) or e),
-        {"showing embeddings changes no answer"},
+        {"reading embeddings changes no output"},
     ),
     "predictions beyond the stated range": ({"rating_range": lambda self: (2.9, 3.1)}, {RANGE}),
     "a range upside down": ({"rating_range": lambda self: (5, 1)}, {RANGE}),
@@ -255,11 +255,11 @@ GUEST_MUTANTS = {
     "newcomers ranked as candidates": (introduced_then(widen), {GUESTS}),
     "residents moved by newcomers": (
         introduced_then(lambda self: setattr(self, "answers_", self.answers_ * 2)),
-        {"newcomers change no answer about training users and items"},
+        {"cold-start entities change no output for training users and items"},
     ),
     "newcomers told apart by number": (
         introduced_then(number_the_newcomers),
-        {"newcomers with equal features get equal answers"},
+        {"cold-start entities with equal features get equal output"},
     ),
 }
 
@@ -332,7 +332,7 @@ def test_a_pure_ranker_is_not_asked_for_predictions():
 
 def test_a_checks_text_names_model_and_behaviour():
     texts = [str(check) for check in checks_for(Tastes, name="tastes")]
-    assert "tastes: the same seed gives the same answers" in texts
+    assert "tastes: the same seed gives the same output" in texts
     assert len(texts) == len(set(texts))
 
 
@@ -366,7 +366,7 @@ def test_a_distribution_without_models_is_refused():
 def test_what_a_model_raises_is_told_with_the_check_that_found_it():
     broken = variant(fit=fit_then(lambda self, train, context: train.no_such_column))
     check = next(check for check in checks_for(broken) if check.rule.name == FORM)
-    with pytest.raises(AssertionError, match=r"^Variant: answers .*: the model raised AttributeError: .*no_such"):
+    with pytest.raises(AssertionError, match=r"^Variant: outputs .*: raised AttributeError: .*no_such"):
         check()
 
 
@@ -391,7 +391,7 @@ def test_a_power_that_cannot_be_read_off_the_source_is_noticed(monkeypatch, tmp_
     (tmp_path / "acme_hidden_power.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     check = registered(monkeypatch, "acme_hidden_power:Model")[0]
-    with pytest.raises(AssertionError, match=r"its source declares \[\], the loaded class has \['rates'\]"):
+    with pytest.raises(AssertionError, match=r"its source declares \[\], the loaded class has \['predicts'\]"):
         check()
 
 

@@ -84,7 +84,7 @@ def lines(folder: Path, kind: str) -> list[dict]:
 def test_its_model_is_listed_with_its_distribution_version_and_capabilities(python, tmp_path):
     (line,) = [line for line in call(python, tmp_path, "list", "models").splitlines() if "midpoint" in line]
     assert "cfbench-example 3.1.4" in line
-    assert "rates" in line
+    assert "predicts" in line
     assert "middle of the rating scale" in line
 
 

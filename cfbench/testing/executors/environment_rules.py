@@ -11,7 +11,7 @@ from typing import Any
 
 from cfbench.testing.executors.rule import ExecutorRule
 from cfbench.testing.executors.workbench import Bench
-from cfbench.testing.global_randomness import global_states, stirred_global_states
+from cfbench.testing.global_randomness import global_state_moves
 
 
 def _leaves_this_process_alone(bench: Bench) -> None:
@@ -31,11 +31,7 @@ def _keeps_models_from_this_process(bench: Bench) -> None:
 
 
 def _leaves_global_randomness_alone(bench: Bench) -> None:
-    with stirred_global_states():
-        before = global_states()
-        bench.outcomes([bench.task("one", "Learner")])
-        after = global_states()
-    moved = [name for name, state in before.items() if state != after[name]]
+    moved = global_state_moves(lambda: bench.outcomes([bench.task("one", "Learner")]))
     bench.require(
         not moved,
         f"moves the global random state of {', '.join(moved)} in the process that calls it; use a generator of its own",

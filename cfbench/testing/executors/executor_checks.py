@@ -18,7 +18,7 @@ from cfbench.testing.executors import (
 from cfbench.testing.executors.executor_distribution import installed_here
 from cfbench.testing.executors.rule import ExecutorRule
 from cfbench.testing.executors.workbench import Bench
-from cfbench.testing.expected_failure import hold, require_known
+from cfbench.testing.rule import Rule, require_known
 
 RULES: tuple[ExecutorRule, ...] = (
     *task_rules.RULES,
@@ -52,8 +52,8 @@ class ExecutorCheck:
         where a failure was expected fails too, so that exemptions do not outlive their reason.
         """
         with installed_here():
-            bench = Bench(executor, folder)
-            hold(str(self), lambda: self.rule.verify(bench), self.expected_failure, f"{type(executor).__name__}")
+            rule = Rule(self.rule.name, self.rule.verify)
+            rule.apply_to(Bench(executor, folder), self.expected_failure)
 
 
 def executor_checks(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 
 from cfbench.errors import StoreError
 from cfbench.execution.task import Outcome, Task
-from cfbench.testing.construction_checks import is_plain
 from cfbench.testing.executors.recording_queue import SPLITS, RecordingDesk
 from cfbench.testing.executors.rule import ExecutorRule
 from cfbench.testing.executors.workbench import Bench
@@ -18,18 +16,7 @@ _REFUSED = "theirs"
 
 
 def _has_plain_parameters(bench: Bench) -> None:
-    executor = bench.executor
-    bench.require(
-        dataclasses.is_dataclass(executor) and not isinstance(executor, type),
-        "is no instance of a dataclass; its annotated fields are how the command line knows its parameters",
-    )
-    for name in (field.name for field in dataclasses.fields(executor) if field.init):  # type: ignore[arg-type]
-        value = getattr(executor, name)
-        bench.require(
-            is_plain(value),
-            f"has a parameter {name!r} that is {value!r}; the command line knows numbers, text, booleans, None and "
-            "flat tuples of them",
-        )
+    bench.require_plain_parameters(bench.executor)
 
 
 def _needs_no_tasks(bench: Bench) -> None:

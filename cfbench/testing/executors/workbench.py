@@ -13,10 +13,11 @@ from cfbench.execution.task import Executor, Outcome, Task
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.testing.executors.executor_distribution import MODULE
 from cfbench.testing.executors.recording_queue import SPLITS, RecordingDesk
+from cfbench.testing.rule import Subject
 
 
 @dataclass
-class Bench:
+class Bench(Subject):
     """An executor, and a folder to lay its tasks out in, as a run does.
 
     Attributes:
@@ -28,6 +29,7 @@ class Bench:
     folder: Path
 
     def __post_init__(self) -> None:
+        self.name = type(self.executor).__name__
         self.folder = self.folder.absolute()
         for name in ("questions", "cells"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -83,11 +85,6 @@ class Bench:
         lost = [task.name for task in tasks if task.name not in found]
         self.require(not lost, f"ends without an outcome of {', '.join(lost)}; yield one for every admitted task")
         return [found[task.name] for task in tasks]
-
-    def require(self, condition: object, advice: str) -> None:
-        """Raise AssertionError with the executor's name and ``advice`` unless ``condition`` holds."""
-        if not condition:
-            raise AssertionError(f"{type(self.executor).__name__} {advice}")
 
     @cached_property
     def _plugins(self) -> dict[str, Plugin]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cfbench.model.protocols import FitContext
-from cfbench.testing.example_ratings import random_ratings
+from cfbench.testing import random_ratings
 from cfbench_implicit.als import ImplicitALS
 from cfbench_implicit.bpr import ImplicitBPR
 from cfbench_implicit.lmf import ImplicitLMF

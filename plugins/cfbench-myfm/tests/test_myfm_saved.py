@@ -1,8 +1,7 @@
 import pytest
 
 from cfbench.model.protocols import FitContext
-from cfbench.testing.example_ratings import random_ratings
-from cfbench.testing.new_process import require_the_same_in_a_new_process
+from cfbench.testing import random_ratings, require_the_same_in_a_new_process
 from cfbench_myfm.factorization_machine import BayesianFactorizationMachine
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cfbench.model.protocols import EpochReport, FitContext
 from cfbench.model.ratings import Ratings, RatingScale
-from cfbench.testing.example_ratings import random_ratings
+from cfbench.testing import random_ratings
 from cfbench_numba import compiled as module
 from cfbench_numba.compiled import compiled
 from cfbench_numba.sgd_mf import SGDMatrixFactorization

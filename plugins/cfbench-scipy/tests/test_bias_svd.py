@@ -2,7 +2,7 @@ import numpy as np
 
 from cfbench.model.protocols import EpochReport, FitContext
 from cfbench.model.ratings import Ratings, RatingScale
-from cfbench.testing.example_ratings import random_ratings
+from cfbench.testing import random_ratings
 from cfbench_scipy.bias_svd import BiasSVD
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from cfbench.model.protocols import FitContext
-from cfbench.testing.example_ratings import random_ratings
+from cfbench.testing import random_ratings
 from cfbench_scipy.truncated_svd import TruncatedSVD
 
 

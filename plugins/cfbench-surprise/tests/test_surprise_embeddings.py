@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cfbench.model.protocols import FitContext
-from cfbench.testing.example_ratings import random_ratings
+from cfbench.testing import random_ratings
 from cfbench_surprise.nmf import SurpriseNMF
 from cfbench_surprise.svd import SurpriseSVD
 from cfbench_surprise.svdpp import SurpriseSVDpp

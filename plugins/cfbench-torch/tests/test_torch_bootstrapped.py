@@ -13,7 +13,7 @@ from cfbench.model.features import Features
 from cfbench.model.protocols import FitContext
 from cfbench.model.ratings import Ratings, RatingScale
 from cfbench.model.vocabulary import Vocabulary
-from cfbench.testing.new_process import require_the_same_in_a_new_process
+from cfbench.testing import require_the_same_in_a_new_process
 from cfbench_torch.bootstrapped import BootstrappedDotProduct
 from cfbench_torch.described import Described
 from cfbench_torch.dot_bias import BiasedDotProduct

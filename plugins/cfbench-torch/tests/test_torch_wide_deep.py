@@ -10,7 +10,7 @@ import torch
 from cfbench.model.features import Features
 from cfbench.model.protocols import FitContext
 from cfbench.model.ratings import Ratings, RatingScale
-from cfbench.testing.new_process import require_the_same_in_a_new_process
+from cfbench.testing import require_the_same_in_a_new_process
 from cfbench_torch.indicators import Indicators
 from cfbench_torch.link import Identity, SigmoidRange
 from cfbench_torch.machine import Machine

@@ -55,7 +55,7 @@ MODEL = '''
 def test_description_powers_and_parameters_come_from_the_source(package):
     declared = declaration_of(package("model", MODEL) + ":Model")
     assert declared.description == "Does something."
-    assert declared.capabilities == ("rates",)
+    assert declared.capabilities == ("predicts",)
     assert list(declared.parameters) == ["n_factors", "y_range", "layers", "schedule", "needed"]
     assert declared.parameters["n_factors"].default == 50
     assert declared.parameters["layers"].default == (100,)

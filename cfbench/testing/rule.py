@@ -1,0 +1,113 @@
+"""Rules of a contract: how they are registered, applied to a plugin, and exempted from."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from cfbench.errors import UnknownNameError
+
+S = TypeVar("S", bound="Subject")
+
+
+class Subject:
+    """A plugin under check, with what every rule asks of it.
+
+    Attributes:
+        name: what messages call the plugin.
+    """
+
+    name: str
+
+    def require(self, condition: object, advice: str) -> None:
+        """Raise AssertionError with the plugin's name and ``advice`` unless ``condition`` holds."""
+        if not condition:
+            raise AssertionError(f"{self.name}: {advice}")
+
+    def parameters(self, instance: object) -> dict[str, Any]:
+        """Return the hyperparameters of an instance by name; it must be a dataclass."""
+        self.require(
+            dataclasses.is_dataclass(instance) and not isinstance(instance, type),
+            "is not a dataclass; its annotated fields are how the command line knows its parameters",
+        )
+        fields = dataclasses.fields(instance)  # type: ignore[arg-type]
+        return {field.name: getattr(instance, field.name) for field in fields if field.init}
+
+    def require_plain_parameters(self, instance: object) -> None:
+        """Require parameters that the command line, suite files and result keys can hold."""
+        for name, value in self.parameters(instance).items():
+            parts = value if isinstance(value, tuple) else (value,)
+            self.require(
+                all(isinstance(part, str | int | float | None) for part in parts),
+                f"parameter {name!r} is {value!r}; the command line, suite files and result keys know numbers, text, "
+                "booleans, None and flat tuples of them",
+            )
+
+
+@dataclass(frozen=True)
+class Rule(Generic[S]):
+    """A rule of a contract, for any plugin that has the capabilities which it needs.
+
+    Attributes:
+        name: states the behaviour, e.g. ``"the same seed gives the same output"``.
+        verify: raises, preferably AssertionError, where the plugin breaks the rule.
+        needs: capabilities without which the rule does not apply.
+    """
+
+    name: str
+    verify: Callable[[S], None]
+    needs: tuple[str, ...] = ()
+
+    def apply_to(self, subject: S, expected_failure: str = "") -> None:
+        """Verify the rule for a plugin; its failure is expected where a reason for it is given.
+
+        Raises AssertionError where the rule is broken without a reason. It is raised too where the rule is kept
+        although there is a reason, so that exemptions do not outlive their reason.
+        """
+        check = f"{subject.name}: {self.name}"
+        try:
+            self.verify(subject)
+        except Exception as error:  # whatever a plugin raises is its failure
+            if expected_failure:
+                return
+            if isinstance(error, AssertionError):
+                raise
+            raise AssertionError(f"{check}: raised {type(error).__name__}: {error}") from error
+        if expected_failure:
+            raise AssertionError(
+                f"{check}: passes, although it is listed in expected_failures because {expected_failure!r}; take it "
+                "off that list"
+            )
+
+
+class RuleBook(Generic[S]):
+    """The rules of one contract; calling it gives the decorator that registers one.
+
+    Attributes:
+        rules: in the order in which they were registered.
+    """
+
+    def __init__(self) -> None:
+        self.rules: list[Rule[S]] = []
+
+    def __call__(self, name: str, needs: tuple[str, ...] = ()) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
+        """Return a decorator that registers a function as the rule ``name``; see :class:`Rule`."""
+
+        def register(verify: Callable[[S], None]) -> Callable[[S], None]:
+            self.rules.append(Rule(name, verify, needs))
+            return verify
+
+        return register
+
+    def for_capabilities(self, capabilities: Iterable[str]) -> list[Rule[S]]:
+        """Return the rules that apply to a plugin with these capabilities."""
+        present = set(capabilities)
+        return [rule for rule in self.rules if present.issuperset(rule.needs)]
+
+
+def require_known(reasons: Mapping[str, str], known: Collection[str]) -> None:
+    """Raise UnknownNameError where ``reasons`` exempt from what is no check."""
+    for name in reasons.keys() - set(known):
+        raise UnknownNameError.among("check in expected_failures", name, known)
