@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cfbench.execution.supervisor import Supervisor
 from cfbench.execution.task import Outcome, Task, TaskQueue
-from cfbench.model.limits import require_at_least
+from cfbench.model.limits import require_whole
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ProcessExecutor:
     jobs: int = 1
 
     def __post_init__(self) -> None:
-        require_at_least(self, 1, "jobs")
+        require_whole(self, 1, "jobs")
 
     def __call__(self, tasks: Sequence[Task], desk: TaskQueue) -> Generator[Outcome]:
         """Yield outcomes as cells end; the next cell starts before an outcome is handed out."""

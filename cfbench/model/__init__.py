@@ -8,7 +8,15 @@ contract: a new capability raises its minor number.
 from cfbench.errors import ModelError, StoreError
 from cfbench.model.arrays import Codes, Floats, frozen
 from cfbench.model.features import Features, is_text
-from cfbench.model.limits import require_at_least, require_positive, require_share
+from cfbench.model.limits import (
+    require,
+    require_at_least,
+    require_choice,
+    require_part,
+    require_positive,
+    require_share,
+    require_whole,
+)
 from cfbench.model.protocols import (
     CAPABILITIES,
     Capability,
@@ -62,8 +70,12 @@ __all__ = [
     "is_text",
     "load_parts",
     "parameters_of",
+    "require",
     "require_at_least",
+    "require_choice",
+    "require_part",
     "require_positive",
     "require_share",
+    "require_whole",
     "save_parts",
 ]

@@ -1,52 +1,67 @@
-"""What a model may demand of its hyperparameters, in one wording for all plugins."""
+"""Checks of parameters, in one wording for models, splitters, preprocessors, metrics and executors.
+
+A plugin is a dataclass; its ``__post_init__`` says what its fields may be::
+
+    def __post_init__(self) -> None:
+        require_whole(self, 1, "n_factors", "epochs")
+        require_positive(self, "learning_rate")
+
+The first field that breaks its limit raises ValueError, ``"epochs=0: expected a whole number of at least 1"``; the
+command line puts the plugin's name before it. None passes, as it leaves the value to something else: a field that must
+not be None has no None in its annotation, which is checked before.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
-from cfbench.errors import SpecError
+
+def require_at_least(plugin: Any, low: float, *names: str) -> None:
+    """Raise ValueError unless the fields ``names`` are finite numbers of at least ``low``."""
+    require(
+        plugin, lambda value: _is_number(value) and low <= value < math.inf, f"a number of at least {low:g}", *names
+    )
 
 
-def require_at_least(model: Any, low: float, *names: str) -> None:
-    """Raise ValueError naming the first of ``model``'s fields ``names`` that is not finite and at least ``low``.
+def require_whole(plugin: Any, low: int, *names: str) -> None:
+    """Raise ValueError unless the fields ``names`` are whole numbers of at least ``low``."""
+    expected = f"a whole number of at least {low}"
+    require(plugin, lambda value: _is_number(value, Integral) and value >= low, expected, *names)
 
-    None, which leaves the value to something else, passes; so in the other demands.
+
+def require_positive(plugin: Any, *names: str) -> None:
+    """Raise ValueError unless the fields ``names`` are finite numbers above 0."""
+    require(plugin, lambda value: _is_number(value) and 0 < value < math.inf, "a number above 0", *names)
+
+
+def require_share(plugin: Any, *names: str) -> None:
+    """Raise ValueError unless the fields ``names`` are numbers from 0 to 1."""
+    require(plugin, lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1", *names)
+
+
+def require_part(plugin: Any, *names: str) -> None:
+    """Raise ValueError unless the fields ``names`` are numbers between 0 and 1, both excluded."""
+    require(plugin, lambda value: _is_number(value) and 0 < value < 1, "a number above 0 and below 1", *names)
+
+
+def require_choice(plugin: Any, choices: Sequence[str], *names: str) -> None:
+    """Raise ValueError unless the fields ``names`` are among ``choices``."""
+    require(plugin, lambda value: value in choices, " or ".join(map(repr, choices)), *names)
+
+
+def require(plugin: Any, holds: Callable[[Any], bool], expected: str, *names: str) -> None:
+    """Raise ValueError for the first of the fields ``names`` whose value is not None and fails ``holds``.
+
+    ``expected`` completes the message "NAME=VALUE: expected ...".
     """
-    _require(model, names, f"a number of at least {low:g}", lambda value: low <= value < math.inf)
-
-
-def require_positive(model: Any, *names: str) -> None:
-    """Raise ValueError naming the first of ``model``'s fields ``names`` that is not finite and above 0."""
-    _require(model, names, "a number above 0", lambda value: 0 < value < math.inf)
-
-
-def require_share(model: Any, *names: str) -> None:
-    """Raise ValueError naming the first of ``model``'s fields ``names`` that is not in [0, 1]."""
-    _require(model, names, "a number from 0 to 1", lambda value: 0 <= value <= 1)
-
-
-def _require(model: Any, names: Iterable[str], expected: str, holds: Callable[[Any], bool]) -> None:
     for name in names:
-        value = getattr(model, name)
+        value = getattr(plugin, name)
         if value is not None and not holds(value):
             raise ValueError(f"{name}={value!r}: expected {expected}")
 
 
-def check_share(who: str, share: object) -> None:
-    """Raise SpecError on behalf of plugin ``who`` unless ``share`` is a number above 0 and below 1."""
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        raise SpecError(f"{who}: share must be a number above 0 and below 1, got {share!r}")
-
-
-def check_whole_number(who: str, name: str, value: object, *, at_least: int) -> None:
-    """Raise SpecError unless parameter ``name`` is a whole number of at least ``at_least``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise SpecError(f"{who}: {name} must be a whole number of at least {at_least}, got {value!r}")
-
-
-def check_choice(who: str, name: str, value: object, choices: Sequence[str]) -> None:
-    """Raise SpecError unless parameter ``name`` is one of ``choices``."""
-    if value not in choices:
-        raise SpecError(f"{who}: {name} must be {' or '.join(map(repr, choices))}, got {value!r}")
+def _is_number(value: object, kind: type = Real) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)  # numbers of numpy are, numpy's True is not

@@ -101,7 +101,7 @@ def test_a_suite_file_preprocesses_as_the_command_line_does(place, run):
     [
         (["-p", "k-kore"], "unknown preprocessor 'k-kore'; did you mean 'k-core'?"),
         (["-p", "k-core[n=3]"], "parameter of preprocessor 'k-core': 'n'"),
-        (["-p", "k-core[k=0]"], "k must be a whole number of at least 1, got 0"),
+        (["-p", "k-core[k=0]"], "preprocessor k-core[k=0]: k=0: expected a whole number of at least 1"),
         (["-p", "k-core[k=99]"], "leaves none of its 700 ratings; use a smaller k"),
         (["-p", "k-core,k-core"], "listed twice: k-core"),
         (["-s", "leave-one-out[by=tyme]"], "by expects one of random, time, got 'tyme'"),

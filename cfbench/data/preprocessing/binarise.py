@@ -10,8 +10,8 @@ import numpy as np
 
 from cfbench.data.dataset import Dataset
 from cfbench.data.preprocessing.subset import subset
-from cfbench.errors import DataError, SpecError
-from cfbench.model.limits import check_choice
+from cfbench.errors import DataError
+from cfbench.model.limits import require_choice
 from cfbench.model.ratings import RatingScale
 
 
@@ -32,8 +32,8 @@ class Binarise:
     def __post_init__(self) -> None:
         number = isinstance(self.threshold, int | float) and not isinstance(self.threshold, bool)
         if self.threshold is not None and not (number and math.isfinite(self.threshold)):
-            raise SpecError(f"binarise: threshold must be a finite rating, got {self.threshold!r}")
-        check_choice("binarise", "keep", self.keep, ("all", "relevant"))
+            raise ValueError(f"threshold={self.threshold!r}: expected a finite rating")
+        require_choice(self, ("all", "relevant"), "keep")
 
     def apply(self, dataset: Dataset) -> Dataset:
         """Return the data set of ones and zeros; raises DataError where no rating is relevant."""

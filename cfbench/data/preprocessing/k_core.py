@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cfbench.data.dataset import Dataset
 from cfbench.data.preprocessing.subset import subset
 from cfbench.errors import DataError
-from cfbench.model.limits import check_whole_number
+from cfbench.model.limits import require_whole
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class KCore:
     k: int = 5
 
     def __post_init__(self) -> None:
-        check_whole_number("k-core", "k", self.k, at_least=1)
+        require_whole(self, 1, "k")
 
     def apply(self, dataset: Dataset) -> Dataset:
         """Return the k-core; raises DataError where it is empty."""

@@ -9,7 +9,7 @@ import numpy as np
 from cfbench.data.dataset import Dataset
 from cfbench.data.preprocessing.subset import subset
 from cfbench.errors import DataError
-from cfbench.model.limits import check_whole_number
+from cfbench.model.limits import require_whole
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,7 @@ class MinimumRatings:
     item: int = 1
 
     def __post_init__(self) -> None:
-        check_whole_number("minimum-ratings", "user", self.user, at_least=1)
-        check_whole_number("minimum-ratings", "item", self.item, at_least=1)
+        require_whole(self, 1, "user", "item")
 
     def apply(self, dataset: Dataset) -> Dataset:
         """Return the data set of those who remain; raises DataError where nobody does."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.order import rank_within, times_of
 from cfbench.data.splits.splitter import Fold
-from cfbench.errors import DataError, SpecError
-from cfbench.model.limits import check_choice, check_share
+from cfbench.errors import DataError
+from cfbench.model.limits import require_choice, require_part
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,12 @@ class ColdEntities(ABC):
     entity: ClassVar[str]
 
     def __post_init__(self) -> None:
-        check_share(self.name, self.share)
-        check_choice(self.name, "order", self.order, ("random", "time"))
+        require_part(self, "share")
+        require_choice(self, ("random", "time"), "order")
         numbers = self.given if isinstance(self.given, tuple) else ()
         whole = all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in numbers)
         if not numbers or not whole or len(set(numbers)) < len(numbers):
-            raise SpecError(
-                f"{self.name}: given must be a list of different whole numbers such as [0,1,2,5,10], got {self.given!r}"
-            )
+            raise ValueError(f"given={self.given!r}: expected a list of different whole numbers such as [0,1,2,5,10]")
 
     @abstractmethod
     def entities(self, dataset: Dataset) -> NDArray[np.int32]:

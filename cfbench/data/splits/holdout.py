@@ -10,7 +10,7 @@ import numpy as np
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import DataError
-from cfbench.model.limits import check_share
+from cfbench.model.limits import require_part
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Holdout:
     share: float = 0.2
 
     def __post_init__(self) -> None:
-        check_share("holdout", self.share)
+        require_part(self, "share")
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return the one fold, named ``""``; raises DataError where a part would be empty."""

@@ -10,7 +10,7 @@ import numpy as np
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import DataError
-from cfbench.model.limits import check_whole_number
+from cfbench.model.limits import require_whole
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class KFold:
     k: int = 5
 
     def __post_init__(self) -> None:
-        check_whole_number("kfold", "k", self.k, at_least=2)
+        require_whole(self, 2, "k")
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return ``k`` folds named ``"1/k"`` to ``"k/k"``; raises DataError on fewer than ``k`` rows."""

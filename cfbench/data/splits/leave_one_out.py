@@ -12,7 +12,7 @@ from cfbench.data.dataset import Dataset
 from cfbench.data.splits.order import rank_within, times_of
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import DataError
-from cfbench.model.limits import check_choice
+from cfbench.model.limits import require_choice
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class LeaveOneOut:
     by: Literal["random", "time"] = "random"
 
     def __post_init__(self) -> None:
-        check_choice("leave-one-out", "by", self.by, ("random", "time"))
+        require_choice(self, ("random", "time"), "by")
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return the one fold, named ``""``; raises DataError where every user has one rating, or times lack."""

@@ -11,7 +11,7 @@ from cfbench.data.dataset import Dataset
 from cfbench.data.splits.order import rank_within
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import DataError
-from cfbench.model.limits import check_share, check_whole_number
+from cfbench.model.limits import require_part, require_whole
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class PerUserHoldout:
     minimum: int = 5
 
     def __post_init__(self) -> None:
-        check_share("per-user-holdout", self.share)
-        check_whole_number("per-user-holdout", "minimum", self.minimum, at_least=2)
+        require_part(self, "share")
+        require_whole(self, 2, "minimum")
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return the one fold, named ``""``; raises DataError where no user has ``minimum`` ratings."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.splitter import Fold
-from cfbench.errors import DataError, SpecError, UnknownNameError
+from cfbench.errors import DataError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Predefined:
     def __post_init__(self) -> None:
         names = (self.only,) if isinstance(self.only, str) else (self.only or ())
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
-            raise SpecError(f"predefined: only must be names of folds such as u1 or [u1,u2], got {self.only!r}")
+            raise ValueError(f"only must be names of folds such as u1 or [u1,u2], got {self.only!r}")
         if len(set(names)) != len(names):
-            raise SpecError(f"predefined: only names a fold twice: {', '.join(names)}")
+            raise ValueError(f"only names a fold twice: {', '.join(names)}")
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:  # noqa: ARG002 - part of the contract
         """Return the folds under their published names; raises DataError or UnknownNameError with those it has."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.holdout import Holdout
 from cfbench.data.splits.splitter import Fold
-from cfbench.model.limits import check_share, check_whole_number
+from cfbench.model.limits import require_part, require_whole
 from cfbench.spec import derived_seed
 
 
@@ -31,10 +31,9 @@ class RepeatedHoldout:
     random_state: int | None = None
 
     def __post_init__(self) -> None:
-        check_share("repeated-holdout", self.share)
-        check_whole_number("repeated-holdout", "n_repeats", self.n_repeats, at_least=1)
-        if self.random_state is not None:
-            check_whole_number("repeated-holdout", "random_state", self.random_state, at_least=0)
+        require_part(self, "share")
+        require_whole(self, 1, "n_repeats")
+        require_whole(self, 0, "random_state")
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return ``n_repeats`` folds named ``"1/n"`` to ``"n/n"``; raises DataError where a part would be empty."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.order import times_of
 from cfbench.data.splits.splitter import Fold
-from cfbench.errors import DataError, SpecError
-from cfbench.model.limits import check_share
+from cfbench.errors import DataError
+from cfbench.model.limits import require_part
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DEFAULT_SHARE = 0.2
@@ -41,9 +41,8 @@ class Temporal:
 
     def __post_init__(self) -> None:
         if self.share is not None and self.after is not None:
-            raise SpecError(f"temporal: give share or after, not both; got {self.share!r} and {self.after!r}")
-        if self.share is not None:
-            check_share("temporal", self.share)
+            raise ValueError(f"give share or after, not both; got {self.share!r} and {self.after!r}")
+        require_part(self, "share")
         if self.after is not None:
             seconds_since_1970(self.after)
 
@@ -74,13 +73,13 @@ class Temporal:
 def seconds_since_1970(moment: int | str) -> int:
     """Return ``moment``, an ISO date or time or seconds since 1970, as whole seconds, rounded up.
 
-    Raises SpecError for anything else.
+    Raises ValueError for anything else.
     """
     if isinstance(moment, int) and not isinstance(moment, bool):
         return moment
     read = _date(moment) if isinstance(moment, str) else None
     if read is None:
-        raise SpecError(f"temporal: after must be a date such as 2014-01-01 or seconds since 1970, got {moment!r}")
+        raise ValueError(f"after must be a date such as 2014-01-01 or seconds since 1970, got {moment!r}")
     aware = read if read.tzinfo else read.replace(tzinfo=UTC)
     return math.ceil((aware - _EPOCH).total_seconds())
 

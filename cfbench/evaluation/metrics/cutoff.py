@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from cfbench.errors import UsageError
+from cfbench.model.limits import require_whole
 
 
 @dataclass(frozen=True)
 class CutOff:
     """What metrics of the first ``k`` places of every list have in common.
 
-    They are given lists of exactly ``k`` places: see :func:`cfbench.evaluation.metrics.metric.ask`. Raises UsageError
+    They are given lists of exactly ``k`` places: see :func:`cfbench.evaluation.metrics.metric.ask`. Raises ValueError
     unless ``k`` is a whole number of at least 1.
     """
 
@@ -20,8 +20,7 @@ class CutOff:
     k: int = 10
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
-            raise UsageError(f"{self.label}: k must be a whole number of at least 1, got {self.k!r}")
+        require_whole(self, 1, "k")
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
 from cfbench.data.preprocessing.binarise import Binarise
-from cfbench.errors import DataError, SpecError
+from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 
 ROWS = [(0, 0, 5), (0, 1, 4), (1, 0, 3), (2, 2, 1)]
@@ -40,10 +40,10 @@ def test_a_threshold_that_nothing_reaches_is_refused(make_dataset):
 
 @pytest.mark.parametrize("threshold", ["4", True, float("nan"), float("inf")])
 def test_a_threshold_that_is_no_rating_is_refused(threshold):
-    with pytest.raises(SpecError, match="binarise: threshold must be a finite rating, got"):
+    with pytest.raises(ValueError, match=r"^threshold=.*: expected a finite rating$"):
         Binarise(threshold=threshold)
 
 
 def test_another_way_of_keeping_is_refused():
-    with pytest.raises(SpecError, match="binarise: keep must be 'all' or 'relevant', got 'none'"):
+    with pytest.raises(ValueError, match=r"^keep='none': expected 'all' or 'relevant'$"):
         Binarise(keep="none")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.splits.leave_one_out import LeaveOneOut
-from cfbench.errors import DataError, SpecError
+from cfbench.errors import DataError
 
 ROWS = [(0, 0, 3), (1, 0, 3), (0, 1, 3), (2, 0, 3), (1, 1, 3), (0, 2, 3)]  # users 0, 1, 2 have 3, 2, 1 ratings
 
@@ -41,5 +41,5 @@ def test_by_time_needs_times(make_dataset):
 
 
 def test_another_order_is_refused():
-    with pytest.raises(SpecError, match="leave-one-out: by must be 'random' or 'time', got 'rating'"):
+    with pytest.raises(ValueError, match=r"^by='rating': expected 'random' or 'time'$"):
         LeaveOneOut(by="rating")

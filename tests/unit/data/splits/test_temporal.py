@@ -1,7 +1,7 @@
 import pytest
 
 from cfbench.data.splits.temporal import Temporal, seconds_since_1970
-from cfbench.errors import DataError, SpecError
+from cfbench.errors import DataError
 
 NEW_YEAR_2014 = 1_388_534_400
 
@@ -71,12 +71,12 @@ def test_data_without_times_is_sent_to_another_splitter(make_dataset):
     "params", [{"share": 1}, {"share": "0.2"}, {"after": "spring"}, {"after": True}, {"after": 1.5}]
 )
 def test_parameters_that_name_no_cut_are_refused(params):
-    with pytest.raises(SpecError, match=f"temporal: {next(iter(params))} must be"):
+    with pytest.raises(ValueError, match=rf"^{next(iter(params))}(=| must be)"):
         Temporal(**params)
 
 
 def test_two_cuts_are_one_too_many():
-    with pytest.raises(SpecError, match=r"share or after, not both; got 0\.2 and 5"):
+    with pytest.raises(ValueError, match=r"share or after, not both; got 0\.2 and 5"):
         Temporal(share=0.2, after=5)
 
 

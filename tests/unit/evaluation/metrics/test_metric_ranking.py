@@ -103,7 +103,7 @@ def test_k_is_in_the_name_and_must_be_a_positive_whole_number(metric):
     assert metric().name == f"{metric.__name__}@10"
     assert metric(k=5).name == f"{metric.__name__}@5"
     for wrong in (0, -1, 2.5, True, "10"):
-        with pytest.raises(UsageError, match="whole number of at least 1"):
+        with pytest.raises(ValueError, match=r"^k=.*: expected a whole number of at least 1$"):
             metric(k=wrong)
 
 
