@@ -43,8 +43,8 @@ from cfbench.evaluation.metrics.metric import Metric, NotApplicable, ask
 from cfbench.evaluation.metrics.ranking import MRR, NDCG, HitRate, Precision, Recall
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES, bootstrap_intervals
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.predict import ask_predictions
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.predict import predict_ratings
+from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import FitContext
 from cfbench.model.ratings import RatingScale
 from cfbench.registry.registry import Registry
@@ -110,14 +110,14 @@ def movielens_answers() -> tuple[Split, ModelOutput]:
     split = Split.of(dataset, "holdout", Holdout(share=0.2).folds(dataset, seed=0)[0])
     model = TruncatedSVD()
     model.fit(split.train, FitContext(seed=0, threads=1))
-    predictions = ask_predictions(model, split.test.users, split.test.items, Clock())
+    predictions = predict_ratings(model, split.test.users, split.test.items, Clock())
     return split, ranked(model, model.embeddings().items.astype(np.float32), split, predictions)
 
 
 def ranked(model: object, item_factors: np.ndarray, split: Split, predictions: np.ndarray) -> ModelOutput:
     """Ask a fitted model for lists and mean scores, and put all its answers together."""
     users = split.user_coding.codes(split.test_user_positions)
-    rankings = ask_rankings(model, split.train, users, k=K, tie_seed=0, clock=Clock())
+    rankings = rank_items(model, split.train, users, k=K, tie_seed=0, clock=Clock())
     return ModelOutput(predictions, rankings.lists, score_means=rankings.score_means, item_factors=item_factors)
 
 

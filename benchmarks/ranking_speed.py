@@ -37,7 +37,7 @@ from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.metrics.metric import ask
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.rank import rank_items
 from cfbench.model.ratings import RatingScale
 from cfbench.resources.clock import Clock
 
@@ -144,7 +144,7 @@ class Scores:
 def by_cfbench(split: Split, scores: np.ndarray) -> dict[str, float]:
     """Rank and measure with cfbench, as its harness does."""
     users = split.user_coding.codes(np.unique(split.test.user_positions))
-    lists = ask_rankings(Scores(scores), split.train, users, k=K, tie_seed=0, clock=Clock()).lists
+    lists = rank_items(Scores(scores), split.train, users, k=K, tie_seed=0, clock=Clock()).lists
     evaluation = Evaluation(split, ModelOutput(None, lists))
     return {metric.name.lower(): ask(metric, evaluation).value for metric in (NDCG(K), Recall(K), Precision(K))}
 

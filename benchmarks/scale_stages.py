@@ -29,8 +29,8 @@ from cfbench.experiment.plan import chosen_metrics
 from cfbench.experiment.suite import METRICS
 from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.predict import ask_predictions
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.predict import predict_ratings
+from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import FitContext
 from cfbench.model.ratings import Ratings
 from cfbench.registry.loading import load_class
@@ -181,10 +181,10 @@ def fit(place: Place, model: str) -> Facts:
     with _timed() as facts:
         with clock.part("fit"):
             fitted.fit(asked.train, context)
-        predictions = ask_predictions(fitted, asked.asked.users, asked.asked.items, clock)
+        predictions = predict_ratings(fitted, asked.queries.users, asked.queries.items, clock)
         with clock.part("rank"):
-            ranked = ask_rankings(
-                fitted, asked.train, asked.asked.ranked_users, k=_LIST_LENGTH, tie_seed=asked.tie_seed, clock=clock
+            ranked = rank_items(
+                fitted, asked.train, asked.queries.ranked_users, k=_LIST_LENGTH, tie_seed=asked.tie_seed, clock=clock
             )
     facts |= {f"{part} s": seconds for part, seconds in clock.wall.items()}
     spent = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(epochs)]

@@ -8,17 +8,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cfbench.errors import CfbenchError, ModelError
 from cfbench.execution.outcome_writer import save_model
 from cfbench.execution.task import Outcome, Task, saved_in
-from cfbench.inference.embeddings import ask_embeddings, item_factors
+from cfbench.inference.embeddings import embeddings_of
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.predict import ask_predictions, rating_range_of
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.predict import predict_ratings, rating_range_of
+from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import (
     EpochReport,
     FitContext,
@@ -114,9 +115,9 @@ def _ask(model: object, questions: EvaluationInputs, task: Task, clock: Clock) -
     asked = with_cold_entities(model, questions, clock)
     given: dict[str, NDArray[Any]] = {}
     if isinstance(model, PredictsRatings):
-        given["predictions"] = ask_predictions(model, asked.users, asked.items, clock)
+        given["predictions"] = predict_ratings(model, asked.users, asked.items, clock)
     with clock.part("rank"):
-        rankings = ask_rankings(
+        rankings = rank_items(
             model,
             questions.train,
             asked.ranked_users,
@@ -133,10 +134,10 @@ def with_cold_entities(model: object, questions: EvaluationInputs, clock: Clock)
     """Introduce the newcomers to a model that can meet them; return the questions in the codes it then knows."""
     cold_entities = questions.cold_entities
     if cold_entities is None or not isinstance(model, TakesColdEntities):
-        return questions.asked
+        return questions.queries
     with clock.part("add_cold_entities"):
         model.add_cold_entities(cold_entities.users, cold_entities.items)
-    return cold_entities.asked
+    return cold_entities.queries
 
 
 def _looked_into(model: object, questions: EvaluationInputs, clock: Clock) -> dict[str, NDArray[Any]]:
@@ -145,14 +146,14 @@ def _looked_into(model: object, questions: EvaluationInputs, clock: Clock) -> di
     train = questions.train
     if isinstance(model, PredictsRatings):
         rows = questions.checked_rows
-        told = ask_predictions(model, train.users[rows], train.items[rows], clock, part="check")
+        told = predict_ratings(model, train.users[rows], train.items[rows], clock, part="check")
         found |= {"train_rows": rows, "train_predictions": told}
     if isinstance(model, HasRatingRange) and (stated := rating_range_of(model)) is not None:
         found["rating_range"] = stated
     if isinstance(model, HasEmbeddings):
         with clock.part("check"):
-            factors = item_factors(ask_embeddings(model, train.n_users, train.n_items))
-        if factors is not None:
+            factors = embeddings_of(model, train.n_users, train.n_items).items.astype(np.float32)
+        if factors.shape[1]:
             found["item_factors"] = factors
     return found
 

@@ -1,4 +1,4 @@
-"""What a worker is told: the training rows and the pairs to answer, never the test ratings.
+"""Inputs of a cell's process: the training rows and the pairs to predict, never the test ratings.
 
 Written once per split as memory-mapped ``.npy`` files and shared by all cells and processes.
 """
@@ -6,7 +6,8 @@ Written once per split as memory-mapped ``.npy`` files and shared by all cells a
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +22,16 @@ from cfbench.model.features import Features
 from cfbench.model.ratings import Codes, Ratings, RatingScale
 
 CHECKED_ROWS = 20_000
-"""So many training rows are asked about at most, to hold the test error against."""
-
-_TRAIN_COLUMNS = ("users", "items", "ratings", "timestamps")
+"""The most training rows that are predicted, for comparison with the error on test rows."""
 
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """Whom a model is asked about, in codes.
+    """The pairs whose ratings are predicted and the users for whom items are ranked, in codes.
 
     Attributes:
-        users: user codes of the pairs whose rating is asked for, shape (m,).
-        items: item codes likewise.
+        users: user codes of the pairs, shape (m,).
+        items: item codes of the pairs, shape (m,).
         ranked_users: user codes of every test user, one list each, shape (t,).
     """
 
@@ -43,59 +42,54 @@ class Queries:
 
 @dataclass(frozen=True, eq=False)
 class ColdEntityInputs:
-    """Test users and items that are not in training but whose features are known, and the questions with their codes.
+    """Test users and items that are not in training but whose features are known, and the queries in their codes.
 
     Attributes:
         users: features of the a cold test users, in ascending position in the data's table: they get the codes
-            ``n_users .. n_users+a-1``, and the unknown user ``n_users+a``. None where nothing is known of any.
+            ``n_users .. n_users+a-1``, and the unknown user ``n_users+a``. None where no cold user has features.
         items: features of the cold test items likewise.
-        asked: the same questions as of every model, with these codes.
+        queries: the same queries as of every model, with these codes.
     """
 
     users: Features | None
     items: Features | None
-    asked: Queries
+    queries: Queries
 
     @classmethod
     def of(cls, split: Split) -> ColdEntityInputs | None:
-        """Look for them in a split; None where nobody new has features."""
+        """Return the cold entities of a split; None where none has features."""
         test = split.test
-        users, user_codes = _met(split.dataset.users, split.user_coding, test.user_positions)
-        items, item_codes = _met(split.dataset.items, split.item_coding, test.item_positions)
+        users, user_codes = _cold_features(split.dataset.users, split.user_coding, test.user_positions)
+        items, item_codes = _cold_features(split.dataset.items, split.item_coding, test.item_positions)
         if users is None and items is None:
             return None
-        return cls(
-            users,
-            items,
-            Queries(
-                user_codes[test.user_positions], item_codes[test.item_positions], user_codes[split.test_user_positions]
-            ),
-        )
+        ranked = user_codes[split.test_user_positions]
+        return cls(users, items, Queries(user_codes[test.user_positions], item_codes[test.item_positions], ranked))
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationInputs:
-    """The questions of one split.
+    """What a model learns from and is then queried about on one split.
 
     Attributes:
-        train: what to learn from.
-        asked: the pairs and users to answer for, unknown ones sharing one code.
+        train: the training rows.
+        queries: the pairs and users to predict and rank, unknown ones sharing one code.
         tie_seed: seed of the one random order in which ties are broken, the same for all models.
-        cold_entities: the same for models that can meet newcomers, or None where there are none to meet.
+        cold_entities: the same for models that take cold entities, or None where none has features.
         withheld: items that are no candidates for some of the ranked users, or None.
     """
 
     train: Ratings
-    asked: Queries
+    queries: Queries
     tie_seed: int
     cold_entities: ColdEntityInputs | None = None
     withheld: Withheld | None = None
 
     @classmethod
     def of(cls, split: Split) -> EvaluationInputs:
-        """Take the questions, and only them, from a split."""
-        asked = Queries(split.test.users, split.test.items, split.user_coding.codes(split.test_user_positions))
-        return cls(split.train, asked, int(split.fingerprint[:12], 16), ColdEntityInputs.of(split), split.withheld)
+        """Take the inputs, and only them, from a split."""
+        queries = Queries(split.test.users, split.test.items, split.user_coding.codes(split.test_user_positions))
+        return cls(split.train, queries, int(split.fingerprint[:12], 16), ColdEntityInputs.of(split), split.withheld)
 
     @property
     def checked_rows(self) -> NDArray[np.int64]:
@@ -108,86 +102,73 @@ class EvaluationInputs:
 
     def write(self, folder: Path) -> None:
         """Write the arrays into ``folder``, which must exist."""
-        arrays = {f"train_{name}": getattr(self.train, name) for name in _TRAIN_COLUMNS} | _asked_arrays(self.asked, "")
-        tables = {"train_user": self.train.user_features, "train_item": self.train.item_features}
-        if self.cold_entities is not None:
-            arrays |= _asked_arrays(self.cold_entities.asked, "met_")
-            tables |= {"new_user": self.cold_entities.users, "new_item": self.cold_entities.items}
-        if self.withheld is not None:
-            arrays |= {"withheld_places": self.withheld.places, "withheld_items": self.withheld.items}
-        for name, array in arrays.items():
-            if array is not None:
-                np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        facts = {
-            "n_users": self.train.n_users,
-            "n_items": self.train.n_items,
-            "scale": [self.train.scale.low, self.train.scale.high],
-            "timestamps": self.train.timestamps is not None,
-            "tie_seed": self.tie_seed,
-            "withheld": self.withheld is not None,
-            "features": {name: _save_features(features, folder, name) for name, features in tables.items()},
+        train, cold = self.train, self.cold_entities
+        found: dict[str, NDArray[Any] | None] = {
+            f"train_{name}": getattr(train, name) for name in ("users", "items", "ratings", "timestamps")
         }
-        (folder / "questions.json").write_text(json.dumps(facts))
+        found |= vars(self.queries)
+        tables = {"train_user": train.user_features, "train_item": train.item_features}
+        if cold is not None:
+            found |= {f"cold_{name}": codes for name, codes in vars(cold.queries).items()}
+            tables |= {"cold_user": cold.users, "cold_item": cold.items}
+        if self.withheld is not None:
+            found |= {"withheld_places": self.withheld.places, "withheld_items": self.withheld.items}
+        columns = {name: features.columns for name, features in tables.items() if features is not None}
+        # One file a column, by number: the columns' names need not be fit for file names.
+        for table, named in columns.items():
+            found |= {f"{table}_{number}": column for number, column in enumerate(named.values())}
+        arrays = {name: array for name, array in found.items() if array is not None}
+        for name, array in arrays.items():
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        facts = {
+            "n_users": train.n_users,
+            "n_items": train.n_items,
+            "scale": [train.scale.low, train.scale.high],
+            "tie_seed": self.tie_seed,
+            "arrays": list(arrays),
+            "features": {table: list(named) for table, named in columns.items()},
+        }
+        (folder / "inputs.json").write_text(json.dumps(facts))
 
     @classmethod
     def read(cls, folder: Path) -> EvaluationInputs:
         """Map the arrays of ``folder`` into memory, read-only."""
-        facts = json.loads((folder / "questions.json").read_text())
-        tables = {name: _load_features(columns, folder, name) for name, columns in facts["features"].items()}
+        facts = json.loads((folder / "inputs.json").read_text())
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in facts["arrays"]}
+        features = {
+            table: Features({column: arrays[f"{table}_{number}"] for number, column in enumerate(columns)})
+            for table, columns in facts["features"].items()
+        }
         train = Ratings(
-            users=_mapped(folder, "train_users"),
-            items=_mapped(folder, "train_items"),
-            ratings=_mapped(folder, "train_ratings"),
-            timestamps=_mapped(folder, "train_timestamps") if facts["timestamps"] else None,
+            users=arrays["train_users"],
+            items=arrays["train_items"],
+            ratings=arrays["train_ratings"],
+            timestamps=arrays.get("train_timestamps"),
             n_users=facts["n_users"],
             n_items=facts["n_items"],
             scale=RatingScale(*facts["scale"]),
-            user_features=tables["train_user"],
-            item_features=tables["train_item"],
+            user_features=features.get("train_user"),
+            item_features=features.get("train_item"),
         )
-        cold_entities = None
-        if "new_user" in tables:
-            cold_entities = ColdEntityInputs(tables["new_user"], tables["new_item"], _load_asked(folder, "met_"))
-        withheld = None
-        if facts["withheld"]:
-            withheld = Withheld(_mapped(folder, "withheld_places"), _mapped(folder, "withheld_items"))
-        return cls(train, _load_asked(folder, ""), facts["tie_seed"], cold_entities, withheld)
+        cold_entities = withheld = None
+        if "cold_users" in arrays:
+            queries = _queries(arrays, "cold_")
+            cold_entities = ColdEntityInputs(features.get("cold_user"), features.get("cold_item"), queries)
+        if "withheld_places" in arrays:
+            withheld = Withheld(arrays["withheld_places"], arrays["withheld_items"])
+        return cls(train, _queries(arrays), facts["tie_seed"], cold_entities, withheld)
 
 
-def _met(table: Entities, coding: Coding, asked: NDArray[np.int32]) -> tuple[Features | None, Codes]:
-    """Return the features of those ``asked`` about who are not in training, and codes by position with theirs."""
-    cold = np.unique(asked[coding.codes(asked) == len(coding)])
+def _queries(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Queries:
+    return Queries(*(arrays[prefix + name] for name in ("users", "items", "ranked_users")))
+
+
+def _cold_features(table: Entities, coding: Coding, positions: NDArray[np.int32]) -> tuple[Features | None, Codes]:
+    """Return the features of those at ``positions`` who are not in training, and codes by position that count them."""
+    cold = np.unique(positions[coding.codes(positions) == len(coding)])
     features = Features.of(table.columns, cold) if len(cold) else None
     if features is None:
         return None, coding.code_of
     code_of = np.where(coding.code_of == len(coding), len(coding) + len(cold), coding.code_of).astype(np.int32)
     code_of[cold] = len(coding) + np.arange(len(cold), dtype=np.int32)
     return features, code_of
-
-
-def _asked_arrays(asked: Queries, prefix: str) -> dict[str, NDArray[Any]]:
-    return {f"{prefix}{field.name}": getattr(asked, field.name) for field in fields(Queries)}
-
-
-def _load_asked(folder: Path, prefix: str) -> Queries:
-    return Queries(**{field.name: _mapped(folder, f"{prefix}{field.name}") for field in fields(Queries)})
-
-
-def _mapped(folder: Path, name: str) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-    return array
-
-
-def _save_features(features: Features | None, folder: Path, name: str) -> list[str] | None:
-    """Write one file a column and return the columns' names, which need not be fit for file names."""
-    if features is None:
-        return None
-    for number, column in enumerate(features.columns.values()):
-        np.save(folder / f"{name}_{number}.npy", column, allow_pickle=False)
-    return list(features.columns)
-
-
-def _load_features(columns: list[str] | None, folder: Path, name: str) -> Features | None:
-    if columns is None:
-        return None
-    return Features({column: _mapped(folder, f"{name}_{number}") for number, column in enumerate(columns)})

@@ -1,9 +1,9 @@
-"""What a model answered in one cell, raw: the input of every metric, never changed by one."""
+"""Raw output of one model on one split: the input of every metric, never changed by one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,18 +14,18 @@ from cfbench.model.ratings import frozen
 
 @dataclass(frozen=True, eq=False)
 class ModelOutput:
-    """Raw answers of one model on one split, in the split's order.
+    """Raw output of one model on one split, in the split's order.
 
     Attributes:
-        predictions: predicted ratings of the test rows, shape (m,), float32, neither filled nor clipped, NaN =
-            "cannot say"; None for a pure ranker.
+        predictions: predicted ratings of the test rows, shape (m,), float32, neither filled nor clipped, NaN = no
+            prediction; None for a pure ranker.
         lists: item codes of the top-k list of every test user, best first, shape (t, k), int32; a list that is
-            shorter than k ends in the unknown code ``n_items``. Rows follow ``Evaluation.people``.
-            None for a model that could not rank.
+            shorter than k ends in the unknown code ``n_items``. Rows follow
+            ``Evaluation.test_user_positions``. None for a model that could not rank.
         score_means: mean score of every training item over g groups of test users, before seen items are masked,
             shape (g, n_items), float32; NaN where no user of a group got a score; see
             :class:`cfbench.inference.score_means.ScoreMeans`. None without lists.
-        item_factors: what the model's own ``embeddings`` say of every training item, shape (n_items, f), float32,
+        item_factors: the model's own embeddings of every training item, shape (n_items, f), float32,
             finite; None for a model without.
         train_rows: positions of some rows in the training part, ascending, shape (s,), int64; see
             :attr:`cfbench.inference.inputs.EvaluationInputs.checked_rows`. None for a pure ranker.
@@ -48,19 +48,18 @@ class ModelOutput:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> ModelOutput:
-        """Make answers of what :meth:`arrays` gave; raises ValueError where they are no answers in form."""
+        """Make the output of what :meth:`arrays` returned; raises ValueError for unknown names and other forms."""
         for name, array in arrays.items():
             if name not in _FORMS:
-                raise ValueError(f"there are no answers called {name!r}; known: {', '.join(_FORMS)}")
-            if (array.dtype, array.ndim) != _FORMS[name]:
-                dtype, dimensions = _FORMS[name]
+                raise ValueError(f"a model's output has no array called {name!r}; known: {', '.join(_FORMS)}")
+            dtype, dimensions = _FORMS[name]
+            if (array.dtype, array.ndim) != (dtype, dimensions):
                 raise ValueError(f"{name} must be {dtype} of {dimensions} dimensions, got {array.dtype} {array.shape}")
         return cls(**{name: arrays.get(name) for name in _FORMS})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the answers that there are, by name."""
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: array for name, array in told.items() if array is not None}
+        """Return the arrays that there are, by name."""
+        return {name: array for name in _FORMS if (array := getattr(self, name)) is not None}
 
 
 _FORMS: Mapping[str, tuple[np.dtype[Any], int]] = {
@@ -72,4 +71,4 @@ _FORMS: Mapping[str, tuple[np.dtype[Any], int]] = {
     "train_predictions": (np.dtype(np.float32), 1),
     "rating_range": (np.dtype(np.float64), 1),
 }
-"""Type and number of dimensions of all answers."""
+"""Type and number of dimensions of every array, by name."""

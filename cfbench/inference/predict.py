@@ -1,4 +1,4 @@
-"""Asking a model which ratings it predicts, and checking what it answers."""
+"""Predicted ratings of a fitted model, validated."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from cfbench.model.ratings import Codes, Floats, frozen
 from cfbench.resources.clock import Clock
 
 PAIRS_PER_CALL = 1 << 18
-"""How many pairs ``predict`` is asked about at once; bounds the rows of factors that a model gathers."""
+"""The most pairs per call of ``predict``; bounds the rows of factors that a model gathers."""
 
 
-def ask_predictions(
+def predict_ratings(
     model: PredictsRatings,
     users: Codes,
     items: Codes,
@@ -23,11 +23,11 @@ def ask_predictions(
     part: str = "predict",
     pairs_per_call: int = PAIRS_PER_CALL,
 ) -> NDArray[np.float32]:
-    """Ask ``model`` for the ratings of pairs, in chunks, and check every answer.
+    """Return the ratings that ``model`` predicts for pairs, queried in chunks, each checked.
 
     Args:
         model: a fitted model.
-        users: user codes, shape (m,), ``0 .. n_users``, or beyond for users that the model was introduced to; the
+        users: user codes, shape (m,), ``0 .. n_users``, or beyond for cold users that the model was given; the
             model sees read-only views.
         items: item codes likewise.
         clock: gets the model's own seconds, and nothing else.
@@ -35,21 +35,21 @@ def ask_predictions(
         pairs_per_call: the most pairs per call.
 
     Returns:
-        Predicted ratings in rating units, shape (m,), float32; not filled, not clipped, NaN = "cannot say".
+        Predicted ratings in rating units, shape (m,), float32; not filled, not clipped, NaN = no prediction.
 
     Raises:
-        ModelError: an answer is no float array of the asked shape, or holds an infinite value.
+        ModelError: the model returned no float array of the expected shape, or an infinite value.
     """
     users, items = frozen(users), frozen(items)
     predictions = np.empty(len(users), dtype=np.float32)
     who = f"{type(model).__name__}.predict"
     for start in range(0, len(users), pairs_per_call):
-        asked = slice(start, start + pairs_per_call)
+        chunk = slice(start, start + pairs_per_call)
         with clock.part(part):
-            answer = model.predict(users[asked], items[asked])
-        floats = shaped_floats(answer, (len(users[asked]),), who)
+            returned = model.predict(users[chunk], items[chunk])
+        floats = shaped_floats(returned, users[chunk].shape, who)
         reject_infinities(floats, who)
-        predictions[asked] = floats
+        predictions[chunk] = floats
     return predictions
 
 
@@ -73,36 +73,34 @@ def rating_range_of(model: HasRatingRange) -> NDArray[np.float64] | None:
     return ends
 
 
-def shaped_floats(answer: object, shape: tuple[int, ...], who: str) -> Floats:
-    """Return ``answer`` as float32 (float64 stays) if it is a float array of ``shape``.
+def shaped_floats(array: object, shape: tuple[int, ...], who: str) -> Floats:
+    """Return ``array`` as float32 (float64 stays) if it is a float array of ``shape``.
 
     Raises ModelError naming ``who``, what was expected, what came.
     """
-    if not isinstance(answer, np.ndarray) or isinstance(answer, np.ma.MaskedArray):
+    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise ModelError(
-            f"{who} must return a plain numpy array of shape {shape}, got {type(answer).__name__}; "
-            "convert it (e.g. tensor.numpy()) and write NaN where the model cannot say"
+            f"{who} must return a plain numpy array of shape {shape}, got {type(array).__name__}; "
+            "convert it (e.g. tensor.numpy()) and write NaN where the model has no prediction"
         )
-    if answer.shape != shape:
-        raise ModelError(
-            f"{who} must return an array of shape {shape}, got {answer.shape}; give one answer per question"
-        )
-    if not np.issubdtype(answer.dtype, np.floating):
-        raise ModelError(f"{who} must return floats, got dtype {answer.dtype}; convert with .astype(np.float32)")
-    return answer.astype(np.float64 if answer.dtype.itemsize > 4 else np.float32, copy=False)
+    if array.shape != shape:
+        raise ModelError(f"{who} must return an array of shape {shape}, got {array.shape}; return one value per query")
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ModelError(f"{who} must return floats, got dtype {array.dtype}; convert with .astype(np.float32)")
+    return array.astype(np.float64 if array.dtype.itemsize > 4 else np.float32, copy=False)
 
 
-def reject_infinities(answer: Floats, who: str) -> None:
-    """Raise ModelError if a value is infinite or lies beyond float32; NaN is allowed: it means "I cannot say"."""
+def reject_infinities(values: Floats, who: str) -> None:
+    """Raise ModelError if a value is infinite or lies beyond float32; NaN is allowed: it means "no prediction"."""
     limit = np.finfo(np.float32).max
-    highest = np.fmax.reduce(answer, axis=None, initial=0.0)
-    lowest = np.fmin.reduce(answer, axis=None, initial=0.0)
+    highest = np.fmax.reduce(values, axis=None, initial=0.0)
+    lowest = np.fmin.reduce(values, axis=None, initial=0.0)
     if lowest >= -limit and highest <= limit:
         return
-    infinite = np.abs(answer) > limit  # NaN compares false
-    where = tuple(int(index) for index in np.argwhere(infinite)[0])
+    infinite = np.abs(values) > limit  # NaN compares false
+    first = tuple(int(index) for index in np.argwhere(infinite)[0])
     raise ModelError(
-        f"{who} must return finite values or NaN, got {np.count_nonzero(infinite)} of {answer.size} that are "
-        f"infinite or beyond float32, the first {answer[where]} at index {where}; did training diverge? "
-        'NaN is the way to say "I cannot"'
+        f"{who} must return finite values or NaN, got {np.count_nonzero(infinite)} of {values.size} that are "
+        f"infinite or beyond float32, the first {values[first]} at index {first}; did training diverge? "
+        "Return NaN where the model has no prediction"
     )

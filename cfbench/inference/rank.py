@@ -1,4 +1,4 @@
-"""Asking a model for top-k lists: the model scores, cfbench masks seen items, breaks ties and cuts."""
+"""Top-k lists of a fitted model: the model scores, cfbench masks seen items, breaks ties and cuts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.splits.withheld import Withheld
 from cfbench.errors import ModelError
-from cfbench.inference.predict import ask_predictions, shaped_floats
+from cfbench.inference.predict import predict_ratings, shaped_floats
 from cfbench.inference.score_means import ScoreMeans
 from cfbench.model.protocols import PredictsRatings, ScoresItems
 from cfbench.model.ratings import Codes, Floats, Ratings, frozen
@@ -23,7 +23,7 @@ LARGE_MEMORY_CAP = 256 << 20
 
 _BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pair of codes, and the checks
 _FEW_USERS = 64  # with fewer in a chunk, a product of factors spends its time on reading those of the catalogue
-_GROUP = 8  # columns whose maximum stands for them when a row's floor is looked for
+_GROUP = 8  # columns whose maximum stands for them when a row's floor is estimated
 _FEW = 4  # times k: so many candidates a row are sorted as they are, more are first cut exactly
 _FIRST_DRAWS = 256  # of the drawn order of equals, tried before all of it
 _SCORES_PER_BLOCK = 1 << 17  # a block of this many scores stays in the processor's cache while it is cut
@@ -44,7 +44,7 @@ class Rankings:
     score_means: NDArray[np.float32]
 
 
-def ask_rankings(
+def rank_items(
     model: object,
     train: Ratings,
     users: Codes,
@@ -55,7 +55,7 @@ def ask_rankings(
     withheld: Withheld | None = None,
     memory_cap: int | None = None,
 ) -> Rankings:
-    """Ask ``model`` for the ``k`` best items of every user.
+    """Rank the ``k`` best items for every user by the scores of ``model``.
 
     Candidates are the training catalogue minus the user's own training items, and minus what is withheld. Equal
     scores are ordered by one permutation of the catalogue drawn from ``tie_seed``, never by code: a model gains
@@ -65,8 +65,8 @@ def ask_rankings(
     Args:
         model: a fitted model with ``score_items`` or ``predict``.
         train: what it was fitted on.
-        users: user codes, shape (u,), ``0 .. n_users``, or beyond for users that the model was introduced to; a
-            code that occurs twice is scored once.
+        users: user codes, shape (u,), ``0 .. n_users``, or beyond for cold users that the model was given; a code
+            that occurs twice is scored once.
         k: length of the lists, at least 1.
         tie_seed: the same for all models of a split.
         clock: gets the model's own seconds, and nothing else, under ``"predict"``.
@@ -75,28 +75,32 @@ def ask_rankings(
             users need, up to 256 MiB.
 
     Raises:
-        ModelError: the model can do neither, or an answer has a wrong type, shape or an infinite value.
+        ModelError: the model can do neither, or returned a wrong type or shape or an infinite value.
     """
     if k < 1:
         raise ValueError(f"lists need k of at least 1, got {k}")
+    n_items = train.n_items
     codes, places = np.unique(users, return_inverse=True)
-    seen, who = Seen.of(train), f"{type(model).__name__}.score_items"
-    tie_rank = _tie_ranks(train.n_items, tie_seed)
-    means = ScoreMeans(len(codes), train.n_items)
+    seen, means = SeenItems.of(train), ScoreMeans(len(codes), n_items)
+    # The rank of every item among equals; the padding code comes last.
+    tie_rank = np.append(np.random.default_rng(tie_seed).permutation(n_items), n_items).astype(np.int32)
     length = k if withheld is None else k + withheld.longest
     lists = np.empty((len(codes), length), dtype=np.int32)
-    rows = _users_per_chunk(train.n_items, memory_cap)
+    bytes_of_user = n_items * _BYTES_PER_SCORE
+    if memory_cap is None:
+        memory_cap = max(MEMORY_CAP, min(_FEW_USERS * bytes_of_user, LARGE_MEMORY_CAP))
+    rows = max(1, memory_cap // bytes_of_user)
     for start in range(0, len(codes), rows):
         turns = means.turns[start : start + rows]
-        scores = _ask_scores(model, train.n_items, codes[turns], clock, who)
-        lists[turns] = _best(scores, codes[turns], seen, length, tie_rank, who, means)
+        scores = _catalogue_scores(model, n_items, codes[turns], clock)
+        lists[turns] = _top_k(scores, codes[turns], seen, length, tie_rank, means, type(model).__name__)
     if withheld is None:
         return Rankings(lists[places], means.values())
-    return Rankings(withheld.taken_out(lists[places], k, train.n_items), means.values())
+    return Rankings(withheld.taken_out(lists[places], k, n_items), means.values())
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class SeenItems:
     """The training items of every user, one range of an array each.
 
     Attributes:
@@ -108,7 +112,7 @@ class Seen:
     starts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, train: Ratings) -> Seen:
+    def of(cls, train: Ratings) -> SeenItems:
         """Order the training rows by user."""
         starts = np.zeros(train.n_users + 2, dtype=np.int64)
         np.cumsum(train.user_counts, out=starts[1:-1])
@@ -123,7 +127,7 @@ class Seen:
 
     def cells(self, users: Codes, width: int) -> NDArray[np.int64]:
         """Return the seen items of ``users``, shape (b,), as flat indices into an array (b, width)."""
-        known = np.minimum(users, len(self.starts) - 2)  # of newcomers nothing was seen, as of the unknown
+        known = np.minimum(users, len(self.starts) - 2)  # cold users have seen nothing, like the unknown
         first = self.starts[known]
         counts = self.starts[known + 1] - first
         ends = np.cumsum(counts)
@@ -133,35 +137,23 @@ class Seen:
         return flat
 
 
-def _users_per_chunk(n_items: int, memory_cap: int | None) -> int:
-    of_one = n_items * _BYTES_PER_SCORE
-    if memory_cap is not None:
-        return max(1, memory_cap // of_one)
-    return max(1, MEMORY_CAP // of_one, min(_FEW_USERS, LARGE_MEMORY_CAP // of_one))
-
-
-def _tie_ranks(n_items: int, seed: int) -> NDArray[np.int32]:
-    """Return the rank of every item among equals, shape (n_items + 1,); the padding code comes last."""
-    return np.append(np.random.default_rng(seed).permutation(n_items), n_items).astype(np.int32)
-
-
-def _ask_scores(model: object, n_items: int, users: Codes, clock: Clock, who: str) -> Floats:
-    """Return scores of the whole catalogue, shape (b, n_items); infinities are yet to be looked for."""
+def _catalogue_scores(model: object, n_items: int, users: Codes, clock: Clock) -> Floats:
+    """Return scores of the whole catalogue, shape (b, n_items), not yet checked for infinities."""
     if isinstance(model, ScoresItems):
         with clock.part("predict"):
-            answer = model.score_items(frozen(users))
-        return shaped_floats(answer, (len(users), n_items), who)
+            scores = model.score_items(frozen(users))
+        return shaped_floats(scores, (len(users), n_items), f"{type(model).__name__}.score_items")
     if isinstance(model, PredictsRatings):
-        everything = np.tile(np.arange(n_items, dtype=np.int32), len(users))
-        return ask_predictions(model, np.repeat(users, n_items), everything, clock).reshape(-1, n_items)
+        catalogue = np.tile(np.arange(n_items, dtype=np.int32), len(users))
+        return predict_ratings(model, np.repeat(users, n_items), catalogue, clock).reshape(-1, n_items)
     raise ModelError(
-        f"{type(model).__name__} cannot be ranked: expected a method score_items(users) or "
+        f"{type(model).__name__} cannot rank items: expected a method score_items(users) or "
         "predict(users, items), found neither; add one of them"
     )
 
 
-def _best(
-    scores: Floats, users: Codes, seen: Seen, k: int, tie_rank: NDArray[np.int32], who: str, means: ScoreMeans
+def _top_k(
+    scores: Floats, users: Codes, seen: SeenItems, k: int, tie_rank: NDArray[np.int32], means: ScoreMeans, who: str
 ) -> NDArray[np.int32]:
     """Mask, cut and sort the scores of ``users``, shape (b, n_items), into lists, shape (b, k); add to ``means``."""
     n_items = scores.shape[1]
@@ -170,7 +162,7 @@ def _best(
     rows = max(16, _SCORES_PER_BLOCK // n_items)
     for start in range(0, len(users), rows):
         raw = scores[start : start + rows]
-        means.add(raw, who)  # here, where the block comes into the cache
+        means.add(raw, f"{who}.score_items")  # here, where the block comes into the cache
         block = np.fmax(raw, -np.inf)  # a copy, with NaN turned into "never"
         block.reshape(-1)[seen.cells(users[start : start + rows], n_items)] = -np.inf
         row, item = _candidates(block, k, drawn)
@@ -183,29 +175,21 @@ def _best(
 
 def _candidates(scores: Floats, k: int, drawn: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find cells that hold the ``k`` best of each row and few others, as (row, item), by row; -inf is never one."""
-    floor = _floor(scores, k)
+    # The floor of a row is a number that at least k of its scores reach and few more: the k-th best of the maxima over
+    # groups of columns. As many groups, so many different cells, reach it. That reads all scores once, where an exact
+    # cut would partition them.
+    width = scores.shape[1] // _GROUP
+    floor = np.full((len(scores), 1), np.finfo(scores.dtype).min, dtype=scores.dtype)
+    if k <= width:
+        maxima = scores[:, : width * _GROUP].reshape(-1, _GROUP, width).max(axis=1)
+        floor = np.maximum(_kth_best(maxima, k), floor)
     reach = scores >= floor
     crowded = np.flatnonzero(_true_per_row(reach) > _FEW * k)
     if len(crowded) == len(scores):
-        return _found(_without_surplus(scores, floor, k, drawn))
+        return _true_cells(_without_surplus(scores, floor, k, drawn))
     if len(crowded):
         reach[crowded] = _without_surplus(scores[crowded], floor[crowded], k, drawn)
-    return _found(reach)
-
-
-def _floor(scores: Floats, k: int) -> Floats:
-    """Return a number that at least ``k`` scores of each row reach and few more, shape (b, 1).
-
-    It is the k-th best of the maxima over groups of columns: as many groups, so many different cells, reach it.
-    That reads all scores once, where an exact cut would partition them.
-    """
-    n_items = scores.shape[1]
-    width = n_items // _GROUP
-    lowest = np.finfo(scores.dtype).min
-    if k > width:
-        return np.full((len(scores), 1), lowest, dtype=scores.dtype)
-    maxima = scores[:, : width * _GROUP].reshape(-1, _GROUP, width).max(axis=1)
-    return np.maximum(_kth_best(maxima, k), lowest)
+    return _true_cells(reach)
 
 
 def _kth_best(values: Floats, k: int) -> Floats:
@@ -227,10 +211,10 @@ def _without_surplus(scores: Floats, floor: Floats, k: int, drawn: NDArray[np.in
         cut[too_low] = _kth_best(scores[too_low], k)
         reach[too_low] = scores[too_low] > cut[too_low]
     room = k - _true_per_row(reach)
-    # Rows of equals, as of a model that knows no items, are filled by the first few draws: look there first.
+    # Rows of equals, as of a model that knows no items, are filled by the first few draws: search there first.
     for draws in np.split(drawn, [_FIRST_DRAWS]):
         open_rows = np.flatnonzero(room)
-        row, place = _found(scores[np.ix_(open_rows, draws)] == cut[open_rows])
+        row, place = _true_cells(scores[np.ix_(open_rows, draws)] == cut[open_rows])
         slot = np.arange(len(row)) - np.searchsorted(row, row)
         wins = slot < room[open_rows[row]]
         reach[open_rows[row[wins]], draws[place[wins]]] = True
@@ -238,7 +222,7 @@ def _without_surplus(scores: Floats, floor: Floats, k: int, drawn: NDArray[np.in
     return reach
 
 
-def _found(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _true_cells(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return row and column of every true cell, by row."""
     cells = np.flatnonzero(mask)
     row = cells // mask.shape[1]

@@ -1,9 +1,8 @@
-"""What a model thinks of every item on average, in a few groups of users: small enough to be kept."""
+"""Mean score of every item over a few groups of users: small enough to be stored."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from cfbench.inference.predict import reject_infinities
 from cfbench.model.ratings import Floats
 
 MOST_GROUPS = 20
-"""Into so many groups users are dealt out at most: enough to see how much a mean varies between users."""
+"""The most groups of users: enough to see how much a mean varies between users."""
 
 _ROWS = 256  # added up in single precision before they are added in double precision
 
@@ -28,15 +27,15 @@ class ScoreMeans:
     up while it is in the processor's cache. The means depend on the sizes of the blocks only by rounding.
 
     Attributes:
-        turns: numbers of the users in the order in which their scores are to be added, shape (n_users,).
+        turns: indices of the users in the order in which their scores must be added, shape (n_users,).
     """
 
     def __init__(self, n_users: int, n_items: int) -> None:
         """Expect the scores of ``n_users`` users, shape (n_users, n_items) in all."""
         groups = min(MOST_GROUPS, n_users)
-        dealt = np.arange(n_users) % max(1, groups)
-        self.turns = np.argsort(dealt, kind="stable")
-        self._sizes = np.bincount(dealt, minlength=groups)
+        group_of = np.arange(n_users) % max(1, groups)
+        self.turns = np.argsort(group_of, kind="stable")
+        self._sizes = np.bincount(group_of, minlength=groups)
         self._ends = np.cumsum(self._sizes)
         self._sums = np.zeros((groups, n_items))
         self._holes = np.zeros((groups, n_items), dtype=np.int64)
@@ -48,13 +47,20 @@ class ScoreMeans:
         Raises ModelError, naming ``who``, where one is infinite. A sum shows whether there is NaN or an infinity
         among its terms, so that scores are commonly read once.
         """
-        for group, part in self._by_group(scores):
+        start = 0
+        while start < len(scores):
+            # A part has one group and a bounded number of rows.
+            group = int(np.searchsorted(self._ends, self._next, side="right"))
+            rows = min(int(self._ends[group]) - self._next, len(scores) - start, _ROWS)
+            part = scores[start : start + rows]
+            start += rows
+            self._next += rows
             if part.dtype == np.float64:  # of which a finite sum may hide what float32 cannot hold
                 reject_infinities(part, who)
             with np.errstate(over="ignore", invalid="ignore"):
                 sums = np.ones(len(part), dtype=part.dtype) @ part  # twice as fast as part.sum(axis=0)
-                sound = math.isfinite(sums.sum())
-            if not sound:
+                finite = math.isfinite(sums.sum())
+            if not finite:
                 reject_infinities(part, who)
                 missing = np.isnan(part)
                 self._holes[group] += missing.sum(axis=0)
@@ -66,13 +72,3 @@ class ScoreMeans:
         counts = self._sizes[:, None] - self._holes
         means: NDArray[np.float64] = np.divide(self._sums, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
         return means.astype(np.float32)
-
-    def _by_group(self, scores: Floats) -> Iterator[tuple[int, Floats]]:
-        """Cut the rows of ``scores`` into parts of one group and a bounded number of rows."""
-        start = 0
-        while start < len(scores):
-            group = int(np.searchsorted(self._ends, self._next, side="right"))
-            rows = min(int(self._ends[group]) - self._next, len(scores) - start, _ROWS)
-            yield group, scores[start : start + rows]
-            start += rows
-            self._next += rows

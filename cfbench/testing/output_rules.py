@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import ModelError
-from cfbench.inference.embeddings import ask_embeddings
+from cfbench.inference.embeddings import embeddings_of
 from cfbench.inference.predict import rating_range_of
 from cfbench.model.ratings import Codes, Floats, Ratings
 from cfbench.testing.example_ratings import equal_ratings, random_ratings, single_ratings
@@ -207,7 +207,7 @@ def _scores_and_predictions_rank_alike(subject: ModelUnderTest) -> None:
 def _embeddings_are_sound(subject: ModelUnderTest) -> None:
     for train in (random_ratings(), random_ratings(n_users=7, n_items=40), single_ratings()):
         try:
-            ask_embeddings(subject.fitted(train), train.n_users, train.n_items)
+            embeddings_of(subject.fitted(train), train.n_users, train.n_items)
         except ModelError as error:
             raise AssertionError(f"{subject.name}: {error}") from error
 

@@ -23,7 +23,7 @@ from cfbench.evaluation.metrics.popularity_shift import UPD, DeltaGAP
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.evaluation.metrics.serendipity import Serendipity
 from cfbench.evaluation.metrics.user_activity import UserActivity
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.rank import rank_items
 from cfbench.resources.clock import Clock
 
 K = 3
@@ -236,8 +236,8 @@ def test_lists_are_unseen_distinct_sorted_complete_and_the_same_for_any_chunk(
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, levels, size=(train.n_users + 1, train.n_items)).astype(np.float32)
     users = rng.integers(0, train.n_users + 1, size=9).astype(np.int32)
-    lists = ask_rankings(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock()).lists
-    chunked = ask_rankings(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock(), memory_cap=memory_cap).lists
+    lists = rank_items(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock()).lists
+    chunked = rank_items(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock(), memory_cap=memory_cap).lists
     assert (lists == chunked).all()
     for user, places in zip(users, lists, strict=True):
         seen = set(train.items[train.users == user].tolist())

@@ -15,7 +15,7 @@ from cfbench.data.splits.split import Split
 from cfbench.evaluation.metrics.accuracy import MAE, RMSE
 from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.predict import ask_predictions
+from cfbench.inference.predict import predict_ratings
 from cfbench.model.protocols import FitContext
 from cfbench.resources.clock import Clock
 
@@ -36,7 +36,7 @@ def rmse_and_mae() -> Callable[..., tuple[float, float]]:
 
     def measure(model: object, split: Split, seed: int = 0) -> tuple[float, float]:
         model.fit(split.train, FitContext(seed=seed, device="cpu"))
-        answers = ModelOutput(ask_predictions(model, split.test.users, split.test.items, Clock()), None)
+        answers = ModelOutput(predict_ratings(model, split.test.users, split.test.items, Clock()), None)
         evaluation = Evaluation(split, answers)
         return RMSE().measure(evaluation).value, MAE().measure(evaluation).value
 

@@ -18,7 +18,7 @@ from cfbench.evaluation.metrics.sums import PerUser
 from cfbench.evaluation.statistics.bootstrap import percentile_interval, resampled
 from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
 from cfbench.inference.inputs import EvaluationInputs
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.rank import rank_items
 from cfbench.records.lines import Comparison
 from cfbench.records.record import Cell, Figure, Record
 from cfbench.registry.registry import Registry
@@ -212,7 +212,7 @@ def test_a_training_item_is_no_candidate_whatever_its_rating(make_split, rating)
             return np.tile(np.array([9, 2, 1], dtype=np.float32), (len(users), 1))
 
     codes = split.user_coding.codes(split.test_user_positions)
-    ranked = ask_rankings(LovesTheFirst(), split.train, codes, k=2, tie_seed=0, clock=Clock())
+    ranked = rank_items(LovesTheFirst(), split.train, codes, k=2, tie_seed=0, clock=Clock())
     assert ranked.lists.tolist() == [[1, 2]]  # masking relevant items only: [[0, 1]] for ratings 1 to 3
 
 

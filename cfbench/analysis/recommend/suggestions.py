@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from cfbench.data.splits.withheld import Withheld
 from cfbench.evaluation.metrics.evaluation import fill_and_clip
-from cfbench.inference.predict import ask_predictions
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.predict import predict_ratings
+from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import PredictsRatings, ScoresItems
 from cfbench.model.ratings import Ratings
 from cfbench.resources.clock import Clock
@@ -57,7 +57,7 @@ def suggestions(
     """
     users = np.array([user], dtype=np.int32)
     taken = None if withheld is None else Withheld(np.zeros(len(withheld), dtype=np.int64), withheld)
-    lists = ask_rankings(
+    lists = rank_items(
         model,
         _without_rows(train) if include_seen else train,
         users,
@@ -68,7 +68,7 @@ def suggestions(
     ).lists[0]
     items = lists[lists < train.n_items]
     pairs = np.repeat(users, len(items))
-    raw = ask_predictions(model, pairs, items, Clock()) if isinstance(model, PredictsRatings) else None
+    raw = predict_ratings(model, pairs, items, Clock()) if isinstance(model, PredictsRatings) else None
     scores = model.score_items(users)[0][items] if isinstance(model, ScoresItems) else raw
     assert scores is not None  # what cannot be ranked was refused above
     predicted = None if raw is None else fill_and_clip(raw, train.mean, train.scale)

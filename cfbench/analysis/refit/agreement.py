@@ -6,8 +6,8 @@ import numpy as np
 
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.predict import ask_predictions
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.predict import predict_ratings
+from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import PredictsRatings
 from cfbench.resources.clock import Clock
 
@@ -18,7 +18,7 @@ def disagreement(model: object, asked: Queries, questions: EvaluationInputs, sto
     Predicted ratings are compared where the model rates, else top-k lists; equal means equal to the bit.
     """
     if stored.predictions is not None and isinstance(model, PredictsRatings):
-        told = ask_predictions(model, asked.users, asked.items, Clock())
+        told = predict_ratings(model, asked.users, asked.items, Clock())
         if np.array_equal(told, stored.predictions, equal_nan=True):
             return ""
         if not np.array_equal(np.isnan(told), np.isnan(stored.predictions)):
@@ -27,7 +27,7 @@ def disagreement(model: object, asked: Queries, questions: EvaluationInputs, sto
         return f"predicted ratings differ by up to {np.nanmax(gap, initial=0.0):.3g}"
     if stored.lists is not None:
         length = stored.lists.shape[1]
-        rankings = ask_rankings(
+        rankings = rank_items(
             model,
             questions.train,
             asked.ranked_users,

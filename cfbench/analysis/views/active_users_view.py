@@ -15,7 +15,7 @@ from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import UsageError
 from cfbench.experiment.plan import model_seed
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.rank import rank_items
 from cfbench.resources.clock import Clock
 
 _LENGTH = 10
@@ -100,5 +100,5 @@ def _smaller(split: Split, dropped: NDArray[np.int64]) -> Split:
 def _lists(model: object, split: Split, people: NDArray[np.int32]) -> NDArray[np.int64]:
     """Return the lists of users, given as positions in the data's table, as positions of items, -1 for no item."""
     users = split.user_coding.codes(people)
-    rankings = ask_rankings(model, split.train, users, k=_LENGTH, tie_seed=0, clock=Clock())
+    rankings = rank_items(model, split.train, users, k=_LENGTH, tie_seed=0, clock=Clock())
     return np.append(split.item_coding.positions.astype(np.int64), -1)[rankings.lists]

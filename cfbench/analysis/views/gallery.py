@@ -22,7 +22,7 @@ from cfbench.analysis.views.popularity_view import popularity
 from cfbench.analysis.views.spread_view import spread
 from cfbench.analysis.views.view import InspectedModel, Options, View
 from cfbench.errors import UnknownNameError
-from cfbench.inference.embeddings import ask_embeddings
+from cfbench.inference.embeddings import embeddings_of
 from cfbench.inference.output import ModelOutput
 from cfbench.model.protocols import HasEmbeddings
 from cfbench.model.ratings import Floats
@@ -51,7 +51,7 @@ def subject_of(revived: Revived) -> InspectedModel:
     Raises ModelError where its embeddings are not what the contract asks for.
     """
     model, train = revived.model, revived.past.split.train
-    shown = ask_embeddings(model, train.n_users, train.n_items) if isinstance(model, HasEmbeddings) else None
+    shown = embeddings_of(model, train.n_users, train.n_items) if isinstance(model, HasEmbeddings) else None
     return InspectedModel(
         name=revived.past.cell.model,
         catalogue=Catalogue.of(revived.past.split),

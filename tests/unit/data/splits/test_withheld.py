@@ -9,7 +9,7 @@ from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.data.splits.withheld import Withheld
 from cfbench.inference.inputs import EvaluationInputs
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.rank import rank_items
 from cfbench.resources.clock import Clock
 
 
@@ -61,8 +61,8 @@ def curve_point(make_dataset) -> Split:
 def test_an_unknown_user_gets_a_list_without_what_is_withheld_from_them_alone(curve_point, tmp_path):
     EvaluationInputs.of(curve_point).write(tmp_path)
     questions = EvaluationInputs.read(tmp_path)
-    rankings = ask_rankings(
-        InOrder(4), questions.train, questions.asked.ranked_users, k=2, tie_seed=0, clock=Clock(),
+    rankings = rank_items(
+        InOrder(4), questions.train, questions.queries.ranked_users, k=2, tie_seed=0, clock=Clock(),
         withheld=questions.withheld,
     )  # fmt: skip
     assert curve_point.test_user_positions.tolist() == [1, 2]

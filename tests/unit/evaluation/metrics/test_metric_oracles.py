@@ -13,7 +13,7 @@ from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.metrics.metric import ask
 from cfbench.evaluation.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.rank import rank_items
 from cfbench.resources.clock import Clock
 
 N_USERS, N_ITEMS = 40, 25
@@ -135,7 +135,7 @@ def test_lists_cut_from_tied_scores_have_the_values_that_ranx_gives_to_all_candi
 
     split = make_evaluation(train, test).split
     codes = split.user_coding.codes(split.test_user_positions)
-    ranked = ask_rankings(Tied(), split.train, codes, k=10, tie_seed=5, clock=Clock())
+    ranked = rank_items(Tied(), split.train, codes, k=10, tie_seed=5, clock=Clock())
     luck = np.random.default_rng(5).permutation(N_ITEMS) / N_ITEMS  # the one order in which equals are preferred
     seen = {(user, item) for user, item, _ in train}
     candidates = {

@@ -8,7 +8,7 @@ import pytest
 
 from cfbench.errors import ModelError
 from cfbench.inference import rank as rank_module
-from cfbench.inference.rank import ask_rankings
+from cfbench.inference.rank import rank_items
 from cfbench.model.ratings import Ratings, RatingScale
 from cfbench.resources.clock import Clock
 
@@ -43,7 +43,7 @@ class Predictor:
 
 def rank(model, train, users, k=2, tie_seed=0, **options):
     codes = np.array(users, dtype=np.int32)
-    return ask_rankings(model, train, codes, k=k, tie_seed=tie_seed, clock=Clock(), **options).lists
+    return rank_items(model, train, codes, k=k, tie_seed=tie_seed, clock=Clock(), **options).lists
 
 
 def reference(table, train, users, k, tie_seed):
@@ -157,7 +157,7 @@ def test_the_mean_scores_of_groups_of_users_come_with_the_lists(kind, memory_cap
     train = training([(user, 0) for user in range(45)], n_users=45, n_items=3)
     table = np.arange(46 * 3).reshape(46, 3).astype(np.float32)
     users = np.array([45, 7, 3, 7, *range(10, 40)], dtype=np.int32)
-    means = ask_rankings(kind(table), train, users, k=1, tie_seed=0, clock=Clock(), memory_cap=memory_cap).score_means
+    means = rank_items(kind(table), train, users, k=1, tie_seed=0, clock=Clock(), memory_cap=memory_cap).score_means
     asked = table[np.unique(users)]  # 33 users: 13 groups of two, 7 of one
     expected = [asked[group::20].mean(axis=0) for group in range(20)]
     np.testing.assert_allclose(means, expected, rtol=1e-6)
@@ -187,7 +187,7 @@ def test_a_large_catalogue_gets_64_users_a_chunk_as_long_as_memory_allows(n_item
             return np.zeros((len(users), n_items), dtype=np.float32)
 
     with patch.object(
-        rank_module, "_best", lambda scores, *_: np.zeros((len(scores), 1))
+        rank_module, "_top_k", lambda scores, *_: np.zeros((len(scores), 1))
     ):  # scores alone are of interest
         rank(Noting(), train, np.arange(most + 1), k=1)
     assert asked == [most, 1]
@@ -229,14 +229,14 @@ def test_broken_scores_are_the_models_failure(answer, complaint):
 
 
 def test_a_model_that_can_neither_score_nor_predict_is_told_what_to_add():
-    with pytest.raises(ModelError, match=r"object cannot be ranked.*score_items\(users\) or predict"):
+    with pytest.raises(ModelError, match=r"object cannot rank items.*score_items\(users\) or predict"):
         rank(object(), TRAIN, [0])
 
 
 def test_only_the_models_own_time_is_counted():
     clock = Clock()
     users = np.array([0, 1], dtype=np.int32)
-    ask_rankings(Scores(TABLE), TRAIN, users, k=2, tie_seed=0, clock=clock)
+    rank_items(Scores(TABLE), TRAIN, users, k=2, tie_seed=0, clock=clock)
     assert list(clock.wall) == ["predict"]
 
 

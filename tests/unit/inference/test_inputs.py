@@ -39,17 +39,17 @@ def test_cold_test_entities_with_features_get_codes_of_their_own_in_table_order(
     cold_entities = EvaluationInputs.of(described(make_split, items={"genres": GENRES})).cold_entities
     assert cold_entities.users is None
     assert cold_entities.items.columns["genres"].tolist() == ["War", "War|Drama"]
-    assert cold_entities.asked.items.tolist() == [3, 0, 2, 1, 3]
-    assert cold_entities.asked.users.tolist() == [2, 2, 1, 2, 2]  # nothing is known of the new users
-    assert cold_entities.asked.ranked_users.tolist() == [1, 2, 2]
+    assert cold_entities.queries.items.tolist() == [3, 0, 2, 1, 3]
+    assert cold_entities.queries.users.tolist() == [2, 2, 1, 2, 2]  # nothing is known of the new users
+    assert cold_entities.queries.ranked_users.tolist() == [1, 2, 2]
 
 
 def test_new_users_are_ranked_apart_when_they_have_features(make_split):
     cold_entities = EvaluationInputs.of(described(make_split, users={"age": np.arange(5) * 10.0})).cold_entities
     assert cold_entities.users.columns["age"].tolist() == [20, 40]
-    assert cold_entities.asked.users.tolist() == [3, 2, 1, 3, 2]
-    assert cold_entities.asked.ranked_users.tolist() == [1, 2, 3]
-    assert cold_entities.asked.items.tolist() == [2, 0, 2, 1, 2]
+    assert cold_entities.queries.users.tolist() == [3, 2, 1, 3, 2]
+    assert cold_entities.queries.ranked_users.tolist() == [1, 2, 3]
+    assert cold_entities.queries.items.tolist() == [2, 0, 2, 1, 2]
 
 
 @pytest.mark.parametrize("columns", [{}, {"title": GENRES}])
@@ -65,9 +65,9 @@ def test_where_everybody_is_known_there_are_no_newcomers(make_split):
     assert EvaluationInputs.of(known).cold_entities is None
 
 
-def test_models_that_meet_nobody_are_asked_as_ever(make_split):
+def test_models_without_cold_entities_get_the_usual_queries(make_split):
     split = described(make_split, users={"age": np.arange(5) * 10.0}, items={"genres": GENRES})
-    asked = EvaluationInputs.of(split).asked
+    asked = EvaluationInputs.of(split).queries
     assert asked.users.tolist() == [2, 2, 1, 2, 2]
     assert asked.items.tolist() == [2, 0, 2, 1, 2]
     assert asked.ranked_users.tolist() == [1, 2, 2]
@@ -76,14 +76,14 @@ def test_models_that_meet_nobody_are_asked_as_ever(make_split):
 @pytest.mark.parametrize(
     "users", [None, {"age/years": np.array([1, 2, np.nan, 4, 5]), "": np.array(["a", "b", "", "d", "é"])}]
 )
-def test_questions_read_back_as_they_were_written(make_split, tmp_path, users):
+def test_inputs_read_back_as_they_were_written(make_split, tmp_path, users):
     written = EvaluationInputs.of(described(make_split, users=users, items={"genres": GENRES}))
     written.write(tmp_path)
     read = EvaluationInputs.read(tmp_path)
     assert read.tie_seed == written.tie_seed
     for name in ("users", "items", "ratings", "timestamps", "n_users", "n_items", "scale"):
         assert np.array_equal(getattr(read.train, name), getattr(written.train, name))
-    pairs = [(read.asked, written.asked), (read.cold_entities.asked, written.cold_entities.asked)]
+    pairs = [(read.queries, written.queries), (read.cold_entities.queries, written.cold_entities.queries)]
     for ours, theirs in pairs:
         for name in ("users", "items", "ranked_users"):
             assert np.array_equal(getattr(ours, name), getattr(theirs, name))
@@ -110,7 +110,7 @@ def test_no_test_rating_reaches_the_worker(make_split, tmp_path):
 def sampled(n, tie_seed=3):
     codes = np.zeros(n, dtype=np.int32)
     train = Ratings(codes, codes, np.ones(n, dtype=np.float32), None, 1, 1, RatingScale(1, 5))
-    return EvaluationInputs(train, asked=None, tie_seed=tie_seed).checked_rows
+    return EvaluationInputs(train, queries=None, tie_seed=tie_seed).checked_rows
 
 
 def test_of_few_training_rows_all_are_checked():

@@ -7,7 +7,7 @@ import pytest
 
 from cfbench.errors import ModelError
 from cfbench.evaluation.metrics.evaluation import fill_and_clip
-from cfbench.inference.predict import ask_predictions, rating_range_of
+from cfbench.inference.predict import predict_ratings, rating_range_of
 from cfbench.model.ratings import RatingScale
 from cfbench.resources.clock import Clock
 
@@ -28,12 +28,12 @@ class Model:
 
 
 def ask(answer, **options):
-    return ask_predictions(Model(answer), USERS, ITEMS, Clock(), **options)
+    return predict_ratings(Model(answer), USERS, ITEMS, Clock(), **options)
 
 
 def test_answers_come_back_in_the_order_of_the_questions_whatever_the_chunks():
     model = Model(lambda users, items: users * 10.0 + items)
-    answers = ask_predictions(model, USERS, ITEMS, Clock(), pairs_per_call=2)
+    answers = predict_ratings(model, USERS, ITEMS, Clock(), pairs_per_call=2)
     assert answers.tolist() == [4, 10, 20, 32, 13]
     assert answers.dtype == np.float32
     assert model.sizes == [2, 2, 1]
@@ -73,7 +73,7 @@ def test_only_the_models_own_time_is_counted():
         return np.zeros(len(users))
 
     clock = Clock()
-    ask_predictions(Model(answer), USERS, ITEMS, clock, pairs_per_call=1)
+    predict_ratings(Model(answer), USERS, ITEMS, clock, pairs_per_call=1)
     assert list(clock.wall) == ["predict"]
     assert clock.wall["predict"] >= 0.01
 
