@@ -1,8 +1,8 @@
-"""What a plugin class declares, read from its source without running any of it.
+"""Declarations of plugin classes: description, capabilities and parameters, read from the source without running it.
 
-``cfbench list`` and the checking of parameters must not import torch to know that ``dot`` takes ``n_factors``. So
-the class named by an entry point is found and read with :mod:`ast`: its docstring, its methods (which powers it
-has), its annotated fields (its parameters). Re-exports and base classes are followed.
+``cfbench list`` and the check of parameters must not import a model library, seconds each, to know which parameters a
+model takes. So the class that an entry point names is found and read with :mod:`ast`: its docstring, its methods (which
+capabilities it has), its annotated fields (its parameters). Re-exports and base classes are followed.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
+from importlib.util import resolve_name
+from types import MappingProxyType, UnionType
+from typing import Any
 
 from cfbench.errors import PluginError
 from cfbench.model.protocols import CAPABILITIES
 from cfbench.registry.modules import source_of
 from cfbench.spec import Value
 
-_DEEPEST = 8  # re-exports and base classes followed before giving up
+_MAX_DEPTH = 8  # re-exports and base classes followed before giving up
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """One init field of a plugin class.
+    """A parameter of a plugin class: one field that its ``__init__`` takes.
 
     Attributes:
         name: the field's name.
@@ -43,16 +45,16 @@ class Parameter:
         return f"{self.name}: {self.annotation} = {default}"
 
     def accepts(self, value: Value) -> bool:
-        """Whether ``value`` fits the annotation; annotations beyond JSON-like types accept anything."""
+        """Return whether ``value`` fits the annotation; annotations beyond JSON-like types accept anything."""
         return _accepts(ast.parse(self.annotation, mode="eval").body, value)
 
     @property
     def expected(self) -> str:
-        """What is accepted, in words for messages: ``"a list of whole numbers such as [1,2]"``."""
+        """The accepted values in words, for messages: ``"a list of whole numbers such as [1,2]"``."""
         return _in_words(ast.parse(self.annotation, mode="eval").body)
 
     def canonical(self, value: Value) -> Value:
-        """Bring an accepted value to one form, so that ``5`` and ``5.0`` are the same ``float``."""
+        """Return an accepted value in its one form, so that ``5`` and ``5.0`` are the same ``float``."""
         whole = isinstance(value, int) and not isinstance(value, bool)
         kinds = {kind.strip() for kind in self.annotation.split("|")}
         return float(value) if whole and "float" in kinds and "int" not in kinds else value  # type: ignore[arg-type]
@@ -60,7 +62,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Declaration:
-    """What the source of a plugin class says.
+    """The public side of a plugin class.
 
     Attributes:
         description: first line of the class docstring.
@@ -70,7 +72,7 @@ class Declaration:
 
     description: str
     capabilities: tuple[str, ...]
-    parameters: Mapping[str, Parameter] = field(default_factory=lambda: MappingProxyType({}))
+    parameters: Mapping[str, Parameter]
 
 
 @cache
@@ -82,22 +84,20 @@ def declaration_of(value: str) -> Declaration:
     module, _, attribute = value.partition(":")
     if not module or not attribute.isidentifier():
         raise PluginError(f"entry point {value!r} is not of the form 'package.module:Class'")
-    family = list(_lineage(module, attribute, _DEEPEST))
-    methods = {node.name for cls in family for node in cls.body if isinstance(node, ast.FunctionDef)}
-    parameters: dict[str, Parameter] = {}
-    for cls in reversed(family):
-        parameters.update(_parameters(cls))
-    documented = (ast.get_docstring(cls) for cls in family)
-    text = next((doc for doc in documented if doc), "")
+    classes = _class_and_bases(module, attribute, _MAX_DEPTH)
+    if not classes:
+        raise PluginError(f"module {module!r} defines no class {attribute!r}")
+    methods = {node.name for cls in classes for node in cls.body if isinstance(node, ast.FunctionDef)}
+    docstring = next(filter(None, map(ast.get_docstring, classes)), "")
     return Declaration(
-        description=text.split("\n", 1)[0].replace("``", "`"),
-        capabilities=tuple(power.name for power in CAPABILITIES if power.method in methods),
-        parameters=MappingProxyType(parameters),
+        description=docstring.split("\n", 1)[0].replace("``", "`"),
+        capabilities=tuple(capability.name for capability in CAPABILITIES if capability.method in methods),
+        parameters=MappingProxyType({one.name: one for cls in reversed(classes) for one in _parameters(cls)}),
     )
 
 
 def code_digest(value: str) -> str:
-    """Sha256 over the Python sources of the top-level package (or single file) behind an entry point.
+    """Return a SHA-256 over the Python sources of the top-level package (or single file) behind an entry point.
 
     It makes an edited plugin under development a different plugin, whatever its version says.
     """
@@ -111,7 +111,7 @@ def code_digest(value: str) -> str:
 
 
 @cache
-def _tree(module: str) -> ast.Module:
+def _parsed(module: str) -> ast.Module:
     path = source_of(module)
     try:
         return ast.parse(path.read_bytes(), filename=str(path))
@@ -119,120 +119,100 @@ def _tree(module: str) -> ast.Module:
         raise PluginError(f"module {module!r} cannot be read: {error}") from error
 
 
-def _lineage(module: str, name: str, depth: int) -> Iterator[ast.ClassDef]:
-    """Yield the class and those of its base classes whose source can be found, nearest first."""
+def _class_and_bases(module: str, name: str, depth: int) -> list[ast.ClassDef]:
+    """Return the class and those of its base classes whose source can be found, nearest first."""
     found = _class(module, name, depth)
     if found is None:
-        raise PluginError(f"module {module!r} defines no class {name!r}")
-    where, cls = found
-    yield cls
-    for base in cls.bases:
-        if isinstance(base, ast.Name) and depth and _class(where, base.id, depth - 1):
-            yield from _lineage(where, base.id, depth - 1)
+        return []
+    module, cls = found
+    bases = [base.id for base in cls.bases if isinstance(base, ast.Name)] if depth else []
+    return [cls, *(ancestor for base in bases for ancestor in _class_and_bases(module, base, depth - 1))]
 
 
 def _class(module: str, name: str, depth: int) -> tuple[str, ast.ClassDef] | None:
     """Find class ``name`` in ``module``, or where the module imports it from; None where that is not source."""
-    for node in _tree(module).body:
+    for node in _parsed(module).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return module, node
         if isinstance(node, ast.ImportFrom) and depth:
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    try:
-                        return _class(_absolute(module, node), alias.name, depth - 1)
-                    except PluginError:
-                        return None
+            original = {alias.asname or alias.name: alias.name for alias in node.names}.get(name)
+            if original is not None:
+                package = module if source_of(module).name == "__init__.py" else module.rpartition(".")[0]
+                try:
+                    return _class(resolve_name("." * node.level + (node.module or ""), package), original, depth - 1)
+                except (ImportError, PluginError):
+                    return None
     return None
 
 
-def _absolute(module: str, node: ast.ImportFrom) -> str:
-    if not node.level:
-        return node.module or ""
-    package = module if source_of(module).name == "__init__.py" else module.rpartition(".")[0]
-    for _ in range(node.level - 1):
-        package = package.rpartition(".")[0]
-    return f"{package}.{node.module}" if node.module else package
-
-
-def _parameters(cls: ast.ClassDef) -> Iterator[tuple[str, Parameter]]:
+def _parameters(cls: ast.ClassDef) -> Iterator[Parameter]:
+    """Yield the annotated fields that the dataclass's ``__init__`` takes."""
     for node in cls.body:
         if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
             continue
+        expression, options = node.value, dict[str | None, ast.expr]()
+        if isinstance(expression, ast.Call) and ast.unparse(expression.func) in ("field", "dataclasses.field"):
+            options = {keyword.arg: keyword.value for keyword in expression.keywords}
+            expression = options.get("default") or options.get("default_factory")
         annotation = ast.unparse(node.annotation).strip("\"'")
-        default, init = _default(node.value)
-        if init and not annotation.startswith(("ClassVar", "typing.ClassVar")):
-            literal = _literal(default)
-            yield node.target.id, Parameter(node.target.id, default is None, literal, annotation)
+        in_init = "init" not in options or ast.unparse(options["init"]) != "False"
+        if not in_init or annotation.startswith(("ClassVar", "typing.ClassVar")):
+            continue
+        default: Value = None
+        if expression is not None:
+            try:
+                default = ast.literal_eval(expression)
+            except ValueError:
+                default = ast.unparse(expression)
+        default = tuple(default) if isinstance(default, list) else default
+        yield Parameter(node.target.id, expression is None, default, annotation)
 
 
-def _default(value: ast.expr | None) -> tuple[ast.expr | None, bool]:
-    """Return the default's expression and whether the field is an init parameter at all."""
-    if isinstance(value, ast.Call) and ast.unparse(value.func) in ("field", "dataclasses.field"):
-        words = {keyword.arg: keyword.value for keyword in value.keywords}
-        init = words.get("init")
-        in_init = not (isinstance(init, ast.Constant) and init.value is False)
-        return words.get("default") or words.get("default_factory"), in_init
-    return value, True
+# Of each type: the Python types that fit, one value in words, several values in words.
+_TYPES: dict[str, tuple[type | UnionType, str, str]] = {
+    "int": (int, "a whole number", "whole numbers such as [1,2]"),
+    "float": (int | float, "a number", "numbers such as [0.5,2]"),
+    "str": (str, "a text", "texts such as [a,b]"),
+    "bool": (bool, "true or false", "true or false"),
+}
 
 
-def _literal(expression: ast.expr | None) -> Value:
-    if expression is None:
-        return None
-    try:
-        value = ast.literal_eval(expression)
-    except ValueError:
-        return ast.unparse(expression)
-    return tuple(value) if isinstance(value, list | tuple) else value
-
-
-def _accepts(annotation: ast.expr, value: Value) -> bool:  # noqa: PLR0911 - one return per kind of annotation
+def _accepts(annotation: ast.expr, value: object) -> bool:
     match annotation:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _accepts(left, value) or _accepts(right, value)
         case ast.Constant(value=None):
             return value is None
-        case ast.Name(id="int"):
-            return isinstance(value, int) and not isinstance(value, bool)
-        case ast.Name(id="float"):
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case ast.Name(id="str"):
-            return isinstance(value, str)
-        case ast.Name(id="bool"):
-            return isinstance(value, bool)
+        case ast.Name(id=name) if name in _TYPES:
+            return isinstance(value, _TYPES[name][0]) and isinstance(value, bool) == (name == "bool")
         case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
-            return value in _as_tuple(ast.literal_eval(options))
-        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[each, ast.Constant(value=end)])) if (
-            end is ...
-        ):
-            return isinstance(value, tuple) and all(_accepts(each, part) for part in value)
+            return value in _choices(options)
         case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=parts)):
-            fits = isinstance(value, tuple) and len(value) == len(parts)
-            return fits and all(map(_accepts, parts, _as_tuple(value)))
+            if isinstance(value, tuple) and ast.unparse(annotation).endswith(", ...]"):
+                parts = parts[:1] * len(value)
+            return isinstance(value, tuple) and len(value) == len(parts) and all(map(_accepts, parts, value))
         case _:
             return True
 
 
-_WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false"}
-_LISTS = {"int": "whole numbers such as [1,2]", "float": "numbers such as [0.5,2]", "str": "texts such as [a,b]"}
-
-
 def _in_words(annotation: ast.expr) -> str:
-    """Put an annotation into words; the source itself where there are none for it."""
+    """Return an annotation in words; its source where there are none for it."""
     match annotation:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return f"{_in_words(left)} or {_in_words(right)}"
         case ast.Constant(value=None):
             return "null"
-        case ast.Name(id=name) if name in _WORDS:
-            return _WORDS[name]
+        case ast.Name(id=name) if name in _TYPES:
+            return _TYPES[name][1]
         case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
-            return f"one of {', '.join(map(str, _as_tuple(ast.literal_eval(options))))}"
-        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[ast.Name(id=name), *_])) if name in _LISTS:
-            return f"a list of {_LISTS[name]}"
+            return f"one of {', '.join(map(str, _choices(options)))}"
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[ast.Name(id=name), *_])) if name in _TYPES:
+            return f"a list of {_TYPES[name][2]}"
         case _:
             return ast.unparse(annotation)
 
 
-def _as_tuple(value: object) -> tuple[Value, ...]:
-    return value if isinstance(value, tuple) else (value,)
+def _choices(options: ast.expr) -> tuple[Any, ...]:
+    """Return the values of ``Literal[...]``."""
+    values = ast.literal_eval(options)
+    return values if isinstance(values, tuple) else (values,)

@@ -1,13 +1,12 @@
-"""Plugins as installed distributions announce them, by entry points; metadata first, import at use."""
+"""Plugins of the installed distributions, found by their entry points and imported only when they are used."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -34,10 +33,10 @@ class Plugin:
     Attributes:
         kind: what it is.
         name: the name it is called by.
-        value: ``package.module:Class``.
+        value: its class, as ``package.module:Class``.
         distribution: the distribution that registers it.
         version: that distribution's version.
-        clash: what is wrong with its name, or an empty text.
+        clash: why its name cannot be used, or an empty text.
     """
 
     kind: Kind
@@ -47,10 +46,17 @@ class Plugin:
     version: str
     clash: str = ""
 
-    @property
+    @cached_property
     def problem(self) -> str:
         """Why it cannot be used, as far as that shows without importing it; an empty text where it can."""
-        return self.clash or _problem(self.value, self.distribution)
+        missing = missing_packages(self.distribution)
+        if self.clash or missing:
+            return self.clash or f"needs {', '.join(missing)}"
+        try:
+            declaration_of(self.value)
+        except PluginError as error:
+            return str(error)
+        return ""
 
     @property
     def declaration(self) -> Declaration:
@@ -59,11 +65,11 @@ class Plugin:
 
     @property
     def code(self) -> str:
-        """Digest of what its answers depend on: its package's sources, and the versions of what it requires.
+        """SHA-256 of what its results depend on: the sources of its package, and the versions of its requirements.
 
-        Required distributions that bring plugins themselves count with their sources, like this one.
+        Required distributions that bring models themselves count with their sources, like this one.
         """
-        parts = [code_digest(self.value), *_requirements_found(self.distribution)]
+        parts = [code_digest(self.value), *_requirement_digests(self.distribution)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def load(self) -> type[Any]:
@@ -76,11 +82,15 @@ class Registry:
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         """Take plugins as found; use :meth:`discover` for the installed ones."""
-        found = list(plugins)
-        times = Counter((plugin.kind, plugin.name) for plugin in found)
-        self._plugins = [
-            _with_clash(plugin, found) if times[plugin.kind, plugin.name] > 1 else plugin for plugin in found
-        ]
+        self._plugins = list(plugins)
+        owners: dict[tuple[Kind, str], list[str]] = {}
+        for plugin in self._plugins:
+            owners.setdefault((plugin.kind, plugin.name), []).append(f"{plugin.distribution} {plugin.version}")
+        for place, plugin in enumerate(self._plugins):
+            same = owners[plugin.kind, plugin.name]
+            if len(same) > 1:
+                clash = f"the name is registered {len(same)} times, by {' and '.join(same)}; uninstall or rename one"
+                self._plugins[place] = replace(plugin, clash=clash)
 
     @classmethod
     def discover(cls) -> Registry:
@@ -130,7 +140,19 @@ class Registry:
         plugin = self.named(kind, spec.name)
         if plugin.problem:
             return dict(spec.params)
-        return _checked(kind, spec, plugin.declaration)
+        known = plugin.declaration.parameters
+        for name, value in spec.params.items():
+            if name not in known:
+                raise UnknownNameError.among(f"parameter of {kind} {spec.name!r}:", name, known)
+            if not known[name].accepts(value):
+                raise SpecError(f"{kind} {spec.name!r}: {name} expects {known[name].expected}, got {value!r}")
+        missing = [name for name, parameter in known.items() if parameter.required and name not in spec.params]
+        if missing:
+            raise SpecError(f"{kind} {spec.name!r} needs {', '.join(missing)}: {spec.name}[{missing[0]}=...]")
+        return {
+            name: parameter.canonical(spec.params[name]) if name in spec.params else parameter.default
+            for name, parameter in known.items()
+        }
 
     def create(self, kind: Kind, spec: Spec) -> Any:
         """Load the plugin's class and make an instance with the parameters of ``spec``."""
@@ -139,22 +161,6 @@ class Registry:
             raise PluginError(f"{kind} {spec.name!r} of {plugin.distribution} cannot be used: {plugin.problem}")
         self.parameters(kind, spec)
         return instantiate(plugin.load(), dict(spec.params), f"{kind} {spec}")
-
-
-def _checked(kind: Kind, spec: Spec, declaration: Declaration) -> dict[str, Value]:
-    known = declaration.parameters
-    for name, value in spec.params.items():
-        if name not in known:
-            raise UnknownNameError.among(f"parameter of {kind} {spec.name!r}:", name, known)
-        if not known[name].accepts(value):
-            raise SpecError(f"{kind} {spec.name!r}: {name} expects {known[name].expected}, got {value!r}")
-    missing = [name for name, known_one in known.items() if known_one.required and name not in spec.params]
-    if missing:
-        raise SpecError(f"{kind} {spec.name!r} needs {', '.join(missing)}: {spec.name}[{missing[0]}=...]")
-    return {
-        name: parameter.canonical(spec.params[name]) if name in spec.params else parameter.default
-        for name, parameter in known.items()
-    }
 
 
 def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.Distribution, list[metadata.EntryPoint]]]:
@@ -167,71 +173,48 @@ def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.Distrib
             yield distribution, entries
 
 
-def _with_clash(plugin: Plugin, found: list[Plugin]) -> Plugin:
-    owners = [f"{p.distribution} {p.version}" for p in found if (p.kind, p.name) == (plugin.kind, plugin.name)]
-    clash = f"the name is registered {len(owners)} times, by {' and '.join(owners)}; uninstall or rename one"
-    return replace(plugin, clash=clash)
-
-
 @cache
-def _problem(value: str, distribution: str) -> str:
-    missing = missing_packages(distribution)
-    if missing:
-        return f"needs {', '.join(missing)}"
-    try:
-        declaration_of(value)
-    except PluginError as error:
-        return str(error)
-    return ""
+def _requirements(distribution: str) -> list[tuple[Requirement, str | None]]:
+    """Return what ``distribution`` requires here, extras apart, with the installed versions, None where there is none.
 
-
-def _requirements(distribution: str) -> Iterator[Requirement]:
-    """Yield what ``distribution`` requires here, extras apart; a requirement that cannot be read is passed over."""
-    try:
-        texts = metadata.requires(distribution) or []
-    except metadata.PackageNotFoundError:
-        texts = []
-    for text in texts:
-        with suppress(InvalidRequirement):
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                yield requirement
-
-
-@cache
-def missing_packages(distribution: str) -> tuple[str, ...]:
-    """Return the requirements of ``distribution`` (extras apart) that the environment does not meet."""
-    missing = []
-    for requirement in _requirements(distribution):
-        found = _version(requirement.name)
-        if found is None:
-            missing.append(f"{requirement.name}{requirement.specifier} (not installed)")
-        elif not requirement.specifier.contains(found, prereleases=True):
-            missing.append(f"{requirement.name}{requirement.specifier} (found {found})")
-    return tuple(missing)
-
-
-@cache
-def _requirements_found(distribution: str) -> tuple[str, ...]:
-    """Return name, version and, for plugin distributions, source digest of every installed requirement."""
+    A requirement that cannot be read is passed over.
+    """
     found = []
-    for requirement in _requirements(distribution):
-        version = _version(requirement.name)
+    with suppress(metadata.PackageNotFoundError):
+        for text in metadata.requires(distribution) or ():
+            with suppress(InvalidRequirement):
+                requirement = Requirement(text)
+                if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                    found.append((requirement, installed_version(requirement.name)))
+    return found
+
+
+def missing_packages(distribution: str) -> list[str]:
+    """Return the requirements of ``distribution`` (extras apart) that the environment does not meet."""
+    return [
+        f"{requirement.name}{requirement.specifier} ({f'found {version}' if version else 'not installed'})"
+        for requirement, version in _requirements(distribution)
+        if version is None or not requirement.specifier.contains(version, prereleases=True)
+    ]
+
+
+@cache
+def _requirement_digests(distribution: str) -> list[str]:
+    """Return name, version and, for distributions with models, source digest of every installed requirement, sorted."""
+    digests = []
+    for requirement, version in _requirements(distribution):
         if version is not None:
-            found.append(f"{requirement.name} {version} {_plugin_digest(requirement.name)}")
-    return tuple(sorted(found))
-
-
-def _plugin_digest(distribution: str) -> str:
-    models = metadata.distribution(distribution).entry_points.select(group=group_of("model"))
-    try:
-        return next((code_digest(entry.value) for entry in models), "")
-    except PluginError:
-        return ""
+            models = metadata.distribution(requirement.name).entry_points.select(group=group_of("model"))
+            sources = ""
+            with suppress(PluginError):
+                sources = next((code_digest(entry.value) for entry in models), "")
+            digests.append(f"{requirement.name} {version} {sources}")
+    return sorted(digests)
 
 
 @cache  # reading a distribution's metadata takes a millisecond, and many ask
-def _version(distribution: str) -> str | None:
+def installed_version(distribution: str) -> str | None:
+    """Return the version of an installed distribution, None where it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

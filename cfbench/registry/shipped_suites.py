@@ -1,6 +1,6 @@
 """Suites that installed distributions ship, found by their entry points.
 
-An entry point of the group ``cfbench.suites`` is called as the suite is and names a package; the suite is the file
+An entry point of the group ``cfbench.suites`` has the name of the suite and names a package; the suite is the file
 ``<name>.toml`` in that package's folder. Nothing is imported::
 
     [project.entry-points."cfbench.suites"]
@@ -9,7 +9,7 @@ An entry point of the group ``cfbench.suites`` is called as the suite is and nam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cfbench.errors import PluginError
@@ -21,7 +21,7 @@ GROUP = "cfbench.suites"
 
 @dataclass(frozen=True)
 class ShippedSuite:
-    """One suite file of an installed distribution.
+    """A suite file of an installed distribution.
 
     Attributes:
         name: what it is called by.
@@ -46,24 +46,17 @@ def shipped_suites() -> dict[str, ShippedSuite]:
     found: dict[str, list[ShippedSuite]] = {}
     for distribution, entries in installed_entries({GROUP}):
         for entry in entries:
-            suite = _located(entry.name, entry.value, distribution.name, distribution.version)
-            found.setdefault(suite.name, []).append(suite)
-    return {name: _only(suites) for name, suites in sorted(found.items())}
-
-
-def _located(name: str, package: str, distribution: str, version: str) -> ShippedSuite:
-    try:
-        path = folder_of(package) / f"{name}.toml"
-    except PluginError as error:
-        return ShippedSuite(name, distribution, version, Path(f"{name}.toml"), str(error))
-    problem = "" if path.is_file() else f"there is no file {path}"
-    return ShippedSuite(name, distribution, version, path, problem)
-
-
-def _only(suites: list[ShippedSuite]) -> ShippedSuite:
-    first, *others = suites
-    if not others:
-        return first
-    owners = " and ".join(f"{suite.distribution} {suite.version}" for suite in suites)
-    problem = f"the name is registered {len(suites)} times, by {owners}; uninstall one, or give the file's path"
-    return ShippedSuite(first.name, first.distribution, first.version, first.path, problem)
+            path, problem = Path(f"{entry.name}.toml"), ""
+            try:
+                path = folder_of(entry.value) / path
+                problem = "" if path.is_file() else f"there is no file {path}"
+            except PluginError as error:
+                problem = str(error)
+            suite = ShippedSuite(entry.name, distribution.name, distribution.version, path, problem)
+            found.setdefault(entry.name, []).append(suite)
+    for suites in found.values():
+        if len(suites) > 1:
+            owners = " and ".join(f"{suite.distribution} {suite.version}" for suite in suites)
+            problem = f"the name is registered {len(suites)} times, by {owners}; uninstall one, or give the file's path"
+            suites[0] = replace(suites[0], problem=problem)
+    return {name: suites[0] for name, suites in sorted(found.items())}
