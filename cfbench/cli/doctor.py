@@ -18,7 +18,7 @@ from rich.text import Text
 from cfbench.cli.console import output
 from cfbench.cli.folders import OUTPUT
 from cfbench.doctor.diagnosis import diagnose
-from cfbench.doctor.doctor_options import Premises
+from cfbench.doctor.doctor_options import DoctorOptions
 from cfbench.doctor.finding import Finding, Level
 from cfbench.errors import UsageError
 from cfbench.files.printable import printable_line
@@ -51,7 +51,7 @@ def doctor(
     """
     if not time_limit > 0:
         raise UsageError(f"--time-limit must be above 0 seconds, got {time_limit:g}")
-    findings = list(diagnose(Premises.here(folder, data_dir, time_limit)))
+    findings = list(diagnose(DoctorOptions.here(folder, data_dir, time_limit)))
     levels = Counter(finding.level for finding in findings)
     if as_json:
         counts = {"problems": levels["problem"], "warnings": levels["warning"]}

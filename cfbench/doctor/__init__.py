@@ -1,1 +1,1 @@
-"""Checks of an installation and its machine: what is wrong, and how to mend it."""
+"""Checks of an installation and its machine, each finding with its remedy."""

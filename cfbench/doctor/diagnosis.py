@@ -1,56 +1,46 @@
-"""The whole diagnosis: every check, none of which can spoil the others."""
+"""Diagnosis of the installation and its machine: every check, none of which can break the others."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from cfbench.doctor.accelerator_findings import accelerator_findings
-from cfbench.doctor.data_findings import data_findings
-from cfbench.doctor.disk_findings import disk_findings, memory_findings
-from cfbench.doctor.doctor_options import Premises
+from cfbench.doctor import installation_checks as installation
+from cfbench.doctor import machine_checks as machine
+from cfbench.doctor.doctor_options import DoctorOptions
 from cfbench.doctor.finding import Finding
-from cfbench.doctor.import_probing import probed
-from cfbench.doctor.isolation_findings import isolation_findings
-from cfbench.doctor.plugin_findings import by_distribution, plugin_findings
-from cfbench.doctor.processor_findings import processor_findings
-from cfbench.doctor.version_findings import extras, versions
-from cfbench.registry.registry import KINDS, Plugin, Registry
+from cfbench.doctor.import_probe import probe_imports
+from cfbench.registry.registry import KINDS, Registry
 
 
-def diagnose(premises: Premises) -> Iterator[Finding]:
-    """Look at everything; findings come in the order of a reader's interest."""
+def diagnose(options: DoctorOptions) -> Iterator[Finding]:
+    """Run all checks; findings come in the order of a reader's interest."""
     registry = Registry.discover()
     plugins = [plugin for kind in KINDS for plugin in registry.plugins(kind)]
     usable = [plugin for plugin in plugins if not plugin.problem]
-    probes = probed(list(by_distribution(usable).values()), premises)
-    checks: Sequence[tuple[str, Callable[[], Sequence[Finding]]]] = (
-        ("versions", versions),
-        ("plugins", lambda: plugin_findings(plugins, probes)),
-        ("executors", lambda: _executors(usable)),
-        ("data", lambda: data_findings(premises, probes)),
-        ("processors", lambda: processor_findings(os.environ)),
-        ("memory", memory_findings),
-        ("disk", lambda: disk_findings(premises)),
-        ("CUDA", lambda: accelerator_findings(probes)),
-        ("isolation", isolation_findings),
-        ("extras", extras),
-    )
-    for topic, check in checks:
-        yield from _guarded(topic, check)
+    probes = probe_imports(list(installation.by_distribution(usable).values()), options)
+    # Checks are generators: none has begun before `guarded` takes its findings.
+    checks = {
+        "versions": installation.check_versions(),
+        "plugins": installation.check_plugins(plugins, probes),
+        "executors": installation.check_executors(usable),
+        "data": installation.check_data(options, probes),
+        "processors": machine.check_processors(os.environ),
+        "memory": machine.check_memory(),
+        "disk": machine.check_folders(options),
+        "CUDA": machine.check_gpus(probes),
+        "isolation": machine.check_isolation(),
+        "extras": installation.check_extras(),
+    }
+    for topic, findings in checks.items():
+        yield from guarded(topic, findings)
 
 
-def _guarded(topic: str, check: Callable[[], Sequence[Finding]]) -> Sequence[Finding]:
+def guarded(topic: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings of a check under its topic; an exception in the check becomes a warning."""
     try:
-        return check()
+        for finding in findings:
+            yield replace(finding, topic=topic)
     except Exception as error:  # noqa: BLE001 - a machine may be odd in any way; the other checks must go on
-        told = f"could not be looked at: {type(error).__name__}: {error}"
-        return [Finding(topic, "warning", told, "please report it")]
-
-
-def _executors(usable: Sequence[Plugin]) -> list[Finding]:
-    """Tell what can carry cells out."""
-    names = sorted(plugin.name for plugin in usable if plugin.kind == "executor")
-    if names:
-        return [Finding("executors", "ok", ", ".join(names))]
-    return [Finding("executors", "problem", "none is registered", "pip install --force-reinstall cfbench")]
+        yield Finding("warning", f"could not be checked: {type(error).__name__}: {error}", "please report it", topic)

@@ -1,4 +1,4 @@
-"""Where cfbench is about to work: what a diagnosis is of."""
+"""Options of a diagnosis: the folders that runs would use, and a time limit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from cfbench.data.sources.source import Storage, cache_folder, named_folder
 
 
 @dataclass(frozen=True)
-class Premises:
-    """The folders that runs would use, and how patient the diagnosis is.
+class DoctorOptions:
+    """The folders that runs would use, and the time limit of test imports.
 
     Attributes:
         runs: the folder of runs.
@@ -28,8 +28,8 @@ class Premises:
     time_limit: float
 
     @classmethod
-    def here(cls, runs: Path, data_dir: Path | None, time_limit: float) -> Premises:
-        """Take folders from the options first, then from the environment, as a run does."""
+    def here(cls, runs: Path, data_dir: Path | None, time_limit: float) -> DoctorOptions:
+        """Take folders from the command line first, then from the environment, as a run does."""
         return cls(runs, Path(tempfile.gettempdir()), named_folder(data_dir), cache_folder(), time_limit)
 
     @property

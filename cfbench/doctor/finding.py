@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what was seen."""
+"""Findings: the results of the doctor's checks."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ Level: TypeAlias = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was seen of one thing.
+    """One result of a check.
 
     Attributes:
-        topic: what it belongs to, e.g. ``"plugins"``.
         level: ``ok``; ``warning``: runs work, but not as well as they might; ``problem``: something does not work.
-        text: what was seen.
-        remedy: how to mend it; empty where nothing is to be mended.
+        text: what was found.
+        remedy: how to repair or change it; empty where nothing is to be done.
+        topic: the check, e.g. ``"plugins"``.
     """
 
-    topic: str
     level: Level
     text: str
     remedy: str = ""
+    topic: str = ""

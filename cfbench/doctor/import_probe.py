@@ -1,60 +1,154 @@
-"""The program that really imports a distribution's plugins, in a process that may crash or hang.
+"""Test imports of the plugins of every distribution, in processes of their own that may crash or hang.
 
-``python -m cfbench.doctor.import_probe RESULTS`` reads what to import as JSON from standard input and writes what came
-of it to the file ``RESULTS``, one JSON object a line, each at once: what is missing at the end was never reached.
+``python -m cfbench.doctor.import_probe RESULTS`` is the program of these processes. It reads what to import as JSON
+from standard input and writes each result to the file ``RESULTS`` at once, one JSON object a line: a plugin without a
+line at the end ended the process, or was never reached.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cfbench.data.sources.source import Storage
+from cfbench.doctor.doctor_options import DoctorOptions
 from cfbench.errors import CfbenchError
+from cfbench.execution.process_tree import how_ended
+from cfbench.files.owned_folder import owned_folder
 from cfbench.registry.loading import instantiate, load_class
+from cfbench.registry.registry import Plugin
+
+_PROCESSES = 4  # at a time; most of their time goes into reading files
+_RESULTS, _PRINTED = "results.jsonl", "printed"
+_MAX_PRINTED = 300  # bytes of a process's last output that a finding shows
+
+
+@dataclass
+class ImportProbe:
+    """Results of importing the plugins of one distribution.
+
+    Attributes:
+        plugins: the plugins to import, in order.
+        seconds: what the imports took together.
+        problems: what is wrong, by plugin.
+        whereabouts: where a data set's data are, by plugin.
+        endings: how the process ended, by the plugin whose import ended it or took too long.
+        n_untried: number of plugins that there was no time for.
+        cuda: ``version`` and ``cuda`` (None for a CPU build) of torch and the ``devices`` that it can use; None where
+            no import loaded torch.
+    """
+
+    plugins: Sequence[Plugin]
+    seconds: float = 0.0
+    problems: dict[Plugin, str] = field(default_factory=dict)
+    whereabouts: dict[Plugin, str] = field(default_factory=dict)
+    endings: dict[Plugin, str] = field(default_factory=dict)
+    n_untried: int = 0
+    cuda: Mapping[str, Any] | None = None
+
+
+def probe_imports(groups: Sequence[Sequence[Plugin]], options: DoctorOptions) -> list[ImportProbe]:
+    """Import each group of plugins in a process of its own, a few at a time; nothing they do reaches this process."""
+    with ThreadPoolExecutor(_PROCESSES) as pool:
+        return list(pool.map(lambda plugins: _probe(plugins, options), groups))
+
+
+def _probe(plugins: Sequence[Plugin], options: DoctorOptions) -> ImportProbe:
+    """Import ``plugins`` in order; where one ends the process, those behind it are imported in another."""
+    probe, left, deadline = ImportProbe(plugins), list(plugins), time.monotonic() + options.time_limit
+    while left and time.monotonic() < deadline:
+        with owned_folder(options.temporary, "cfbench-doctor-", (_RESULTS, _PRINTED)) as folder:
+            results, printed = folder / _RESULTS, folder / _PRINTED
+            results.touch()
+            ending = _run(left, options, deadline, results, printed)
+            for line in results.read_text(encoding="utf-8").splitlines():
+                facts = json.loads(line)
+                if "torch" in facts:
+                    probe.cuda = facts["torch"]
+                    continue
+                plugin = left.pop(0)
+                probe.seconds += facts["seconds"]
+                if "problem" in facts:
+                    probe.problems[plugin] = facts["problem"]
+                if "whereabouts" in facts:
+                    probe.whereabouts[plugin] = facts["whereabouts"]
+            if left:
+                output = " ".join(printed.read_bytes()[-_MAX_PRINTED:].decode(errors="replace").split())
+                probe.endings[left.pop(0)] = f"{ending}; it last printed: {output}" if output else ending
+    probe.n_untried = len(left)
+    return probe
+
+
+def _run(plugins: Sequence[Plugin], options: DoctorOptions, deadline: float, results: Path, printed: Path) -> str:
+    """Run the program on ``plugins`` until ``deadline``; return how it ended, in words."""
+    storage = options.storage
+    needing = [any(one.required for one in plugin.declaration.parameters.values()) for plugin in plugins]
+    request = {
+        "plugins": [
+            # Only a data set that can be made without parameters can say where its data are.
+            {"kind": one.kind, "name": one.name, "value": one.value, "ask": one.kind == "dataset" and not needs}
+            for one, needs in zip(plugins, needing, strict=True)
+        ],
+        "data_dir": storage.data_dir and str(storage.data_dir),
+        "cache_dir": str(storage.cache_dir),
+    }
+    with printed.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", "cfbench.doctor.import_probe", str(results)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(json.dumps(request).encode())
+    try:
+        code = process.wait(timeout=max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return f"had not ended after {options.time_limit:g} s"
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)  # processes that it started must not stay either
+        process.wait()
+    return how_ended(code)
 
 
 def main(results: Path) -> None:
-    """Import every plugin that standard input names; tell of torch's CUDA where that was imported along."""
+    """Import the plugins named on standard input; report torch's CUDA where an import loaded torch."""
     request = json.load(sys.stdin)
     data_dir = request["data_dir"]
-    storage = Storage(Path(data_dir) if data_dir else None, Path(request["cache_dir"]))
+    storage = Storage(data_dir and Path(data_dir), Path(request["cache_dir"]))
     with results.open("a", encoding="utf-8") as file:
-
-        def tell(**facts: object) -> None:
-            print(json.dumps(facts), file=file, flush=True)
-
         for plugin in request["plugins"]:
-            began = time.monotonic()
-            facts = _tried(plugin, storage)
-            tell(seconds=time.monotonic() - began, **facts)
-        if "torch" in sys.modules:
-            tell(torch=_cuda(sys.modules["torch"]))
-
-
-def _tried(plugin: Mapping[str, Any], storage: Storage) -> dict[str, str]:
-    """Import a plugin's class, and ask a data set that can be made without parameters where its data are."""
-    who = f"{plugin['kind']} {plugin['name']!r}"
-    try:
-        cls = load_class(plugin["value"], who)
-        if plugin["ask"]:
-            return {"whereabouts": str(instantiate(cls, {}, who).whereabouts(storage))}
-    except CfbenchError as error:
-        return {"problem": str(error)}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin's own code may raise anything
-        return {"problem": f"{who} does not say where its data are: {type(error).__name__}: {error}"}
-    return {}
-
-
-def _cuda(torch: Any) -> dict[str, object]:
-    """Say what torch was built for, and which devices it can use."""
-    usable = bool(torch.cuda.is_available())
-    devices = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())] if usable else []
-    return {"version": str(torch.__version__), "cuda": torch.version.cuda, "devices": devices}
+            facts: dict[str, object] = {}
+            who, started = f"{plugin['kind']} {plugin['name']!r}", time.monotonic()
+            try:
+                cls = load_class(plugin["value"], who)
+                if plugin["ask"]:
+                    facts["whereabouts"] = str(instantiate(cls, {}, who).whereabouts(storage))
+            except CfbenchError as error:
+                facts["problem"] = str(error)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin's own code may raise anything
+                facts["problem"] = f"{who} does not say where its data are: {type(error).__name__}: {error}"
+            print(json.dumps({"seconds": time.monotonic() - started, **facts}), file=file, flush=True)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            numbers = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+            devices = [torch.cuda.get_device_name(number) for number in numbers]
+            facts = {"version": str(torch.__version__), "cuda": torch.version.cuda, "devices": devices}
+            print(json.dumps({"torch": facts}), file=file, flush=True)
 
 
 if __name__ == "__main__":

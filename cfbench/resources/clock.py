@@ -1,4 +1,4 @@
-"""Where the time goes: wall and CPU seconds by named part."""
+"""Wall and CPU seconds by named part of the work."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Clock:
-    """Adds up the seconds spent inside ``with clock.part(name):`` blocks.
+    """A clock that adds up the seconds spent inside ``with clock.part(name):`` blocks.
 
     Parts exclude one another: seconds inside a nested part count for the inner one alone, so parts add up.
 
     Attributes:
         wall: wall-clock seconds by part.
         cpu: CPU seconds of this process (all threads) by part.
-        entered: is told the name of every part that begins.
+        entered: called with the name of every part that begins.
     """
 
     wall: dict[str, float] = field(default_factory=dict)

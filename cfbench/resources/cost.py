@@ -1,4 +1,4 @@
-"""What a cell took: seconds, memory, bytes on disk, electricity."""
+"""Cost of a cell: seconds, memory, bytes on disk, electricity."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Cost:
-    """What a cell took.
+    """Cost of a cell.
 
     Attributes:
         seconds: wall seconds by part: ``import``, ``load``, ``fit``, ``add_cold_entities`` (by their features),
@@ -19,8 +19,8 @@ class Cost:
         peak_memory: peak resident bytes of the cell's process.
         device: the device the model ran on.
         model_bytes: what the model's own ``save`` wrote, in bytes; None for a model that cannot be saved.
-        energy_kwh: electricity of fitting and answering, in kWh; None where it was not asked for or cannot be had.
-        energy_method: how ``energy_kwh`` was measured or estimated, or why there is none; empty where nobody asked.
+        energy_kwh: electricity of fitting and answering, in kWh; None where it was not wanted or cannot be measured.
+        energy_method: how ``energy_kwh`` was measured or estimated, or why there is none; empty where not wanted.
     """
 
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -1,8 +1,8 @@
-"""Electricity of a block of work, metered by codecarbon: an optional library, imported where it is asked for.
+"""Electricity of a block of work, metered by codecarbon, an optional library that is imported on demand.
 
 Nothing leaves the machine and nothing is written: codecarbon runs in its offline form, every output off, whatever a
-configuration file or the environment says. What those may still say is the machine's power
-(``CODECARBON_FORCE_CPU_POWER``, in W), which betters an estimate.
+configuration file or the environment says. They may still set the machine's power (``CODECARBON_FORCE_CPU_POWER``, in
+W), which improves an estimate.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from cfbench.errors import UsageError
 if TYPE_CHECKING:
     from codecarbon import OfflineEmissionsTracker
 
-_SELDOM = 3600.0  # seconds between samples of counters that add up by themselves
+_SAMPLE_SECONDS = 3600.0  # between samples of counters that add up by themselves
 _COUNTERS = ("Rapl", "Emi", "Gadget")  # as codecarbon describes processors whose own counter it reads
-_PATIENCE = 2.0  # seconds for codecarbon's own threads to end
+_COUNTED = "processor read from its counters, which count the whole machine"
+_THREADS_END_SECONDS = 2.0  # for codecarbon's own threads
 
 
 @dataclass
 class Energy:
-    """What a metered block took.
+    """Electricity of a metered block.
 
     Attributes:
-        kwh: electricity in kWh; None until the block ends, where nobody asked, and where it cannot be had.
-        method: how it was measured or estimated, or why there is no figure; empty where nobody asked.
+        kwh: electricity in kWh; None until the block ends, where it is not wanted, and where it cannot be measured.
+        method: how it was measured or estimated, or why there is no figure; empty where it is not wanted.
     """
 
     kwh: float | None = None
@@ -47,14 +48,14 @@ def check_meter() -> None:
 
 
 def warm_up() -> None:
-    """Import codecarbon and let it look at the machine, 1.5 s that a process forked from this one need not spend.
+    """Import codecarbon and let it inspect the machine, 1.5 s that a process forked from this one need not spend.
 
     The threads that codecarbon starts have ended when this returns.
     """
     before = threading.active_count()
     with metered():
         pass
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _THREADS_END_SECONDS
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
 
@@ -72,7 +73,15 @@ def metered(wanted: bool = True) -> Iterator[Energy]:
         yield energy
     finally:
         if meter is not None:
-            _read(meter, energy)
+            try:  # codecarbon swallows its own errors and then has no figure
+                meter.stop()
+                energy.kwh = float(meter.final_emissions_data.energy_consumed)
+                hardware = str(getattr(meter, "_conf", {}).get("hardware", ""))
+                counted = any(word in hardware for word in _COUNTERS)
+                source = _COUNTED if counted else "an estimate from processor time and rated power"
+                energy.method = f"{source}; memory estimated (codecarbon {version('codecarbon')})"
+            except Exception as error:  # noqa: BLE001 - a meter must not cost the cell
+                energy.kwh, energy.method = None, f"codecarbon gave no figure: {type(error).__name__}: {error}"
 
 
 def _started(energy: Energy) -> OfflineEmissionsTracker | None:
@@ -89,7 +98,7 @@ def _started(energy: Energy) -> OfflineEmissionsTracker | None:
             output_methods=[],
             output_handlers=[],
             tracking_mode="process",
-            measure_power_secs=_SELDOM,
+            measure_power_secs=_SAMPLE_SECONDS,
             allow_multiple_runs=True,
             pue=1.0,
             log_level="critical",
@@ -99,21 +108,3 @@ def _started(energy: Energy) -> OfflineEmissionsTracker | None:
         energy.method = f"not metered: {type(error).__name__}: {error}"
         return None
     return meter
-
-
-def _read(meter: OfflineEmissionsTracker, energy: Energy) -> None:
-    """Stop the meter and take its figure; codecarbon swallows its own errors and then has none."""
-    try:
-        meter.stop()
-        energy.kwh = float(meter.final_emissions_data.energy_consumed)
-        energy.method = _method(str(getattr(meter, "_conf", {}).get("hardware", "")))
-    except Exception as error:  # noqa: BLE001 - see above
-        energy.kwh, energy.method = None, f"codecarbon gave no figure: {type(error).__name__}: {error}"
-
-
-def _method(hardware: str) -> str:
-    """Say how the figure came to be, from codecarbon's description of the machine's parts."""
-    tool = f"codecarbon {version('codecarbon')}"
-    if any(word in hardware for word in _COUNTERS):
-        return f"processor read from its counters, which count the whole machine; memory estimated ({tool})"
-    return f"an estimate from processor time and rated power; memory estimated ({tool})"

@@ -1,4 +1,4 @@
-"""Plugins that crash, hang or shout when they are imported are told apart from those that do not."""
+"""Plugins that crash, hang or fail when they are imported are distinguished from those that do not."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cfbench.doctor.doctor_options import Premises
-from cfbench.doctor.import_probing import probed
-from cfbench.doctor.plugin_findings import plugin_findings
+from cfbench.doctor.doctor_options import DoctorOptions
+from cfbench.doctor.import_probe import probe_imports
+from cfbench.doctor.installation_checks import check_plugins
 from cfbench.registry.registry import Plugin
 
 SLEEPER = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', __file__])\n"
@@ -24,8 +24,8 @@ SOURCES = {
 
 
 @pytest.fixture
-def premises(tmp_path) -> Premises:
-    return Premises(tmp_path / "runs", tmp_path, None, tmp_path / "cache", time_limit=120.0)
+def options(tmp_path) -> DoctorOptions:
+    return DoctorOptions(tmp_path / "runs", tmp_path, None, tmp_path / "cache", time_limit=120.0)
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def plugin(tmp_path, monkeypatch):
     return lambda name: Plugin("model", name, f"probed_{name}:Model", f"plugin-{name}", "1.0")
 
 
-def findings_of(plugins: list[Plugin], premises: Premises):
-    (probe,) = probed([plugins], premises)
-    return plugin_findings(plugins, [probe])
+def findings_of(plugins: list[Plugin], options: DoctorOptions):
+    (probe,) = probe_imports([plugins], options)
+    return list(check_plugins(plugins, [probe]))
 
 
-def test_a_plugin_that_can_be_imported_is_well(plugin, premises):
-    (finding,) = findings_of([plugin("fine")], premises)
+def test_a_plugin_that_can_be_imported_is_well(plugin, options):
+    (finding,) = findings_of([plugin("fine")], options)
     assert finding.level == "ok"
     assert finding.text.startswith("plugin-fine 1.0: 1 model, imported in ")
 
@@ -58,15 +58,15 @@ def test_a_plugin_that_can_be_imported_is_well(plugin, premises):
         ("killed", "importing model 'killed' was killed by SIGSEGV"),
     ],
 )
-def test_a_plugin_that_cannot_be_imported_is_a_problem_with_a_reason_and_a_remedy(plugin, premises, name, said):
-    (finding,) = findings_of([plugin(name)], premises)
+def test_a_plugin_that_cannot_be_imported_is_a_problem_with_a_reason_and_a_remedy(plugin, options, name, said):
+    (finding,) = findings_of([plugin(name)], options)
     assert finding.level == "problem"
     assert said in finding.text
     assert finding.remedy
 
 
-def test_an_import_that_hangs_is_ended_with_all_that_it_started(plugin, premises, tmp_path, wait_for):
-    hasty = Premises(premises.runs, premises.temporary, None, premises.cache, time_limit=2.0)
+def test_an_import_that_hangs_is_ended_with_all_that_it_started(plugin, options, tmp_path, wait_for):
+    hasty = DoctorOptions(options.runs, options.temporary, None, options.cache, time_limit=2.0)
     (finding,) = findings_of([plugin("hangs")], hasty)
     assert "importing model 'hangs' had not ended after 2 s" in finding.text
     wait_for(lambda: not any(str(tmp_path) in command for command in commands()))
@@ -81,61 +81,63 @@ def mixed(*plugins: Plugin) -> list[Plugin]:
     return [Plugin("model", one.name, one.value, "plugin-mixed", "1.0") for one in plugins]
 
 
-def test_what_stands_before_and_behind_a_crash_is_known_too(plugin, premises):
+def test_what_stands_before_and_behind_a_crash_is_known_too(plugin, options):
     own = mixed(*map(plugin, ["raises", "exits", "fine", "killed", "other_numpy"]))
-    told = [finding.text for finding in findings_of(own, premises)]
+    told = [finding.text for finding in findings_of(own, options)]
     assert len(told) == 4
     for model, said in (("'raises'", "on purpose"), ("'exits'", "exit code 3"), ("'killed'", "SIGSEGV")):
         assert sum(model in one and said in one for one in told) == 1
     assert any("other_numpy" in one for one in told)
 
 
-def test_what_stands_behind_an_import_that_hangs_is_counted(plugin, premises):
-    hasty = Premises(premises.runs, premises.temporary, None, premises.cache, time_limit=2.0)
+def test_what_stands_behind_an_import_that_hangs_is_counted(plugin, options):
+    hasty = DoctorOptions(options.runs, options.temporary, None, options.cache, time_limit=2.0)
     hangs, behind = findings_of(mixed(*map(plugin, ["hangs", "fine", "raises"])), hasty)
     assert "had not ended after 2 s" in hangs.text
     assert behind.text == "plugin-mixed 1.0: no time was left to import 2 more"
 
 
-def test_a_library_built_for_another_numpy_is_recognised(plugin, premises):
-    (finding,) = findings_of([plugin("other_numpy")], premises)
+def test_a_library_built_for_another_numpy_is_recognised(plugin, options):
+    (finding,) = findings_of([plugin("other_numpy")], options)
     assert "built for another numpy" in finding.remedy
 
 
-def test_one_distribution_does_not_spoil_another(plugin, premises):
+def test_one_distribution_does_not_spoil_another(plugin, options):
     fine, bad = plugin("fine"), plugin("exits")
-    levels = {one.text.split()[0]: one.level for one in plugin_findings([fine, bad], probed([[fine], [bad]], premises))}
+    levels = {
+        one.text.split()[0]: one.level for one in check_plugins([fine, bad], probe_imports([[fine], [bad]], options))
+    }
     assert levels == {"plugin-fine": "ok", "plugin-exits": "problem"}
 
 
-def test_a_name_that_two_distributions_register_is_a_problem(plugin, premises):
+def test_a_name_that_two_distributions_register_is_a_problem(plugin, options):
     clashing = Plugin(
         "model", "fine", "probed_fine:Model", "plugin-fine", "1.0", clash="registered 2 times, by a and b"
     )
-    (finding,) = plugin_findings([clashing], [])
+    (finding,) = check_plugins([clashing], [])
     assert (finding.level, "registered 2 times" in finding.text) == ("problem", True)
 
 
 def test_a_requirement_that_is_not_met_is_told_with_the_command_that_mends_it(plugin, monkeypatch):
     needs = ("torch>=9 (found 2.13.0)", "left-pad (not installed)")
-    monkeypatch.setattr("cfbench.doctor.plugin_findings.missing_packages", lambda _distribution: needs)
-    (finding,) = plugin_findings([plugin("fine")], [])
+    monkeypatch.setattr("cfbench.doctor.installation_checks.missing_packages", lambda _distribution: needs)
+    (finding,) = check_plugins([plugin("fine")], [])
     assert finding.text == "plugin-fine 1.0 needs torch>=9 (found 2.13.0), left-pad (not installed)"
     assert finding.remedy == "pip install 'torch>=9' 'left-pad'"
 
 
-def test_data_sets_say_where_they_are(premises):
+def test_data_sets_say_where_they_are(options):
     source = "cfbench.data.sources.movietweetings:MovieTweetings100K"
     data = Plugin("dataset", "movietweetings-100k", source, "cfbench", "0.1.0")
     file = Plugin("dataset", "file", "cfbench.data.sources.ratings_file:RatingsFile", "cfbench", "0.1.0")
-    (probe,) = probed([[data, file]], premises)
+    (probe,) = probe_imports([[data, file]], options)
     assert probe.whereabouts == {data: "embedded"}
     assert probe.problems == {}
 
 
-def test_nothing_is_left_in_the_folder_of_temporary_files(plugin, premises, tmp_path, monkeypatch):
+def test_nothing_is_left_in_the_folder_of_temporary_files(plugin, options, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "site"))
     before = sorted(path.name for path in Path(tmp_path / "site").iterdir() if path.suffix == ".py")
-    probed([[plugin("fine")]], premises)
+    probe_imports([[plugin("fine")]], options)
     after = sorted(path.name for path in Path(tmp_path / "site").iterdir() if path.name != "__pycache__")
     assert after == before

@@ -11,9 +11,15 @@ import time
 import pytest
 
 from cfbench.errors import UsageError
-from cfbench.resources.energy import _method, check_meter, metered, warm_up
+from cfbench.resources.energy import check_meter, metered, warm_up
 
 METER = pytest.mark.skipif(importlib.util.find_spec("codecarbon") is None, reason="codecarbon is not installed")
+
+
+class Figure:
+    """Emissions data as codecarbon gives them."""
+
+    energy_consumed = 1e-6
 
 
 def busy(seconds: float) -> None:
@@ -105,5 +111,19 @@ def test_a_missing_meter_is_told_with_the_remedy(monkeypatch):
     ("hardware", "said"), [("['CPU(Intel Rapl)']", "read from its counters"), ("['CPU(Cpu Load)']", "an estimate")]
 )
 @METER
-def test_a_figure_says_whether_it_was_counted_or_estimated(hardware, said):
-    assert said in _method(hardware)
+def test_a_figure_says_whether_it_was_counted_or_estimated(monkeypatch, hardware, said):
+    monkeypatch.setattr("codecarbon.OfflineEmissionsTracker.stop", lambda meter: meter._conf.update(hardware=hardware))
+    monkeypatch.setattr("codecarbon.OfflineEmissionsTracker.final_emissions_data", Figure(), raising=False)
+    with metered() as energy:
+        pass
+    assert energy.kwh == 1e-6
+    assert said in energy.method
+
+
+@METER
+def test_a_meter_without_a_figure_says_why(monkeypatch):
+    monkeypatch.setattr("codecarbon.OfflineEmissionsTracker.stop", lambda _meter: None)
+    with metered() as energy:
+        pass
+    assert energy.kwh is None
+    assert energy.method.startswith("codecarbon gave no figure: AttributeError")
