@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,12 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Task
 from cfbench.files.printable import printable, printable_line
 from cfbench.model.protocols import EpochReport
 from cfbench.monitoring.running_cell import RunningCell
 from cfbench.monitoring.time_left import Forecast, TimeLeft
-from cfbench.monitoring.watcher import Indifferent, Watcher
 from cfbench.records.record import Cell, Record
 
 _STATUS_WIDTH = len("out-of-memory")
@@ -39,9 +38,15 @@ _PHASES = {
 }
 
 
-def display_for(console: Console, cells: Sequence[Cell]) -> Watcher:
-    """Choose the display of a run of ``cells`` that suits the console."""
-    return LiveDisplay(console, cells) if console.is_terminal else PlainDisplay(console, cells)
+@contextmanager
+def display_on(console: Console, cells: Sequence[Cell]) -> Iterator[RunEvents]:
+    """Show a run of ``cells`` in the way that suits the console; a live display is cleared at the end."""
+    if not console.is_terminal:
+        yield PlainDisplay(console, cells)
+        return
+    display = LiveDisplay(console, cells)
+    with display.live:
+        yield display
 
 
 def outcome_line(record: Record) -> str:
@@ -58,18 +63,18 @@ def outcome_line(record: Record) -> str:
 
 
 @dataclass
-class PlainDisplay(Indifferent):
+class PlainDisplay(RunEvents):
     """One line per finished cell, for logs and pipes."""
 
     console: Console
     cells: Sequence[Cell]
     done: int = 0
 
-    def kept(self, record: Record) -> None:
+    def cell_kept(self, record: Record) -> None:
         """Count a cell that was there."""
         self._line(printable_line(f"{'kept':{_STATUS_WIDTH}} {record.cell}"))
 
-    def finished(self, record: Record) -> None:
+    def cell_finished(self, record: Record) -> None:
         """Tell what came of a cell."""
         self._line(outcome_line(record))
 
@@ -83,7 +88,7 @@ class PlainDisplay(Indifferent):
 
 
 @dataclass
-class LiveDisplay(Indifferent):
+class LiveDisplay(RunEvents):
     """A line per running cell: what it does, how far it is, its memory; below them the whole and what is left."""
 
     console: Console
@@ -105,45 +110,34 @@ class LiveDisplay(Indifferent):
             refresh_per_second=_FRAMES,
         )
 
-    def __enter__(self) -> Self:
-        """Start to draw."""
-        self.live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Clear the display."""
-        self.live.stop()
-
-    def started(self, task: Task) -> None:
+    def cell_started(self, task: Task) -> None:
         """Show a running cell."""
         self._to_come.pop(task.name, None)
         self.running[task.name] = RunningCell(self._planned[task.name], time.monotonic())
         self.side_by_side = max(self.side_by_side, len(self.running))
 
-    def phase(self, task: Task, name: str) -> None:
+    def cell_phase(self, task: Task, name: str) -> None:
         """Show what a cell does now."""
         if task.name in self.running:
             self.running[task.name].enter(name, time.monotonic())
 
-    def epoch(self, task: Task, report: EpochReport) -> None:
+    def cell_epoch(self, task: Task, report: EpochReport) -> None:
         """Show a cell's epoch and its latest loss."""
         if task.name in self.running:
             self.running[task.name].report = report
 
-    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:  # noqa: ARG002 - they tick here
+    def cell_usage(self, task: Task, seconds: float, resident_bytes: int) -> None:  # noqa: ARG002 - they tick here
         """Show the memory that a cell holds."""
         if task.name in self.running:
             self.running[task.name].resident_bytes = resident_bytes
 
-    def kept(self, record: Record) -> None:
+    def cell_kept(self, record: Record) -> None:
         """Take a cell that was there as done, and learn from what it took when it was run."""
         self._to_come.pop(record.cell.key, None)
         if record.status == "ok":
             self.time_left.took(record.cell, sum(record.cost.seconds.values()))
 
-    def finished(self, record: Record) -> None:
+    def cell_finished(self, record: Record) -> None:
         """Replace the cell by a line that stays."""
         self._to_come.pop(record.cell.key, None)
         ended = self.running.pop(record.cell.key, None)

@@ -13,7 +13,7 @@ from cfbench.cli.folders import FOLDER
 from cfbench.cli.quantities import WHOLE, seconds, size
 from cfbench.data.sources.source import Storage
 from cfbench.errors import UsageError
-from cfbench.execution.task import Executor
+from cfbench.execution.executor import Executor
 from cfbench.registry.registry import Registry
 from cfbench.resources.energy import check_meter
 from cfbench.resources.memory import machine_bytes

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfbench.cli.console import tell
-from cfbench.cli.watching import Audience
-from cfbench.execution.task import Executor
+from cfbench.cli.watching import RunMonitor
+from cfbench.execution.executor import Executor
+from cfbench.execution.run_events import RunEvents
 from cfbench.experiment.plan import Plan
-from cfbench.monitoring.watchers import Watchers
+from cfbench.monitoring.broadcast import Broadcast
 from cfbench.records.lines import Line
 from cfbench.records.record import Record
 from cfbench.records.store import RunFolder
 from cfbench.runner.dispatch import ResourceLimits
-from cfbench.runner.runner import Observer, Run
+from cfbench.runner.runner import Run
 
 
 @dataclass(frozen=True)
@@ -51,25 +52,25 @@ class Executed:
     computed: Sequence[Record]
 
 
-def run_of(plan: Plan, folder: Path, executor: Executor, observer: Observer, how: RunOptions) -> Run:
+def run_of(plan: Plan, folder: Path, executor: Executor, events: RunEvents, how: RunOptions) -> Run:
     """Make the run of ``plan`` in ``folder``."""
-    return Run(plan, RunFolder(folder), executor, observer, how.force, how.save_models, how.terms, how.workspace)
+    return Run(plan, RunFolder(folder), executor, events, how.force, how.save_models, how.terms, how.workspace)
 
 
-def execute(plan: Plan, folder: Path, executor: Executor, how: RunOptions, audience: Audience) -> Executed | None:
-    """Carry ``plan`` out in ``folder`` before ``audience``; None where it was interrupted, which is told."""
+def execute(plan: Plan, folder: Path, executor: Executor, how: RunOptions, monitor: RunMonitor) -> Executed | None:
+    """Carry ``plan`` out in ``folder`` under ``monitor``; None where it was interrupted, which is reported."""
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal closes; nohup asks to go on all the same
         signal.signal(signal.SIGHUP, _interrupt)
     # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
     threading.Thread(target=_import_ahead, daemon=True).start()
-    with audience.display(plan) as display:
-        observer = Watchers((display, audience.watchers))
-        run = run_of(plan, folder, executor, observer, how)
+    with monitor.display(plan) as display:
+        events = Broadcast((display, monitor.events))
+        run = run_of(plan, folder, executor, events, how)
         try:
             return Executed(run.execute(), run.computed)
         except KeyboardInterrupt:
-            observer.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
+            events.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
             return None
 
 

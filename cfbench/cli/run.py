@@ -11,16 +11,16 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from cfbench.cli.console import listing, messages, output
-from cfbench.cli.display import display_for
+from cfbench.cli.display import PlainDisplay
 from cfbench.cli.engine import Engine
 from cfbench.cli.execution import RunOptions, execute, run_of, verdict
 from cfbench.cli.folders import OUTPUT, make_folders
 from cfbench.cli.quantities import WHOLE
 from cfbench.cli.report import show_tables
-from cfbench.cli.watching import Audience, Watch
+from cfbench.cli.watching import MonitorOptions, RunMonitor
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import UsageError
-from cfbench.execution.task import Executor
+from cfbench.execution.executor import Executor
 from cfbench.experiment.plan import CellOptions, Plan, make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Record
@@ -49,7 +49,7 @@ def run(
     in_process: bool = False,
     dry_run: bool = False,
     engine: Engine = Engine(),  # noqa: B008 - frozen
-    watch: Watch = Watch(),  # noqa: B008 - frozen
+    monitoring: MonitorOptions = MonitorOptions(),  # noqa: B008 - frozen
 ) -> int:
     """Run a suite: fit every model, ask it, measure, print and write the tables.
 
@@ -106,7 +106,7 @@ def run(
         raise UsageError(f"--threads must be at least 1, got {threads}")
     registry, storage = Registry.discover(), default_storage(data_dir)
     _require_installed(model or (), chosen, registry)
-    watch.check(registry)
+    monitoring.check(registry)
     executor = (_within(engine) if in_process else engine).executed_by(registry)
     how = RunOptions(force, save_models, engine.terms(storage), engine.workspace)
     plan = make_plan(chosen, registry, storage, CellOptions(device, threads))
@@ -116,8 +116,8 @@ def run(
     if dry_run:
         return _show_plan(plan, path, executor, how)
     make_folders(path, how.workspace)
-    with watch.over(plan, path, registry) as audience:
-        return _run(plan, path, executor, how, audience)
+    with monitoring.over(plan, path, registry) as monitor:
+        return _run(plan, path, executor, how, monitor)
 
 
 def _suite(name: str | None, quick: bool) -> Suite:
@@ -161,7 +161,7 @@ def _overridden(suite: Suite, overrides: dict[str, object]) -> Suite:
 
 def _show_plan(plan: Plan, folder: Path, executor: Executor, how: RunOptions) -> int:
     console = output()
-    run = run_of(plan, folder, executor, display_for(messages(), ()), how)
+    run = run_of(plan, folder, executor, PlainDisplay(messages(), ()), how)
     pending = {planned.cell.key for planned in run.pending()}
     title = Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}")
     table = listing(title, "model", "plugin", "data", "split", "fold", "repeat", "seed", "state")
@@ -175,11 +175,11 @@ def _show_plan(plan: Plan, folder: Path, executor: Executor, how: RunOptions) ->
     return 0
 
 
-def _run(plan: Plan, path: Path, executor: Executor, how: RunOptions, audience: Audience) -> int:
-    executed = execute(plan, path, executor, how, audience)
+def _run(plan: Plan, path: Path, executor: Executor, how: RunOptions, monitor: RunMonitor) -> int:
+    executed = execute(plan, path, executor, how, monitor)
     if executed is None:
         return 130
     with plan.study.clock.part("report"):
-        files = show_tables(path, executed.lines, audience.tell)
-    audience.concluded(path, files)
-    return verdict([line for line in executed.lines if isinstance(line, Record)], audience.tell)
+        files = show_tables(path, executed.lines, monitor.tell)
+    monitor.complete(path, files)
+    return verdict([line for line in executed.lines if isinstance(line, Record)], monitor.tell)

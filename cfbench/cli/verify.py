@@ -11,10 +11,10 @@ from cfbench.cli.engine import Engine
 from cfbench.cli.execution import RunOptions, execute
 from cfbench.cli.folders import OUTPUT, make_folders
 from cfbench.cli.quantities import WHOLE
-from cfbench.cli.watching import Audience, Watch
+from cfbench.cli.watching import MonitorOptions, RunMonitor
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import DataNotFoundError, UsageError
-from cfbench.execution.task import Executor
+from cfbench.execution.executor import Executor
 from cfbench.experiment.plan import CellOptions, Plan, make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.files.atomic import write_text
@@ -37,7 +37,7 @@ def verify(
     data_dir: Path | None = None,
     force: bool = False,
     engine: Engine = Engine(),  # noqa: B008 - frozen
-    watch: Watch = Watch(),  # noqa: B008 - frozen
+    monitoring: MonitorOptions = MonitorOptions(),  # noqa: B008 - frozen
 ) -> int:
     """Hold suites against what is published of them: run what is missing, print ours, theirs and the verdict.
 
@@ -62,7 +62,7 @@ def verify(
     if threads < 1:
         raise UsageError(f"--threads must be at least 1, got {threads}")
     registry, storage = Registry.discover(), default_storage(data_dir)
-    watch.check(registry)
+    monitoring.check(registry)
     executor, how = (
         engine.executed_by(registry),
         RunOptions(force, terms=engine.terms(storage), workspace=engine.workspace),
@@ -78,11 +78,11 @@ def verify(
             tell(f"cfbench: suite {one.name} is not verified: {error}")
             continue
         check_measured(one, [metric.name for metric in plan.study.metrics])
-        with watch.over(plan, folder / one.name, registry) as audience:
-            lines = _run(plan, folder / one.name, executor, how, audience)
+        with monitoring.over(plan, folder / one.name, registry) as monitor:
+            lines = _run(plan, folder / one.name, executor, how, monitor)
             if lines is None:
                 return 130
-            verdicts += _shown(one, folder / one.name, lines, audience)
+            verdicts += _shown(one, folder / one.name, lines, monitor)
     return _concluded(verdicts)
 
 
@@ -106,20 +106,20 @@ def _all_stating() -> list[Suite]:
     return [suite for suite in found if suite.expected]
 
 
-def _run(plan: Plan, path: Path, executor: Executor, how: RunOptions, audience: Audience) -> Sequence[Line] | None:
+def _run(plan: Plan, path: Path, executor: Executor, how: RunOptions, monitor: RunMonitor) -> Sequence[Line] | None:
     """Run what is missing of ``plan`` and write its tables; None where it was interrupted."""
-    audience.tell(f"suite {plan.suite.name}: {plan.suite.description}")
+    monitor.tell(f"suite {plan.suite.name}: {plan.suite.description}")
     make_folders(path, how.workspace)
-    executed = execute(plan, path, executor, how, audience)
+    executed = execute(plan, path, executor, how, monitor)
     if executed is None:
         return None
     with plan.study.clock.part("report"):
         files = write_report(path, executed.lines)
-    audience.concluded(path, files)
+    monitor.complete(path, files)
     return executed.lines
 
 
-def _shown(suite: Suite, path: Path, lines: Sequence[Line], audience: Audience) -> list[Verdict]:
+def _shown(suite: Suite, path: Path, lines: Sequence[Line], monitor: RunMonitor) -> list[Verdict]:
     """Judge, print and write the verdicts of one suite."""
     verdicts = verify_claims(suite, lines)
     sheet = verdict_table(suite.name, verdicts)
@@ -127,7 +127,7 @@ def _shown(suite: Suite, path: Path, lines: Sequence[Line], audience: Audience) 
         print_table(sheet, output())
     for name, text in (("verify.md", verdict_page(sheet)), ("verify.csv", verdict_csv(verdicts))):
         write_text(path / name, text)
-        audience.tell(f"wrote {path / name}")
+        monitor.tell(f"wrote {path / name}")
     return verdicts
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
+from cfbench.execution.executor import TaskQueue
 from cfbench.execution.supervisor import Supervisor
-from cfbench.execution.task import Outcome, Task, TaskQueue
+from cfbench.execution.task import Outcome, Task
 from cfbench.model.limits import require_whole
 
 
@@ -23,16 +24,16 @@ class ProcessExecutor:
     def __post_init__(self) -> None:
         require_whole(self, 1, "jobs")
 
-    def __call__(self, tasks: Sequence[Task], desk: TaskQueue) -> Generator[Outcome]:
+    def __call__(self, tasks: Sequence[Task], queue: TaskQueue) -> Generator[Outcome]:
         """Yield outcomes as cells end; the next cell starts before an outcome is handed out."""
-        supervisor = Supervisor(desk, tasks)
+        supervisor = Supervisor(queue.events, tasks)
         waiting = iter(tasks)
         try:
-            self._fill(supervisor, waiting, desk)
+            self._fill(supervisor, waiting, queue)
             while supervisor.running:
                 ended = supervisor.wait()
                 try:
-                    self._fill(supervisor, waiting, desk)
+                    self._fill(supervisor, waiting, queue)
                 except Exception:  # no room for the next cell, say: what these have computed must not go with it
                     yield from ended
                     raise
@@ -40,9 +41,9 @@ class ProcessExecutor:
         finally:
             supervisor.close()
 
-    def _fill(self, supervisor: Supervisor, waiting: Iterator[Task], desk: TaskQueue) -> None:
+    def _fill(self, supervisor: Supervisor, waiting: Iterator[Task], queue: TaskQueue) -> None:
         """Start tasks until all places are taken or none is left."""
         while len(supervisor.running) < self.jobs and (task := next(waiting, None)) is not None:
-            if desk.admit(task):
-                desk.started(task)
+            if queue.acquire(task):
+                queue.events.cell_started(task)
                 supervisor.start(task)

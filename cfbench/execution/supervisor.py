@@ -20,7 +20,8 @@ from cfbench.execution.outcome_reader import collect
 from cfbench.execution.printed_log import tail_of
 from cfbench.execution.private_home import persistent_home
 from cfbench.execution.process_tree import how_ended
-from cfbench.execution.task import Listener, Outcome, Task
+from cfbench.execution.run_events import RunEvents
+from cfbench.execution.task import Outcome, Task
 from cfbench.model.protocols import EpochReport
 from cfbench.resources.cost import Cost
 
@@ -59,12 +60,12 @@ class Supervisor:
     All methods must be called from one thread, which lives as long as the supervisor: servers end with it.
 
     Attributes:
-        listener: hears how tasks go on.
+        events: is notified of phases, epochs, usage and remarks.
         expected: tasks that are going to be started, whose libraries may be imported ahead.
         running: the tasks that run, by name.
     """
 
-    listener: Listener
+    events: RunEvents
     expected: Sequence[Task] = ()
     running: dict[str, Task] = field(default_factory=dict)
     _servers: dict[str, _Server] = field(default_factory=dict)
@@ -76,7 +77,7 @@ class Supervisor:
     def start(self, task: Task) -> None:
         """Hand a task to the server of its home, starting one anew where it has died."""
         self.running[task.name] = task
-        self.listener.phase(task, "waiting")
+        self.events.cell_phase(task, "waiting")
         if task.home not in self._servers:
             self._serve(task)
         if task.model not in self._servers[task.home].told_to_import | self._harmful:
@@ -172,12 +173,12 @@ class Supervisor:
             return None
         match event["event"]:
             case "phase":
-                self.listener.phase(task, str(event["name"]))
+                self.events.cell_phase(task, str(event["name"]))
             case "usage":
-                self.listener.usage(task, event["seconds"], event["bytes"])
+                self.events.cell_usage(task, event["seconds"], event["bytes"])
             case "epoch":
                 report = {name: value for name, value in event.items() if name not in ("event", "task")}
-                self.listener.epoch(task, EpochReport(**report))
+                self.events.cell_epoch(task, EpochReport(**report))
             case "exited":
                 del self.running[task.name]
                 return _concluded(task, event)
@@ -202,7 +203,7 @@ class Supervisor:
             del self.running[task.name]
             return Outcome(task, "crashed", f"the process that keeps it {how_ended(code)}, twice", log_tail=_tail(task))
         self._retried.add(task.name)
-        self.listener.note(f"{task.who}: the process that keeps it {how_ended(code)}; the cell is tried once more")
+        self.events.note(f"{task.who}: the process that keeps it {how_ended(code)}; the cell is tried once more")
         self._begin_anew(task)
         return None
 
@@ -223,7 +224,7 @@ class Supervisor:
     def _go_on_without(self, model: str, home: str, how: str) -> None:
         """Begin the cells of a home anew under a server that leaves ``model`` to be imported by its own cells."""
         self._harmful.add(model)
-        self.listener.note(f"importing {model} {how}; from now on its own cells import it, within their limits")
+        self.events.note(f"importing {model} {how}; from now on its own cells import it, within their limits")
         for task in [one for one in self.running.values() if one.home == home]:
             self._begin_anew(task)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cfbench.inference.output import ModelOutput
-from cfbench.model.protocols import EpochReport
 from cfbench.records.record import Epoch, Status
 from cfbench.resources.cost import Cost
 from cfbench.spec import Value
@@ -90,55 +89,6 @@ class Outcome:
     losses: tuple[Epoch, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     log_tail: str = ""
-
-
-class Listener(Protocol):
-    """Hears what happens while tasks run; the live display is one."""
-
-    def started(self, task: Task) -> None:
-        """A task begins."""
-        ...
-
-    def phase(self, task: Task, name: str) -> None:
-        """A task goes over to another part of its work: ``"waiting"``, ``"import"``, ``"fit"``, ``"predict"`` ..."""
-        ...
-
-    def epoch(self, task: Task, report: EpochReport) -> None:
-        """A model finished an epoch."""
-        ...
-
-    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
-        """What a task has taken up to now: wall seconds, and the memory that its processes hold."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Something the user should know."""
-        ...
-
-
-class TaskQueue(Listener, Protocol):
-    """Where an executor takes its tasks out."""
-
-    def admit(self, task: Task) -> bool:
-        """Lay out what the task needs, right before it is begun.
-
-        Returns False where the task is not to be begun: another run on the same folder has taken it.
-        """
-        ...
-
-
-class Executor(Protocol):
-    """Carries out tasks; found under the entry-point group ``cfbench.executors``, a dataclass like every plugin.
-
-    A parameter named ``jobs`` takes the value of ``--jobs``, one named ``scheduler`` that of ``--scheduler``.
-    """
-
-    def __call__(self, tasks: Sequence[Task], desk: TaskQueue) -> Generator[Outcome]:
-        """Carry out the tasks that ``desk`` admits; yield outcomes as they come, in any order.
-
-        Closing the iterator ends what still runs.
-        """
-        ...
 
 
 def answers_in(task: Task) -> Path:

@@ -12,21 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 from cfbench.errors import UsageError
+from cfbench.execution.run_events import RunDescription, RunEvents
 from cfbench.execution.task import Task
-from cfbench.experiment.plan import Plan
 from cfbench.model.protocols import EpochReport
-from cfbench.monitoring.watcher import Indifferent
 from cfbench.records.record import Cell, Record
 
 
 @dataclass
-class JsonLog(Indifferent):
+class JsonLog(RunEvents):
     """Writes every event but ``usage`` as a line, at once; what cannot be written any more is given up, and told.
 
     Every line has ``time`` (ISO 8601, UTC) and ``event``; those of a cell have ``cell``: ``key``, ``model``,
@@ -39,34 +36,27 @@ class JsonLog(Indifferent):
 
     Attributes:
         stream: takes the lines.
-        plan: what is run.
-        folder: the run's folder.
         complain: is told once where a line cannot be written any more; results matter more than their log.
         close_stream: whether the stream is closed when the run is over.
     """
 
     stream: TextIO
-    plan: Plan
-    folder: Path
     complain: Callable[[str], None]
     close_stream: bool = False
     broken: bool = False
-    complete: bool = False
     kept_cells: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     began: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        self._cells = {planned.cell.key: _coordinates(planned.cell) for planned in self.plan.cells}
+    cells: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @classmethod
-    def to(cls, target: str, plan: Plan, folder: Path, complain: Callable[[str], None]) -> JsonLog:
+    def to(cls, target: str, complain: Callable[[str], None]) -> JsonLog:
         """Open the log: ``"-"`` is standard error, anything else a file that lines are added to.
 
         Raises UsageError where the file cannot be opened.
         """
         if target == "-":
-            return cls(sys.stderr, plan, folder, complain)
+            return cls(sys.stderr, complain)
         if target.startswith("-"):
             raise UsageError(
                 f"--log-json needs a file, or - for standard error; got {target!r}, which looks like an option"
@@ -79,54 +69,46 @@ class JsonLog(Indifferent):
             raise UsageError(
                 f"--log-json {target} cannot be written: {error.strerror}; name a file in a folder that you may write"
             ) from error
-        return cls(stream, plan, folder, complain, close_stream=True)
+        return cls(stream, complain, close_stream=True)
 
-    def __enter__(self) -> Self:
-        """Tell what is going to be run."""
-        self._write(
-            "run-started",
-            suite=self.plan.suite.name,
-            folder=str(self.folder),
-            cells=len(self.plan.cells),
-            cfbench=version("cfbench"),
-        )
-        return self
+    def run_started(self, run: RunDescription) -> None:
+        """Write what is going to be run."""
+        self.cells = {cell.key: _coordinates(cell) for cell in run.cells}
+        self._write("run-started", suite=run.suite, folder=str(run.folder), cells=len(run.cells), cfbench=run.version)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Tell the totals."""
+    def run_finished(self, files: Sequence[Path], *, complete: bool) -> None:  # noqa: ARG002 - readers know the folder
+        """Write the totals, and close the log."""
         ended = self.kept_cells + self.statuses.total()
         self._write(
             "run-finished",
             seconds=round(time.monotonic() - self.began, 3),
             statuses=dict(sorted(self.statuses.items())),
             kept=self.kept_cells,
-            missing=max(0, len(self._cells) - ended),
-            interrupted=not self.complete,
+            missing=max(0, len(self.cells) - ended),
+            interrupted=not complete,
         )
         if self.close_stream:
             with suppress(OSError):  # what is left in the buffer of a log that is broken already
                 self.stream.close()
 
-    def started(self, task: Task) -> None:
+    def cell_started(self, task: Task) -> None:
         """Tell that a cell begins."""
-        self._write("cell-started", cell=self._cells[task.name])
+        self._write("cell-started", cell=self.cells[task.name])
 
-    def phase(self, task: Task, name: str) -> None:
+    def cell_phase(self, task: Task, name: str) -> None:
         """Tell what a cell goes over to."""
-        self._write("cell-phase", cell=self._cells[task.name], phase=name)
+        self._write("cell-phase", cell=self.cells[task.name], phase=name)
 
-    def epoch(self, task: Task, report: EpochReport) -> None:
+    def cell_epoch(self, task: Task, report: EpochReport) -> None:
         """Tell what a model reports."""
-        self._write("cell-epoch", cell=self._cells[task.name], **vars(report))
+        self._write("cell-epoch", cell=self.cells[task.name], **vars(report))
 
-    def kept(self, record: Record) -> None:
+    def cell_kept(self, record: Record) -> None:
         """Tell what is known of a kept cell."""
         self.kept_cells += 1
         self._write("cell-kept", cell=_coordinates(record.cell), **_outcome(record))
 
-    def finished(self, record: Record) -> None:
+    def cell_finished(self, record: Record) -> None:
         """Tell what came of a cell."""
         self.statuses[record.status] += 1
         self._write("cell-finished", cell=_coordinates(record.cell), **_outcome(record))
@@ -134,10 +116,6 @@ class JsonLog(Indifferent):
     def note(self, text: str) -> None:
         """Tell a remark."""
         self._write("note", text=text)
-
-    def concluded(self, files: Sequence[Path]) -> None:  # noqa: ARG002 - a reader of the log knows the folder
-        """Take note that the run is complete."""
-        self.complete = True
 
     def _write(self, event: str, **facts: object) -> None:
         if self.broken:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Task
 from cfbench.files.atomic import write_text
 from cfbench.monitoring.running_cell import WAITING
-from cfbench.monitoring.watcher import Indifferent
 from cfbench.records.record import Record
 from cfbench.resources.clock import Clock
 
@@ -75,7 +75,7 @@ class Times:
 
 
 @dataclass
-class Timing(Indifferent):
+class Timing(RunEvents):
     """Adds up what a run takes.
 
     Attributes:
@@ -94,21 +94,21 @@ class Timing(Indifferent):
         self._began = time.monotonic() - sum(self.clock.wall.values())
         self._waiting: dict[str, float] = {}
 
-    def started(self, task: Task) -> None:
+    def cell_started(self, task: Task) -> None:
         """Count what passes from now as waiting, until the cell's process sets to work."""
         self._waiting[task.name] = time.monotonic()
 
-    def phase(self, task: Task, name: str) -> None:
+    def cell_phase(self, task: Task, name: str) -> None:
         """End the waiting of a cell."""
         if name != WAITING and task.name in self._waiting:
             _add(self.cells.wall, {WAITING: time.monotonic() - self._waiting.pop(task.name)})
 
-    def kept(self, record: Record) -> None:
+    def cell_kept(self, record: Record) -> None:
         """Count the measuring of a kept cell; the rest was another run's."""
         self.kept_cells += 1
         self._measured(record)
 
-    def finished(self, record: Record) -> None:
+    def cell_finished(self, record: Record) -> None:
         """Count a cell's own clock and its measuring."""
         self.computed += 1
         _add(self.cells.wall, record.cost.seconds, but=_MEASURED_HERE)

@@ -37,8 +37,8 @@ class CellLocks:
         for key in list(self._held):
             self.release(key)
 
-    def take(self, key: str) -> bool:
-        """Take a cell, unless another run has it; True as well where it is ours already.
+    def acquire(self, key: str) -> bool:
+        """Acquire a cell, unless another run has it; True as well where it is ours already.
 
         Raises StoreError where the folder cannot be written.
         """

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfbench.errors import CfbenchError, PluginError, StoreError
-from cfbench.execution.task import Executor, Listener, Outcome, Task
+from cfbench.execution.executor import Executor
+from cfbench.execution.run_events import RunEvents
+from cfbench.execution.task import Outcome, Task
 from cfbench.experiment.plan import Planned
 from cfbench.experiment.study import Splits
 from cfbench.files.owned_folder import owned_folder, sweep
 from cfbench.inference.inputs import EvaluationInputs
-from cfbench.model.protocols import EpochReport
 
 
 @dataclass(frozen=True)
@@ -67,35 +68,35 @@ def task_of(planned: Planned, terms: ResourceLimits, workspace: Path, *, save: b
 
 
 @dataclass
-class FrontDesk:
-    """Gives tasks out, one run at a time, and lays out a cell's questions when it is about to begin.
+class RunTaskQueue:
+    """The tasks of one run: the inputs of a cell are written when an executor acquires its task.
 
-    Questions are shared by the cells of a split and go with the last of them, so that a long plan fills no disk.
+    Inputs are shared by the cells of a split and removed with the last of them, so that a long plan fills no disk.
 
     Attributes:
         splits: gives the split of a cell.
         planned: the cells by task name.
-        listener: who is told in turn.
-        take: takes a cell for this run; False where another run has it, or has just concluded it.
-        refused: the tasks that were not given out.
+        events: the listeners of the run.
+        lock: acquires a cell for this run; False where another run has it, or has just concluded it.
+        refused: the tasks that could not be acquired.
     """
 
     splits: Splits
     planned: Mapping[str, Planned]
-    listener: Listener
-    take: Callable[[str], bool]
+    events: RunEvents
+    lock: Callable[[str], bool]
     refused: list[str] = field(default_factory=list)
     _using: Counter[str] = field(default_factory=Counter)
 
     def expect(self, task: Task) -> None:
-        """Announce a task, whose questions are then kept until it is through."""
+        """Announce a task, whose inputs are then kept until it is released."""
         self._using[task.questions] += 1
 
-    def admit(self, task: Task) -> bool:
-        """Take the task's cell; write its split's questions if no cell before has, and make its own folder."""
-        if not self.take(task.name):
+    def acquire(self, task: Task) -> bool:
+        """Lock the task's cell; write its split's inputs if no cell before has, and make its own folder."""
+        if not self.lock(task.name):
             self.refused.append(task.name)
-            self.through(task)
+            self.release(task)
             return False
         try:
             questions = Path(task.questions)
@@ -111,36 +112,16 @@ class FrontDesk:
             ) from error
         return True
 
-    def through(self, task: Task) -> None:
-        """Take leave of a task: what only it needed is removed."""
+    def release(self, task: Task) -> None:
+        """Remove what only this task needed."""
         shutil.rmtree(task.output, ignore_errors=True)
         Path(task.log).unlink(missing_ok=True)
         self._using[task.questions] -= 1
         if not self._using[task.questions]:
             shutil.rmtree(task.questions, ignore_errors=True)
 
-    def started(self, task: Task) -> None:
-        """Pass on that a task begins."""
-        self.listener.started(task)
 
-    def phase(self, task: Task, name: str) -> None:
-        """Pass on what a task does now."""
-        self.listener.phase(task, name)
-
-    def epoch(self, task: Task, report: EpochReport) -> None:
-        """Pass on what a model reports."""
-        self.listener.epoch(task, report)
-
-    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
-        """Pass on what a task takes."""
-        self.listener.usage(task, seconds, resident_bytes)
-
-    def note(self, text: str) -> None:
-        """Pass on a remark."""
-        self.listener.note(text)
-
-
-def outcomes_of(executor: Executor, tasks: Sequence[Task], desk: FrontDesk) -> Generator[Outcome]:
+def outcomes_of(executor: Executor, tasks: Sequence[Task], queue: RunTaskQueue) -> Generator[Outcome]:
     """Yield the outcomes of ``tasks`` as they come.
 
     Raises PluginError where the executor raises something else than an error of cfbench, yields something else than an
@@ -148,20 +129,20 @@ def outcomes_of(executor: Executor, tasks: Sequence[Task], desk: FrontDesk) -> G
     """
     who = f"executor {type(executor).__name__}"
     waiting = {task.name: task for task in tasks}
-    with closing(_begun(executor, tasks, desk, who)) as outcomes:
+    with closing(_begun(executor, tasks, queue, who)) as outcomes:
         while (outcome := _next(outcomes, who)) is not None:
             if not isinstance(outcome, Outcome) or outcome.task.name not in waiting:
                 raise PluginError(f"{who} must yield one Outcome for each task, got {outcome!s:.100}")
             if outcome.task != waiting.pop(outcome.task.name):  # files are moved and removed by its paths
                 raise PluginError(f"{who} changed {outcome.task.who}'s task; it must give it back as it was, paths too")
             yield outcome
-    lost = len(waiting.keys() - set(desk.refused))
+    lost = len(waiting.keys() - set(queue.refused))
     if lost:
         raise PluginError(f"{who} ended without an outcome for {lost} of {len(tasks)} cells; start the same run again")
 
 
-def _begun(executor: Executor, tasks: Sequence[Task], desk: FrontDesk, who: str) -> Generator[Outcome]:
-    outcomes = executor(tasks, desk)
+def _begun(executor: Executor, tasks: Sequence[Task], queue: RunTaskQueue, who: str) -> Generator[Outcome]:
+    outcomes = executor(tasks, queue)
     if not isinstance(outcomes, Generator):
         raise PluginError(f"{who} must be a generator function, got {type(outcomes).__name__}; yield the outcomes")
     return outcomes

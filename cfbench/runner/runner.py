@@ -7,13 +7,14 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from threadpoolctl import threadpool_limits
 
 from cfbench.errors import StoreError
 from cfbench.evaluation.metrics.metric import Need
-from cfbench.execution.task import Executor, Listener, Outcome, saved_in
+from cfbench.execution.executor import Executor
+from cfbench.execution.run_events import RunEvents
+from cfbench.execution.task import Outcome, saved_in
 from cfbench.experiment.plan import Plan, Planned
 from cfbench.inference.output import ModelOutput
 from cfbench.records.answer_shapes import require_answers_to
@@ -23,26 +24,10 @@ from cfbench.records.lines import Line
 from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
 from cfbench.results.comparison import consolidated
-from cfbench.runner.dispatch import FrontDesk, ResourceLimits, clear_workspaces, outcomes_of, task_of, workspace
+from cfbench.runner.dispatch import ResourceLimits, RunTaskQueue, clear_workspaces, outcomes_of, task_of, workspace
 from cfbench.runner.recorder import Recorder
 
 _BETWEEN_LOOKS = 0.2  # seconds, while another run computes what this one needs too
-
-
-class Observer(Listener, Protocol):
-    """Hears how a run goes on."""
-
-    def kept(self, record: Record) -> None:
-        """A cell was finished before and is kept."""
-        ...
-
-    def finished(self, record: Record) -> None:
-        """A cell ended, well or not."""
-        ...
-
-    def note(self, text: str) -> None:
-        """Something the user should know."""
-        ...
 
 
 @dataclass
@@ -53,7 +38,7 @@ class Run:
         plan: what to run.
         folder: where records are kept.
         executor: what runs the cells.
-        observer: who is told.
+        events: the listeners of the run.
         force: recompute what is already there.
         save_models: keep every fitted model that can be saved beside its record; a finished cell without is fitted
             again.
@@ -65,7 +50,7 @@ class Run:
     plan: Plan
     folder: RunFolder
     executor: Executor
-    observer: Observer
+    events: RunEvents
     force: bool = False
     save_models: bool = False
     terms: ResourceLimits = field(default_factory=ResourceLimits)
@@ -146,7 +131,7 @@ class Run:
                 require_answers_to(self.plan.study.splits.of(cell), cell, stored[1])
             return stored
         except StoreError as error:
-            self.observer.note(f"{error}; computing the cell again")
+            self.events.note(f"{error}; computing the cell again")
             return None
 
     def _keep(self, planned: Planned, old: Record, answers: ModelOutput) -> Record:
@@ -154,7 +139,7 @@ class Run:
         record = self._recorder.measured(replace(old, cell=planned.cell), answers)
         if (record.metrics, record.tables) != (old.metrics, old.tables):
             self.folder.save(record, answers)
-        self.observer.kept(record)
+        self.events.cell_kept(record)
         return record
 
     def _skip(self, unusable: Sequence[Planned]) -> Iterator[Record]:
@@ -168,58 +153,56 @@ class Run:
             by_name.setdefault(planned.cell.key, []).append(planned)
         if not by_name:
             return
-        with workspace(self.workspace) as place, CellLocks(self.folder.path / "cells") as claims:
+        with workspace(self.workspace) as place, CellLocks(self.folder.path / "cells") as locks:
             while by_name:
-                refused = yield from self._pass(by_name, place, claims)
+                refused = yield from self._pass(by_name, place, locks)
                 by_name = {name: by_name[name] for name in refused}
-                yield from self._await_others(by_name, claims)
+                yield from self._await_others(by_name, locks)
 
     def _pass(
-        self, by_name: Mapping[str, list[Planned]], place: Path, claims: CellLocks
+        self, by_name: Mapping[str, list[Planned]], place: Path, locks: CellLocks
     ) -> Generator[Record, None, list[str]]:
         """Run what no other run has taken; return the names of the tasks that one has."""
         first = {name: same[0] for name, same in by_name.items()}
         save = self.save_models or self._needed("saved-model")
         terms = replace(self.terms, energy=self._with_energy(), protected=(self.folder.path, *self.terms.protected))
         tasks = [task_of(planned, terms, place, save=save) for planned in first.values()]
-        desk = FrontDesk(
+        queue = RunTaskQueue(
             self.plan.study.splits,
             first,
-            self.observer,
-            take=lambda name: claims.take(name) and not self._concluded_elsewhere(first[name].cell),
+            self.events,
+            lock=lambda name: locks.acquire(name) and not self._concluded_elsewhere(first[name].cell),
         )
         for task in tasks:
-            desk.expect(task)
-        with closing(outcomes_of(self.executor, tasks, desk)) as outcomes:
+            queue.expect(task)
+        with closing(outcomes_of(self.executor, tasks, queue)) as outcomes:
             for outcome in outcomes:
                 name = outcome.task.name
                 record = self._recorder.concluded(first[name], outcome)
                 self.folder.keep_log(record.cell, Path(outcome.task.log))
                 self._keep_model(first[name], outcome)
                 self._end(record, outcome.answers)
-                claims.release(name)
-                desk.through(outcome.task)
+                locks.release(name)
+                queue.release(outcome.task)
                 yield from (self._under(planned.cell, record, outcome.answers) for planned in by_name[name])
-        return desk.refused
+        return queue.refused
 
     def _concluded_elsewhere(self, cell: Cell) -> bool:
         """Whether another run has concluded the cell since this one looked at it first."""
         return self.folder.version_of(cell) != self._seen[cell.key]
 
-    def _await_others(self, by_name: dict[str, list[Planned]], claims: CellLocks) -> Iterator[Record]:
+    def _await_others(self, by_name: dict[str, list[Planned]], locks: CellLocks) -> Iterator[Record]:
         """Take over what other runs conclude, until nothing is left or a cell is left to this run after all."""
         if by_name:
-            self.observer.note(
-                f"{len(by_name)} cells are computed by another run in {self.folder.path}; waiting for it"
-            )
+            self.events.note(f"{len(by_name)} cells are computed by another run in {self.folder.path}; waiting for it")
         while by_name:
-            mine = [name for name in by_name if claims.take(name)]
+            mine = [name for name in by_name if locks.acquire(name)]
             for name in mine:
                 cell = by_name[name][0].cell
                 stored = self._loaded(cell) if self._concluded_elsewhere(cell) else None
                 self._seen[name] = self.folder.version_of(cell)
                 if stored is not None:
-                    claims.release(name)
+                    locks.release(name)
                     yield from self._taken_over(by_name.pop(name), *stored)
             if by_name.keys() & set(mine):
                 return
@@ -232,7 +215,7 @@ class Run:
             if answers is not None:
                 yield self._keep(planned, record, answers)
             else:
-                self.observer.kept(replace(record, cell=planned.cell))
+                self.events.cell_kept(replace(record, cell=planned.cell))
                 yield replace(record, cell=planned.cell)
 
     def _keep_model(self, planned: Planned, outcome: Outcome) -> None:
@@ -241,12 +224,12 @@ class Run:
             return
         if not saved_in(outcome.task).is_dir():
             why = "failed to save itself, see its log" if _can_be_saved(planned) else "has no save"
-            self.observer.note(f"{planned.cell.model} {why}: its model is not kept")
+            self.events.note(f"{planned.cell.model} {why}: its model is not kept")
             return
         try:
             self._models.keep(planned.cell, planned.plugin, saved_in(outcome.task))
         except StoreError as error:  # the other cells must not pay for it
-            self.observer.note(f"{error}; the cell's figures are kept")
+            self.events.note(f"{error}; the cell's figures are kept")
 
     def _under(self, cell: Cell, record: Record, answers: ModelOutput | None) -> Record:
         """Return what came of a cell under another name of the same cell, which is measured beside other models."""
@@ -258,7 +241,7 @@ class Run:
         with self.plan.study.clock.part("write"):
             self.folder.save(record, answers)
         self.computed.append(record)
-        self.observer.finished(record)
+        self.events.cell_finished(record)
         return record
 
     def _consolidate(self, records: Mapping[Cell, Record]) -> list[Line]:

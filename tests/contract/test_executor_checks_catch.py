@@ -24,15 +24,15 @@ from cfbench.execution.task import Task
 from cfbench.testing.executors import executor_checks
 
 PLAIN = "parameters are JSON scalars or flat tuples"
-ONE_EACH = "an admitted task gets one outcome, a refused one none"
-IN_ORDER = "a task is admitted once, then started, then concluded"
-ONE_THREAD = "the desk is called from the thread that iterates"
-ERRORS = "an error at the desk ends the run, after the outcomes of what was computed"
+ONE_EACH = "an acquired task gets one outcome, a refused one none"
+IN_ORDER = "a task is acquired once, then started, then concluded"
+ONE_THREAD = "the queue and its events are called from the thread that iterates"
+ERRORS = "an error of the queue ends the run, after the outcomes of what was computed"
 SAME = "answers are those of the same task done here, in any order and again"
 PARAMETERS = "parameters reach the model as they are"
 SAVED = "a model that is to save itself lies in saved_in(task)"
 FAILURES = "a model's failure is told in its words, and costs no other task"
-PROGRESS = "phases and epochs are told to the desk"
+PROGRESS = "phases and epochs are passed to the queue's events"
 LOGS = "what a model prints is in its log, the end of it in the outcome of a failure"
 SURROUNDINGS = "signals, folder and environment of the caller stay"
 RANDOMNESS = "global random state of the caller is left alone"
@@ -69,105 +69,105 @@ def refusal(executor, name, folder) -> str:
 class Here:
     """Carries tasks out here, one after another; mutants change a step."""
 
-    def __call__(self, tasks, desk):
+    def __call__(self, tasks, queue):
         for task in tasks:
-            if self.admit(task, desk):
-                desk.started(task)
-                yield from self.conclude(task, desk)
+            if self.acquire(task, queue):
+                queue.events.cell_started(task)
+                yield from self.conclude(task, queue)
 
-    def admit(self, task, desk):
-        return desk.admit(task)
+    def acquire(self, task, queue):
+        return queue.acquire(task)
 
-    def conclude(self, task, desk):
-        yield perform(task, partial(desk.epoch, task), partial(desk.phase, task))
+    def conclude(self, task, queue):
+        yield perform(task, partial(queue.events.cell_epoch, task), partial(queue.events.cell_phase, task))
 
 
 class LosesTheLast(Here):
-    def __call__(self, tasks, desk):
-        yield from super().__call__(tasks[:-1] or tasks, desk)
+    def __call__(self, tasks, queue):
+        yield from super().__call__(tasks[:-1] or tasks, queue)
 
 
 class ChangesTheTask(Here):
-    def conclude(self, task, desk):
-        for outcome in super().conclude(task, desk):
+    def conclude(self, task, queue):
+        for outcome in super().conclude(task, queue):
             yield replace(outcome, task=replace(task, output="/elsewhere"))
 
 
 class YieldsTwice(Here):
-    def conclude(self, task, desk):
-        for outcome in super().conclude(task, desk):
+    def conclude(self, task, queue):
+        for outcome in super().conclude(task, queue):
             yield from (outcome, outcome)
 
 
 class RunsWhatIsRefused(Here):
-    def admit(self, task, desk):
-        return super().admit(task, desk) or True
+    def acquire(self, task, queue):
+        return super().acquire(task, queue) or True
 
 
 class AdmitsTwice(Here):
-    def admit(self, task, desk):
-        return super().admit(task, desk) and super().admit(task, desk)
+    def acquire(self, task, queue):
+        return super().acquire(task, queue) and super().acquire(task, queue)
 
 
 class StartsUnasked(Here):
-    def admit(self, task, desk):
-        desk.started(task)
-        return super().admit(task, desk)
+    def acquire(self, task, queue):
+        queue.events.cell_started(task)
+        return super().acquire(task, queue)
 
 
 class StartsWhatIsRefused(Here):
-    def admit(self, task, desk):
-        if not super().admit(task, desk):
-            desk.started(task)
+    def acquire(self, task, queue):
+        if not super().acquire(task, queue):
+            queue.events.cell_started(task)
             return False
         return True
 
 
 class SpeaksFromAThread(Here):
-    def conclude(self, task, desk):
+    def conclude(self, task, queue):
         found = []
-        thread = threading.Thread(target=lambda: found.extend(super(SpeaksFromAThread, self).conclude(task, desk)))
+        thread = threading.Thread(target=lambda: found.extend(super(SpeaksFromAThread, self).conclude(task, queue)))
         thread.start()
         thread.join()
         yield from found
 
 
 class SwallowsErrors(Here):
-    def admit(self, task, desk):
+    def acquire(self, task, queue):
         with suppress(StoreError):
-            return super().admit(task, desk)
+            return super().acquire(task, queue)
 
 
 class WrapsErrors(Here):
-    def admit(self, task, desk):
+    def acquire(self, task, queue):
         try:
-            return super().admit(task, desk)
+            return super().acquire(task, queue)
         except StoreError as error:
             raise StoreError("something went wrong") from error
 
 
 class HoldsOutcomesBack(Here):
-    """Loses what was computed where the desk has no room for the next task."""
+    """Loses what was computed where the queue has no room for the next task."""
 
-    def __call__(self, tasks, desk):
-        yield from list(super().__call__(tasks, desk))
+    def __call__(self, tasks, queue):
+        yield from list(super().__call__(tasks, queue))
 
 
 class ForgetsTheSeed(Here):
-    def conclude(self, task, desk):
-        yield from super().conclude(replace(task, seed=0), desk)
+    def conclude(self, task, queue):
+        yield from super().conclude(replace(task, seed=0), queue)
 
 
 class RoundsTheCurve(Here):
-    def conclude(self, task, desk):
-        for outcome in super().conclude(task, desk):
+    def conclude(self, task, queue):
+        for outcome in super().conclude(task, queue):
             losses = [replace(epoch, train_loss=round(epoch.train_loss, 6)) for epoch in outcome.losses]
             yield replace(outcome, losses=tuple(losses))
 
 
 class TellsOtherVersions(Here):
-    def conclude(self, task, desk):
-        for outcome in super().conclude(task, desk):
+    def conclude(self, task, queue):
+        for outcome in super().conclude(task, queue):
             yield replace(outcome, versions={"numpy": "0.1"})
 
 
@@ -175,81 +175,81 @@ class TellsOtherVersions(Here):
 class WorksOnce(Here):
     used: list = field(default_factory=list, init=False)
 
-    def __call__(self, tasks, desk):
-        yield from super().__call__([] if self.used else tasks, desk)
+    def __call__(self, tasks, queue):
+        yield from super().__call__([] if self.used else tasks, queue)
         self.used.append(True)
 
 
 class MakesListsOfTuples(Here):
-    def conclude(self, task, desk):
+    def conclude(self, task, queue):
         lists = {key: list(value) if isinstance(value, tuple) else value for key, value in task.params.items()}
-        yield from super().conclude(Task(**{**asdict(task), "params": lists}), desk)
+        yield from super().conclude(Task(**{**asdict(task), "params": lists}), queue)
 
 
 class NeverSaves(Here):
-    def conclude(self, task, desk):
-        yield from super().conclude(replace(task, save=False), desk)
+    def conclude(self, task, queue):
+        yield from super().conclude(replace(task, save=False), queue)
 
 
 class AlwaysSaves(Here):
-    def conclude(self, task, desk):
-        yield from super().conclude(replace(task, save=True), desk)
+    def conclude(self, task, queue):
+        yield from super().conclude(replace(task, save=True), queue)
 
 
 class HasWordsOfItsOwn(Here):
-    def conclude(self, task, desk):
-        for outcome in super().conclude(task, desk):
+    def conclude(self, task, queue):
+        for outcome in super().conclude(task, queue):
             yield replace(outcome, reason="it did not work" if outcome.status != "ok" else "")
 
 
 class KeepsEpochsToItself(Here):
-    def conclude(self, task, desk):
-        yield perform(task, lambda report: None, partial(desk.phase, task))
+    def conclude(self, task, queue):
+        yield perform(task, lambda report: None, partial(queue.events.cell_phase, task))
 
 
 class KeepsPhasesToItself(Here):
-    def conclude(self, task, desk):
-        yield perform(task, partial(desk.epoch, task))
+    def conclude(self, task, queue):
+        yield perform(task, partial(queue.events.cell_epoch, task))
 
 
 class ChangesASignal(Here):
-    def conclude(self, task, desk):
+    def conclude(self, task, queue):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        yield from super().conclude(task, desk)
+        yield from super().conclude(task, queue)
 
 
 class ChangesTheFolder(Here):
-    def conclude(self, task, desk):
+    def conclude(self, task, queue):
         os.chdir(task.output)
-        yield from super().conclude(task, desk)
+        yield from super().conclude(task, queue)
 
 
 class ChangesTheEnvironment(Here):
-    def conclude(self, task, desk):
+    def conclude(self, task, queue):
         os.environ["OMP_NUM_THREADS"] = "17"
-        yield from super().conclude(task, desk)
+        yield from super().conclude(task, queue)
 
 
 class Draws(Here):
-    def conclude(self, task, desk):
+    def conclude(self, task, queue):
         random.random()
-        yield from super().conclude(task, desk)
+        yield from super().conclude(task, queue)
 
 
 class SeedsNumpy(Here):
-    def conclude(self, task, desk):
+    def conclude(self, task, queue):
         np.random.seed(task.seed)  # noqa: NPY002 - it is a mutant
-        yield from super().conclude(task, desk)
+        yield from super().conclude(task, queue)
 
 
 class GivesAList(Here):
-    def __call__(self, tasks, desk):
-        return list(super().__call__(tasks, desk))
+    def __call__(self, tasks, queue):
+        return list(super().__call__(tasks, queue))
 
 
 class InventsOutcomes(Here):
-    def __call__(self, tasks, desk):
-        yield from super().__call__(tasks, desk)
+    def __call__(self, tasks, queue):
+        yield from super().__call__(tasks, queue)
         if not tasks:
             yield None
 
@@ -258,15 +258,15 @@ BROKEN = [
     (LosesTheLast, ONE_EACH, "yields outcomes of first, second; yield exactly one"),
     (YieldsTwice, ONE_EACH, "yields outcomes of first, first"),
     (ChangesTheTask, ONE_EACH, "yields outcomes of other tasks than it was given"),
-    (RunsWhatIsRefused, ONE_EACH, "refused 'theirs' by desk.admit, and yields outcomes of .*theirs"),
+    (RunsWhatIsRefused, ONE_EACH, "refused 'theirs' by queue.acquire, and yields outcomes of .*theirs"),
     (GivesAList, ONE_EACH, "gives a list for tasks; make __call__ a generator function"),
-    (AdmitsTwice, IN_ORDER, "does with a task that the desk admits: admit, admit, .*; call desk.admit once"),
-    (StartsUnasked, IN_ORDER, "the desk admits: started, admit"),
-    (StartsWhatIsRefused, IN_ORDER, "does with a task that the desk refuses: admit, started"),
-    (SpeaksFromAThread, ONE_THREAD, "calls desk.epoch, desk.phase from another thread"),
-    (SwallowsErrors, ERRORS, r"ends with None where desk.admit has raised StoreError\('no room is left"),
+    (AdmitsTwice, IN_ORDER, "does with a task that the queue grants: acquire, acquire, .*; call queue.acquire once"),
+    (StartsUnasked, IN_ORDER, "the queue grants: cell_started, acquire"),
+    (StartsWhatIsRefused, IN_ORDER, "does with a task that the queue refuses: acquire, cell_started"),
+    (SpeaksFromAThread, ONE_THREAD, "calls cell_epoch, cell_phase from another thread"),
+    (SwallowsErrors, ERRORS, r"ends with None where queue.acquire has raised StoreError\('no room is left"),
     (WrapsErrors, ERRORS, r"ends with StoreError\('something went wrong'\)"),
-    (HoldsOutcomesBack, ERRORS, "loses what was computed where desk.admit raises for the next task"),
+    (HoldsOutcomesBack, ERRORS, "loses what was computed where queue.acquire raises for the next task"),
     (ForgetsTheSeed, SAME, "gives other .*lists.* of a task, given in their order, than"),
     (RoundsTheCurve, SAME, "gives the learning curve"),
     (TellsOtherVersions, SAME, r"of the versions \{'numpy': '0.1'\}"),
@@ -275,8 +275,8 @@ BROKEN = [
     (NeverSaves, SAVED, r"leaves of a task with save=True the files \[\] of None bytes"),
     (AlwaysSaves, SAVED, "saves a model of a task with save=False"),
     (HasWordsOfItsOwn, FAILURES, "'failed': 'it did not work'; it is 'failed', and the reason has the model's words"),
-    (KeepsEpochsToItself, PROGRESS, r"tells the desk of the epochs \[\]"),
-    (KeepsPhasesToItself, PROGRESS, r"tells the desk of the phases \[\]"),
+    (KeepsEpochsToItself, PROGRESS, r"notifies queue.events of the epochs \[\]"),
+    (KeepsPhasesToItself, PROGRESS, r"notifies queue.events of the phases \[\]"),
     (Here, LOGS, "leaves in task.log ''"),
     (ChangesASignal, SURROUNDINGS, "changes signal handlers of the process that calls it"),
     (ChangesTheFolder, SURROUNDINGS, "changes the current folder of"),
@@ -303,8 +303,8 @@ def test_a_conforming_executor_breaks_no_rule(check, tmp_path):
 class Apart:
     """Carries out one task at a time in a process of its own; mutants change what comes of it."""
 
-    def __call__(self, tasks, desk):
-        with closing(ProcessExecutor()(self.changed(tasks), desk)) as outcomes:
+    def __call__(self, tasks, queue):
+        with closing(ProcessExecutor()(self.changed(tasks), queue)) as outcomes:
             yield from map(self.concluded, outcomes)
 
     def changed(self, tasks):
@@ -369,12 +369,12 @@ def test_a_broken_promise_about_processes_is_noticed_by_its_check(executor, name
 class Careless:
     """Does not look after what it has started."""
 
-    def __call__(self, tasks, desk):
-        supervisor = Supervisor(desk)
+    def __call__(self, tasks, queue):
+        supervisor = Supervisor(queue.events)
         self.supervisors.append(supervisor)
         for task in tasks:
-            desk.admit(task)
-            desk.started(task)
+            queue.acquire(task)
+            queue.events.cell_started(task)
             supervisor.start(task)
         while supervisor.running:
             yield from supervisor.wait()
@@ -394,9 +394,9 @@ def test_processes_that_outlive_the_executor_are_noticed_and_ended(name, when, t
 
 
 class HeedsNoInterrupt(Apart):
-    def __call__(self, tasks, desk):
+    def __call__(self, tasks, queue):
         with suppress(KeyboardInterrupt):
-            yield from super().__call__(tasks, desk)
+            yield from super().__call__(tasks, queue)
 
 
 def test_an_executor_that_keeps_an_interrupt_to_itself_is_noticed(tmp_path):
@@ -432,7 +432,7 @@ def test_rules_on_processes_bind_only_executors_that_isolate():
 
 def test_what_an_executor_raises_is_told_with_the_check_that_found_it(tmp_path):
     class Raises(Here):
-        def conclude(self, task, desk):
+        def conclude(self, task, queue):
             raise LookupError("no such place")
 
     assert refusal(Raises(), PARAMETERS, tmp_path) == f"Raises: {PARAMETERS}: raised LookupError: no such place"

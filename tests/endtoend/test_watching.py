@@ -19,34 +19,37 @@ TRACKERS = '''
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfbench.execution.run_events import RunEvents
+
 @dataclass
-class Notebook:
-    """Writes down what it is told."""
+class Notebook(RunEvents):
+    """Records the events of cells."""
     path: str = "notebook.txt"
 
-    def begin(self, run):
-        Path(self.path).write_text(f"begin {run.suite} {run.cells} {','.join(run.settings['models'])}\\n")
+    def run_started(self, run):
+        Path(self.path).write_text(f"begin {run.suite} {len(run.cells)} {','.join(run.settings['models'])}\\n")
 
     def _add(self, text):
         with Path(self.path).open("a") as file:
             file.write(text + "\\n")
 
-    def cell(self, record, *, kept):
-        self._add(f"{record.cell.model} {record.status} {kept}")
+    def cell_kept(self, record):
+        self._add(f"{record.cell.model} {record.status} True")
 
-    def end(self, files, *, complete):
+    def cell_finished(self, record):
+        self._add(f"{record.cell.model} {record.status} False")
+
+    def run_finished(self, files, *, complete):
         self._add(f"end {complete} {sorted(path.name for path in files)}")
 
-class Broken:
+class Broken(RunEvents):
     """Cannot begin."""
-    def begin(self, run):
+    def run_started(self, run):
         raise ConnectionError("no route to host")
-    def cell(self, record, *, kept): ...
-    def end(self, files, *, complete): ...
 
 class Deaf:
-    """Has no ears."""
-    def begin(self, run): ...
+    """Is no listener."""
+    def run_started(self, run): ...
 '''
 
 
@@ -196,7 +199,10 @@ def test_a_tracker_that_fails_is_told_and_results_are_there(call_cfbench, home, 
     [
         (("--track", "notebok"), "did you mean 'notebook'?"),
         (("--track", "notebook[colour=red]"), "unknown parameter of tracker 'notebook': 'colour'"),
-        (("--track", "deaf"), "--track deaf is no tracker: it has no cell and no end"),
+        (
+            ("--track", "deaf"),
+            "--track deaf is no tracker: Deaf must be derived from cfbench.execution.run_events.RunEvents",
+        ),
         (("--log-json", "nowhere/log"), "--log-json nowhere/log cannot be written: No such file or directory"),
     ],
 )

@@ -10,8 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from cfbench.monitoring.tracker import TrackedRun
-from cfbench.monitoring.tracking import Tracking
+from cfbench.execution.run_events import RunDescription
+from cfbench.monitoring.broadcast import Broadcast
+from cfbench.monitoring.tracker_thread import TrackerThread
 from cfbench.records.record import Cell, Record
 from cfbench.registry.registry import group_of
 
@@ -28,8 +29,9 @@ def test_the_printed_tracker_takes_a_run_over(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, module.__name__, module)  # where dataclasses look for the module of a class
     exec(compile(block("python"), "docs/running.md", "exec"), module.__dict__)
     tracker = module.Notebook(path=str(tmp_path / "notes"))
-    with Tracking("notebook", tracker, TrackedRun("by-hand", {}, tmp_path, 1, "0.1"), complain=pytest.fail) as tracking:
-        tracking.finished(Record(CELL, "timeout", "took too long"))
+    events = Broadcast([TrackerThread("notebook", tracker, pytest.fail)])
+    with events.during(RunDescription("by-hand", {}, tmp_path, (CELL,), "0.1")):
+        events.cell_finished(Record(CELL, "timeout", "took too long"))
     assert (tmp_path / "notes").read_text() == "by-hand: 1 cells\ndot on data holdout: timeout\n"
 
 

@@ -9,7 +9,7 @@ from cfbench.execution.task import Task
 from cfbench.model.protocols import EpochReport
 from cfbench.testing.executors.limit_rules import require_gone
 from cfbench.testing.executors.marks import SOON, bearers, new_mark, wait_for
-from cfbench.testing.executors.recording_queue import RecordingDesk
+from cfbench.testing.executors.recording_queue import RecordingQueue
 from cfbench.testing.executors.rule import ExecutorRule
 from cfbench.testing.executors.workbench import Bench
 
@@ -17,18 +17,18 @@ _TO_BEGIN = 5.0  # seconds that a task which was begun is waited for
 
 
 def _ends_where_it_is_closed(bench: Bench) -> None:
-    mark, desk = new_mark(), RecordingDesk()
+    mark, queue = new_mark(), RecordingQueue()
     tasks = [bench.task("quick", "Mean"), bench.task("sleeper", "Sleeper", params={"mark": mark})]
-    outcomes = bench.begin(tasks, desk)
+    outcomes = bench.begin(tasks, queue)
     next(outcomes, None)
-    if desk.told("started", "sleeper"):
+    if queue.told("cell_started", "sleeper"):
         wait_for(lambda: len(bearers(mark)) > 1, _TO_BEGIN)
     began = time.monotonic()
     outcomes.close()
     _require_ended(bench, mark, time.monotonic() - began, "is closed")
 
 
-class _InterruptedDesk(RecordingDesk):
+class _InterruptedQueue(RecordingQueue):
     """Where the user presses Ctrl-C in the first epoch.
 
     Attributes:
@@ -37,25 +37,25 @@ class _InterruptedDesk(RecordingDesk):
 
     at: float = 0.0
 
-    def epoch(self, task: Task, report: EpochReport) -> NoReturn:
-        super().epoch(task, report)
+    def cell_epoch(self, task: Task, report: EpochReport) -> NoReturn:
+        super().cell_epoch(task, report)
         self.at = time.monotonic()
         raise KeyboardInterrupt
 
 
 def _ends_where_it_is_interrupted(bench: Bench) -> None:
-    mark, desk = new_mark(), _InterruptedDesk()
+    mark, queue = new_mark(), _InterruptedQueue()
     interrupted = False
     try:
-        bench.run([bench.task("sleeper", "Sleeper", params={"mark": mark})], desk)
+        bench.run([bench.task("sleeper", "Sleeper", params={"mark": mark})], queue)
     except KeyboardInterrupt:
         interrupted = True
     bench.require(
         interrupted,
-        "goes on where a KeyboardInterrupt is raised while it calls the desk; let it through, and end in `finally` "
-        "what runs",
+        "goes on where a KeyboardInterrupt is raised while it notifies queue.events; let it through, and end "
+        "in `finally` what runs",
     )
-    _require_ended(bench, mark, time.monotonic() - desk.at, "is interrupted")
+    _require_ended(bench, mark, time.monotonic() - queue.at, "is interrupted")
 
 
 def _require_ended(bench: Bench, mark: str, seconds: float, when: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cfbench.model.protocols import EpochReport
-from cfbench.testing.executors.recording_queue import RecordingDesk
+from cfbench.testing.executors.recording_queue import RecordingQueue
 from cfbench.testing.executors.rule import ExecutorRule
 from cfbench.testing.executors.workbench import Bench
 
@@ -30,18 +30,19 @@ def _keeps_failures_apart(bench: Bench) -> None:
 
 
 def _tells_of_progress(bench: Bench) -> None:
-    desk = RecordingDesk()
-    bench.outcomes([bench.task("slow", "Reporter", params={"epochs": _EPOCHS, "pause": _PAUSE})], desk)
+    queue = RecordingQueue()
+    bench.outcomes([bench.task("slow", "Reporter", params={"epochs": _EPOCHS, "pause": _PAUSE})], queue)
     bench.require(
-        "fit" in desk.told("phase", "slow"),
-        f"tells the desk of the phases {desk.told('phase', 'slow')}; call desk.phase when perform announces one",
+        "fit" in queue.told("cell_phase", "slow"),
+        f"notifies queue.events of the phases {queue.told('cell_phase', 'slow')}; call "
+        "queue.events.cell_phase when perform announces one",
     )
-    reports = desk.told("epoch", "slow")
+    reports = queue.told("cell_epoch", "slow")
     possible = [EpochReport(epoch, _EPOCHS, 1 / epoch) for epoch in range(1, _EPOCHS + 1)]
     bench.require(
         reports and all(report in possible for report in reports),
-        f"tells the desk of the epochs {reports}, the model has reported {possible}; call desk.epoch with the latest "
-        "report, several times a second at most where the way is long",
+        f"notifies queue.events of the epochs {reports}, the model has reported {possible}; call "
+        "queue.events.cell_epoch with the latest report, several times a second at most where the way is long",
     )
 
 
@@ -68,6 +69,6 @@ def _keeps_logs(bench: Bench) -> None:
 
 RULES = (
     ExecutorRule("a model's failure is told in its words, and costs no other task", _keeps_failures_apart),
-    ExecutorRule("phases and epochs are told to the desk", _tells_of_progress),
+    ExecutorRule("phases and epochs are passed to the queue's events", _tells_of_progress),
     ExecutorRule("what a model prints is in its log, the end of it in the outcome of a failure", _keeps_logs),
 )

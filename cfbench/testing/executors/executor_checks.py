@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfbench.execution.task import Executor
+from cfbench.execution.executor import Executor
 from cfbench.testing.executors import (
     ending_rules,
     environment_rules,

@@ -1,4 +1,4 @@
-"""A desk that gives tasks out, and remembers what is said at it."""
+"""A task queue that records every call."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.model.protocols import EpochReport
@@ -20,7 +21,7 @@ SPLITS = ("one", "two")
 
 @dataclass(frozen=True)
 class Heard:
-    """Something that was said at a desk.
+    """A call of a queue or its events.
 
     Attributes:
         kind: the method that was called, or ``"outcome"``.
@@ -35,51 +36,56 @@ class Heard:
     thread: int
 
 
-class RecordingDesk:
-    """Admits all tasks but those it is told to refuse.
+class RecordingQueue(RunEvents):
+    """Gives out all tasks but those it is told to refuse, and listens to its own events.
 
     Attributes:
-        heard: all that was said, in order.
+        heard: all calls, in order.
     """
 
     def __init__(self, refused: Collection[str] = ()) -> None:
         self.heard: list[Heard] = []
         self._refused = refused
 
-    def admit(self, task: Task) -> bool:
-        """Lay out what an admitted task needs."""
-        self.hear("admit", task.name)
+    @property
+    def events(self) -> RunEvents:
+        """The queue itself."""
+        return self
+
+    def acquire(self, task: Task) -> bool:
+        """Write the inputs of a task that is not refused."""
+        self.hear("acquire", task.name)
         if task.name in self._refused:
             return False
         lay_out(task)
         return True
 
-    def started(self, task: Task) -> None:
-        """Remember it."""
-        self.hear("started", task.name)
+    def cell_started(self, task: Task) -> None:
+        """Record the call."""
+        self.hear("cell_started", task.name)
 
-    def phase(self, task: Task, name: str) -> None:
-        """Remember it."""
-        self.hear("phase", task.name, name)
+    def cell_phase(self, task: Task, name: str) -> None:
+        """Record the call."""
+        self.hear("cell_phase", task.name, name)
 
-    def epoch(self, task: Task, report: EpochReport) -> None:
-        """Remember it."""
-        self.hear("epoch", task.name, report)
+    def cell_epoch(self, task: Task, report: EpochReport) -> None:
+        """Record the call."""
+        self.hear("cell_epoch", task.name, report)
 
-    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
-        """Remember it."""
-        self.hear("usage", task.name, (seconds, resident_bytes))
+    def cell_usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
+        """Record the call."""
+        self.hear("cell_usage", task.name, (seconds, resident_bytes))
 
     def note(self, text: str) -> None:
-        """Remember it."""
+        """Record the call."""
         self.hear("note", "", text)
 
     def hear(self, kind: str, task: str, what: object = None) -> None:
-        """Remember something."""
+        """Record a call."""
         self.heard.append(Heard(kind, task, what, threading.get_ident()))
 
     def told(self, kind: str, task: str) -> list[object]:
-        """Return what was said of a task, of one kind."""
+        """Return what was said of a task, by calls of one kind."""
         return [one.what for one in self.heard if (one.kind, one.task) == (kind, task)]
 
 

@@ -1,4 +1,4 @@
-"""Rules on parameters, and on how tasks are taken out at the desk."""
+"""Rules on parameters, and on how tasks are acquired from the queue."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 from cfbench.errors import StoreError
 from cfbench.execution.task import Outcome, Task
-from cfbench.testing.executors.recording_queue import SPLITS, RecordingDesk
+from cfbench.testing.executors.recording_queue import SPLITS, RecordingQueue
 from cfbench.testing.executors.rule import ExecutorRule
 from cfbench.testing.executors.workbench import Bench
 
@@ -25,12 +25,12 @@ def _needs_no_tasks(bench: Bench) -> None:
 
 
 def _gives_one_outcome_each(bench: Bench) -> None:
-    tasks, found = _taken_out(bench, RecordingDesk({_REFUSED}))
+    tasks, found = _taken_out(bench, RecordingQueue({_REFUSED}))
     given = sorted(outcome.task.name for outcome in found)
     bench.require(
         given == ["first", "last", "second"],
-        f"was given first, second, last and refused {_REFUSED!r} by desk.admit, and yields outcomes of "
-        f"{', '.join(given) or 'none'}; yield exactly one for every task that is admitted, none for others",
+        f"was given first, second, last and refused {_REFUSED!r} by queue.acquire, and yields outcomes of "
+        f"{', '.join(given) or 'none'}; yield exactly one for every task that is acquired, none for others",
     )
     bench.require(
         all(outcome.task in tasks for outcome in found),
@@ -39,32 +39,33 @@ def _gives_one_outcome_each(bench: Bench) -> None:
 
 
 def _takes_out_in_order(bench: Bench) -> None:
-    desk = RecordingDesk({_REFUSED})
-    _taken_out(bench, desk)
+    queue = RecordingQueue({_REFUSED})
+    _taken_out(bench, queue)
     for name in ("first", _REFUSED, "second", "last"):
-        kinds = [one.kind for one in desk.heard if one.task == name]
-        steps = [kind for kind in kinds if kind in ("admit", "started", "outcome")]
-        wanted = ["admit"] if name == _REFUSED else ["admit", "started", "outcome"]
+        kinds = [one.kind for one in queue.heard if one.task == name]
+        steps = [kind for kind in kinds if kind in ("acquire", "cell_started", "outcome")]
+        wanted = ["acquire"] if name == _REFUSED else ["acquire", "cell_started", "outcome"]
         bench.require(
             steps == wanted and kinds[: len(wanted) - 1] == wanted[:-1],
-            f"does with a task that the desk {'refuses' if name == _REFUSED else 'admits'}: {', '.join(kinds)}; call "
-            "desk.admit once, right before the task begins, then desk.started where it was admitted, then the rest",
+            f"does with a task that the queue {'refuses' if name == _REFUSED else 'grants'}: {', '.join(kinds)}; call "
+            "queue.acquire once, right before the task begins, then queue.events.cell_started where it was "
+            "acquired, then the rest",
         )
 
 
 def _speaks_from_one_thread(bench: Bench) -> None:
-    desk = RecordingDesk()
-    _taken_out(bench, desk)
-    here = {one.thread for one in desk.heard if one.kind == "outcome"}
-    strangers = sorted({one.kind for one in desk.heard if one.thread not in here})
+    queue = RecordingQueue()
+    _taken_out(bench, queue)
+    here = {one.thread for one in queue.heard if one.kind == "outcome"}
+    strangers = sorted({one.kind for one in queue.heard if one.thread not in here})
     bench.require(
         not strangers,
-        f"calls {', '.join(f'desk.{kind}' for kind in strangers)} from another thread than the one that iterates; hand "
+        f"calls {', '.join(strangers)} from another thread than the one that iterates; hand "
         "it over, by a queue say, to where outcomes are yielded",
     )
 
 
-def _taken_out(bench: Bench, desk: RecordingDesk) -> tuple[list[Task], list[Outcome]]:
+def _taken_out(bench: Bench, queue: RecordingQueue) -> tuple[list[Task], list[Outcome]]:
     """Have four tasks of all sorts carried out; return them, and what is yielded."""
     tasks = [
         bench.task("first", "Reporter", params={"epochs": 3}),
@@ -72,49 +73,49 @@ def _taken_out(bench: Bench, desk: RecordingDesk) -> tuple[list[Task], list[Outc
         bench.task("second", "Talker", params={"fails": True}),
         bench.task("last", "Learner", split=SPLITS[1]),
     ]
-    return tasks, bench.run(tasks, desk)
+    return tasks, bench.run(tasks, queue)
 
 
-class _FullDesk(RecordingDesk):
+class _FullQueue(RecordingQueue):
     """Has no room for a task that comes after one which is about to end, nor for the last one."""
 
     def __init__(self, last: str) -> None:
         super().__init__()
-        self.error = StoreError("no room is left at the desk")
+        self.error = StoreError("no room is left for the task")
         self.one_has_ended = False
         self._last = last
         self._late = False
 
-    def admit(self, task: Task) -> bool:
+    def acquire(self, task: Task) -> bool:
         if self._late and not self.one_has_ended:
             time.sleep(_TO_THE_END)
             self.one_has_ended = True
         if self._late or task.name == self._last:
             raise self.error
-        return super().admit(task)
+        return super().acquire(task)
 
-    def phase(self, task: Task, name: str) -> None:
-        super().phase(task, name)
+    def cell_phase(self, task: Task, name: str) -> None:
+        super().cell_phase(task, name)
         self._late |= name in _LATE_PHASES
 
 
 def _passes_errors_on(bench: Bench) -> None:
     tasks = [bench.task(f"task-{number}", "Learner") for number in range(4)]
-    desk = _FullDesk(tasks[-1].name)
+    queue = _FullQueue(tasks[-1].name)
     found, came = list[Outcome](), None
     try:
-        for outcome in bench.begin(tasks, desk):
+        for outcome in bench.begin(tasks, queue):
             found.append(outcome)
     except StoreError as error:
         came = error
     bench.require(
-        came is desk.error,
-        f"ends with {came!r} where desk.admit has raised {desk.error!r}; let the desk's errors through: "
+        came is queue.error,
+        f"ends with {came!r} where queue.acquire has raised {queue.error!r}; let the queue's errors through: "
         "they end the run",
     )
     bench.require(
-        found or not desk.one_has_ended,
-        "loses what was computed where desk.admit raises for the next task; yield the outcomes of tasks that have "
+        found or not queue.one_has_ended,
+        "loses what was computed where queue.acquire raises for the next task; yield the outcomes of tasks that have "
         "ended before the error goes its way",
     )
 
@@ -122,8 +123,8 @@ def _passes_errors_on(bench: Bench) -> None:
 RULES = (
     ExecutorRule("parameters are JSON scalars or flat tuples", _has_plain_parameters),
     ExecutorRule("no tasks give no outcomes", _needs_no_tasks),
-    ExecutorRule("an admitted task gets one outcome, a refused one none", _gives_one_outcome_each),
-    ExecutorRule("a task is admitted once, then started, then concluded", _takes_out_in_order),
-    ExecutorRule("the desk is called from the thread that iterates", _speaks_from_one_thread),
-    ExecutorRule("an error at the desk ends the run, after the outcomes of what was computed", _passes_errors_on),
+    ExecutorRule("an acquired task gets one outcome, a refused one none", _gives_one_outcome_each),
+    ExecutorRule("a task is acquired once, then started, then concluded", _takes_out_in_order),
+    ExecutorRule("the queue and its events are called from the thread that iterates", _speaks_from_one_thread),
+    ExecutorRule("an error of the queue ends the run, after the outcomes of what was computed", _passes_errors_on),
 )

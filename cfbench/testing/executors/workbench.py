@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cfbench.execution.task import Executor, Outcome, Task
+from cfbench.execution.executor import Executor
+from cfbench.execution.task import Outcome, Task
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.testing.executors.executor_distribution import MODULE
-from cfbench.testing.executors.recording_queue import SPLITS, RecordingDesk
+from cfbench.testing.executors.recording_queue import SPLITS, RecordingQueue
 from cfbench.testing.rule import Subject
 
 
@@ -57,33 +58,33 @@ class Bench(Subject):
         }
         return Task(**(usual | fields))
 
-    def begin(self, tasks: Sequence[Task], desk: RecordingDesk) -> Generator[Outcome]:
+    def begin(self, tasks: Sequence[Task], queue: RecordingQueue) -> Generator[Outcome]:
         """Hand tasks to the executor."""
-        outcomes = self.executor(tasks, desk)
+        outcomes = self.executor(tasks, queue)
         self.require(
             isinstance(outcomes, Generator),
             f"gives a {type(outcomes).__name__} for tasks; make __call__ a generator function, which yields outcomes",
         )
         return outcomes
 
-    def run(self, tasks: Sequence[Task], desk: RecordingDesk | None = None) -> list[Outcome]:
+    def run(self, tasks: Sequence[Task], queue: RecordingQueue | None = None) -> list[Outcome]:
         """Have tasks carried out; return what is yielded."""
-        desk = desk or RecordingDesk()
+        queue = queue or RecordingQueue()
         found = []
-        with closing(self.begin(tasks, desk)) as outcomes:
+        with closing(self.begin(tasks, queue)) as outcomes:
             for outcome in outcomes:
                 self.require(
                     isinstance(outcome, Outcome), f"yields {outcome!r:.100}; yield cfbench.execution.task.Outcome"
                 )
-                desk.hear("outcome", outcome.task.name)
+                queue.hear("outcome", outcome.task.name)
                 found.append(outcome)
         return found
 
-    def outcomes(self, tasks: Sequence[Task], desk: RecordingDesk | None = None) -> list[Outcome]:
+    def outcomes(self, tasks: Sequence[Task], queue: RecordingQueue | None = None) -> list[Outcome]:
         """Have tasks carried out; return an outcome for each, in their order."""
-        found = {outcome.task.name: outcome for outcome in self.run(tasks, desk)}
+        found = {outcome.task.name: outcome for outcome in self.run(tasks, queue)}
         lost = [task.name for task in tasks if task.name not in found]
-        self.require(not lost, f"ends without an outcome of {', '.join(lost)}; yield one for every admitted task")
+        self.require(not lost, f"ends without an outcome of {', '.join(lost)}; yield one for every acquired task")
         return [found[task.name] for task in tasks]
 
     @cached_property

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Outcome, Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.registry.registry import Registry
@@ -130,7 +131,7 @@ def mortal(tmp_path, start_cluster) -> Iterator[Cluster]:
 
 
 @dataclass
-class TaskQueue:
+class TaskQueue(RunEvents):
     """Gives all tasks out, remembers what it hears, and lets tests act on it."""
 
     refused: frozenset[str] = frozenset()
@@ -138,7 +139,11 @@ class TaskQueue:
     notes: list[str] = field(default_factory=list)
     on_phase: Callable[[Task, str], None] = lambda _task, _name: None
 
-    def admit(self, task: Task) -> bool:
+    @property
+    def events(self) -> RunEvents:
+        return self
+
+    def acquire(self, task: Task) -> bool:
         questions = Path(task.questions)
         if task.name not in self.refused and not questions.exists():
             questions.mkdir(parents=True)
@@ -146,25 +151,25 @@ class TaskQueue:
         Path(task.output).mkdir(parents=True)
         return task.name not in self.refused
 
-    def started(self, task: Task) -> None:
-        self.heard.append((task.name, "started", ""))
+    def cell_started(self, task: Task) -> None:
+        self.heard.append((task.name, "cell_started", ""))
 
-    def phase(self, task: Task, name: str) -> None:
-        self.heard.append((task.name, "phase", name))
+    def cell_phase(self, task: Task, name: str) -> None:
+        self.heard.append((task.name, "cell_phase", name))
         self.on_phase(task, name)
 
-    def epoch(self, task: Task, report: object) -> None:
-        self.heard.append((task.name, "epoch", report))
+    def cell_epoch(self, task: Task, report: object) -> None:
+        self.heard.append((task.name, "cell_epoch", report))
 
-    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
-        self.heard.append((task.name, "usage", (seconds, resident_bytes)))
+    def cell_usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
+        self.heard.append((task.name, "cell_usage", (seconds, resident_bytes)))
 
     def note(self, text: str) -> None:
         self.notes.append(text)
 
     def phases(self, name: str) -> list[str]:
         """The tasks that went through a phase."""
-        return [task for task, kind, what in self.heard if (kind, what) == ("phase", name)]
+        return [task for task, kind, what in self.heard if (kind, what) == ("cell_phase", name)]
 
 
 def _questions(split: str) -> EvaluationInputs:
@@ -174,7 +179,7 @@ def _questions(split: str) -> EvaluationInputs:
 
 
 @pytest.fixture
-def desk() -> TaskQueue:
+def queue() -> TaskQueue:
     return TaskQueue()
 
 

@@ -22,10 +22,10 @@ def tasks(make_task):
     return [make_task(name, "bias", split) for name, split in (("a", "one"), ("b", "one"), ("c", "two"))]
 
 
-def test_questions_are_through_with_their_last_task_refused_ones_included(tasks, desk):
+def test_questions_are_through_with_their_last_task_refused_ones_included(tasks, queue):
     through, given = [], []
-    desk.refused = frozenset({"b"})
-    dispatch = Dispatch(tasks, desk, lambda questions: through.append(questions.rpartition("/")[2]))
+    queue.refused = frozenset({"b"})
+    dispatch = Dispatch(tasks, queue, lambda questions: through.append(questions.rpartition("/")[2]))
     for _ in range(3):
         dispatch.give(lambda _task: True, given.append)
     assert given == [tasks[0], tasks[2], None]
@@ -36,22 +36,22 @@ def test_questions_are_through_with_their_last_task_refused_ones_included(tasks,
     assert through == ["one", "two"]
 
 
-def test_the_first_task_that_suits_is_given(tasks, desk):
+def test_the_first_task_that_suits_is_given(tasks, queue):
     given = []
-    Dispatch(tasks, desk, print).give(lambda task: task.questions.endswith("two"), given.append)
+    Dispatch(tasks, queue, print).give(lambda task: task.questions.endswith("two"), given.append)
     assert given == [tasks[2]]
-    assert [(name, kind) for name, kind, _ in desk.heard] == [("c", "started")]
+    assert [(name, kind) for name, kind, _ in queue.heard] == [("c", "cell_started")]
 
 
-def test_an_error_elsewhere_is_raised_in_the_runs_thread(tasks, desk):
-    dispatch = Dispatch(tasks, desk, print)
+def test_an_error_elsewhere_is_raised_in_the_runs_thread(tasks, queue):
+    dispatch = Dispatch(tasks, queue, print)
     dispatch.fail(RunError("on purpose"))
     with pytest.raises(RunError, match="on purpose"):
         next(dispatch.outcomes())
 
 
-def test_progress_is_dropped_where_the_run_is_busy_and_remarks_are_not(tasks, desk):
-    dispatch = Dispatch(tasks, desk, print)
+def test_progress_is_dropped_where_the_run_is_busy_and_remarks_are_not(tasks, queue):
+    dispatch = Dispatch(tasks, queue, print)
     heard = []
     for number in range(5000):
         dispatch.tell(lambda number=number: heard.append(number))
@@ -61,12 +61,12 @@ def test_progress_is_dropped_where_the_run_is_busy_and_remarks_are_not(tasks, de
         dispatch.ask(concluding(dispatch, Outcome(task, "failed")))
     assert len(list(dispatch.outcomes())) == 3
     assert heard == list(range(1000))
-    assert desk.notes == ["a remark"]
+    assert queue.notes == ["a remark"]
 
 
 @pytest.mark.parametrize("too_late", [True, False])
-def test_a_task_that_comes_as_its_worker_goes_is_offered_to_others(tasks, desk, too_late):
-    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, desk)
+def test_a_task_that_comes_as_its_worker_goes_is_offered_to_others(tasks, queue, too_late):
+    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, queue)
     first = tasks[0]
     has = Inventory.of_this_machine([(first.home, first.model)])
     worker = KnownWorker("w", 1, post="p", has=has)
@@ -87,15 +87,15 @@ def test_a_task_that_comes_as_its_worker_goes_is_offered_to_others(tasks, desk, 
     assert crew._again == [first]
 
 
-def test_what_has_arrived_is_not_lost_where_the_next_task_finds_no_room(tasks, desk, monkeypatch):
-    dispatch = Dispatch(tasks, desk, print)
+def test_what_has_arrived_is_not_lost_where_the_next_task_finds_no_room(tasks, queue, monkeypatch):
+    dispatch = Dispatch(tasks, queue, print)
     dispatch.waiting.remove(tasks[0])
 
     def no_room(task):
         dispatch.ask(concluding(dispatch, Outcome(tasks[0], "ok")))  # it arrives while questions are written
         raise RunError("the disk is full")
 
-    monkeypatch.setattr(desk, "admit", no_room, raising=False)
+    monkeypatch.setattr(queue, "acquire", no_room, raising=False)
     dispatch.ask(lambda: dispatch.give(lambda _task: True, print))
     outcomes = dispatch.outcomes()
     assert next(outcomes).task.name == "a"
@@ -103,8 +103,8 @@ def test_what_has_arrived_is_not_lost_where_the_next_task_finds_no_room(tasks, d
         next(outcomes)
 
 
-def test_an_outcome_of_a_worker_that_was_lost_meanwhile_is_not_taken_beside_the_second_try(tasks, desk, monkeypatch):
-    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, desk)
+def test_an_outcome_of_a_worker_that_was_lost_meanwhile_is_not_taken_beside_the_second_try(tasks, queue, monkeypatch):
+    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, queue)
     worker = KnownWorker("w", 1, post="p", sees=True)
     crew._workers["w"] = worker
     worker.holding["a"] = tasks[0]
@@ -122,8 +122,8 @@ def test_an_outcome_of_a_worker_that_was_lost_meanwhile_is_not_taken_beside_the_
     assert [outcome for errand in told for outcome in errand()] == []
 
 
-def test_a_run_that_ends_while_workers_are_looked_for_ends(tasks, desk, monkeypatch):
-    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, desk)
+def test_a_run_that_ends_while_workers_are_looked_for_ends(tasks, queue, monkeypatch):
+    crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, queue)
 
     class Client:
         def subscribe_topic(self, topic, handler): ...

@@ -39,11 +39,11 @@ def assert_same_answers(found, expected):
             np.testing.assert_array_equal(found[name].answers.arrays()[kind], array)
 
 
-def test_answers_and_saved_models_equal_those_of_local_processes(cluster, make_task, desk, by_name):
+def test_answers_and_saved_models_equal_those_of_local_processes(cluster, make_task, queue, by_name):
     tasks = [make_task(f"{model}-here", model, save=True) for model in MODELS]
-    expected = by_name(ProcessExecutor()(tasks, desk))
+    expected = by_name(ProcessExecutor()(tasks, queue))
     there = [replace(task, output=f"{task.output}-there") for task in tasks]
-    found = by_name(DaskExecutor(cluster.address, shared=False)(there, desk))
+    found = by_name(DaskExecutor(cluster.address, shared=False)(there, queue))
     assert_same_answers(found, expected)
     for name, outcome in expected.items():
         assert found[name].versions == outcome.versions
@@ -52,73 +52,73 @@ def test_answers_and_saved_models_equal_those_of_local_processes(cluster, make_t
         assert files == sorted(path.name for path in saved_in(found[name].task).rglob("*"))
 
 
-def test_a_cluster_of_its_own_leaves_nothing_and_changes_no_signal(tmp_path, make_task, desk, by_name, monkeypatch):
+def test_a_cluster_of_its_own_leaves_nothing_and_changes_no_signal(tmp_path, make_task, queue, by_name, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     level = logging.getLogger("distributed").level
     tasks = [make_task(model, model) for model in MODELS]
     meanwhile: set[str] = set()
-    desk.on_phase = lambda _task, _name: meanwhile.update(path.name for path in tmp_path.iterdir())
-    found = by_name(DaskExecutor(jobs=2)(tasks, desk))
+    queue.on_phase = lambda _task, _name: meanwhile.update(path.name for path in tmp_path.iterdir())
+    found = by_name(DaskExecutor(jobs=2)(tasks, queue))
     assert {outcome.status for outcome in found.values()} == {"ok"}
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert logging.getLogger("distributed").level == level
     assert meanwhile == {"work"}  # outside of the run's workspace a killed run would leave it for ever
     assert not list((tmp_path / "work").rglob("cfbench-dask-*"))
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
-    assert any(str(what).startswith("on inproc://") for _, kind, what in desk.heard if kind == "phase")
+    assert any(str(what).startswith("on inproc://") for _, kind, what in queue.heard if kind == "cell_phase")
 
 
-def test_data_are_sent_once_per_split_and_worker_and_removed_with_the_last_cell(cluster, make_task, desk):
+def test_data_are_sent_once_per_split_and_worker_and_removed_with_the_last_cell(cluster, make_task, queue):
     tasks = [make_task(f"{split}-{n}", "global-mean", split) for split in ("one", "second") for n in range(4)]
-    outcomes = DaskExecutor(cluster.address, shared=False)(tasks, desk)
+    outcomes = DaskExecutor(cluster.address, shared=False)(tasks, queue)
     seen = []
     for outcome in outcomes:
         assert outcome.status == "ok"
         seen.append({path.parent.name for path in cluster.files() if path.suffix == ".npy"} & {"one", "second"})
-    workers = {(task, what) for task, kind, what in desk.heard if kind == "phase" and str(what).startswith("on ")}
+    workers = {(task, what) for task, kind, what in queue.heard if kind == "cell_phase" and str(what).startswith("on ")}
     pairs = {(task.partition("-")[0], worker) for task, worker in workers}
-    assert len(desk.phases("sending data")) == len(pairs) <= 4
+    assert len(queue.phases("sending data")) == len(pairs) <= 4
     assert {"one"} in seen or {"one", "second"} in seen
     assert not cluster.files()
 
 
-def test_what_workers_see_by_the_same_path_is_not_sent(cluster, make_task, desk, by_name):
-    found = by_name(DaskExecutor(cluster.address)([make_task("a", "item-mean")], desk))
+def test_what_workers_see_by_the_same_path_is_not_sent(cluster, make_task, queue, by_name):
+    found = by_name(DaskExecutor(cluster.address)([make_task("a", "item-mean")], queue))
     assert found["a"].status == "ok"
-    assert desk.phases("sending data") == []
-    assert desk.notes == []
+    assert queue.phases("sending data") == []
+    assert queue.notes == []
 
 
-def test_limits_logs_and_progress_are_those_of_a_local_cell(cluster, make_task, desk, by_name):
+def test_limits_logs_and_progress_are_those_of_a_local_cell(cluster, make_task, queue, by_name):
     task = make_task("slow", "waits", params={"child": True}, timeout=4.0)
-    found = by_name(DaskExecutor(cluster.address)([task], desk))["slow"]
+    found = by_name(DaskExecutor(cluster.address)([task], queue))["slow"]
     assert found.status == "timeout"
     assert found.reason == "took longer than the 4 s allowed and was ended"
     assert found.log_tail == "waiting at the door"
-    kinds = [kind for name, kind, _ in desk.heard if name == "slow"]
-    assert kinds[0] == "started"
-    assert {"phase", "epoch", "usage"} <= set(kinds)
-    assert kinds.count("epoch") <= 20  # of 40
+    kinds = [kind for name, kind, _ in queue.heard if name == "slow"]
+    assert kinds[0] == "cell_started"
+    assert {"cell_phase", "cell_epoch", "cell_usage"} <= set(kinds)
+    assert kinds.count("cell_epoch") <= 20  # of 40
     assert descendants_of(cluster) == []
 
 
-def test_closing_ends_what_runs_and_leaves_no_process(cluster, make_task, desk, wait_for):
+def test_closing_ends_what_runs_and_leaves_no_process(cluster, make_task, queue, wait_for):
     tasks = [make_task("quick", "global-mean"), make_task("endless", "waits", params={"child": True})]
-    with closing(DaskExecutor(cluster.address)(tasks, desk)) as outcomes:
+    with closing(DaskExecutor(cluster.address)(tasks, queue)) as outcomes:
         assert next(outcomes).task.name == "quick"
         wait_for(lambda: any("time.sleep(1000)" in command_of(child) for child in descendants_of(cluster)))
     assert descendants_of(cluster) == []
     assert cluster.files() == []
 
 
-def test_a_worker_with_another_version_of_a_plugin_gets_none_of_its_cells(cluster, make_task, desk, by_name):
+def test_a_worker_with_another_version_of_a_plugin_gets_none_of_its_cells(cluster, make_task, queue, by_name):
     other = [
         make_task("version", "bias", version="9.9"),
         make_task("sources", "bias", code="edited"),
         make_task("absent", "bias", home="not-there"),
     ]
-    found = by_name(DaskExecutor(cluster.address, patience=0.6)([*other, make_task("same", "bias")], desk))
+    found = by_name(DaskExecutor(cluster.address, patience=0.6)([*other, make_task("same", "bias")], queue))
     assert found["same"].status == "ok"
     assert {found[task.name].status for task in other} == {"failed"}
     some = next(iter(cluster.workers))
@@ -128,7 +128,7 @@ def test_a_worker_with_another_version_of_a_plugin_gets_none_of_its_cells(cluste
     assert "has no usable not-there" in found["absent"].reason
 
 
-def test_a_cell_whose_worker_is_killed_is_tried_once_more_elsewhere(mortal, make_task, desk, by_name, tmp_path):
+def test_a_cell_whose_worker_is_killed_is_tried_once_more_elsewhere(mortal, make_task, queue, by_name, tmp_path):
     mortal.add_workers(2)
     doors = {name: tmp_path / name for name in ("victim", "innocent")}
     killed, innocent = [], []
@@ -137,34 +137,34 @@ def test_a_cell_whose_worker_is_killed_is_tried_once_more_elsewhere(mortal, make
         if task.name == "innocent" and phase.startswith("on "):
             innocent.append(phase)
         if phase == "fit" and task.name == "victim" and not killed:
-            on = [what for name, _, what in desk.heard if name == "victim" and str(what).startswith("on ")]
+            on = [what for name, _, what in queue.heard if name == "victim" and str(what).startswith("on ")]
             killed.append(on[-1].removeprefix("on "))
             mortal.kill(killed[0])
             for door in doors.values():
                 door.touch()
 
-    desk.on_phase = kill_the_first
+    queue.on_phase = kill_the_first
     tasks = [make_task(name, "waits", params={"door": str(door)}) for name, door in doors.items()]
-    found = by_name(DaskExecutor(mortal.address)(tasks, desk))
+    found = by_name(DaskExecutor(mortal.address)(tasks, queue))
     assert {name: outcome.status for name, outcome in found.items()} == {"victim": "ok", "innocent": "ok"}
-    assert desk.notes == [f"waits: its worker {killed[0]} has gone; the cell is tried once more elsewhere"]
+    assert queue.notes == [f"waits: its worker {killed[0]} has gone; the cell is tried once more elsewhere"]
     assert len(innocent) == 1
-    assert len([name for name, kind, _ in desk.heard if (name, kind) == ("victim", "started")]) == 1
+    assert len([name for name, kind, _ in queue.heard if (name, kind) == ("victim", "cell_started")]) == 1
 
 
-def test_a_cell_that_loses_two_workers_has_crashed_and_the_others_are_done(mortal, make_task, desk, by_name, tmp_path):
+def test_a_cell_that_loses_two_workers_has_crashed_and_the_others_are_done(mortal, make_task, queue, by_name, tmp_path):
     mortal.add_workers(3)
     killed = []
 
     def kill_the_worker(task, phase):
         if phase == "fit" and task.name == "curse":
-            on = [what for name, _, what in desk.heard if name == "curse" and str(what).startswith("on ")]
+            on = [what for name, _, what in queue.heard if name == "curse" and str(what).startswith("on ")]
             killed.append(on[-1].removeprefix("on "))
             mortal.kill(killed[-1])
 
-    desk.on_phase = kill_the_worker
+    queue.on_phase = kill_the_worker
     tasks = [make_task("curse", "waits"), *(make_task(f"good-{n}", "item-mean") for n in range(4))]
-    found = by_name(DaskExecutor(mortal.address)(tasks, desk))
+    found = by_name(DaskExecutor(mortal.address)(tasks, queue))
     assert found["curse"].status == "crashed"
     assert found["curse"].reason == (
         f"its worker went away twice: {killed[0]}, then {killed[1]}; the cell itself may be why"
@@ -173,20 +173,20 @@ def test_a_cell_that_loses_two_workers_has_crashed_and_the_others_are_done(morta
 
 
 @pytest.mark.slow
-def test_workers_that_join_late_are_used(mortal, make_task, desk, by_name):
+def test_workers_that_join_late_are_used(mortal, make_task, queue, by_name):
     def join(text):
-        desk.notes.append(text)
+        queue.notes.append(text)
         mortal.add_workers(1)
 
-    desk.note = join
-    found = by_name(DaskExecutor(mortal.address, patience=30)([make_task("a", "bias"), make_task("b", "svd")], desk))
+    queue.note = join
+    found = by_name(DaskExecutor(mortal.address, patience=30)([make_task("a", "bias"), make_task("b", "svd")], queue))
     assert {outcome.status for outcome in found.values()} == {"ok"}
-    assert desk.notes == [f"waiting up to 30 s for workers of {mortal.address}"]
+    assert queue.notes == [f"waiting up to 30 s for workers of {mortal.address}"]
 
 
-def test_where_all_workers_have_gone_the_run_ends_after_what_is_finished(mortal, make_task, desk):
+def test_where_all_workers_have_gone_the_run_ends_after_what_is_finished(mortal, make_task, queue):
     (address,) = mortal.add_workers(1)
-    outcomes = DaskExecutor(mortal.address, patience=1)([make_task("a", "bias"), make_task("b", "waits")], desk)
+    outcomes = DaskExecutor(mortal.address, patience=1)([make_task("a", "bias"), make_task("b", "waits")], queue)
     assert next(outcomes).status == "ok"
     mortal.kill(address)
     with pytest.raises(RunError, match="has had no worker that can be used for 1 s; finished cells are kept"):
@@ -194,22 +194,22 @@ def test_where_all_workers_have_gone_the_run_ends_after_what_is_finished(mortal,
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_goes_ends_the_run(mortal, make_task, desk):
+def test_a_scheduler_that_goes_ends_the_run(mortal, make_task, queue):
     mortal.add_workers(1)
 
     def kill_the_scheduler(_task, phase):
         if phase == "fit":
             mortal.scheduler.kill()
 
-    desk.on_phase = kill_the_scheduler
+    queue.on_phase = kill_the_scheduler
     with pytest.raises(RunError, match=r"the Dask scheduler of tcp://.* has gone"):
-        list(DaskExecutor(mortal.address, patience=1.0)([make_task("a", "waits")], desk))
+        list(DaskExecutor(mortal.address, patience=1.0)([make_task("a", "waits")], queue))
 
 
 @pytest.mark.parametrize("address", ["nonsense", "ftp://somewhere:1"])
-def test_an_address_that_is_none_is_refused_at_once(make_task, desk, address):
+def test_an_address_that_is_none_is_refused_at_once(make_task, queue, address):
     with pytest.raises(UsageError, match="no Dask scheduler answers at"):
-        list(DaskExecutor(address)([make_task("a", "bias")], desk))
+        list(DaskExecutor(address)([make_task("a", "bias")], queue))
 
 
 @pytest.mark.parametrize(("name", "value"), [("jobs", 0), ("cells_per_worker", 0), ("patience", -1)])

@@ -117,12 +117,17 @@ def test_any_event_is_reports_or_nothing(event):
     for worker, task, kind, arguments in reports_in(event, "s"):
         assert isinstance(worker, str)
         assert isinstance(task, str)
-        assert kind in ("phase", "note", "usage", "epoch")
+        assert kind in ("cell_phase", "note", "cell_usage", "cell_epoch")
         assert arguments
 
 
 def test_reports_of_other_runs_are_dropped():
-    news = [["cell", "phase", ["fit"]], ["cell", "epoch", [1, 2, 0.5, None]], ["cell", "close", []], ["", "note", [3]]]
+    news = [
+        ["cell", "cell_phase", ["fit"]],
+        ["cell", "cell_epoch", [1, 2, 0.5, None]],
+        ["cell", "close", []],
+        ["", "note", [3]],
+    ]
     event = (0.0, {"session": "mine", "worker": "tcp://w", "news": news})
-    assert [kind for _, _, kind, _ in reports_in(event, "mine")] == ["phase", "epoch"]
+    assert [kind for _, _, kind, _ in reports_in(event, "mine")] == ["cell_phase", "cell_epoch"]
     assert list(reports_in(event, "another")) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from cfbench.monitoring.tracker import TrackedRun
+from cfbench.execution.run_events import RunDescription
 from cfbench.records.record import Cell, Epoch, Figure, Record, StrataTable
 from cfbench.registry.registry import Registry
 from cfbench.resources.cost import Cost
@@ -56,10 +56,10 @@ def tracked(home, store):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", refuse)
         patch.chdir(home)
-        tracker.begin(TrackedRun("by-hand", settings, home, 2, "0.1"))
-        tracker.cell(OK, kept=True)
-        tracker.cell(FAILED, kept=False)
-        tracker.end([home / "table.md"], complete=True)
+        tracker.run_started(RunDescription("by-hand", settings, home, (OK.cell, FAILED.cell), "0.1"))
+        tracker.cell_kept(OK)
+        tracker.cell_finished(FAILED)
+        tracker.run_finished([home / "table.md"], complete=True)
     client = MlflowClient(tracking_uri=store)
     runs = client.search_runs([client.get_experiment_by_name("films").experiment_id], "attributes.status != 'KILLED'")
     (suite,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
@@ -132,8 +132,8 @@ def test_files_go_beside_a_local_store_and_nowhere_else(tracked, home):
 def test_a_run_that_was_cut_off_is_killed_and_a_later_one_joins_the_experiment(tracked, store):
     client, suite, _ = tracked
     again = MLflow(uri=store, experiment="films")
-    again.begin(TrackedRun("by-hand", {}, Path(), 2, "0.1"))
-    again.end([], complete=False)
+    again.run_started(RunDescription("by-hand", {}, Path(), (OK.cell, FAILED.cell), "0.1"))
+    again.run_finished([], complete=False)
     runs = client.search_runs([suite.info.experiment_id], filter_string="attributes.run_name = 'by-hand'")
     assert sorted(run.info.status for run in runs) == ["FINISHED", "KILLED"]
 
@@ -172,8 +172,8 @@ def test_names_that_would_meet_are_numbered():
 def test_more_figures_than_mlflow_takes_at_once_are_all_kept(tracked, store, tmp_path):
     many = replace(OK, metrics={f"m{n}": Figure(float(n)) for n in range(1500)}, losses=())
     tracker = MLflow(uri=store, experiment="many")
-    tracker.begin(TrackedRun("by-hand", {}, tmp_path, 1, "0.1"))
-    tracker.cell(many, kept=False)
+    tracker.run_started(RunDescription("by-hand", {}, tmp_path, (CELL,), "0.1"))
+    tracker.cell_finished(many)
     client = tracked[0]
     runs = client.search_runs([client.get_experiment_by_name("many").experiment_id])
     assert max(run.data.metrics.get("m1499", -1.0) for run in runs) == 1499.0

@@ -7,13 +7,14 @@ import pytest
 from cfbench.errors import StoreError
 from cfbench.execution import processes
 from cfbench.execution.processes import ProcessExecutor
+from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Outcome, Task
 
 
 class Clockwork:
     """Stands in for the supervisor: every task that was started ends when it is waited for."""
 
-    def __init__(self, desk, tasks):
+    def __init__(self, events, tasks):
         self.running = {}
 
     def start(self, task):
@@ -27,19 +28,18 @@ class Clockwork:
     def close(self): ...
 
 
-class FullDesk:
+class FullQueue:
     """Has room for one cell."""
 
     def __init__(self):
-        self.admitted = []
+        self.acquired = []
+        self.events = RunEvents()
 
-    def admit(self, task):
-        if self.admitted:
+    def acquire(self, task):
+        if self.acquired:
             raise StoreError("the disk is full")
-        self.admitted.append(task.name)
+        self.acquired.append(task.name)
         return True
-
-    def started(self, task): ...
 
 
 def test_what_ended_is_not_lost_where_the_next_cell_finds_no_room(monkeypatch):
@@ -48,7 +48,7 @@ def test_what_ended_is_not_lost_where_the_next_cell_finds_no_room(monkeypatch):
         Task(name, "home", name, "module:Class", {}, "questions", "output", "log", 0, 1, "cpu", 1)
         for name in ("a", "b")
     ]
-    outcomes = ProcessExecutor()(tasks, FullDesk())
+    outcomes = ProcessExecutor()(tasks, FullQueue())
     assert next(outcomes).task.name == "a"
     with pytest.raises(StoreError, match="full"):
         next(outcomes)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from cfbench.execution.run_events import RunEvents
 from cfbench.execution.supervisor import Supervisor
 from cfbench.execution.task import Task, answers_in
 from cfbench.inference.inputs import EvaluationInputs
@@ -123,19 +124,11 @@ class Aborting(Quick):
 ELSEWHERE = {"Helped": "supervised_helper", "Hanging": "supervised_hanging", "Aborting": "supervised_aborting"}
 
 
-class Ear:
-    """Hears of tasks and remembers remarks."""
+class Notes(RunEvents):
+    """Records remarks."""
 
     def __init__(self):
         self.notes = []
-
-    def started(self, task): ...
-
-    def phase(self, task, name): ...
-
-    def epoch(self, task, report): ...
-
-    def usage(self, task, seconds, resident_bytes): ...
 
     def note(self, text):
         self.notes.append(text)
@@ -143,7 +136,7 @@ class Ear:
 
 @pytest.fixture
 def supervisor():
-    made = Supervisor(Ear())
+    made = Supervisor(Notes())
     yield made
     made.close()
 
@@ -207,8 +200,8 @@ def test_a_server_that_dies_is_missed_even_where_a_helper_of_its_plugin_lives_on
     supervisor.start(task_for("Helped", seconds=60.0))
     wait_for(lambda: any(child.children() for child in server_of(supervisor).children()))  # a warden with its cell
     server_of(supervisor).kill()
-    wait_for(lambda: supervisor.wait() or supervisor.listener.notes)
-    assert "SIGKILL; the cell is tried once more" in supervisor.listener.notes[0]
+    wait_for(lambda: supervisor.wait() or supervisor.events.notes)
+    assert "SIGKILL; the cell is tried once more" in supervisor.events.notes[0]
 
 
 def test_a_cell_that_is_tried_again_begins_with_an_empty_folder(supervisor, task_for, tmp_path, wait_for):
@@ -217,7 +210,7 @@ def test_a_cell_that_is_tried_again_begins_with_an_empty_folder(supervisor, task
     (warden,) = server_of(supervisor).children()
     warden.kill()
     outcome = outcome_of(supervisor)
-    assert "tried once more" in supervisor.listener.notes[0]
+    assert "tried once more" in supervisor.events.notes[0]
     assert (outcome.status, outcome.cost.model_bytes) == ("ok", 3)
 
 
@@ -250,6 +243,6 @@ def test_a_model_whose_import_hangs_or_aborts_costs_its_own_cell_and_is_named(su
         "Quick": "ok",
         "Aborting": "crashed",
     }
-    assert "importing supervised_hanging:Hanging took longer than 4 s" in supervisor.listener.notes[0]
-    assert "importing supervised_aborting:Aborting was killed by SIGABRT" in supervisor.listener.notes[1]
+    assert "importing supervised_hanging:Hanging took longer than 4 s" in supervisor.events.notes[0]
+    assert "importing supervised_aborting:Aborting was killed by SIGABRT" in supervisor.events.notes[1]
     assert "SIGABRT" in next(one.reason for one in ended if one.status == "crashed")

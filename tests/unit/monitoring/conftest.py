@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
+from cfbench.execution.run_events import RunDescription
 from cfbench.execution.task import Task
 from cfbench.records.record import Cell, Figure, Record
 from cfbench.resources.cost import Cost
@@ -39,8 +40,6 @@ def make_record() -> Callable[..., Record]:
 
 
 @pytest.fixture(scope="session")
-def make_plan() -> Callable[..., SimpleNamespace]:
-    """Build what watchers read of a plan."""
-    return lambda *cells: SimpleNamespace(
-        suite=SimpleNamespace(name="by-hand"), cells=tuple(SimpleNamespace(cell=cell) for cell in cells)
-    )
+def make_run() -> Callable[..., RunDescription]:
+    """Describe a run of cells."""
+    return lambda *cells: RunDescription("by-hand", {}, Path("runs/by-hand"), cells, "0.1")

@@ -20,8 +20,8 @@ def ticking(monkeypatch):
 
 def test_parts_of_cells_are_summed_and_measuring_counts_for_the_run_itself(make_cell, make_record):
     timing = Timing(Clock({"load": 3.0}, {"load": 2.0}))
-    timing.finished(make_record(make_cell("dot"), fit=4.0, rank=1.0, measure=0.5))
-    timing.finished(make_record(make_cell("svd"), "failed", fit=2.0))
+    timing.cell_finished(make_record(make_cell("dot"), fit=4.0, rank=1.0, measure=0.5))
+    timing.cell_finished(make_record(make_cell("svd"), "failed", fit=2.0))
     times = timing.times()
     assert times.cells == {"fit": Spent(6.0, 3.0), "rank": Spent(1.0, 0.5)}
     assert times.own == {"load": Spent(3.0, 2.0), "measure": Spent(0.5, 0.25)}
@@ -30,7 +30,7 @@ def test_parts_of_cells_are_summed_and_measuring_counts_for_the_run_itself(make_
 
 def test_a_kept_cell_counts_by_its_measuring_alone(make_cell, make_record):
     timing = Timing(Clock())
-    timing.kept(make_record(make_cell(), fit=400.0, measure=0.5))
+    timing.cell_kept(make_record(make_cell(), fit=400.0, measure=0.5))
     times = timing.times()
     assert times.cells == {}
     assert times.own == {"measure": Spent(0.5, 0.25)}
@@ -40,12 +40,12 @@ def test_a_kept_cell_counts_by_its_measuring_alone(make_cell, make_record):
 
 def test_a_cell_waits_from_its_start_until_its_process_sets_to_work(ticking, make_cell, make_task):
     timing, task = Timing(Clock()), make_task(make_cell())
-    timing.started(task)
-    timing.phase(task, "waiting")
+    timing.cell_started(task)
+    timing.cell_phase(task, "waiting")
     ticking[0] += 2.0
-    timing.phase(task, "load")
+    timing.cell_phase(task, "load")
     ticking[0] += 5.0
-    timing.phase(task, "fit")
+    timing.cell_phase(task, "fit")
     assert timing.times().cells == {"waiting": Spent(2.0, 0.0)}
 
 
@@ -57,7 +57,7 @@ def test_the_whole_includes_the_planning_before(ticking):
 
 def test_the_models_share_is_fitting_and_answering_of_all_that_cells_took(make_cell, make_record):
     timing = Timing(Clock())
-    timing.finished(
+    timing.cell_finished(
         make_record(make_cell(), **{"import": 2.0, "fit": 5.0, "add_cold_entities": 1.0, "predict": 1.0, "rank": 1.0})
     )
     assert timing.times().models_share == 0.7
@@ -65,7 +65,7 @@ def test_the_models_share_is_fitting_and_answering_of_all_that_cells_took(make_c
 
 def test_the_file_says_the_same(tmp_path, ticking, make_cell, make_record):
     timing = Timing(Clock({"load": 3.0}, {"load": 2.0}))
-    timing.finished(make_record(make_cell(), fit=4.0, measure=0.5))
+    timing.cell_finished(make_record(make_cell(), fit=4.0, measure=0.5))
     ticking[0] += 5.0
     path = timing.times().write(tmp_path)
     assert path == tmp_path / "timing.json"

@@ -14,19 +14,19 @@ import sys, time
 from pathlib import Path
 from cfbench.records.cell_locks import CellLocks
 claims = CellLocks(Path(sys.argv[1]))
-print(claims.take("a"), flush=True)
+print(claims.acquire("a"), flush=True)
 time.sleep(60)
 """
 
 
 def test_a_cell_is_taken_once_and_again_by_its_holder(tmp_path):
     with CellLocks(tmp_path) as mine, CellLocks(tmp_path) as theirs:
-        assert mine.take("a")
-        assert mine.take("a")
-        assert not theirs.take("a")
-        assert theirs.take("b")
+        assert mine.acquire("a")
+        assert mine.acquire("a")
+        assert not theirs.acquire("a")
+        assert theirs.acquire("b")
         mine.release("a")
-        assert theirs.take("a")
+        assert theirs.acquire("a")
     assert not list(tmp_path.iterdir())
 
 
@@ -35,10 +35,10 @@ def test_a_killed_process_gives_up_its_claims_at_once(tmp_path):
     assert holder.stdout is not None
     assert holder.stdout.readline() == "True\n"
     with CellLocks(tmp_path) as mine:
-        assert not mine.take("a")
+        assert not mine.acquire("a")
         holder.kill()
         holder.communicate()
-        assert mine.take("a")
+        assert mine.acquire("a")
 
 
 def test_locks_of_killed_runs_are_cleared_and_those_in_use_and_files_of_others_are_not(tmp_path):
@@ -46,16 +46,16 @@ def test_locks_of_killed_runs_are_cleared_and_those_in_use_and_files_of_others_a
     for name in (killed, others):
         (tmp_path / name).touch()
     with CellLocks(tmp_path) as mine:
-        assert mine.take("b" * 32)
+        assert mine.acquire("b" * 32)
         clear_abandoned(tmp_path)
         assert {path.name for path in tmp_path.iterdir()} == {held, others}
 
 
 def test_a_lock_file_that_vanished_while_it_was_locked_counts_for_nothing(tmp_path):
     with CellLocks(tmp_path) as one, CellLocks(tmp_path) as two:
-        assert one.take("a")
+        assert one.acquire("a")
         (tmp_path / "a.lock").unlink()
-        assert two.take("a")  # another file by that name is another lock
+        assert two.acquire("a")  # another file by that name is another lock
         assert (tmp_path / "a.lock").exists()
 
 
@@ -65,5 +65,5 @@ def test_a_file_system_that_cannot_lock_refuses_no_cell(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fcntl, "flock", fail)
     with CellLocks(tmp_path) as mine, CellLocks(tmp_path) as theirs:
-        assert mine.take("a")
-        assert theirs.take("a")
+        assert mine.acquire("a")
+        assert theirs.acquire("a")

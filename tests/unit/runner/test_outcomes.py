@@ -22,33 +22,33 @@ def task(name: str) -> Task:
 TASKS = [task("a"), task("b")]
 
 
-def good(tasks, desk):
+def good(tasks, queue):
     yield from (Outcome(one, "ok") for one in tasks)
 
 
-def lazy(tasks, desk):
+def lazy(tasks, queue):
     yield Outcome(tasks[0], "ok")
 
 
-def raising(tasks, desk):
+def raising(tasks, queue):
     yield Outcome(tasks[0], "ok")
     raise ValueError("boom")
 
 
-def junk(tasks, desk):
+def junk(tasks, queue):
     yield "junk"
 
 
-def twice(tasks, desk):
+def twice(tasks, queue):
     yield Outcome(tasks[0], "ok")
     yield Outcome(tasks[0], "ok")
 
 
-def elsewhere(tasks, desk):
+def elsewhere(tasks, queue):
     yield Outcome(replace(tasks[0], output="/where/a/worker/has/it"), "ok")
 
 
-def full(tasks, desk):
+def full(tasks, queue):
     yield Outcome(tasks[0], "ok")
     raise StoreError("no room")
 
@@ -58,9 +58,9 @@ def test_every_outcome_is_passed_on():
 
 
 def test_what_was_refused_needs_no_outcome():
-    desk = TaskQueue()
-    desk.refused = ("b",)
-    assert len(list(outcomes_of(lazy, TASKS, desk))) == 1
+    queue = TaskQueue()
+    queue.refused = ("b",)
+    assert len(list(outcomes_of(lazy, TASKS, queue))) == 1
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_was_refused_needs_no_outcome():
         (junk, "must yield one Outcome for each task, got junk"),
         (twice, "must yield one Outcome for each task"),
         (elsewhere, "changed a's task; it must give it back as it was, paths too"),
-        (lambda tasks, desk: [], "must be a generator function, got list"),
+        (lambda tasks, queue: [], "must be a generator function, got list"),
     ],
 )
 def test_an_executors_mistake_is_told_as_its_own(executor, wrong):
@@ -87,9 +87,9 @@ def test_errors_of_cfbench_pass_as_they_are():
 def test_leaving_early_closes_the_executor():
     closed = []
 
-    def endless(tasks, desk):
+    def endless(tasks, queue):
         try:
-            yield from good(tasks, desk)
+            yield from good(tasks, queue)
         finally:
             closed.append(True)
 

@@ -14,7 +14,8 @@ from typing import Any
 from distributed import Client
 
 from cfbench.errors import RunError
-from cfbench.execution.task import Outcome, Task, TaskQueue
+from cfbench.execution.executor import TaskQueue
+from cfbench.execution.task import Outcome, Task
 from cfbench_dask import errands
 from cfbench_dask.carriage import Carriage, WorkerFaultError, WorkerGoneError
 from cfbench_dask.connection import connected
@@ -39,11 +40,11 @@ class Crew:
     """
 
     def __init__(
-        self, terms: ResourceLimits, session: str, token_file: str, tasks: Sequence[Task], desk: TaskQueue
+        self, terms: ResourceLimits, session: str, token_file: str, tasks: Sequence[Task], queue: TaskQueue
     ) -> None:
         """Prepare; nothing happens before :meth:`begin`."""
-        self.dispatch = Dispatch(tasks, desk, self._forget_soon)
-        self._terms, self._session, self._token_file, self._desk = terms, session, token_file, desk
+        self.dispatch = Dispatch(tasks, queue, self._forget_soon)
+        self._terms, self._session, self._token_file, self._queue = terms, session, token_file, queue
         self._models = sorted({(task.home, task.model) for task in tasks})
         self._here = Inventory.of_this_machine()
         self._workers: dict[str, KnownWorker] = {}
@@ -285,7 +286,7 @@ class Crew:
             self.dispatch.ask(partial(self.dispatch.give_up, reasons))
 
     def _phase(self, task: Task, name: str) -> None:
-        self.dispatch.tell(partial(self._desk.phase, task, name))
+        self.dispatch.tell(partial(self._queue.events.cell_phase, task, name))
 
     def _hear(self, event: object) -> None:
         """Pass on what a worker reports of the tasks that it holds."""
@@ -294,7 +295,7 @@ class Crew:
             if kind == "note" and worker is not None:
                 self.dispatch.note(arguments[0])
             elif worker is not None and (task := worker.holding.get(name)) is not None:
-                self.dispatch.tell(partial(getattr(self._desk, kind), task, *arguments))
+                self.dispatch.tell(partial(getattr(self._queue.events, kind), task, *arguments))
 
     async def _dismiss_all(self) -> None:
         """End all posts, and with them what runs."""

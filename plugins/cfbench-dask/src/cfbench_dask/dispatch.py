@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from cfbench.execution.task import Outcome, Task, TaskQueue
+from cfbench.execution.executor import TaskQueue
+from cfbench.execution.task import Outcome, Task
 
 Errand: TypeAlias = Callable[[], Sequence[Outcome]]
 _MOST_NEWS = 1000  # reports that wait to be told; where the run is busy, later ones are dropped
@@ -17,23 +18,23 @@ _MOST_NEWS = 1000  # reports that wait to be told; where the run is busy, later 
 class Dispatch:
     """The tasks of a run that are not concluded yet.
 
-    Everything happens in the thread that iterates over :meth:`outcomes`, since a desk belongs to it; other threads
+    Everything happens in the thread that iterates over :meth:`outcomes`, since a queue belongs to it; other threads
     :meth:`ask` for it.
 
     Attributes:
         waiting: the tasks that nobody has taken; others may read it.
     """
 
-    def __init__(self, tasks: Sequence[Task], desk: TaskQueue, through: Callable[[str], None]) -> None:
+    def __init__(self, tasks: Sequence[Task], queue: TaskQueue, through: Callable[[str], None]) -> None:
         """Take tasks on.
 
         Args:
             tasks: what is to be done.
-            desk: where tasks are taken out.
+            queue: where tasks are taken out.
             through: is told of questions that no task needs any more.
         """
         self.waiting = list(tasks)
-        self._desk = desk
+        self._queue = queue
         self._through = through
         self._open = {task.name for task in tasks}
         self._using = Counter(task.questions for task in tasks)
@@ -69,7 +70,7 @@ class Dispatch:
         self.ask(raise_it)
 
     def tell(self, event: Callable[[], None]) -> None:
-        """Let the desk hear of something; from any thread."""
+        """Let the queue hear of something; from any thread."""
 
         def do() -> Sequence[Outcome]:
             event()
@@ -82,7 +83,7 @@ class Dispatch:
         """Let the user know something; from any thread."""
 
         def do() -> Sequence[Outcome]:
-            self._desk.note(text)
+            self._queue.events.note(text)
             return ()
 
         self.ask(do)
@@ -91,7 +92,7 @@ class Dispatch:
         """Take the first task that ``suits`` out, and hand it to ``answer``; None where there is none."""
         for task in tuple(self.waiting):
             if suits(task) and self._admit(task):
-                self._desk.started(task)
+                self._queue.events.cell_started(task)
                 answer(task)
                 return ()
         answer(None)
@@ -110,7 +111,7 @@ class Dispatch:
 
     def _admit(self, task: Task) -> bool:
         self.waiting.remove(task)
-        if self._desk.admit(task):
+        if self._queue.acquire(task):
             return True
         self._leave(task)
         return False

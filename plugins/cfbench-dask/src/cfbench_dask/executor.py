@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfbench.execution.task import Outcome, Task, TaskQueue
+from cfbench.execution.executor import TaskQueue
+from cfbench.execution.task import Outcome, Task
 from cfbench.model.limits import require_at_least
 from cfbench_dask.connection import quiet
 from cfbench_dask.crew import Crew
@@ -40,7 +41,7 @@ class DaskExecutor:
         require_at_least(self, 1, "jobs", "cells_per_worker")
         require_at_least(self, 0, "patience")
 
-    def __call__(self, tasks: Sequence[Task], desk: TaskQueue) -> Generator[Outcome]:
+    def __call__(self, tasks: Sequence[Task], queue: TaskQueue) -> Generator[Outcome]:
         """Yield outcomes as cells end.
 
         Raises UsageError where no scheduler answers, RunError where all workers have gone and none comes in time.
@@ -53,7 +54,7 @@ class DaskExecutor:
             token_file.write_text(session)
         terms = ResourceLimits(self.scheduler, self.jobs, self.cells_per_worker, self.shared, self.patience)
         with quiet():
-            crew = Crew(terms, session, str(token_file), tasks, desk)
+            crew = Crew(terms, session, str(token_file), tasks, queue)
             try:
                 crew.begin()
                 yield from crew.dispatch.outcomes()

@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from cfbench.execution.run_events import RunEvents
 from cfbench.execution.supervisor import Supervisor
 from cfbench.execution.task import Outcome, Task
 from cfbench.model.protocols import EpochReport
@@ -108,7 +109,7 @@ class Post:
             return
 
 
-class _Teller:
+class _Teller(RunEvents):
     """Hears of the cells and tells what is new, at most a few times a second; of each kind the latest is enough."""
 
     def __init__(self, tell: Callable[[list[Any]], None]) -> None:
@@ -117,17 +118,14 @@ class _Teller:
         self._latest: dict[tuple[str, str], tuple[Any, ...]] = {}
         self._notes: list[str] = []
 
-    def started(self, task: Task) -> None:
-        """The run knows that."""
+    def cell_phase(self, task: Task, name: str) -> None:
+        self._latest[task.name, "cell_phase"] = (name,)
 
-    def phase(self, task: Task, name: str) -> None:
-        self._latest[task.name, "phase"] = (name,)
+    def cell_epoch(self, task: Task, report: EpochReport) -> None:
+        self._latest[task.name, "cell_epoch"] = astuple(report)
 
-    def epoch(self, task: Task, report: EpochReport) -> None:
-        self._latest[task.name, "epoch"] = astuple(report)
-
-    def usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
-        self._latest[task.name, "usage"] = (seconds, resident_bytes)
+    def cell_usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
+        self._latest[task.name, "cell_usage"] = (seconds, resident_bytes)
 
     def note(self, text: str) -> None:
         self._notes.append(text)

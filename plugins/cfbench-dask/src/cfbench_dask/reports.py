@@ -11,7 +11,7 @@ _LONGEST = 500  # characters of a text
 
 
 def reports_in(event: object, session: str) -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:
-    """Yield worker, task, method of a listener and arguments, out of an event as a scheduler passes it on.
+    """Yield worker, task, method of RunEvents and arguments, out of an event as a scheduler passes it on.
 
     What another run was told, and what is no report, is dropped.
     """
@@ -26,12 +26,17 @@ def reports_in(event: object, session: str) -> Iterator[tuple[str, str, str, tup
 
 
 def _understood(kind: str, arguments: Any) -> tuple[Any, ...] | None:
-    """Return what a listener takes, None where it is something else."""
+    """Return the arguments of an event, None where it is something else."""
     match kind, [*arguments]:
-        case (("phase" | "note"), [str(text)]):
+        case (("cell_phase" | "note"), [str(text)]):
             return (text[:_LONGEST],)
-        case "usage", [int() | float() as seconds, int(size)]:
+        case "cell_usage", [int() | float() as seconds, int(size)]:
             return (seconds, size)
-        case "epoch", [int(epoch), int(epochs), (int() | float() | None) as train, (int() | float() | None) as other]:
+        case "cell_epoch", [
+            int(epoch),
+            int(epochs),
+            (int() | float() | None) as train,
+            (int() | float() | None) as other,
+        ]:
             return (EpochReport(epoch, epochs, train, other),)
     return None

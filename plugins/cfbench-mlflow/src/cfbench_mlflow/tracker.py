@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfbench.monitoring.tracker import TrackedRun
+from cfbench.execution.run_events import RunDescription, RunEvents
 from cfbench.records.record import Record
 from cfbench_mlflow.facts import curve, measurements, parameters, span, tags
 from cfbench_mlflow.names import with_legal_names
@@ -18,7 +18,7 @@ _LOCAL = "sqlite:///mlflow.db"
 
 
 @dataclass
-class MLflow:
+class MLflow(RunEvents):
     """Keeps runs in MLflow: parameters, metrics, learning curves, tables.
 
     ``uri`` is a tracking server or database; None takes ``MLFLOW_TRACKING_URI``, else ``sqlite:///mlflow.db`` in the
@@ -37,7 +37,7 @@ class MLflow:
                 f"uri={self.uri_!r}: MLflow's folder stores are retired; take sqlite:///PATH or a server's https://..."
             )
 
-    def begin(self, run: TrackedRun) -> None:
+    def run_started(self, run: RunDescription) -> None:
         """Open the store and begin the run of the suite."""
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seven take minutes to say that nobody is there
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read once, when MLflow is imported
@@ -54,9 +54,17 @@ class MLflow:
             }
         )
         settings = {name: run.settings.get(name) for name in ("seed", "repeats")}
-        self._book.parameters(self._suite, {"suite": run.suite, "cells": run.cells, **settings})
+        self._book.parameters(self._suite, {"suite": run.suite, "cells": len(run.cells), **settings})
 
-    def cell(self, record: Record, *, kept: bool) -> None:
+    def cell_kept(self, record: Record) -> None:
+        """Log a cell that an earlier run finished."""
+        self._log(record, kept=True)
+
+    def cell_finished(self, record: Record) -> None:
+        """Log a cell that this run computed."""
+        self._log(record, kept=False)
+
+    def _log(self, record: Record, *, kept: bool) -> None:
         """Log a cell as a run of its own inside the suite's."""
         began, ended = span(record, time.time())
         place = {"mlflow.parentRunId": self._suite, "mlflow.runName": str(record.cell)}
@@ -66,7 +74,7 @@ class MLflow:
         self._book.metrics(run, [*((name, value, 0) for name, value in figures.items()), *curve(record)], ended)
         self._book.end(run, "FINISHED" if record.status == "ok" else "FAILED", ended)
 
-    def end(self, files: Sequence[Path], *, complete: bool) -> None:
+    def run_finished(self, files: Sequence[Path], *, complete: bool) -> None:
         """Hand the tables over and end the run of the suite."""
         self._book.files(self._suite, files)
         self._book.end(self._suite, "FINISHED" if complete else "KILLED")

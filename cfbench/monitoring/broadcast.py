@@ -1,0 +1,49 @@
+"""Broadcast of a run's events to several listeners, from the start of the run to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from cfbench.execution.run_events import EVENTS, RunDescription, RunEvents
+
+
+class Broadcast(RunEvents):
+    """Passes every event on to each of its members, in order.
+
+    Attributes:
+        members: the listeners.
+        files: what was written of the run; None until the run is complete.
+    """
+
+    def __init__(self, members: Sequence[RunEvents]) -> None:
+        self.members = members
+        self.files: Sequence[Path] | None = None
+
+    @contextmanager
+    def during(self, run: RunDescription) -> Iterator[None]:
+        """Notify all members of the start and, in reverse order, of the end of a run, however it ends.
+
+        Where one member fails to start or to finish, those that have started are finished all the same.
+        """
+        with ExitStack() as started:
+            for member in self.members:
+                member.run_started(run)
+                started.callback(self._finish, member)
+            yield
+
+    def _finish(self, member: RunEvents) -> None:
+        member.run_finished(self.files or (), complete=self.files is not None)
+
+
+def _passing_on(event: str) -> Callable[..., None]:
+    def pass_on(self: Broadcast, *args: object, **kwargs: object) -> None:
+        for member in self.members:
+            getattr(member, event)(*args, **kwargs)
+
+    return pass_on
+
+
+for _event in EVENTS:
+    setattr(Broadcast, _event, _passing_on(_event))
