@@ -41,7 +41,7 @@ from cfbench.resources.memory import peak_bytes, reset_peak
 FACTORS, BATCH, EPOCHS = 50, 65_536, 2
 MODELS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "bias": ("cfbench_baselines.bias:Bias", {}),
-    "als": ("cfbench_scipy.als:AlternatingLeastSquares", {"iterations": EPOCHS}),
+    "als": ("cfbench_scipy.als:AlternatingLeastSquares", {"epochs": EPOCHS}),
     "sgd-mf": ("cfbench_numba.sgd_mf:SGDMatrixFactorization", {"n_factors": FACTORS, "epochs": EPOCHS}),
     "dot-bias": (
         "cfbench_torch.dot_bias:BiasedDotProduct",

@@ -6,7 +6,7 @@ contract: a new capability raises its minor number.
 """
 
 from cfbench.errors import ModelError, StoreError
-from cfbench.model.arrays import Codes, Floats, frozen
+from cfbench.model.arrays import Codes, Floats, frozen, pair_products
 from cfbench.model.features import Features, is_text
 from cfbench.model.limits import (
     require,
@@ -69,6 +69,7 @@ __all__ = [
     "frozen",
     "is_text",
     "load_parts",
+    "pair_products",
     "parameters_of",
     "require",
     "require_at_least",

@@ -1,4 +1,4 @@
-"""The kinds of arrays that models see, and how they are kept from being changed."""
+"""Arrays of codes and ratings that models see."""
 
 from __future__ import annotations
 
@@ -14,8 +14,23 @@ Floats: TypeAlias = NDArray[np.floating[Any]]
 """Floating point answers of a model; NaN means "I cannot say"."""
 
 
+_CELLS = 1 << 22  # numbers of a side's factors gathered at a time: at most 32 MiB
+
+
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Return a read-only view of ``array``, so that nobody downstream can change shared data."""
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def pair_products(user_factors: Floats, item_factors: Floats, users: Codes, items: Codes) -> Floats:
+    """Return ``p_u . q_i`` for pairs of codes, shape (m,), in the precision of the factors, shapes (rows, k).
+
+    Rows are gathered a chunk of pairs at a time, as a copy for all pairs of a test part would fill the memory.
+    """
+    chunk = max(1, _CELLS // max(1, user_factors.shape[1]))
+    parts = [slice(start, start + chunk) for start in range(0, max(1, len(users)), chunk)]
+    return np.concatenate(
+        [np.einsum("mk,mk->m", user_factors[users[part]], item_factors[items[part]]) for part in parts]
+    )

@@ -70,6 +70,11 @@ class FitContext:
     threads: int = 1
     on_epoch: Callable[[EpochReport], None] = field(default=_ignore, repr=False)
 
+    @property
+    def library_seed(self) -> int:
+        """The seed in the 32 bits, without sign, that generators of most libraries take."""
+        return self.seed % 2**32
+
     def rng(self) -> np.random.Generator:
         """Return a fresh numpy generator on ``seed``; equal on every call."""
         return np.random.default_rng(self.seed)

@@ -128,6 +128,15 @@ class Vocabulary:
         indptr = np.searchsorted(entities, np.arange(len(features) + 1))
         return Memberships(indptr.astype(np.int64), indices, len(self))
 
+    def values_per_column(self, found: Memberships) -> NDArray[np.int64]:
+        """Return how many values the entity has in the column of each element of ``found.indices``, shape (nnz,).
+
+        A film of three genres has 3 for each of them; models weigh an indicator by its inverse or the root of that.
+        """
+        fields = found.rows * max(1, len(self.marks)) + self.columns[found.indices]
+        counts: NDArray[np.int64] = np.bincount(fields)[fields]
+        return counts
+
 
 def _indicators(name: str, column: NDArray[Any], marks: NDArray[Any]) -> Pairs:
     """Return entity and place among ``marks`` of everything that ``column`` says and ``marks`` know."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import resolve_name
@@ -68,11 +68,13 @@ class Declaration:
         description: first line of the class docstring.
         capabilities: names out of :data:`cfbench.model.protocols.CAPABILITIES` whose method the class defines.
         parameters: init fields by name, in order of definition.
+        seed_names: former names of renamed parameters, by their names of today, see :func:`_seed_names`.
     """
 
     description: str
     capabilities: tuple[str, ...]
     parameters: Mapping[str, Parameter]
+    seed_names: Mapping[str, str]
 
 
 @cache
@@ -93,6 +95,7 @@ def declaration_of(value: str) -> Declaration:
         description=docstring.split("\n", 1)[0].replace("``", "`"),
         capabilities=tuple(capability.name for capability in CAPABILITIES if capability.method in methods),
         parameters=MappingProxyType({one.name: one for cls in reversed(classes) for one in _parameters(cls)}),
+        seed_names=MappingProxyType(_seed_names(value, classes)),
     )
 
 
@@ -148,8 +151,8 @@ def _class(module: str, name: str, depth: int) -> tuple[str, ast.ClassDef] | Non
 def _parameters(cls: ast.ClassDef) -> Iterator[Parameter]:
     """Yield the annotated fields that the dataclass's ``__init__`` takes."""
     for node in cls.body:
-        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name):
-            continue
+        if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name) or node.target.id.endswith("_"):
+            continue  # names of learned attributes end in "_"
         expression, options = node.value, dict[str | None, ast.expr]()
         if isinstance(expression, ast.Call) and ast.unparse(expression.func) in ("field", "dataclasses.field"):
             options = {keyword.arg: keyword.value for keyword in expression.keywords}
@@ -166,6 +169,21 @@ def _parameters(cls: ast.ClassDef) -> Iterator[Parameter]:
                 default = ast.unparse(expression)
         default = tuple(default) if isinstance(default, list) else default
         yield Parameter(node.target.id, expression is None, default, annotation)
+
+
+def _seed_names(value: str, classes: Sequence[ast.ClassDef]) -> dict[str, str]:
+    """Return the class attribute ``seed_names``, a literal such as ``{"epochs": "iterations"}``; {} where it has none.
+
+    Seeds are derived from parameters by name. So that a renamed parameter does not change every seed, and with it every
+    published number, its class keeps the name that seeds are derived from.
+    """
+    for node in (node for cls in classes for node in cls.body if isinstance(node, ast.AnnAssign)):
+        if isinstance(node.target, ast.Name) and node.target.id == "seed_names" and node.value is not None:
+            try:
+                return dict(ast.literal_eval(node.value))
+            except (TypeError, ValueError) as error:
+                raise PluginError(f"{value}: seed_names must be a literal table of parameter names") from error
+    return {}
 
 
 # Of each type: the Python types that fit, one value in words, several values in words.

@@ -30,7 +30,7 @@ def test_a_run_on_a_million_ratings_stays_below_400_mebibytes_in_every_process(t
         "-m",
         "bias",
         "-m",
-        "als[iterations=2]",
+        "als[epochs=2]",
         "-m",
         "popular",
         "-o",

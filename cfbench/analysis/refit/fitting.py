@@ -44,7 +44,9 @@ def fitted(cell: Cell, plugin: Plugin, train: Ratings, *, seed: int | None = Non
         cls = prepare(plugin.value, f"model {cell.model}")
         params = {name: tuple(value) if isinstance(value, list) else value for name, value in cell.params.items()}
         model = instantiate(cls, params, f"model {cell.model}")
-        context = FitContext(model_seed(cell) if seed is None else seed, cell.device, cell.threads)
+        if seed is None:
+            seed = model_seed(cell, getattr(cls, "seed_names", {}))
+        context = FitContext(seed, cell.device, cell.threads)
         with at_work(cell):
             model.fit(train, context)
     return model

@@ -82,7 +82,7 @@ def _trials(past: PastCell, share: float) -> list[_Trial]:
     most = np.argsort(-counts, kind="stable")
     others = np.random.default_rng(past.questions.tie_seed).permutation(most[n:])
     together = np.searchsorted(counts[others].cumsum(), counts[most[:n]].sum()) + 1
-    other_seed = model_seed(replace(past.cell, repeat=past.cell.repeat + 1))
+    other_seed = model_seed(replace(past.cell, repeat=past.cell.repeat + 1), past.plugin.declaration.seed_names)
     return [
         _Trial(f"without the most active {share:.2%}", most[:n]),
         _Trial("without as many random users", others[:n]),

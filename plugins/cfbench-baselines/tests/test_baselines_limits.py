@@ -6,8 +6,8 @@ from cfbench_baselines.bias import Bias
 @pytest.mark.parametrize(
     ("model", "parameter", "value", "expected"),
     [
-        (Bias, "iterations", -1, "a number of at least 1"),
-        (Bias, "iterations", 0, "a number of at least 1"),
+        (Bias, "iterations", -1, "a whole number of at least 1"),
+        (Bias, "iterations", 0, "a whole number of at least 1"),
         (Bias, "damping_users", -1, "a number of at least 0"),
         (Bias, "damping_items", float("nan"), "a number of at least 0"),
         (Bias, "damping_items", float("inf"), "a number of at least 0"),

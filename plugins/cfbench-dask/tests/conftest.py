@@ -144,7 +144,7 @@ class TaskQueue(RunEvents):
         return self
 
     def acquire(self, task: Task) -> bool:
-        questions = Path(task.inputs)
+        questions = Path(task.questions)
         if task.name not in self.refused and not questions.exists():
             questions.mkdir(parents=True)
             _questions(questions.name).write(questions)
@@ -194,13 +194,13 @@ def make_task(tmp_path, home, monkeypatch) -> Callable[..., Task]:
         work = tmp_path / "work"
         fields = {
             "name": name,
-            "distribution": plugin.distribution,
+            "home": plugin.distribution,
             "version": plugin.version,
             "code": plugin.code,
-            "label": model,
+            "who": model,
             "model": plugin.value,
             "params": params or {},
-            "inputs": str(work / "inputs" / split),
+            "questions": str(work / "questions" / split),
             "output": str(work / "cells" / name),
             "log": str(work / f"{name}.log"),
             "seed": 3,
@@ -208,7 +208,7 @@ def make_task(tmp_path, home, monkeypatch) -> Callable[..., Task]:
             "device": "cpu",
             "threads": 1,
         }
-        (work / "inputs").mkdir(parents=True, exist_ok=True)
+        (work / "questions").mkdir(parents=True, exist_ok=True)
         return Task(**(fields | more))
 
     return make

@@ -11,7 +11,7 @@ from cfbench_implicit.lmf import ImplicitLMF
 @pytest.mark.parametrize("model", [ImplicitALS, ImplicitBPR, ImplicitLMF])
 def test_embeddings_add_up_to_the_score_up_to_constants(model):
     train = random_ratings()
-    fitted = model(factors=4)
+    fitted = model(n_factors=4)
     fitted.fit(train, FitContext(seed=0))
     shown = fitted.embeddings()
     assert shown.users.shape == (train.n_users, 4)
@@ -24,7 +24,7 @@ def test_embeddings_add_up_to_the_score_up_to_constants(model):
 
 def test_what_nothing_was_learned_of_has_a_row_of_zeros():
     train = random_ratings()
-    fitted = ImplicitALS(factors=4, positive_from=1.0)  # five stars alone
+    fitted = ImplicitALS(n_factors=4, positive_from=1.0)  # five stars alone
     fitted.fit(train, FitContext(seed=0))
     shown = fitted.embeddings()
     without = np.setdiff1d(np.arange(train.n_users), train.users[train.ratings == 5])

@@ -40,7 +40,7 @@ def test_ratings_below_the_positive_share_leave_no_entry(train):
 
 @pytest.mark.parametrize("model", [ImplicitALS, ImplicitBPR, ImplicitLMF], ids=lambda cls: cls.__name__)
 def test_users_and_items_without_a_positive_are_not_ranked(model, train):
-    ranker = model(factors=4, iterations=3, positive_from=0.5)
+    ranker = model(n_factors=4, epochs=3, positive_from=0.5)
     ranker.fit(train, FitContext(seed=0))
     unranked = np.isnan(ranker.score_items(codes(0, 1, 2, 3)))
     assert unranked.tolist() == [[False, False, True], [True] * 3, [False, False, True], [True] * 3]
@@ -50,7 +50,7 @@ def test_als_scores_are_the_product_of_the_librarys_own_factors(train):
     from implicit.cpu.als import AlternatingLeastSquares
     from threadpoolctl import threadpool_limits
 
-    ranker = ImplicitALS(factors=4, iterations=3, alpha=2)
+    ranker = ImplicitALS(n_factors=4, epochs=3, alpha=2)
     ranker.fit(train, FitContext(seed=11))
     with threadpool_limits(1, user_api="blas"):
         theirs = AlternatingLeastSquares(factors=4, iterations=3, regularization=0.1, random_state=11, num_threads=1)
@@ -63,7 +63,7 @@ def test_als_scores_are_the_product_of_the_librarys_own_factors(train):
 @pytest.mark.parametrize("model", [ImplicitALS, ImplicitBPR, ImplicitLMF], ids=lambda cls: cls.__name__)
 def test_more_threads_do_not_change_the_answers(model, train):
     def scores(threads):
-        ranker = model(factors=4, iterations=3)
+        ranker = model(n_factors=4, epochs=3)
         ranker.fit(train, FitContext(seed=5, threads=threads))
         return ranker.score_items(codes(0, 1, 2))
 
@@ -72,5 +72,5 @@ def test_more_threads_do_not_change_the_answers(model, train):
 
 def test_every_epoch_is_reported(train):
     reports = []
-    ImplicitALS(factors=2, iterations=4).fit(train, FitContext(seed=0, on_epoch=reports.append))
+    ImplicitALS(n_factors=2, epochs=4).fit(train, FitContext(seed=0, on_epoch=reports.append))
     assert [(report.epoch, report.epochs) for report in reports] == [(1, 4), (2, 4), (3, 4), (4, 4)]

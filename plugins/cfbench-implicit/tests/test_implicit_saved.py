@@ -5,7 +5,7 @@ from cfbench.testing import random_ratings, require_the_same_in_a_new_process
 from cfbench_implicit.als import ImplicitALS
 
 
-@pytest.mark.parametrize("model", [ImplicitALS(factors=4)], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("model", [ImplicitALS(n_factors=4)], ids=lambda model: type(model).__name__)
 def test_a_saved_model_answers_alike_in_a_new_process(model):
     train = random_ratings()
     model.fit(train, FitContext(seed=3, device="cpu"))

@@ -77,7 +77,7 @@ def test_the_librarys_warning_about_its_version_is_not_passed_on():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        ({"n_factors": 0}, "n_factors=0: expected a number of at least 1"),
+        ({"n_factors": 0}, "n_factors=0: expected a whole number of at least 1"),
         ({"init_std": 0}, "init_std=0: expected a number above 0"),
         ({"iterations": 10, "burn_in": 10}, "burn_in=10: expected less than iterations=10"),
     ],

@@ -63,10 +63,12 @@ def test_factors_step_along_each_others_values_before_the_step():
     assert after.item_factors_[0, 0] == pytest.approx(q + 0.1 * (error * p - 0.2 * q), rel=1e-5)
 
 
-def test_the_step_falls_in_a_straight_line():
-    model = SGDMatrixFactorization(epochs=3, learning_rate=0.03, final_learning_rate=0.01)
-    assert model._steps() == pytest.approx([0.03, 0.02, 0.01])
-    assert SGDMatrixFactorization(epochs=2, learning_rate=0.03, final_learning_rate=None)._steps() == [0.03, 0.03]
+@pytest.mark.parametrize(("last", "expected"), [(0.01, [0.03, 0.02, 0.01]), (None, [0.03, 0.03, 0.03])])
+def test_the_step_falls_in_a_straight_line(monkeypatch, last, expected):
+    steps = []
+    monkeypatch.setattr(SGDMatrixFactorization, "_epoch", lambda self, tiles, step, rng: steps.append(step) or 1.0)
+    fitted(random_ratings(), epochs=3, learning_rate=0.03, final_learning_rate=last)
+    assert steps == pytest.approx(expected)
 
 
 def test_training_loss_is_reported_and_falls():
@@ -100,8 +102,8 @@ def test_a_step_that_diverges_is_refused_by_name():
 @pytest.mark.parametrize(
     ("parameter", "value", "expected"),
     [
-        ("n_factors", 0, "a number of at least 1"),
-        ("epochs", 0, "a number of at least 1"),
+        ("n_factors", 0, "a whole number of at least 1"),
+        ("epochs", 0, "a whole number of at least 1"),
         ("learning_rate", 0, "a number above 0"),
         ("final_learning_rate", -0.1, "a number of at least 0"),
         ("regularization", -1, "a number of at least 0"),

@@ -43,7 +43,7 @@ def test_a_strong_penalty_leaves_the_mean():
 
 def test_training_loss_is_reported_and_falls():
     reports: list[EpochReport] = []
-    fitted(random_ratings(), listen=reports.append, iterations=5)
+    fitted(random_ratings(), listen=reports.append, epochs=5)
     assert [report.epoch for report in reports] == [1, 2, 3, 4, 5]
     assert reports[-1].train_loss < reports[0].train_loss
 

@@ -23,7 +23,7 @@ def test_of_a_complete_matrix_singular_values_are_lowered_by_the_noise():
     # Mean 3, no biases; the residual is 2 * outer([1, -1, 1, -1], [1, -1, 1, -1]), of the one singular value 8 and
     # standard deviation 2. Noise would have 2 (sqrt(16 / 4) + sqrt(16 / 4)) = 8; a quarter of it is 2, leaving 6.
     board = np.where(np.indices((4, 4)).sum(axis=0) % 2 == 0, 5.0, 1.0)
-    model = fitted(complete(board), n_factors=2, shrinkage=0.25, iterations=50)
+    model = fitted(complete(board), n_factors=2, shrinkage=0.25, epochs=50)
     expected = 3 + (board - 3) * 6 / 8
     np.testing.assert_allclose(model.score_items(np.arange(4, dtype=np.int32)), expected, atol=1e-6)
 
@@ -32,7 +32,7 @@ def test_at_the_end_the_residuals_are_the_subgradient_of_the_nuclear_norm():
     # At the minimum, with residuals E = sum of e u v', E V = lambda U on the kept subspace and no singular value of
     # E is above lambda.
     train = random_ratings()
-    model = fitted(train, iterations=3000, shrinkage=0.4, damping_users=1e9, damping_items=1e9)
+    model = fitted(train, epochs=3000, shrinkage=0.4, damping_users=1e9, damping_items=1e9)
     left = np.zeros((train.n_users, train.n_items))
     left[train.users, train.items] = train.ratings - model.predict(train.users, train.items)
     spread = np.std(train.ratings - train.mean, dtype=np.float64)
@@ -64,6 +64,6 @@ def test_a_pair_that_was_rated_twice_counts_twice():
 
 def test_training_loss_is_reported():
     reports: list[EpochReport] = []
-    fitted(random_ratings(), listen=reports.append, iterations=4)
+    fitted(random_ratings(), listen=reports.append, epochs=4)
     assert [report.epoch for report in reports] == [1, 2, 3, 4]
     assert reports[-1].train_loss < reports[0].train_loss

@@ -8,12 +8,12 @@ from cfbench_scipy.truncated_svd import TruncatedSVD
 @pytest.mark.parametrize(
     ("model", "parameter", "value", "expected"),
     [
-        (TruncatedSVD, "n_factors", 0, "a number of at least 1"),
-        (TruncatedSVD, "iterations", -1, "a number of at least 1"),
+        (TruncatedSVD, "n_factors", 0, "a whole number of at least 1"),
+        (TruncatedSVD, "iterations", -1, "a whole number of at least 1"),
         (TruncatedSVD, "damping_users", -1, "a number of at least 0"),
         (TruncatedSVD, "damping_items", -0.5, "a number of at least 0"),
         (BiasSVD, "shrinkage", -1, "a number of at least 0"),
-        (BiasSVD, "iterations", 0, "a number of at least 1"),
+        (BiasSVD, "epochs", 0, "a whole number of at least 1"),
         (AlternatingLeastSquares, "regularization", 0, "a number above 0"),
         (AlternatingLeastSquares, "weighting", -1, "a number of at least 0"),
     ],

@@ -90,6 +90,19 @@ def test_re_exports_and_base_classes_are_followed(package):
     assert declared.description == "Base."
 
 
+def test_attributes_that_fit_learns_are_no_parameters(package):
+    source = "class Model:\n    k: int = 1\n    factors_: object\n    seed_names: ClassVar = {'k': 'n_nearest'}\n"
+    declared = declaration_of(package("model", source) + ":Model")
+    assert list(declared.parameters) == ["k"]
+    assert declared.seed_names == {"k": "n_nearest"}
+
+
+def test_former_names_must_be_a_table_that_can_be_read(package):
+    source = "class Model:\n    seed_names: ClassVar = names_of_before()\n"
+    with pytest.raises(PluginError, match="seed_names must be a literal table"):
+        declaration_of(package("model", source) + ":Model")
+
+
 @pytest.mark.parametrize(
     ("source", "value", "complaint"),
     [

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from dataclasses import dataclass
 
-from cfbench.model.limits import require_at_least
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved, require_at_least, require_whole
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
-
-_KIND = "cfbench-baselines.bias.1"
 
 
 @dataclass
-class Bias:
+class Bias(Saved, kind="cfbench-baselines.bias.2", biases_=DampedBiases):
     """Predicts the training mean plus damped user and item biases.
 
     ``r(u, i) = mu + b_u + b_i``, fitted by alternating least squares with damping (formula:
@@ -36,7 +29,7 @@ class Bias:
 
     def __post_init__(self) -> None:
         require_at_least(self, 0, "damping_users", "damping_items")
-        require_at_least(self, 1, "iterations")
+        require_whole(self, 1, "iterations")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit the biases; no randomness."""
@@ -54,15 +47,3 @@ class Bias:
     def score_items(self, users: Codes) -> Floats:
         """Return ``mu + b_u + b_i`` for every item, shape (b, n_items): one order of items for all users."""
         return self.biases_.of_rows(users)
-
-    def save(self, directory: Path) -> None:
-        """Write the biases."""
-        save_parts(directory, _KIND, self.biases_.arrays(), {"parameters": asdict(self)})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**facts["parameters"])
-        model.biases_ = DampedBiases.among(arrays)
-        return model

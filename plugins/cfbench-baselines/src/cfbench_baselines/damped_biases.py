@@ -1,15 +1,13 @@
-"""Damped user and item biases, shared by every model that starts from them."""
+"""Damped user and item biases, from which several models start."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.ratings import Codes, Ratings
+from cfbench.model import Codes, Ratings
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +32,6 @@ class DampedBiases:
         """``b(u, i)`` of each user and every training item, shape (b, n_items): many, hence in single precision."""
         by_user = (self.mean + self.users[users]).astype(np.float32)
         return by_user[:, None] + self.items[None, :-1].astype(np.float32)
-
-    def arrays(self) -> dict[str, NDArray[np.float64]]:
-        """Return all there is, by name, for saving."""
-        return {"mean": np.array(self.mean), "user_biases": self.users, "item_biases": self.items}
-
-    @classmethod
-    def among(cls, arrays: Mapping[str, NDArray[Any]]) -> DampedBiases:
-        """Put together what :meth:`arrays` took apart."""
-        return cls(float(arrays["mean"]), arrays["user_biases"], arrays["item_biases"])
 
 
 def damped_biases(train: Ratings, *, damping_users: float, damping_items: float, iterations: int) -> DampedBiases:

@@ -1,16 +1,13 @@
-"""What the features of users or items say about their biases."""
+"""Effects of features (genres, ages ...) on the biases of users or items."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.features import Features
-from cfbench.model.vocabulary import Vocabulary
+from cfbench.model import Features, Vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,16 +31,6 @@ class FeatureEffects:
         """Return ``p_e`` of each of the n entities, shape (n,), in rating units."""
         return DescribedEntities.of(features, self.vocabulary).expected(self.effects)
 
-    def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
-        """Return all arrays by name, behind ``prefix``, for saving."""
-        return {f"{prefix}effects": self.effects} | self.vocabulary.arrays(prefix)
-
-    @classmethod
-    def among(cls, prefix: str, arrays: Mapping[str, NDArray[Any]]) -> FeatureEffects | None:
-        """Put together what :meth:`arrays` took apart; None where ``arrays`` have nothing of that prefix."""
-        vocabulary = Vocabulary.among(arrays, prefix)
-        return None if vocabulary is None else cls(vocabulary, arrays[f"{prefix}effects"])
-
 
 @dataclass(frozen=True, eq=False)
 class DescribedEntities:
@@ -54,7 +41,6 @@ class DescribedEntities:
         vocabulary: the values.
         entities: entity of each element, shape (nnz,).
         values: its value as a number in the vocabulary, shape (nnz,).
-        columns: the column that the value belongs to, shape (nnz,).
         shares: 1 / the entity's number of values in that column, shape (nnz,).
     """
 
@@ -62,17 +48,14 @@ class DescribedEntities:
     vocabulary: Vocabulary
     entities: NDArray[np.int64]
     values: NDArray[np.int64]
-    columns: NDArray[np.int64]
     shares: NDArray[np.float64]
 
     @classmethod
     def of(cls, features: Features, vocabulary: Vocabulary) -> DescribedEntities:
         """Look up the values of ``features`` in ``vocabulary``."""
         found = vocabulary.memberships(features)
-        entities, columns = found.rows, vocabulary.columns[found.indices]
-        fields = entities * max(1, len(vocabulary.marks)) + columns
-        shares = 1 / np.bincount(fields)[fields] if len(fields) else np.empty(0)
-        return cls(len(features), vocabulary, entities, found.indices, columns, shares)
+        shares = 1 / vocabulary.values_per_column(found)
+        return cls(len(features), vocabulary, found.rows, found.indices, shares)
 
     def expected(self, effects: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``p_e`` for given effects, shape (n,)."""

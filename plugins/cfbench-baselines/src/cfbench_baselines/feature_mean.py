@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.features import Features
-from cfbench.model.limits import require_at_least
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
-from cfbench.model.vocabulary import Vocabulary
+from cfbench.model import (
+    Codes,
+    Features,
+    FitContext,
+    Floats,
+    Ratings,
+    Saved,
+    Vocabulary,
+    require_at_least,
+    require_whole,
+)
 from cfbench_baselines.damped_biases import DampedBiases, damped_means
 from cfbench_baselines.feature_effects import DescribedEntities, FeatureEffects
 
-_KIND = "cfbench-baselines.feature-mean.1"
-
 
 @dataclass
-class FeatureMean:
+class FeatureMean(
+    Saved,
+    kind="cfbench-baselines.feature-mean.2",
+    biases_=DampedBiases,
+    user_effects_=FeatureEffects | None,
+    item_effects_=FeatureEffects | None,
+):
     """Predicts with damped biases that shrink to the mean bias of those with the same features.
 
     ``r(u, i) = mu + b_u + b_i``. As in ``bias``, but a bias that is seen little shrinks towards what its user's or
@@ -57,7 +64,7 @@ class FeatureMean:
 
     def __post_init__(self) -> None:
         require_at_least(self, 0, "damping_users", "damping_items", "damping_features")
-        require_at_least(self, 1, "iterations")
+        require_whole(self, 1, "iterations")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit biases and effects; no randomness."""
@@ -69,15 +76,19 @@ class FeatureMean:
             users.fit(train.users, centred - items.biases[train.items])
         self.user_effects_, self.item_effects_ = users.effects, items.effects
         self.biases_ = DampedBiases(train.mean, users.biases, items.biases)
-        self.extended_ = self.biases_
+        self.after_load()
 
     def add_cold_entities(self, users: Features | None, items: Features | None) -> None:
-        """Give newcomers the biases that their features let expect."""
+        """Give cold-start entities the biases that their features let expect."""
         self.extended_ = DampedBiases(
             self.biases_.mean,
             _extended(self.biases_.users, self.user_effects_, users),
             _extended(self.biases_.items, self.item_effects_, items),
         )
+
+    def after_load(self) -> None:
+        """Start without cold-start entities."""
+        self.extended_ = self.biases_
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Return ``mu + b_u + b_i``, shape (m,)."""
@@ -86,24 +97,6 @@ class FeatureMean:
     def score_items(self, users: Codes) -> Floats:
         """Return ``mu + b_u + b_i`` for every training item, shape (b, n_items)."""
         return DampedBiases(self.biases_.mean, self.extended_.users, self.biases_.items).of_rows(users)
-
-    def save(self, directory: Path) -> None:
-        """Write biases and effects."""
-        arrays = self.biases_.arrays()
-        for prefix, effects in (("users.", self.user_effects_), ("items.", self.item_effects_)):
-            if effects is not None:
-                arrays |= effects.arrays(prefix)
-        save_parts(directory, _KIND, arrays, {"parameters": asdict(self)})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**facts["parameters"])
-        model.biases_ = model.extended_ = DampedBiases.among(arrays)
-        model.user_effects_ = FeatureEffects.among("users.", arrays)
-        model.item_effects_ = FeatureEffects.among("items.", arrays)
-        return model
 
 
 class _Side:
@@ -139,7 +132,7 @@ class _Side:
 def _extended(
     biases: NDArray[np.float64], effects: FeatureEffects | None, cold_entities: Features | None
 ) -> NDArray[np.float64]:
-    """Put the newcomers' biases before that of the unknown, the last one."""
+    """Insert the biases of cold-start entities before that of the unknown, the last one."""
     if effects is None or cold_entities is None:
         return biases if cold_entities is None else np.append(biases, np.zeros(len(cold_entities)))
     return np.concatenate([biases[:-1], effects.expected(cold_entities), biases[-1:]])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.ratings import Codes
+from cfbench.model import Codes
 
 
 def group_means(codes: Codes, ratings: NDArray[Any], n: int) -> NDArray[np.float64]:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
-_KIND = "cfbench-baselines.random.1"
-
 
 @dataclass
-class RandomOrder:
+class RandomOrder(Saved, kind="cfbench-baselines.random.2", seed_=int, n_items_=int):
     """Ranks items at random, by user and seed; predicts no ratings.
 
     ``s(u, i)`` is uniform on [0, 1) and a pure function of the seed, u and i (the SplitMix64 mixing of Steele,
@@ -38,18 +32,6 @@ class RandomOrder:
         keys = _mixed(_spread(users) ^ _mixed(np.array([self.seed_], dtype=np.uint64)))
         bits = _mixed(keys[:, None] + _spread(np.arange(self.n_items_))[None, :])
         return (bits >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
-
-    def save(self, directory: Path) -> None:
-        """Write the seed."""
-        save_parts(directory, _KIND, {}, {"seed": self.seed_, "n_items": self.n_items_})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        _, facts = load_parts(directory, _KIND)
-        model = cls()
-        model.seed_, model.n_items_ = facts["seed"], facts["n_items"]
-        return model
 
 
 def _spread(codes: NDArray[np.integer]) -> NDArray[np.uint64]:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import numpy as np
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
 from cfbench_baselines.group_means import group_means
-
-_KIND = "cfbench-baselines.user-mean.1"
 
 
 @dataclass
-class UserMean:
+class UserMean(Saved, kind="cfbench-baselines.user-mean.2", means_=np.ndarray, n_items_=int):
     """Predicts the mean training rating of the user.
 
     ``r(u, i) = mean of r(u, j) over the items j that u rated in training``. An unknown user has no mean: NaN.
@@ -36,15 +30,3 @@ class UserMean:
     def score_items(self, users: Codes) -> Floats:
         """Return each user's mean for every item, shape (b, n_items); a row of NaN for unknown users."""
         return np.repeat(self.means_[users, None].astype(np.float32), self.n_items_, axis=1)
-
-    def save(self, directory: Path) -> None:
-        """Write the means."""
-        save_parts(directory, _KIND, {"means": self.means_}, {"n_items": self.n_items_})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls()
-        model.means_, model.n_items_ = arrays["means"], facts["n_items"]
-        return model

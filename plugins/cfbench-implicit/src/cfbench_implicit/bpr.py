@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 
-from cfbench.model.limits import require_at_least, require_positive, require_share
-from cfbench.model.protocols import Embeddings, FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import FitContext, Ratings, require_at_least, require_positive, require_share, require_whole
 from cfbench_implicit.confidence import confidences
-from cfbench_implicit.factors import RankingFactors, fit_factors, library_seed
-
-_KIND = "cfbench-implicit.implicit-bpr.1"
+from cfbench_implicit.factors import AnswersFromFactors, fit_factors
 
 
 @dataclass
-class ImplicitBPR:
+class ImplicitBPR(AnswersFromFactors, kind="cfbench-implicit.implicit-bpr.2"):
     """Ranks by Bayesian personalised ranking: a positive item before a random other one (BPR).
 
     Maximises ``sum of ln sigmoid(s(u, i) - s(u, j)) - regularization |.|^2`` over positive pairs ``(u, i)`` and sampled
@@ -29,58 +24,37 @@ class ImplicitBPR:
     Bayesian personalized ranking from implicit feedback", UAI 2009.
 
     Attributes:
-        factors: length of the factor vectors.
+        n_factors: length of the factor vectors.
         learning_rate: step of the stochastic gradient.
         regularization: weight of the squared norms.
         positive_from: ratings below this share of the scale, in [0, 1], are left out; 0 takes every rating.
-        iterations: passes over the positive pairs.
+        epochs: passes over the positive pairs.
     """
 
-    factors: int = 50
+    n_factors: int = 50
     learning_rate: float = 0.01
     regularization: float = 0.01
     positive_from: float = 0.0
-    iterations: int = 100
+    epochs: int = 100
+
+    seed_names: ClassVar[Mapping[str, str]] = {"n_factors": "factors", "epochs": "iterations"}
 
     def __post_init__(self) -> None:
         require_positive(self, "learning_rate")
         require_at_least(self, 0, "regularization")
-        require_at_least(self, 1, "factors", "iterations")
+        require_whole(self, 1, "n_factors", "epochs")
         require_share(self, "positive_from")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit on one thread; the seed starts the factors and draws the samples."""
         matrix = confidences(train, alpha=0, positive_from=self.positive_from)
-        self.ranking_ = fit_factors(
-            lambda: BayesianPersonalizedRanking(
-                factors=self.factors,
-                learning_rate=self.learning_rate,
-                regularization=self.regularization,
-                iterations=self.iterations,
-                num_threads=1,
-                random_state=library_seed(context),
-            ),
+        self.factors_ = fit_factors(
+            BayesianPersonalizedRanking,
             matrix,
             context,
-            epochs=self.iterations,
+            n_factors=self.n_factors,
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            regularization=self.regularization,
+            num_threads=1,
         )
-
-    def score_items(self, users: Codes) -> Floats:
-        """Return ``b_i + p_u . q_i`` for every item, shape (b, n_items); a row of NaN for unknown users."""
-        return self.ranking_.scores(users)
-
-    def embeddings(self) -> Embeddings:
-        """Return factors and item biases; the library keeps these in a last column."""
-        return self.ranking_.embeddings(self.factors, item_bias=self.factors)
-
-    def save(self, directory: Path) -> None:
-        """Write the factors."""
-        save_parts(directory, _KIND, self.ranking_.arrays(), {"parameters": asdict(self)})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**facts["parameters"])
-        model.ranking_ = RankingFactors.among(arrays)
-        return model

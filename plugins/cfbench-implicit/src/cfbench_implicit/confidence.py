@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from cfbench.model.ratings import Ratings
+from cfbench.model import Ratings
 
 
 def confidences(train: Ratings, *, alpha: float, positive_from: float) -> csr_matrix:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from cfbench.model.features import Features
-from cfbench.model.limits import require_at_least, require_positive
-from cfbench.model.protocols import Embeddings, EpochReport, FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import (
+    Codes,
+    Embeddings,
+    EpochReport,
+    Features,
+    FitContext,
+    Floats,
+    Ratings,
+    Saved,
+    pair_products,
+    require_positive,
+    require_whole,
+)
 from cfbench_myfm.posterior import Posterior
 from cfbench_myfm.sampler import Sample, draw
 from cfbench_myfm.side import Side
 
-_KIND = "cfbench-myfm.myfm.1"
-_CELLS = 1 << 22  # numbers multiplied together in one chunk
-
 
 @dataclass
-class BayesianFactorizationMachine:
+class BayesianFactorizationMachine(
+    Saved, kind="cfbench-myfm.myfm.2", users_=Posterior, items_=Posterior, offset_=float
+):
     """A factorisation machine averaged over Gibbs samples of its posterior: no step sizes, no regularisation to tune.
 
     Each sample predicts ``r(u, i) = mu + w0 + c_u + c_i + s_u . s_i``; the answer is the mean over all that are kept.
@@ -32,10 +36,10 @@ class BayesianFactorizationMachine:
     a user the items they rated, as in SVD++, for an item its raters); with ``side_information``, those of its
     features. ``c`` holds their linear weights and their products among themselves. See :mod:`cfbench_myfm.side` and
     :func:`cfbench_myfm.posterior.summed`. Unknown users and items have what the prior lets expect of one of whom
-    nothing is known, newcomers also what their features say. Memory grows with ``iterations * n_factors`` numbers for
-    each user and item. One thread. Rendle, "Factorization machines", ICDM 2010; Freudenthaler, Schmidt-Thieme and
-    Rendle, "Bayesian factorization machines", NIPS workshop 2011; Rendle, Zhang and Koren, "On the difficulty of
-    evaluating baselines", 2019; the sampler is Ohtsuki's myFM.
+    nothing is known, cold-start entities also what their features say. Memory grows with ``iterations * n_factors``
+    numbers for each user and item. One thread. Rendle, "Factorization machines", ICDM 2010; Freudenthaler,
+    Schmidt-Thieme and Rendle, "Bayesian factorization machines", NIPS workshop 2011; Rendle, Zhang and Koren, "On the
+    difficulty of evaluating baselines", 2019; the sampler is Ohtsuki's myFM.
 
     Attributes:
         n_factors: length of the factor vectors.
@@ -54,8 +58,8 @@ class BayesianFactorizationMachine:
     init_std: float = 0.1
 
     def __post_init__(self) -> None:
-        require_at_least(self, 1, "n_factors", "iterations")
-        require_at_least(self, 0, "burn_in")
+        require_whole(self, 1, "n_factors", "iterations")
+        require_whole(self, 0, "burn_in")
         require_positive(self, "init_std")
         if self.burn_in >= self.iterations:
             raise ValueError(f"burn_in={self.burn_in!r}: expected less than iterations={self.iterations!r}")
@@ -87,21 +91,21 @@ class BayesianFactorizationMachine:
                 seed=context.seed % 2**31,
                 listen=listen,
             )
+        self.after_load()
+
+    def after_load(self) -> None:
+        """Start without cold-start entities."""
         self.add_cold_entities(None, None)
 
     def add_cold_entities(self, users: Features | None, items: Features | None) -> None:
-        """Give newcomers vectors and biases by what was learned of their features."""
-        self.user_vectors_, self.user_biases_ = _with_newcomers(self.users_, users)
-        self.item_vectors_, self.item_biases_ = _with_newcomers(self.items_, items)
+        """Give cold-start entities vectors and biases by what was learned of their features."""
+        self.user_vectors_, self.user_biases_ = self.users_.extended(users)
+        self.item_vectors_, self.item_biases_ = self.items_.extended(items)
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Return the mean over samples, shape (m,)."""
-        answers = self.offset_ + self.user_biases_[users] + self.item_biases_[items]
-        chunk = max(1, _CELLS // self.user_vectors_.shape[1])
-        for start in range(0, len(users), chunk):
-            part = slice(start, start + chunk)
-            answers[part] += np.einsum("mk,mk->m", self.user_vectors_[users[part]], self.item_vectors_[items[part]])
-        return answers
+        biases = self.offset_ + self.user_biases_[users] + self.item_biases_[items]
+        return biases + pair_products(self.user_vectors_, self.item_vectors_, users, items)
 
     def score_items(self, users: Codes) -> Floats:
         """Return the predictions for every training item, shape (b, n_items)."""
@@ -126,34 +130,11 @@ class BayesianFactorizationMachine:
             offset=self.offset_,
         )
 
-    def save(self, directory: Path) -> None:
-        """Write the kept samples as arrays; the library is not needed to answer from them."""
-        arrays = self.users_.arrays("users.") | self.items_.arrays("items.")
-        save_parts(directory, _KIND, arrays, {"parameters": asdict(self), "offset": self.offset_})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**facts["parameters"])
-        model.offset_ = facts["offset"]
-        model.users_, model.items_ = Posterior.among("users.", arrays), Posterior.among("items.", arrays)
-        model.add_cold_entities(None, None)
-        return model
-
     def _sides(self, train: Ratings) -> tuple[Side, Side]:
-        user_features, item_features = (
-            (train.user_features, train.item_features) if self.side_information else (None, None)
-        )
-        users, items = train.users, train.items
-        met_by_users, met_by_items = (items, users) if self.history else (None, None)
+        """Return the columns of users and of items, histories and features among them where they are asked for."""
+        features = (train.user_features, train.item_features) if self.side_information else (None, None)
+        met = (train.items, train.users) if self.history else (None, None)
         return (
-            Side.of(users, met_by_users, train.n_users, train.n_items, user_features),
-            Side.of(items, met_by_items, train.n_items, train.n_users, item_features),
+            Side.of(train.users, met[0], train.n_users, train.n_items, features[0]),
+            Side.of(train.items, met[1], train.n_items, train.n_users, features[1]),
         )
-
-
-def _with_newcomers(side: Posterior, cold_entities: Features | None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Return vectors, samples side by side, and biases, the newcomers' before those of the unknown."""
-    vectors, biases = (side.vectors, side.biases) if cold_entities is None else side.extended(cold_entities)
-    return vectors.reshape(len(vectors), -1), biases

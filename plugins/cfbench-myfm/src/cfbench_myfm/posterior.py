@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from cfbench.model.features import Features
-from cfbench.model.vocabulary import Vocabulary
+from cfbench.model import Features, Vocabulary
 from cfbench_myfm.side import Side, described
 
 
@@ -99,41 +96,28 @@ class Posterior:
         first = len(weights.linear) - self.side_linear.shape[1]
         self.side_linear[sample], self.side_factors[sample] = weights.linear[first:], weights.factors[first:]
 
-    def extended(self, cold_entities: Features) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Return vectors and biases with rows for ``cold_entities`` before that of the unknown.
+    def extended(self, cold_entities: Features | None) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Return vectors, samples side by side, and biases, with rows for ``cold_entities`` before that of the unknown.
 
-        Of a newcomer's own column the prior's mean is taken, of their side information what was learned; they have no
-        history. Since no column is multiplied by itself, that is what the sample expects of them.
+        Of the own column of a cold-start entity the prior's mean is taken, of its side information what was learned; it
+        has no history. Since no column is multiplied by itself, that is what the sample expects of it.
         """
-        vectors, biases = self._of(cold_entities)
-        return (
-            np.concatenate([self.vectors[:-1], vectors.astype(np.float32), self.vectors[-1:]]),
-            np.concatenate([self.biases[:-1], biases, self.biases[-1:]]),
-        )
-
-    def arrays(self, prefix: str) -> dict[str, NDArray[Any]]:
-        """Return all arrays by name, behind ``prefix``, for saving."""
-        own = {name: getattr(self, name) for name in _SAVED}
-        told = {} if self.vocabulary is None else self.vocabulary.arrays(prefix)
-        return {prefix + name: array for name, array in own.items()} | told
-
-    @classmethod
-    def among(cls, prefix: str, arrays: Mapping[str, NDArray[Any]]) -> Posterior:
-        """Put together what :meth:`arrays` took apart."""
-        return cls(**{name: arrays[prefix + name] for name in _SAVED}, vocabulary=Vocabulary.among(arrays, prefix))
+        vectors, biases = self.vectors, self.biases
+        if cold_entities is not None:
+            added_vectors, added_biases = self._of(cold_entities)
+            vectors = np.concatenate([vectors[:-1], added_vectors.astype(np.float32), vectors[-1:]])
+            biases = np.concatenate([biases[:-1], added_biases, biases[-1:]])
+        return vectors.reshape(len(vectors), -1), biases
 
     def _of(self, cold_entities: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return scaled vectors, shape (n', samples, k), and biases of newcomers."""
+        """Return scaled vectors, shape (n', samples, k), and biases of cold-start entities."""
         own = np.sqrt(self.samples) * self.vectors[-1].astype(np.float64)  # (samples, k), as sampled
         vectors = np.tile(own, (len(cold_entities), 1, 1))
         biases = np.full(len(cold_entities), self.biases[-1])
         if self.vocabulary is not None:
             matrix = described(cold_entities, self.vocabulary)
             for sample, (linear, factors) in enumerate(zip(self.side_linear, self.side_factors, strict=True)):
-                told, bias = summed(matrix, linear.astype(np.float64), factors.astype(np.float64))
-                vectors[:, sample] += told
-                biases += (bias + told @ own[sample]) / self.samples
+                shown, bias = summed(matrix, linear.astype(np.float64), factors.astype(np.float64))
+                vectors[:, sample] += shown
+                biases += (bias + shown @ own[sample]) / self.samples
         return vectors / np.sqrt(self.samples), biases
-
-
-_SAVED = ("vectors", "biases", "side_linear", "side_factors")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from cfbench.model.ratings import Ratings
+from cfbench.model import Ratings
 from cfbench_myfm.posterior import Weights
 from cfbench_myfm.side import Side
 
@@ -50,14 +50,14 @@ def draw(
     seed: int,
     listen: Callable[[int, Sample], None],
 ) -> None:
-    """Run the Gibbs sampler; ``listen(number, sample)`` is told every sample, from 0 on.
+    """Run the Gibbs sampler; ``listen(number, sample)`` receives every sample, from 0 on.
 
     Users' and items' columns are given as blocks that ratings refer to, so an iteration costs what there are ratings
     and entries of the two sides' matrices, not their product. Ratings are taken about their mean.
     """
     machine = myfm.MyFMRegressor(rank=n_factors, init_stdev=init_std, random_seed=seed)
 
-    def told(number: int, drawn: Any, priors: Any, _history: Any) -> tuple[bool, None]:
+    def report(number: int, drawn: Any, priors: Any, _history: Any) -> tuple[bool, None]:
         listen(number, _sample(drawn, priors, users))
         return False, None
 
@@ -69,7 +69,7 @@ def draw(
             n_iter=iterations,
             n_kept_samples=1,  # what is needed of the others is listened to
             group_shapes=[*users.groups, *items.groups],
-            callback=told,
+            callback=report,
         )
 
 

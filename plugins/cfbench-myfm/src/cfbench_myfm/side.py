@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, eye_array, hstack
 
-from cfbench.model.features import Features
-from cfbench.model.ratings import Codes
-from cfbench.model.vocabulary import Vocabulary
+from cfbench.model import Codes, Features, Vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +52,7 @@ class Side:
 def described(features: Features, vocabulary: Vocabulary) -> csr_array:
     """Return the columns of side information for any n entities, shape (n, len(vocabulary)), float64."""
     found = vocabulary.memberships(features)
-    fields = found.rows * max(1, len(vocabulary.marks)) + vocabulary.columns[found.indices]
-    shares = 1 / np.sqrt(np.bincount(fields)[fields]) if len(fields) else np.empty(0)
+    shares = 1 / np.sqrt(vocabulary.values_per_column(found))
     return csr_array((shares, found.indices, found.indptr), shape=(len(features), len(vocabulary)))
 
 

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.limits import require_at_least, require_positive
-from cfbench.model.protocols import Embeddings, EpochReport, FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings, RatingScale
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import (
+    Codes,
+    Embeddings,
+    EpochReport,
+    FitContext,
+    Floats,
+    Ratings,
+    RatingScale,
+    Saved,
+    pair_products,
+    require_at_least,
+    require_positive,
+    require_whole,
+)
 from cfbench_numba.descent import LANES, descend
 from cfbench_numba.tiles import Tiles
 
-_KIND = "cfbench-numba.sgd-mf.1"
-_CHUNK = 1 << 16
-
 
 @dataclass
-class SGDMatrixFactorization:
+class SGDMatrixFactorization(
+    Saved,
+    kind="cfbench-numba.sgd-mf.2",
+    mean_=float,
+    user_factors_=np.ndarray,
+    item_factors_=np.ndarray,
+    user_biases_=np.ndarray,
+    item_biases_=np.ndarray,
+):
     """User and item biases and factors, learned by stochastic gradient descent (Funk's SVD).
 
     ``r(u, i) = mu + b_u + b_i + p_u . q_i``, minimising the squared error plus, for every rating,
@@ -51,7 +64,7 @@ class SGDMatrixFactorization:
     init_std: float = 0.03
 
     def __post_init__(self) -> None:
-        require_at_least(self, 1, "n_factors", "epochs")
+        require_whole(self, 1, "n_factors", "epochs")
         require_positive(self, "learning_rate")
         require_at_least(self, 0, "final_learning_rate", "regularization", "regularization_biases", "init_std")
 
@@ -71,7 +84,8 @@ class SGDMatrixFactorization:
         self.user_biases_ = np.zeros(train.n_users + 1, dtype=np.float32)
         self.item_biases_ = np.zeros(train.n_items + 1, dtype=np.float32)
         tiles = Tiles.of(train, self.user_factors_.shape[1], rng)
-        for epoch, step in enumerate(self._steps(), start=1):
+        last = self.learning_rate if self.final_learning_rate is None else self.final_learning_rate
+        for epoch, step in enumerate(np.linspace(self.learning_rate, last, self.epochs).tolist(), start=1):
             loss = self._epoch(tiles, step, rng) / len(train)
             if not np.isfinite(loss):
                 raise ValueError(f"learning_rate={self.learning_rate!r}: the error grew beyond all bounds; use less")
@@ -79,11 +93,8 @@ class SGDMatrixFactorization:
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Return ``mu + b_u + b_i + p_u . q_i``, shape (m,)."""
-        answers = self.mean_ + self.user_biases_[users].astype(np.float64) + self.item_biases_[items]
-        for start in range(0, len(users), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            answers[part] += np.einsum("mk,mk->m", self.user_factors_[users[part]], self.item_factors_[items[part]])
-        return answers
+        biases = self.mean_ + self.user_biases_[users].astype(np.float64) + self.item_biases_[items]
+        return biases + pair_products(self.user_factors_, self.item_factors_, users, items)
 
     def score_items(self, users: Codes) -> Floats:
         """Return the predictions for every training item, shape (b, n_items)."""
@@ -102,37 +113,12 @@ class SGDMatrixFactorization:
             offset=self.mean_,
         )
 
-    def save(self, directory: Path) -> None:
-        """Write factors, biases and mean."""
-        arrays = {
-            "user_factors": self.user_factors_,
-            "item_factors": self.item_factors_,
-            "user_biases": self.user_biases_,
-            "item_biases": self.item_biases_,
-        }
-        save_parts(directory, _KIND, arrays, {"parameters": asdict(self), "mean": self.mean_})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**facts["parameters"])
-        model.mean_ = facts["mean"]
-        model.user_factors_, model.item_factors_ = arrays["user_factors"], arrays["item_factors"]
-        model.user_biases_, model.item_biases_ = arrays["user_biases"], arrays["item_biases"]
-        return model
-
     def _first_factors(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw factors, shape (n + 1, width), 0 for the unknown in the last row and in what pads the width."""
         factors = np.zeros((n + 1, -(-self.n_factors // LANES) * LANES), dtype=np.float32)
         drawn = rng.standard_normal((n, self.n_factors), dtype=np.float32)
         factors[:-1, : self.n_factors] = np.float32(self.init_std) * drawn
         return factors
-
-    def _steps(self) -> list[float]:
-        last = self.learning_rate if self.final_learning_rate is None else self.final_learning_rate
-        steps: list[float] = np.linspace(self.learning_rate, last, self.epochs).tolist()
-        return steps
 
     def _epoch(self, tiles: Tiles, step: float, rng: np.random.Generator) -> float:
         """Visit every rating once; return the sum of squared errors."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.ratings import Ratings
+from cfbench.model import Ratings
 from cfbench_numba.compiled import compiled
 
 _CACHE_BYTES = 1 << 20

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from cfbench.model.limits import require_at_least
-from cfbench.model.protocols import Embeddings, EpochReport, FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import EpochReport, FitContext, Ratings, pair_products, require_at_least, require_whole
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases, damped_means
-from cfbench_scipy.biased_factors import BiasedFactors, products, with_zero_row
+from cfbench_scipy.biased_factors import AnswersFromFactors, BiasedFactors
 from cfbench_scipy.grouped import Grouped
-
-_KIND = "cfbench-scipy.bias-svd.1"
 
 
 @dataclass
-class BiasSVD:
+class BiasSVD(AnswersFromFactors, kind="cfbench-scipy.bias-svd.2"):
     """Damped biases plus a shrunken SVD of the residuals, missing ones being filled in by the model itself.
 
     ``r(u, i) = mu + b_u + b_i + p_u . q_i``. Where ``svd`` takes a missing rating for an average one, here the matrix
@@ -45,59 +40,42 @@ class BiasSVD:
         shrinkage: what singular values are lowered by, in units of noise.
         damping_users: ratings at which a user's bias is halved.
         damping_items: ratings at which an item's bias is halved.
-        iterations: decompositions.
+        epochs: decompositions.
     """
 
     n_factors: int = 60
     shrinkage: float = 1.0
     damping_users: float = 3.0
     damping_items: float = 3.0
-    iterations: int = 30
+    epochs: int = 30
+
+    seed_names: ClassVar[Mapping[str, str]] = {"epochs": "iterations"}
 
     def __post_init__(self) -> None:
         require_at_least(self, 0, "shrinkage", "damping_users", "damping_items")
-        require_at_least(self, 1, "n_factors", "iterations")
+        require_whole(self, 1, "n_factors", "epochs")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit biases and decomposition in turn; the seed draws the first subspace."""
         biases = damped_biases(train, damping_users=self.damping_users, damping_items=self.damping_items, iterations=10)
-        residuals = _Residuals(train)
-        found = _first_decomposition(train, self.n_factors, context)
+        by_user = Grouped.by(train.users, train.n_users)
+        sorted_items, shape = train.items[by_user.order], (train.n_users, train.n_items)
+        rank = min(self.n_factors, train.n_users, train.n_items)
+        items, _ = np.linalg.qr(context.rng().standard_normal((train.n_items, rank)))
+        found = _Decomposition(np.zeros((train.n_users, rank)), np.zeros(rank), items)
         left = train.ratings - biases.of_pairs(train.users, train.items)
         noise = float(np.std(left)) * (np.sqrt(len(train) / train.n_users) + np.sqrt(len(train) / train.n_items))
         with threadpool_limits(context.threads, user_api="blas"):
-            for iteration in range(self.iterations):
-                found = found.refined(residuals.matrix(left), self.shrinkage * noise)
-                low_rank = products(found.users * found.strengths, found.items, train.users, train.items)
+            for epoch in range(1, self.epochs + 1):
+                # A pair that was rated twice has two entries, which products add up.
+                residuals = csr_array((left[by_user.order], sorted_items, by_user.starts), shape=shape)
+                found = found.refined(residuals, self.shrinkage * noise)
+                low_rank = pair_products(found.users * found.strengths, found.items, train.users, train.items)
                 biases = self._refitted(train, biases, low_rank)
                 left = train.ratings - biases.of_pairs(train.users, train.items) - low_rank
                 loss = float(np.mean(left**2))
-                context.on_epoch(EpochReport(iteration + 1, self.iterations, train_loss=loss))
-        self.factors_ = BiasedFactors(biases, with_zero_row(found.users * found.strengths), with_zero_row(found.items))
-
-    def predict(self, users: Codes, items: Codes) -> Floats:
-        """Return ``mu + b_u + b_i + p_u . q_i``, shape (m,)."""
-        return self.factors_.of_pairs(users, items)
-
-    def score_items(self, users: Codes) -> Floats:
-        """Return the predictions for every training item, shape (b, n_items)."""
-        return self.factors_.of_rows(users)
-
-    def embeddings(self) -> Embeddings:
-        """Return ``p``, ``q`` and the biases; with ``mu`` they add up to the prediction."""
-        return self.factors_.embeddings()
-
-    def save(self, directory: Path) -> None:
-        """Write biases and factors."""
-        save_parts(directory, _KIND, self.factors_.arrays(), {"parameters": asdict(self)})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**facts["parameters"])
-        model.factors_ = BiasedFactors.among(arrays)
-        return model
+                context.on_epoch(EpochReport(epoch, self.epochs, train_loss=loss))
+        self.factors_ = BiasedFactors.of(biases, found.users * found.strengths, found.items)
 
     def _refitted(self, train: Ratings, biases: DampedBiases, low_rank: NDArray[np.float64]) -> DampedBiases:
         """Fit the biases, items first, to what the mean and ``low_rank``, shape (n,), leave over."""
@@ -128,26 +106,3 @@ class _Decomposition:
         right = residuals.T @ users + self.items @ (strong.T @ users)
         items, strengths, turned = np.linalg.svd(right, full_matrices=False)
         return _Decomposition(users @ turned.T, np.maximum(strengths - shrinkage, 0), items)
-
-
-def _first_decomposition(train: Ratings, n_factors: int, context: FitContext) -> _Decomposition:
-    """Draw a random subspace with nothing in it."""
-    rank = min(n_factors, train.n_users, train.n_items)
-    items, _ = np.linalg.qr(context.rng().standard_normal((train.n_items, rank)))
-    return _Decomposition(np.zeros((train.n_users, rank)), np.zeros(rank), items)
-
-
-class _Residuals:
-    """Puts residuals, in the order of ``train``, into a sparse matrix whose pattern is worked out once.
-
-    A pair that was rated twice has two entries, which products add up.
-    """
-
-    def __init__(self, train: Ratings) -> None:
-        by_user = Grouped.by(train.users, train.n_users)
-        self._order, self._starts = by_user.order, by_user.starts
-        self._items = train.items[by_user.order]
-        self._shape = (train.n_users, train.n_items)
-
-    def matrix(self, residuals: NDArray[np.float64]) -> csr_array:
-        return csr_array((residuals[self._order], self._items, self._starts), shape=self._shape)

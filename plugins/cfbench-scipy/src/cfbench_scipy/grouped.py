@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.ratings import Codes
+from cfbench.model import Codes
 
 
 @dataclass(frozen=True, eq=False)

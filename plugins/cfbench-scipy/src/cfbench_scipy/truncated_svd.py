@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +10,13 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
-from cfbench.model.limits import require_at_least
-from cfbench.model.protocols import Embeddings, FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import FitContext, Ratings, require_at_least, require_whole
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases
-from cfbench_scipy.biased_factors import BiasedFactors, with_zero_row
-
-_KIND = "cfbench-scipy.svd.1"
+from cfbench_scipy.biased_factors import AnswersFromFactors, BiasedFactors
 
 
 @dataclass
-class TruncatedSVD:
+class TruncatedSVD(AnswersFromFactors, kind="cfbench-scipy.svd.2"):
     """Damped biases plus a truncated SVD of the ratings they leave over.
 
     ``r(u, i) = mu + b_u + b_i + p_u . q_i``, where the rows of ``P = U S`` and ``Q = V`` come from the best
@@ -47,7 +40,7 @@ class TruncatedSVD:
 
     def __post_init__(self) -> None:
         require_at_least(self, 0, "damping_users", "damping_items")
-        require_at_least(self, 1, "n_factors", "iterations")
+        require_whole(self, 1, "n_factors", "iterations")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit the biases, then the factors; the seed sets the start vector of the Lanczos iteration."""
@@ -58,43 +51,19 @@ class TruncatedSVD:
             iterations=self.iterations,
         )
         with threadpool_limits(context.threads, user_api="blas"):
-            self.factors_ = BiasedFactors(biases, *_factors(train, biases, self.n_factors, context))
-
-    def predict(self, users: Codes, items: Codes) -> Floats:
-        """Return ``mu + b_u + b_i + p_u . q_i``, shape (m,)."""
-        return self.factors_.of_pairs(users, items)
-
-    def score_items(self, users: Codes) -> Floats:
-        """Return the predictions for every training item, shape (b, n_items)."""
-        return self.factors_.of_rows(users)
-
-    def embeddings(self) -> Embeddings:
-        """Return ``p``, ``q`` and the biases; with ``mu`` they add up to the prediction."""
-        return self.factors_.embeddings()
-
-    def save(self, directory: Path) -> None:
-        """Write biases and factors."""
-        save_parts(directory, _KIND, self.factors_.arrays(), {"parameters": asdict(self)})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**facts["parameters"])
-        model.factors_ = BiasedFactors.among(arrays)
-        return model
+            self.factors_ = BiasedFactors.of(biases, *_factors(train, biases, self.n_factors, context))
 
 
 def _factors(
     train: Ratings, biases: DampedBiases, n_factors: int, context: FitContext
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return ``U S`` (n_users + 1, k) and ``V`` (n_items + 1, k); the last rows, of the unknown, are 0."""
+    """Return ``U S``, shape (n_users, k), and ``V``, shape (n_items, k)."""
     residuals = train.ratings - biases.of_pairs(train.users, train.items)
     shape = (train.n_users, train.n_items)
     rank = min(n_factors, min(shape) - 1)
     if rank < 1 or not np.any(residuals):  # the Lanczos iteration needs something to approximate
-        return np.zeros((shape[0] + 1, 0)), np.zeros((shape[1] + 1, 0))
+        return np.zeros((shape[0], 0)), np.zeros((shape[1], 0))
     matrix = csr_array((residuals, (train.users, train.items)), shape=shape)
     start = context.rng().standard_normal(min(shape))
     left, strengths, right = svds(matrix, k=rank, v0=start)
-    return with_zero_row(left * strengths), with_zero_row(right.T)
+    return left * strengths, right.T

@@ -1,6 +1,7 @@
 """A cell's model fitted again: the same seed and parameters, and failures that are named."""
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -45,13 +46,22 @@ def prepared(monkeypatch):
 
 def test_the_seed_is_the_one_of_the_plan_whatever_version_the_plugin_has():
     expected = derived_seed(7, split="f" * 64, model="toy", params={"sizes": [3, 2]}, repeat=2)
-    assert model_seed(cell(sizes=[3, 2])) == model_seed(cell(sizes=(3, 2))) == expected
+    assert model_seed(cell(sizes=[3, 2]), {}) == model_seed(cell(sizes=(3, 2)), {}) == expected
+
+
+def test_a_renamed_parameter_keeps_its_seed(prepared):
+    class Renamed(Listens):
+        seed_names: ClassVar[dict[str, str]] = {"sizes": "layers"}
+
+    expected = derived_seed(7, split="f" * 64, model="toy", params={"layers": [3, 2]}, repeat=2)
+    assert model_seed(cell(sizes=[3, 2]), Renamed.seed_names) == expected
+    assert fitted(cell(sizes=[3, 2]), prepared(Renamed), None).context.seed == expected
 
 
 def test_lists_that_came_out_of_json_are_tuples_again(prepared):
     model = fitted(cell(sizes=[3, 2]), prepared(Listens), None)
     assert model.sizes == (3, 2)
-    assert model.context.seed == model_seed(cell(sizes=[3, 2]))
+    assert model.context.seed == model_seed(cell(sizes=[3, 2]), {})
     assert fitted(cell(), prepared(Listens), None, seed=5).context.seed == 5
 
 
