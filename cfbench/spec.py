@@ -1,10 +1,10 @@
-"""The one way to name a component with parameters: ``NAME[param=value,...]``.
+"""Names of components with parameters, ``NAME[param=value,...]``, and seeds derived from them.
 
 Values are JSON where they parse as JSON (``50``, ``0.1``, ``true``, ``null``, ``[100, 50]``) and plain text
 otherwise. The canonical form, with sorted parameters, is what tables show and keys hash.
 
-A text comes from suite files and from results folders too, so its length and its numbers are bounded, and it holds
-nothing that no file system and no encoding has.
+A text also comes from suite files and results folders, so its length and its numbers are bounded, and characters
+that no file name and no encoding can hold are refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple[Scalar, ...]
 
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_UNSAYABLE = re.compile("[\x00\ud800-\udfff]")  # no file's name and no output can hold these
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and halves of characters
 _LONGEST = 10_000
 _LARGEST = 2**63 - 1
 
@@ -43,19 +43,27 @@ class Spec:
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.params):
-            if _UNSAYABLE.search(name):
+            if _UNWRITABLE.search(name):
                 raise SpecError(f"{name!r} is no name: it holds a NUL or bytes that are no text")
-        frozen = {key: _frozen_value(self.name, key, value) for key, value in self.params.items()}
-        object.__setattr__(self, "params", MappingProxyType(frozen))
+        params: dict[str, Value] = {}
+        for key, value in self.params.items():
+            params[key] = tuple(value) if isinstance(value, list | tuple) else value
+            if not all(map(_is_scalar, value if isinstance(value, list | tuple) else [value])):
+                raise SpecError(
+                    f"{self.name}: parameter {key!r} must be a finite number of up to 64 bits, text, boolean or flat "
+                    f"list, got {repr(value)[:80]}"
+                )
+        object.__setattr__(self, "params", MappingProxyType(params))
 
     def __hash__(self) -> int:
         return hash(str(self))
 
     def __str__(self) -> str:
-        if not self.params:
-            return self.name
-        inside = ",".join(f"{key}={_rendered(self.params[key])}" for key in sorted(self.params))
-        return f"{self.name}[{inside}]"
+        parts = []
+        for key, value in sorted(self.params.items()):
+            plain = isinstance(value, str) and _parsed(value.strip()) == value and not set(value) & set(',[]"')
+            parts.append(f"{key}={value if plain else json.dumps(value, separators=(',', ':'))}")
+        return f"{self.name}[{','.join(parts)}]" if parts else self.name
 
     @classmethod
     def parse(cls, text: str) -> Spec:
@@ -111,33 +119,15 @@ def _parsed(text: str) -> Value:
     return value if not isinstance(value, list) else tuple(value)
 
 
-def _frozen_value(name: str, key: str, value: object) -> Value:
-    if isinstance(value, list | tuple):
-        if all(_is_scalar(part) for part in value):
-            return tuple(value)
-    elif _is_scalar(value):
-        return value  # type: ignore[return-value]
-    raise SpecError(
-        f"{name}: parameter {key!r} must be a finite number of up to 64 bits, text, boolean or flat list, "
-        f"got {repr(value)[:80]}"
-    )
-
-
 def _is_scalar(value: object) -> bool:
     match value:
         case str():
-            return not _UNSAYABLE.search(value)
+            return not _UNWRITABLE.search(value)
         case int():
             return abs(value) <= _LARGEST
         case float():
             return math.isfinite(value)
     return value is None
-
-
-def _rendered(value: Value) -> str:
-    if isinstance(value, str) and _parsed(value.strip()) == value and not set(value) & set(',[]"'):
-        return value
-    return json.dumps(value, separators=(",", ":"))
 
 
 def derived_seed(base: int, **coordinates: str | int | Mapping[str, Value]) -> int:

@@ -61,7 +61,7 @@ def perform(
     clock, losses = Clock(entered=announce), list[Epoch]()
 
     def on_epoch(epoch: EpochReport) -> None:
-        checked = _checked(epoch, task.who)
+        checked = _checked(epoch, task.label)
         losses.append(Epoch(checked.epoch, checked.train_loss, checked.validation_loss))
         report(checked)
 
@@ -76,7 +76,7 @@ def perform(
         return _ended_early(task, error, clock, losses)
     device = model.device_ if isinstance(model, RunsOnDevice) else "cpu"
     cost = Cost(clock.wall, clock.cpu, peak, str(device), size, energy.kwh, energy.method)
-    return Outcome(task, "ok", "", answers, cost, tuple(losses), library_versions(task.home))
+    return Outcome(task, "ok", "", answers, cost, tuple(losses), library_versions(task.distribution))
 
 
 def _saved(model: object, task: Task, clock: Clock) -> int | None:
@@ -96,10 +96,10 @@ def _fit_and_ask(
     task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]
 ) -> tuple[object, ModelOutput, Energy]:
     with clock.part("import"):
-        cls = prepare(task.model, task.who)
+        cls = prepare(task.model, task.label)
     with clock.part("load"):
-        questions = EvaluationInputs.read(Path(task.questions))
-    model = instantiate(cls, task.params, f"model {task.who}")
+        questions = EvaluationInputs.read(Path(task.inputs))
+    model = instantiate(cls, task.params, f"model {task.label}")
     context = FitContext(task.seed, task.device, task.threads, on_epoch)
     with metered(task.energy) as energy:
         with clock.part("fit"):
@@ -111,7 +111,7 @@ def _fit_and_ask(
 def _ask(model: object, questions: EvaluationInputs, task: Task, clock: Clock) -> ModelOutput:
     rates, ranks = isinstance(model, PredictsRatings), isinstance(model, ScoresItems)
     if not rates and not ranks:
-        raise ModelError(f"{task.who} has neither predict nor score_items; a model needs at least one of them")
+        raise ModelError(f"{task.label} has neither predict nor score_items; a model needs at least one of them")
     asked = with_cold_entities(model, questions, clock)
     given: dict[str, NDArray[Any]] = {}
     if isinstance(model, PredictsRatings):
@@ -186,7 +186,7 @@ def _ended_early(task: Task, error: BaseException, clock: Clock, losses: Sequenc
         None,
         Cost(clock.wall, clock.cpu, peak_bytes()),
         tuple(losses),
-        library_versions(task.home),
+        library_versions(task.distribution),
     )
 
 

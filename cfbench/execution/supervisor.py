@@ -78,11 +78,11 @@ class Supervisor:
         """Hand a task to the server of its home, starting one anew where it has died."""
         self.running[task.name] = task
         self.events.cell_phase(task, "waiting")
-        if task.home not in self._servers:
+        if task.distribution not in self._servers:
             self._serve(task)
-        if task.model not in self._servers[task.home].told_to_import | self._harmful:
+        if task.model not in self._servers[task.distribution].told_to_import | self._harmful:
             self._import(task, [task.model])
-        self._tell(task.home, run_line(task))
+        self._tell(task.distribution, run_line(task))
 
     def wait(self) -> list[Outcome]:
         """Wait for something to happen and return the outcomes of the tasks that ended, if any."""
@@ -109,7 +109,7 @@ class Supervisor:
         One after another, each when the one before is ready: all at once they would take the cores from the
         cells that run. A home is opened ahead once; its server is started anew only where a cell needs it.
         """
-        ahead = next((task for task in self.expected if task.home not in self._opened), None)
+        ahead = next((task for task in self.expected if task.distribution not in self._opened), None)
         if ahead is not None:
             self._serve(ahead)
 
@@ -123,7 +123,7 @@ class Supervisor:
     def _serve(self, task: Task) -> None:
         """Start the server of a task's home and let it import what the home's cells need."""
         outputs = Path(task.output).parent
-        home = persistent_home(task.home, outputs)
+        home = persistent_home(task.distribution, outputs)
         read, write = os.pipe()
         with Path(task.log).open("ab") as output:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -139,18 +139,18 @@ class Supervisor:
         assert process.stdin is not None
         widen(read)
         widen(process.stdin.fileno())  # a server that imports does not read, and is not waited for
-        self._servers[task.home] = _Server(process, read, time.monotonic())
-        self._opened.add(task.home)
-        self._selector.register(read, selectors.EVENT_READ, task.home)
-        self._tell(task.home, confine_line(task.protected, [str(outputs), str(home)]))
-        models = [task.model, *(one.model for one in self.expected if one.home == task.home)]
+        self._servers[task.distribution] = _Server(process, read, time.monotonic())
+        self._opened.add(task.distribution)
+        self._selector.register(read, selectors.EVENT_READ, task.distribution)
+        self._tell(task.distribution, confine_line(task.protected, [str(outputs), str(home)]))
+        models = [task.model, *(one.model for one in self.expected if one.distribution == task.distribution)]
         self._import(task, [model for model in dict.fromkeys(models) if model not in self._harmful])
 
     def _import(self, task: Task, models: Sequence[str]) -> None:
-        server = self._servers[task.home]
+        server = self._servers[task.distribution]
         server.told_to_import.update(models)
         server.busy_since = time.monotonic()
-        self._tell(task.home, prepare_line(models, energy=task.energy))
+        self._tell(task.distribution, prepare_line(models, energy=task.energy))
 
     def _read(self, home: str) -> list[Outcome]:
         server = self._servers[home]
@@ -193,7 +193,7 @@ class Supervisor:
         if culprit:
             self._go_on_without(culprit, home, how_ended(code))
             return []
-        lost = [task for task in self.running.values() if task.home == home]
+        lost = [task for task in self.running.values() if task.distribution == home]
         outcomes = (self._again(task, code) for task in lost)
         return [outcome for outcome in outcomes if outcome is not None]
 
@@ -203,7 +203,7 @@ class Supervisor:
             del self.running[task.name]
             return Outcome(task, "crashed", f"the process that keeps it {how_ended(code)}, twice", log_tail=_tail(task))
         self._retried.add(task.name)
-        self.events.note(f"{task.who}: the process that keeps it {how_ended(code)}; the cell is tried once more")
+        self.events.note(f"{task.label}: the process that keeps it {how_ended(code)}; the cell is tried once more")
         self._begin_anew(task)
         return None
 
@@ -215,7 +215,9 @@ class Supervisor:
     def _end_a_hanging_import(self, home: str) -> None:
         """End a server that imports one model for too long, so that the others of its home need not wait."""
         server = self._servers[home]
-        limits = [task.timeout for task in self.running.values() if task.home == home and task.timeout is not None]
+        limits = [
+            task.timeout for task in self.running.values() if task.distribution == home and task.timeout is not None
+        ]
         patience = min([_LONGEST_IMPORT, *(max(_SHORTEST_IMPORT, limit) for limit in limits)])
         if server.importing and time.monotonic() - server.busy_since > patience:
             self._drop(home)
@@ -225,7 +227,7 @@ class Supervisor:
         """Begin the cells of a home anew under a server that leaves ``model`` to be imported by its own cells."""
         self._harmful.add(model)
         self.events.note(f"importing {model} {how}; from now on its own cells import it, within their limits")
-        for task in [one for one in self.running.values() if one.home == home]:
+        for task in [one for one in self.running.values() if one.distribution == home]:
             self._begin_anew(task)
 
     def _drop(self, home: str) -> int:

@@ -19,13 +19,13 @@ class Task:
 
     Attributes:
         name: the cell's key.
-        home: the distribution of the model; cells of one home may share imported libraries.
+        distribution: the distribution of the model; cells of one distribution may share imported libraries.
         version: that distribution's version.
         code: digest of that distribution's sources, so that a remote worker can tell whether it has the same.
-        who: the model as the user wrote it, for messages.
+        label: the model as the user wrote it, for messages.
         model: ``package.module:Class``.
         params: constructor arguments.
-        questions: folder of :class:`cfbench.inference.inputs.EvaluationInputs`.
+        inputs: folder of :class:`cfbench.inference.inputs.EvaluationInputs`.
         output: a folder of its own, empty: answers and whatever the model writes go there.
         log: the file that takes what the model prints, outside of ``output``.
         seed: the model's seed.
@@ -40,11 +40,11 @@ class Task:
     """
 
     name: str
-    home: str
-    who: str
+    distribution: str
+    label: str
     model: str
     params: Mapping[str, Value]
-    questions: str
+    inputs: str
     output: str
     log: str
     seed: int

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cfbench.spec import Spec
 
-Rule: TypeAlias = Literal["published", "at_most", "at_least", "warning"]
+ClaimKind: TypeAlias = Literal["published", "at_most", "at_least", "warning"]
 
-_RULES: tuple[Rule, ...] = ("published", "at_most", "at_least", "warning")
+_KINDS: tuple[ClaimKind, ...] = get_args(ClaimKind)
 
 
 @dataclass(frozen=True)
 class Expected:
-    """One claim about one model, as verifying judges it.
+    """One claim about one model, as verification judges it.
 
     Attributes:
         model: the model as the suite writes it.
@@ -34,7 +34,7 @@ class Expected:
     """
 
     model: str
-    rule: Rule
+    rule: ClaimKind
     value: float | str
     tolerance: float
     metric: str
@@ -58,7 +58,7 @@ class Expectation(BaseModel):
         published = { "surprise-svd" = 0.934, "surprise-nmf" = 0.963 }
 
     Attributes:
-        metric: the figure that ``published``, ``at_most`` and ``at_least`` speak of.
+        metric: the figure that ``published``, ``at_most`` and ``at_least`` are about.
         published: figures by model; ours may differ by ``tolerance``.
         at_most, at_least: bounds by model.
         warning: by model, the code of a warning that must be given.
@@ -97,9 +97,9 @@ class Expectation(BaseModel):
         return None if value is None else str(Spec.parse(value))
 
     @model_validator(mode="after")
-    def _says_something(self) -> Expectation:
-        if not any(getattr(self, rule) for rule in _RULES):
-            raise ValueError(f"states nothing; give one of {', '.join(_RULES)}, as model = value")
+    def _states_something(self) -> Expectation:
+        if not any(getattr(self, rule) for rule in _KINDS):
+            raise ValueError(f"states nothing; give one of {', '.join(_KINDS)}, as model = value")
         if not self.metric and (self.published or self.at_most or self.at_least):
             raise ValueError("needs a metric, whose figure is compared")
         if self.published and self.tolerance is None:
@@ -108,25 +108,15 @@ class Expectation(BaseModel):
 
     def claims(self) -> Iterator[Expected]:
         """Yield one claim for each model and rule, in the order of the file."""
-        for rule in _RULES:
+        shared = {name: getattr(self, name) for name in ("dataset", "split", "n_given", "source", "note")}
+        for rule in _KINDS:
             for model, value in getattr(self, rule).items():
-                yield Expected(
-                    model=model,
-                    rule=rule,
-                    value=value,
-                    tolerance=self.tolerance or 0.0,
-                    metric="" if rule == "warning" else self.metric,
-                    than=None if rule == "warning" else self.than,
-                    dataset=self.dataset,
-                    split=self.split,
-                    n_given=self.n_given,
-                    source=self.source,
-                    note=self.note,
-                )
+                metric, than = ("", None) if rule == "warning" else (self.metric, self.than)
+                yield Expected(model, rule, value, self.tolerance or 0.0, metric, than, **shared)
 
     def models(self) -> Iterator[str]:
-        """Yield every model that is spoken of."""
-        for rule in _RULES:
+        """Yield every model that a claim names, some more than once."""
+        for rule in _KINDS:
             yield from getattr(self, rule)
         if self.than is not None:
             yield self.than

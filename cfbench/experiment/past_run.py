@@ -1,4 +1,4 @@
-"""What a run was asked for and what came of its cells, read back from its folder."""
+"""Past runs: the suite and the records of a run, read back from its folder."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from cfbench.records.record import SCHEMA, Cell, Record
 from cfbench.records.store import RunFolder, read_lines
 
 Place: TypeAlias = tuple[str, str, str, int]
-"""Where a cell stands in its run: fingerprint of the split, fold, model, repeat."""
+"""Coordinates of a cell in its run: fingerprint of the split, fold, model, repeat."""
 
 Past: TypeAlias = Mapping[Place, Record]
-"""What came of every cell of a run."""
+"""The records of a run, by the coordinates of their cells."""
 
 
 def place_of(cell: Cell) -> Place:
-    """Return where ``cell`` stands in its run."""
+    """Return the coordinates of ``cell`` in its run."""
     return (cell.split_fingerprint, cell.fold, cell.model, cell.repeat)
 
 
 def past_suite(folder: RunFolder) -> Suite:
-    """Return what the last run in ``folder`` was asked for; raises UsageError where there was none."""
+    """Return the suite of the last run in ``folder``; raises UsageError where there was none."""
     if not folder.suite_path.exists():
         raise UsageError(
             f"{folder.path} holds no run: expected suite.json and cells/ in it, as `cfbench run` writes them to "
@@ -33,27 +33,27 @@ def past_suite(folder: RunFolder) -> Suite:
 
 
 def past_records(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -> Past:
-    """Return what came of the cells under the suite's seed, by their places; raises UsageError where there are none.
+    """Return the records of the cells under the suite's seed; raises UsageError where there are none.
 
-    The consolidated file knows what the last run was about; a run that was cut off has none, and the latest record of
-    each place stands in, since an older version of a plugin leaves its cells behind.
+    Of several records with the same coordinates, as an older version of a plugin leaves behind, the one in the
+    consolidated file counts, else the latest: a run that was interrupted has no consolidated file.
+
+    Args:
+        folder: the run's folder.
+        suite: what the run was asked for.
+        note: called with a message for every file that cannot be read.
     """
-    lying = sorted(folder.all_records(note), key=lambda record: record.provenance.get("finished", ""))
+    records = sorted(folder.all_records(note), key=lambda record: record.provenance.get("finished", ""))
+    if folder.records_path.exists():
+        try:
+            records += [line for line in read_lines(folder.records_path) if isinstance(line, Record)]
+        except StoreError as error:
+            note(f"{error}; the records in cells/ are used instead")
     ours = [
         record
-        for record in (*lying, *_consolidated(folder, note))
+        for record in records
         if record.schema_version == SCHEMA and record.cell.base_seed == suite.seed and record.cell.model in suite.models
     ]
     if not ours:
         raise UsageError(f"{folder.path} holds no finished cell of suite {suite.name!r}; run it first")
     return {place_of(record.cell): record for record in ours}
-
-
-def _consolidated(folder: RunFolder, note: Callable[[str], None]) -> list[Record]:
-    if not folder.records_path.exists():
-        return []
-    try:
-        return [line for line in read_lines(folder.records_path) if isinstance(line, Record)]
-    except StoreError as error:
-        note(f"{error}; what lies in cells/ stands in for it")
-        return []

@@ -1,4 +1,4 @@
-"""From a suite to its cells: data loaded, splits made, names and parameters checked, keys known; nothing fitted."""
+"""Plans: the cells of a suite, with data loaded, splits made, names and parameters checked; nothing fitted."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from cfbench.records.record import Cell
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.spec import Spec, Value, derived_seed
 
-_SHORTEST_LISTS = 10  # kept also where no metric looks at them, for those of tomorrow
+_SHORTEST_LISTS = 10  # kept even where no metric needs them: a run can be rescored by others later
 
 
 @dataclass(frozen=True)
 class CellOptions:
-    """How cells are to be run, as far as it can change their answers.
+    """Options of a cell that can change its output.
 
     Attributes:
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
@@ -34,12 +34,12 @@ class CellOptions:
 
 @dataclass(frozen=True)
 class Planned:
-    """A cell with what is needed to run it.
+    """A cell of a plan with what is needed to run it.
 
     Attributes:
         cell: its coordinates.
         plugin: the model's plugin, usable or not.
-        params: the parameters that were asked for.
+        params: the parameters that the suite gives, without defaults.
         seed: the model's own seed.
     """
 
@@ -51,10 +51,10 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is going to be run.
+    """The cells of a suite, ready to be run.
 
     Attributes:
-        suite: what was asked for.
+        suite: what the user asked for.
         cells: in table order, folds outermost.
         study: the same cells with what is measured on each.
     """
@@ -80,9 +80,9 @@ def make_plan(suite: Suite, registry: Registry, storage: Storage, options: CellO
     splits = Splits()
     cells = tuple(
         planned
-        for division in split_plans(suite, registry, storage, splits.clock)
-        for fold in division.folds
-        for planned in _cells(suite, registry, splits.add(division, fold), division.label, options, list_length)
+        for split_plan in split_plans(suite, registry, storage, splits.clock)
+        for fold in split_plan.folds
+        for planned in _cells(suite, registry, splits.add(split_plan, fold), split_plan.label, options, list_length)
     )
     return Plan(suite, cells, Study(tuple(planned.cell for planned in cells), metrics, splits))
 
@@ -98,10 +98,10 @@ def model_seed(cell: Cell, seed_names: Mapping[str, str]) -> int:
 
 
 def chosen_metrics(texts: Iterable[str], registry: Registry) -> tuple[Metric, ...]:
-    """Make the metrics that ``texts`` name; raises UsageError where two of them share a name."""
+    """Return the metrics that ``texts`` name; raises UsageError where two of them share a name."""
     metrics = tuple(_metric(registry, text) for text in texts)
-    called = [metric.name for metric in metrics]
-    twice = {name for name in called if called.count(name) > 1}
+    names = [metric.name for metric in metrics]
+    twice = {name for name in names if names.count(name) > 1}
     if twice:
         raise UsageError(f"several metrics call themselves {', '.join(sorted(twice))}; keep one")
     return metrics
@@ -137,7 +137,7 @@ def _cells(
 
 
 def _metric(registry: Registry, text: str) -> Metric:
-    """Make a metric from its table name: ``NDCG@10`` is ``NDCG[k=10]``."""
+    """Return the metric of a text, in which ``NDCG@10`` is short for ``NDCG[k=10]``, checked against its contract."""
     name, at, k = text.partition("@")
     if not at:
         spec = Spec.parse(text)
@@ -149,8 +149,8 @@ def _metric(registry: Registry, text: str) -> Metric:
     who = f"metric {text!r} of {registry.named('metric', spec.name).distribution}"
     if not isinstance(getattr(metric, "contract", None), Contract):
         raise PluginError(f"{who} must state its definition in a class attribute 'contract' of type Contract")
-    if metric.contract.mistakes():
-        raise PluginError(f"{who} has a contract that cannot be used: {'; '.join(metric.contract.mistakes())}")
+    if mistakes := metric.contract.mistakes():
+        raise PluginError(f"{who} has a contract that cannot be used: {'; '.join(mistakes)}")
     if not callable(getattr(metric, "measure", None)):
         raise PluginError(f"{who} must have a method measure(evaluation)")
     if not isinstance(guarded(who, lambda: metric.name), str):

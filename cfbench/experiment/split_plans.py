@@ -1,4 +1,4 @@
-"""From the texts of a suite to data and folds: data sets loaded, preprocessed and divided."""
+"""Split plans of a suite: data sets loaded, preprocessed and split into folds."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ T = TypeVar("T")
 
 
 def split_plans(suite: Suite, registry: Registry, storage: Storage, clock: Clock | None = None) -> Iterator[SplitPlan]:
-    """Load and preprocess every data set of ``suite`` and divide it by every splitter, in table order.
+    """Yield the folds of every data set of ``suite``, preprocessed, under every splitter, in table order.
 
-    On ``clock`` the first two count as ``load``, the last as ``split``.
+    On ``clock`` loading and preprocessing count as ``load``, splitting as ``split``.
 
     Raises UsageError where two data sets have one name, and whatever loading, preprocessing and splitting raise.
     """
@@ -34,44 +34,38 @@ def split_plans(suite: Suite, registry: Registry, storage: Storage, clock: Clock
     for text in suite.datasets:
         with clock.part("load"):
             label, dataset = load_dataset(text, registry, storage)
-            label, dataset, told = _preprocessed(label, dataset, suite.preprocess, registry)
+            dataset, steps = _preprocessed(dataset, suite.preprocess, registry)
+        if steps:  # figures on other data are other figures
+            label = f"{label} after {', '.join(suite.preprocess)}"
         if label in labels:
             raise UsageError(f"two data sets are called {label!r}; name one only, or rename one of the files")
         labels.add(label)
         for split in suite.splits:
             with clock.part("split"):
-                division = _divided(suite.seed, label, dataset, told, split, registry)
-            yield division
-
-
-def _divided(
-    base_seed: int, label: str, dataset: Dataset, preprocessing: tuple[str, ...], split: str, registry: Registry
-) -> SplitPlan:
-    spec = Spec.parse(split)
-    params = registry.parameters("splitter", spec)
-    seed = derived_seed(base_seed, data=dataset.fingerprint, split=spec.name, params=params)
-    splitter = created(registry, "splitter", spec)
-    in_time_order = getattr(splitter, "in_time_order", False) is True
-    folds = _folds(splitter, spec, registry, dataset, seed)
-    return SplitPlan(label, dataset, preprocessing, split, in_time_order, folds)
+                spec = Spec.parse(split)
+                params = registry.parameters("splitter", spec)
+                seed = derived_seed(suite.seed, data=dataset.fingerprint, split=spec.name, params=params)
+                splitter = created(registry, "splitter", spec)
+                in_time_order = getattr(splitter, "in_time_order", False) is True
+                folds = _folds(splitter, spec, registry, dataset, seed)
+            yield SplitPlan(label, dataset, steps, split, in_time_order, folds)
 
 
 def load_dataset(text: str, registry: Registry, storage: Storage) -> tuple[str, Dataset]:
     """Load the data set that ``text`` names, by its registered name or by a file's path; return label and data."""
     spec = Spec.parse(text)
     known = [plugin.name for plugin in registry.plugins("dataset")]
-    if spec.name not in known and _looks_like_a_path(spec.name):
+    if spec.name not in known:
+        path = Path(spec.name)
+        # A version number, as in "acme-2.1", is not the suffix of a file.
+        has_suffix = bool(path.suffix[1:].strip("0123456789"))
+        if not ("/" in spec.name or "\\" in spec.name or has_suffix or path.is_file()):
+            advice = "`cfbench list datasets` shows all, a path to a ratings file works too."
+            raise UnknownNameError.among("dataset", spec.name, known, advice)
         if "path" in spec.params:
             raise SpecError(f"{text!r} names two files; give one")
         dataset = registry.create("dataset", Spec("file", {"path": spec.name, **spec.params})).load(storage)
         return dataset.name, dataset
-    if spec.name not in known:
-        raise UnknownNameError.among(
-            "dataset",
-            spec.name,
-            known,
-            "`cfbench list datasets` shows all, a path to a ratings file works too.",
-        )
     source = created(registry, "dataset", spec)
     dataset = guarded(f"dataset {text}", lambda: source.load(storage))
     if not isinstance(dataset, Dataset):
@@ -79,33 +73,28 @@ def load_dataset(text: str, registry: Registry, storage: Storage) -> tuple[str, 
     return text, dataset
 
 
-def _looks_like_a_path(name: str) -> bool:
-    return "/" in name or "\\" in name or bool(Path(name).suffix[1:].strip("0123456789")) or Path(name).is_file()
-
-
-def _preprocessed(
-    label: str, dataset: Dataset, steps: Sequence[str], registry: Registry
-) -> tuple[str, Dataset, tuple[str, ...]]:
-    """Apply the steps in order; the label names them, since figures on other data are other figures."""
-    told = []
+def _preprocessed(dataset: Dataset, steps: Sequence[str], registry: Registry) -> tuple[Dataset, tuple[str, ...]]:
+    """Apply the steps in order; return the data and, for readers, what each step left of them."""
+    descriptions = []
     for text in steps:
-        spec = Spec.parse(text)
-        step = created(registry, "preprocessor", spec)
+        step = created(registry, "preprocessor", Spec.parse(text))
         dataset = guarded(f"preprocessor {text}", partial(step.apply, dataset))
         if not isinstance(dataset, Dataset):
             raise PluginError(f"preprocessor {text}: apply must return a Dataset, got {type(dataset).__name__}")
-        told.append(
+        descriptions.append(
             f"{text} left {len(dataset):,} ratings of {len(dataset.users):,} users and {len(dataset.items):,} items"
         )
-    return (f"{label} after {', '.join(steps)}" if steps else label), dataset, tuple(told)
+    return dataset, tuple(descriptions)
 
 
 def _folds(splitter: Any, spec: Spec, registry: Registry, dataset: Dataset, seed: int) -> Sequence[Fold]:
-    """Ask a splitter plugin for its folds and check what it gives; what is wrong with them is the plugin's failure."""
+    """Return the folds of a splitter plugin, checked; raises PluginError where they break the splitter's contract."""
     who = f"splitter {spec} of {registry.named('splitter', spec.name).distribution}"
     folds = guarded(who, lambda: splitter.folds(dataset, seed))
     if not isinstance(folds, Sequence) or not all(isinstance(fold, Fold) for fold in folds):
-        raise PluginError(f"{who}: folds must return a list of cfbench.data.splits.splitter.Fold, got {_told(folds)}")
+        members = sorted({type(fold).__name__ for fold in folds}) if isinstance(folds, Sequence) else []
+        found = type(folds).__name__ + (f" of {', '.join(members)}" if members else "")
+        raise PluginError(f"{who}: folds must return a list of cfbench.data.splits.Fold, got {found}")
     names = [fold.name for fold in folds]
     if not folds or len(set(names)) < len(names):
         raise PluginError(f"{who} must give at least one fold, each with a name of its own; got {names}")
@@ -118,15 +107,13 @@ def _folds(splitter: Any, spec: Spec, registry: Registry, dataset: Dataset, seed
     return folds
 
 
-def _told(value: object) -> str:
-    kinds = sorted({type(one).__name__ for one in value}) if isinstance(value, Sequence) else []
-    return type(value).__name__ + (f" of {', '.join(kinds)}" if kinds else "")
+def guarded(who: str, call: Callable[[], T]) -> T:
+    """Return what ``call`` returns, which runs a plugin's code: its exceptions become errors that name the plugin.
 
-
-def guarded(who: str, ask: Callable[[], T]) -> T:
-    """Ask a plugin; its own exceptions are named as its failure, cfbench's pass."""
+    Errors of cfbench pass. Raises DataError for an OSError, PluginError for any other exception.
+    """
     try:
-        return ask()
+        return call()
     except CfbenchError:
         raise
     except OSError as error:
@@ -136,7 +123,7 @@ def guarded(who: str, ask: Callable[[], T]) -> T:
 
 
 def created(registry: Registry, kind: Kind, spec: Spec) -> Any:
-    """Make a plugin's instance; one that cannot be used here is the user's to replace."""
+    """Return an instance of a plugin; raises UsageError where it cannot be used: the user can name another."""
     try:
         return registry.create(kind, spec)
     except PluginError as error:

@@ -1,11 +1,11 @@
-"""What is measured and reported: cells, metrics and splits, however the cells' answers came to be."""
+"""Studies: the cells, metrics and splits that are measured and reported, without how the models were run."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from cfbench.data.splits.splitter import Fold
 from cfbench.evaluation.metrics.metric import Metric
 from cfbench.records.record import Cell
 from cfbench.resources.clock import Clock
+
+CellGroup: TypeAlias = tuple[str, str, int | None]
+"""Data set, split and point of the curve, which cells of different models, folds and repeats share."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class SplitPlan:
 
 
 class Splits:
-    """Makes the split of a cell on demand and keeps the latest few: many folds stay small.
+    """Splits of cells, made on demand; the latest few are kept, so that many folds need little memory.
 
     Attributes:
         clock: what loading data (``load``) and making splits (``split``) took in this process.
@@ -50,42 +53,36 @@ class Splits:
         """Keep up to ``keep`` splits in memory."""
         self.clock = Clock()
         self._folds: dict[tuple[str, str, str], tuple[SplitPlan, Fold]] = {}
-        self._kept: OrderedDict[tuple[str, str, str], Split] = OrderedDict()
-        self._keep = keep
+        self._split = lru_cache(maxsize=keep)(self._make)
 
-    def add(self, group: SplitPlan, fold: Fold) -> Split:
+    def add(self, plan: SplitPlan, fold: Fold) -> Split:
         """Register a fold and return its split."""
-        key = (group.label, group.split, fold.name)
-        self._folds[key] = (group, fold)
-        return self._get(key)
+        key = (plan.label, plan.split, fold.name)
+        self._folds[key] = (plan, fold)
+        return self._split(key)
 
     def of(self, cell: Cell) -> Split:
         """Return the split that ``cell`` belongs to."""
-        return self._get(_key(cell))
+        return self._split(_key(cell))
 
-    def division_of(self, cell: Cell) -> SplitPlan:
-        """Return the data and splitter that ``cell`` belongs to."""
+    def plan_of(self, cell: Cell) -> SplitPlan:
+        """Return the data set and splitter that ``cell`` belongs to."""
         return self._folds[_key(cell)][0]
 
     def tested(self, cell: Cell) -> NDArray[np.int32]:
         """Return ``Split.test_user_positions`` of ``cell``, without making the split."""
-        group, fold = self._folds[_key(cell)]
-        return np.unique(group.dataset.user_index[fold.test_rows])
+        plan, fold = self._folds[_key(cell)]
+        return np.unique(plan.dataset.user_index[fold.test_rows])
 
-    def _get(self, key: tuple[str, str, str]) -> Split:
-        if key not in self._kept:
-            group, fold = self._folds[key]
-            with self.clock.part("split"):
-                self._kept[key] = Split.of(group.dataset, group.split, fold)
-            while len(self._kept) > self._keep:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+    def _make(self, key: tuple[str, str, str]) -> Split:
+        plan, fold = self._folds[key]
+        with self.clock.part("split"):
+            return Split.of(plan.dataset, plan.split, fold)
 
 
 @dataclass(frozen=True)
 class Study:
-    """What is measured.
+    """Cells with the metrics that are measured on each.
 
     Attributes:
         cells: in table order, folds outermost.
@@ -96,6 +93,7 @@ class Study:
     cells: tuple[Cell, ...]
     metrics: tuple[Metric, ...]
     splits: Splits
+    _test_users: dict[CellGroup, NDArray[np.int32]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def clock(self) -> Clock:
@@ -103,26 +101,22 @@ class Study:
         return self.splits.clock
 
     @cached_property
-    def groups(self) -> Mapping[tuple[str, str, int | None], Sequence[Cell]]:
-        """The cells by data set, split and point of the curve, in table order."""
-        groups: dict[tuple[str, str, int | None], list[Cell]] = {}
+    def groups(self) -> Mapping[CellGroup, Sequence[Cell]]:
+        """The cells by group, in table order."""
+        groups: dict[CellGroup, list[Cell]] = {}
         for cell in self.cells:
             groups.setdefault(cell.group, []).append(cell)
         return groups
 
     def test_users(self, cell: Cell) -> NDArray[np.int32]:
-        """Return the distinct test users of all folds of the division of ``cell``, ascending positions, shape (u,)."""
+        """Return the distinct test users of all folds in the group of ``cell``, ascending positions, shape (u,)."""
         if cell.group not in self._test_users:
             folds = {one.fold: one for one in self.groups[cell.group]}
             self._test_users[cell.group] = np.unique(np.concatenate([*map(self.splits.tested, folds.values())]))
         return self._test_users[cell.group]
 
-    @cached_property
-    def _test_users(self) -> dict[tuple[str, str, int | None], NDArray[np.int32]]:
-        return {}
-
     def resampling_seed(self, cell: Cell) -> int:
-        """Return the seed of the bootstrap: the same for all cells of a division, so that models can be paired."""
+        """Return the seed of the bootstrap: the same for all cells of a group, so that models can be paired."""
         return int(self.groups[cell.group][0].split_fingerprint[:12], 16)
 
 

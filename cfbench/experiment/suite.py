@@ -1,13 +1,12 @@
-"""A suite: which models meet which data under which splits, as TOML or from the command line."""
+"""Suites: which models are run on which data under which splits, from TOML or the command line."""
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -41,11 +40,13 @@ METRICS = (
 )
 """What is measured unless a suite says otherwise."""
 
-_DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+# A name that a package index can have: it is shown as a command to type.
+_Distribution: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?$")]
+
 _LARGEST = MEBIBYTE  # of a suite file; the shipped ones have a few kilobytes
 _MOST_COMPONENTS = 1_000  # of one kind
 _MOST_REPEATS = 10_000
-_MOST_TOLD = 20
+_MOST_MISTAKES = 20  # shown of one file
 _MOST_DOTS = 300  # in one line: of a key a.a.a... tomllib keeps every beginning
 
 
@@ -63,7 +64,7 @@ class Suite(BaseModel):
         repeats: fits of each cell with different model seeds.
         plugins: the models that each plugin distribution brings, so that a model whose plugin is not installed is
             skipped, with the command that installs it, instead of being unknown.
-        expected: what the suite is known to show, for ``cfbench verify``; a run does not look at it.
+        expected: what the suite is known to show, for ``cfbench verify``; a run does not use it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,7 +78,7 @@ class Suite(BaseModel):
     metrics: tuple[str, ...] = Field(default=METRICS, min_length=1)
     seed: int = Field(default=0, ge=0, lt=2**63, strict=True)
     repeats: int = Field(default=1, ge=1, le=_MOST_REPEATS, strict=True)
-    plugins: dict[str, tuple[str, ...]] = Field(default={}, max_length=_MOST_COMPONENTS)
+    plugins: dict[_Distribution, tuple[str, ...]] = Field(default={}, max_length=_MOST_COMPONENTS)
     expected: tuple[Expectation, ...] = Field(default=(), max_length=_MOST_COMPONENTS)
 
     @field_validator("datasets", "preprocess", "splits", "models", "metrics", mode="before")
@@ -88,28 +89,36 @@ class Suite(BaseModel):
             return value
         if len(value) > _MOST_COMPONENTS:
             raise ValueError(f"expected at most {_MOST_COMPONENTS:,}, got {len(value):,}")
-        texts = tuple(_component_text(entry) for entry in value)
+        texts = []
+        for component in value:
+            if isinstance(component, str):
+                texts.append(str(Spec.parse(component)))
+            elif isinstance(component, Mapping):
+                params = dict(component)
+                name = params.pop("name", None)
+                if not isinstance(name, str):
+                    raise ValueError(f"a component table needs a text 'name', got {component!r}")
+                texts.append(str(Spec(name, params)))
+            else:
+                raise ValueError(f"a component is a text or a table with a name, got {component!r}")
         repeated = {text for text, times in Counter(texts).items() if times > 1}
         if repeated:
             raise ValueError(f"listed twice: {', '.join(sorted(repeated))}")
-        return texts
-
-    @field_validator("plugins")
-    @classmethod
-    def _distribution_names(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        """Demand names that a package index can have: they are shown as a command to type."""
-        for name in value:
-            if not _DISTRIBUTION.fullmatch(name):
-                raise ValueError(f"expected names of distributions, as in cfbench-torch, got {name!r}")
-        return value
+        return tuple(texts)
 
     @model_validator(mode="after")
-    def _expects_of_its_own(self) -> Suite:
-        """Demand that expectations speak of the suite's models, data sets and splits."""
+    def _expects_its_own_components(self) -> Suite:
+        """Require expectations to name models, data sets and splits of the suite."""
         for expectation in self.expected:
-            _require_among("model", expectation.models(), self.models)
-            _require_among("dataset", filter(None, [expectation.dataset]), self.datasets)
-            _require_among("split", filter(None, [expectation.split]), self.splits)
+            for kind, names, known in (
+                ("model", expectation.models(), self.models),
+                ("dataset", [expectation.dataset], self.datasets),
+                ("split", [expectation.split], self.splits),
+            ):
+                for name in names:
+                    if name is not None and name not in known:
+                        error = UnknownNameError.among(f"{kind} of the suite", name, known)
+                        raise ValueError(f"expected: {error}")
         return self
 
     @property
@@ -120,23 +129,12 @@ class Suite(BaseModel):
     @classmethod
     def read(cls, path: Path) -> Suite:
         """Read a suite file; raises SpecError that lists all mistakes with their places."""
-        try:
-            content = _parsed_toml(read_plain(path, _LARGEST).decode())
-        except OSError as error:
-            raise UsageError(f"cannot read suite {path}: {error.strerror}") from error
-        except (ValueError, RecursionError) as error:  # tomllib's own error and those of decoding are ValueErrors
-            raise SpecError(f"suite {path} is not valid TOML: {error}") from error
-        return cls.check({"name": path.stem, **content}, str(path))
+        return cls.check({"name": path.stem, **_content(path, "TOML", _parse_toml)}, str(path))
 
     @classmethod
     def read_json(cls, path: Path) -> Suite:
-        """Read the suite that a run wrote down; raises UsageError or SpecError where it cannot be read."""
-        try:
-            content = parse_json(read_plain(path, _LARGEST))
-        except OSError as error:
-            raise UsageError(f"cannot read suite {path}: {error.strerror}") from error
-        except ValueError as error:
-            raise SpecError(f"suite {path} is not valid JSON: {error}") from error
+        """Read the suite that a run wrote; raises UsageError or SpecError where it cannot be read."""
+        content = _content(path, "JSON", parse_json)
         if not isinstance(content, dict):
             raise SpecError(f"suite {path} must be a JSON object, got {type(content).__name__}")
         return cls.check(content, str(path))
@@ -149,9 +147,9 @@ class Suite(BaseModel):
         except SpecError as error:
             raise SpecError(f"{where}: {error}") from error
         except ValidationError as error:
-            told = [_mistake(detail) for detail in error.errors()[:_MOST_TOLD]]
-            more = error.error_count() - len(told)
-            raise SpecError(f"{where}: " + "; ".join(told) + (f"; and {more} more" if more else "")) from error
+            mistakes = [_mistake(detail) for detail in error.errors()[:_MOST_MISTAKES]]
+            more = error.error_count() - len(mistakes)
+            raise SpecError(f"{where}: " + "; ".join(mistakes) + (f"; and {more} more" if more else "")) from error
 
     @classmethod
     def find(cls, name: str) -> Suite:
@@ -171,11 +169,23 @@ _MISTAKES = {
     "tuple_type": "expected a list",
     "too_short": "expected at least one",
     "missing": "is missing",
-    "string_pattern_mismatch": "expected letters, digits, '.', '_' or '-', beginning with a letter or digit",
+    "string_pattern_mismatch": "expected letters, digits, '.', '_' or '-', beginning with a letter or digit; "
+    "the name of a distribution, as in acme-recommenders, also ends with one",
 }
 
 
-def _parsed_toml(text: str) -> dict[str, Any]:
+def _content(path: Path, form: str, parse: Callable[[bytes], Any]) -> Any:
+    """Return what a file in the format ``form`` holds; raises UsageError or SpecError where it cannot be read."""
+    try:
+        return parse(read_plain(path, _LARGEST))
+    except OSError as error:
+        raise UsageError(f"cannot read suite {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # tomllib's own error and those of decoding are ValueErrors
+        raise SpecError(f"suite {path} is not valid {form}: {error}") from error
+
+
+def _parse_toml(data: bytes) -> dict[str, Any]:
+    text = data.decode()
     if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
         raise ValueError(f"a line has more than {_MOST_DOTS} dots")
     content = tomllib.loads(text)
@@ -183,32 +193,12 @@ def _parsed_toml(text: str) -> dict[str, Any]:
     return content
 
 
-def _component_text(entry: object) -> str:
-    if isinstance(entry, Mapping):
-        params = dict(entry)
-        name = params.pop("name", None)
-        if not isinstance(name, str):
-            raise ValueError(f"a component table needs a text 'name', got {entry!r}")
-        return str(Spec(name, params))
-    if isinstance(entry, str):
-        return str(Spec.parse(entry))
-    raise ValueError(f"a component is a text or a table with a name, got {entry!r}")
-
-
-def _require_among(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"expected: {UnknownNameError.among(f'{kind} of the suite', name, known)}")
-
-
 def _mistake(detail: Mapping[str, Any]) -> str:
+    """Return one mistake that pydantic found, in words, with its place."""
     place = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
         *table, key = detail["loc"]
-        return str(UnknownNameError.among("key", str(key), _keys(Expectation if table else Suite)))
-    told = _MISTAKES.get(detail["type"], detail["msg"].removeprefix("Value error, "))
-    return f"{place}: {told}" if place else told
-
-
-def _keys(form: type[BaseModel]) -> Iterable[str]:
-    return form.model_fields
+        form: type[BaseModel] = Expectation if table else Suite
+        return str(UnknownNameError.among("key", str(key), form.model_fields))
+    message = _MISTAKES.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    return f"{place}: {message}" if place else message

@@ -36,7 +36,7 @@ def settings(study: Study) -> list[RunConditions]:
 
 def _setting(study: Study, cells: Sequence[Cell]) -> RunConditions:
     folds = list({cell.fold: cell for cell in cells}.values())
-    division = study.splits.division_of(cells[0])
+    division = study.splits.plan_of(cells[0])
     splits = [study.splits.of(cell) for cell in folds]
     counts = [_counts(split) for split in splits]
     warnings: dict[str, SanityWarning] = {}

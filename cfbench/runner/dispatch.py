@@ -46,13 +46,13 @@ def task_of(planned: Planned, terms: ResourceLimits, workspace: Path, *, save: b
     cells = workspace / "cells"
     return Task(
         name=cell.key,
-        home=cell.distribution,
+        distribution=cell.distribution,
         version=cell.version,
         code=cell.code,
-        who=cell.model,
+        label=cell.model,
         model=planned.plugin.value,
         params=planned.params,
-        questions=str(workspace / "questions" / cell.split_fingerprint),
+        inputs=str(workspace / "inputs" / cell.split_fingerprint),
         output=str(cells / cell.key),
         log=str(cells / f"{cell.key}.log"),
         seed=planned.seed,
@@ -90,7 +90,7 @@ class RunTaskQueue:
 
     def expect(self, task: Task) -> None:
         """Announce a task, whose inputs are then kept until it is released."""
-        self._using[task.questions] += 1
+        self._using[task.inputs] += 1
 
     def acquire(self, task: Task) -> bool:
         """Lock the task's cell; write its split's inputs if no cell before has, and make its own folder."""
@@ -99,7 +99,7 @@ class RunTaskQueue:
             self.release(task)
             return False
         try:
-            questions = Path(task.questions)
+            questions = Path(task.inputs)
             if not questions.exists():
                 with self.splits.clock.part("lay out"):
                     questions.mkdir()
@@ -107,7 +107,7 @@ class RunTaskQueue:
             Path(task.output).mkdir()
         except OSError as error:
             raise StoreError(
-                f"cannot write {error.filename or task.questions}: {error.strerror or error}; free the disk, or set "
+                f"cannot write {error.filename or task.inputs}: {error.strerror or error}; free the disk, or set "
                 "TMPDIR or --workspace to a larger one"
             ) from error
         return True
@@ -116,9 +116,9 @@ class RunTaskQueue:
         """Remove what only this task needed."""
         shutil.rmtree(task.output, ignore_errors=True)
         Path(task.log).unlink(missing_ok=True)
-        self._using[task.questions] -= 1
-        if not self._using[task.questions]:
-            shutil.rmtree(task.questions, ignore_errors=True)
+        self._using[task.inputs] -= 1
+        if not self._using[task.inputs]:
+            shutil.rmtree(task.inputs, ignore_errors=True)
 
 
 def outcomes_of(executor: Executor, tasks: Sequence[Task], queue: RunTaskQueue) -> Generator[Outcome]:
@@ -134,7 +134,9 @@ def outcomes_of(executor: Executor, tasks: Sequence[Task], queue: RunTaskQueue) 
             if not isinstance(outcome, Outcome) or outcome.task.name not in waiting:
                 raise PluginError(f"{who} must yield one Outcome for each task, got {outcome!s:.100}")
             if outcome.task != waiting.pop(outcome.task.name):  # files are moved and removed by its paths
-                raise PluginError(f"{who} changed {outcome.task.who}'s task; it must give it back as it was, paths too")
+                raise PluginError(
+                    f"{who} changed {outcome.task.label}'s task; it must give it back as it was, paths too"
+                )
             yield outcome
     lost = len(waiting.keys() - set(queue.refused))
     if lost:
@@ -158,7 +160,7 @@ def _next(outcomes: Generator[Outcome], who: str) -> Outcome | None:
 
 
 _PREFIX = "cfbench-run-"
-_PARTS = ("questions", "cells")
+_PARTS = ("inputs", "cells")
 
 
 @contextmanager

@@ -91,7 +91,7 @@ class RecordingQueue(RunEvents):
 
 def lay_out(task: Task) -> None:
     """Write a task's questions, if they are not there, and make its folder."""
-    questions = Path(task.questions)
+    questions = Path(task.inputs)
     if not questions.exists():
         questions.mkdir()
         _questions(questions.name).write(questions)

@@ -32,7 +32,7 @@ class Bench(Subject):
     def __post_init__(self) -> None:
         self.name = type(self.executor).__name__
         self.folder = self.folder.absolute()
-        for name in ("questions", "cells"):
+        for name in ("inputs", "cells"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
     def task(self, name: str, model: str, split: str = SPLITS[0], **fields: Any) -> Task:
@@ -41,13 +41,13 @@ class Bench(Subject):
         output = self.folder / "cells" / name
         usual: dict[str, Any] = {
             "name": name,
-            "home": plugin.distribution,
+            "distribution": plugin.distribution,
             "version": plugin.version,
             "code": plugin.code,
-            "who": plugin.name,
+            "label": plugin.name,
             "model": plugin.value,
             "params": {},
-            "questions": str(self.folder / "questions" / split),
+            "inputs": str(self.folder / "inputs" / split),
             "output": str(output),
             "log": f"{output}.log",
             "seed": 3,

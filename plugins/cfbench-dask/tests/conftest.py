@@ -144,7 +144,7 @@ class TaskQueue(RunEvents):
         return self
 
     def acquire(self, task: Task) -> bool:
-        questions = Path(task.questions)
+        questions = Path(task.inputs)
         if task.name not in self.refused and not questions.exists():
             questions.mkdir(parents=True)
             _questions(questions.name).write(questions)
@@ -194,13 +194,13 @@ def make_task(tmp_path, home, monkeypatch) -> Callable[..., Task]:
         work = tmp_path / "work"
         fields = {
             "name": name,
-            "home": plugin.distribution,
+            "distribution": plugin.distribution,
             "version": plugin.version,
             "code": plugin.code,
-            "who": model,
+            "label": model,
             "model": plugin.value,
             "params": params or {},
-            "questions": str(work / "questions" / split),
+            "inputs": str(work / "inputs" / split),
             "output": str(work / "cells" / name),
             "log": str(work / f"{name}.log"),
             "seed": 3,
@@ -208,7 +208,7 @@ def make_task(tmp_path, home, monkeypatch) -> Callable[..., Task]:
             "device": "cpu",
             "threads": 1,
         }
-        (work / "questions").mkdir(parents=True, exist_ok=True)
+        (work / "inputs").mkdir(parents=True, exist_ok=True)
         return Task(**(fields | more))
 
     return make

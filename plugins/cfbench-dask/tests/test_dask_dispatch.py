@@ -38,7 +38,7 @@ def test_questions_are_through_with_their_last_task_refused_ones_included(tasks,
 
 def test_the_first_task_that_suits_is_given(tasks, queue):
     given = []
-    Dispatch(tasks, queue, print).give(lambda task: task.questions.endswith("two"), given.append)
+    Dispatch(tasks, queue, print).give(lambda task: task.inputs.endswith("two"), given.append)
     assert given == [tasks[2]]
     assert [(name, kind) for name, kind, _ in queue.heard] == [("c", "cell_started")]
 
@@ -68,7 +68,7 @@ def test_progress_is_dropped_where_the_run_is_busy_and_remarks_are_not(tasks, qu
 def test_a_task_that_comes_as_its_worker_goes_is_offered_to_others(tasks, queue, too_late):
     crew = Crew(ResourceLimits(None, 1, None, None, 60), "session", "", tasks, queue)
     first = tasks[0]
-    has = Inventory.of_this_machine([(first.home, first.model)])
+    has = Inventory.of_this_machine([(first.distribution, first.model)])
     worker = KnownWorker("w", 1, post="p", has=has)
 
     async def lose_it():

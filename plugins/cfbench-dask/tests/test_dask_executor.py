@@ -116,7 +116,7 @@ def test_a_worker_with_another_version_of_a_plugin_gets_none_of_its_cells(cluste
     other = [
         make_task("version", "bias", version="9.9"),
         make_task("sources", "bias", code="edited"),
-        make_task("absent", "bias", home="not-there"),
+        make_task("absent", "bias", distribution="not-there"),
     ]
     found = by_name(DaskExecutor(cluster.address, patience=0.6)([*other, make_task("same", "bias")], queue))
     assert found["same"].status == "ok"

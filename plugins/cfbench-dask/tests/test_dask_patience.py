@@ -23,7 +23,7 @@ def task(make_task):
 
 
 def worker_with(task, **more) -> KnownWorker:
-    has = replace(HERE, models={(task.home, task.model): (task.version, task.code)})
+    has = replace(HERE, models={(task.distribution, task.model): (task.version, task.code)})
     return KnownWorker("tcp://w:2", 1, **({"post": "p", "has": has} | more))
 
 

@@ -149,8 +149,8 @@ def task_for(make_split, tmp_path, monkeypatch):
         (tmp_path / f"supervised_{module}.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("SUPERVISED_STOP", str(tmp_path / "stop"))
-    (tmp_path / "questions").mkdir()
-    EvaluationInputs.of(make_split([(0, 0, 5), (1, 0, 3), (1, 1, 1)], [(0, 1, 2)])).write(tmp_path / "questions")
+    (tmp_path / "inputs").mkdir()
+    EvaluationInputs.of(make_split([(0, 0, 5), (1, 0, 3), (1, 1, 1)], [(0, 1, 2)])).write(tmp_path / "inputs")
     (tmp_path / "cells").mkdir()
 
     def make(model: str, **params: object) -> Task:
@@ -158,8 +158,8 @@ def task_for(make_split, tmp_path, monkeypatch):
         output = tmp_path / "cells" / model
         output.mkdir()
         return Task(
-            name=model, home="tests", who=model, model=f"{module}:{model}", params=params,
-            questions=str(tmp_path / "questions"), output=str(output), log=f"{output}.log", seed=1, list_length=2,
+            name=model, distribution="tests", label=model, model=f"{module}:{model}", params=params,
+            inputs=str(tmp_path / "inputs"), output=str(output), log=f"{output}.log", seed=1, list_length=2,
             device="cpu", threads=1,
         )  # fmt: skip
 

@@ -133,15 +133,15 @@ def work(make_split, tmp_path, monkeypatch):
     genres = np.array(["Drama", "War", "", "War|Drama", "Comedy"])
     dataset = replace(bare.dataset, items=Entities(bare.dataset.items.ids, {"genres": genres}))
     split = Split.of(dataset, "x", Fold("", bare.train_rows, bare.test_rows))
-    (tmp_path / "questions").mkdir()
-    EvaluationInputs.of(split).write(tmp_path / "questions")
+    (tmp_path / "inputs").mkdir()
+    EvaluationInputs.of(split).write(tmp_path / "inputs")
 
     def carry_out(model):
         output = tmp_path / "output"
         output.mkdir()
         task = Task(
-            name="key", home="tests", who=model.lower(), model=f"models_at_work:{model}", params={},
-            questions=str(tmp_path / "questions"), output=str(output), log="", seed=1, list_length=2, device="cpu",
+            name="key", distribution="tests", label=model.lower(), model=f"models_at_work:{model}", params={},
+            inputs=str(tmp_path / "inputs"), output=str(output), log="", seed=1, list_length=2, device="cpu",
             threads=1, save=True,
         )  # fmt: skip
         deliver(perform(task, lambda report: None))

@@ -103,7 +103,7 @@ def test_a_tracker_that_is_slow_holds_nothing_up_and_is_left_behind(make_cell, m
 def test_events_that_a_tracker_ignores_are_not_queued_and_those_it_overrides_arrive(make_cell, make_task, make_run):
     class Curve(Book):
         def cell_epoch(self, task, report):
-            self._write("epoch", task.who, report)
+            self._write("epoch", task.label, report)
 
     book, task = Curve(), make_task(make_cell())
     with tracked(book, pytest.fail, make_run()) as events:

@@ -19,7 +19,7 @@ from cfbench.runner.dispatch import clear_workspaces, workspace
 
 def test_a_workspace_lasts_as_long_as_it_is_used(tmp_path):
     with workspace(tmp_path / "here") as folder:
-        assert {path.name for path in folder.iterdir()} == {"cells", "questions", "owner.lock"}
+        assert {path.name for path in folder.iterdir()} == {"cells", "inputs", "owner.lock"}
     assert not list((tmp_path / "here").iterdir())
 
 
@@ -33,7 +33,7 @@ def test_abandoned_folders_are_removed_those_in_use_and_those_of_others_are_not(
 
 
 def test_a_run_that_needs_none_removes_abandoned_ones_too(tmp_path):
-    (tmp_path / "cfbench-run-deadbeef" / "questions").mkdir(parents=True)
+    (tmp_path / "cfbench-run-deadbeef" / "inputs").mkdir(parents=True)
     with workspace(tmp_path / "other") as used:
         clear_workspaces(tmp_path / "other")
         assert used.is_dir()
@@ -46,7 +46,7 @@ def test_a_place_that_fills_up_while_one_is_made_is_told_and_left_as_it_was(tmp_
     make = Path.mkdir
 
     def full(path, **how):
-        if path.name == "questions":
+        if path.name == "inputs":
             raise OSError(errno.ENOSPC, "No space left on device")
         make(path, **how)
 

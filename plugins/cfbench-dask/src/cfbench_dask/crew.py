@@ -45,7 +45,7 @@ class Crew:
         """Prepare; nothing happens before :meth:`begin`."""
         self.dispatch = Dispatch(tasks, queue, self._forget_soon)
         self._terms, self._session, self._token_file, self._queue = terms, session, token_file, queue
-        self._models = sorted({(task.home, task.model) for task in tasks})
+        self._models = sorted({(task.distribution, task.model) for task in tasks})
         self._here = Inventory.of_this_machine()
         self._workers: dict[str, KnownWorker] = {}
         self._again: list[Task] = []
@@ -218,7 +218,7 @@ class Crew:
         """See to it that a worker has a task's questions; return the split's name, empty where it sees them itself."""
         if worker.sees and self._terms.shared is not False:
             return ""
-        questions = Path(task.questions)
+        questions = Path(task.inputs)
         async with worker.sending:
             if questions.name not in worker.kept:
                 self._phase(task, "sending data")
@@ -263,7 +263,7 @@ class Crew:
             if before is None:
                 self._lost_by[task.name] = worker.address
                 self.dispatch.note(
-                    f"{task.who}: its worker {worker.address} has gone; the cell is tried once more elsewhere"
+                    f"{task.label}: its worker {worker.address} has gone; the cell is tried once more elsewhere"
                 )
                 self._offer_again(task)
             else:

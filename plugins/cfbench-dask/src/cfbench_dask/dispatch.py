@@ -37,7 +37,7 @@ class Dispatch:
         self._queue = queue
         self._through = through
         self._open = {task.name for task in tasks}
-        self._using = Counter(task.questions for task in tasks)
+        self._using = Counter(task.inputs for task in tasks)
         self._mail: SimpleQueue[Errand] = SimpleQueue()
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -118,9 +118,9 @@ class Dispatch:
 
     def _leave(self, task: Task) -> None:
         self._open.remove(task.name)
-        self._using[task.questions] -= 1
-        if not self._using[task.questions]:
-            self._through(task.questions)
+        self._using[task.inputs] -= 1
+        if not self._using[task.inputs]:
+            self._through(task.inputs)
 
 
 def concluding(dispatch: Dispatch, outcome: Outcome) -> Errand:

@@ -79,7 +79,7 @@ def carry_out(session: str, post: str, task: str, split: str) -> str:
     if mine is None:
         return json.dumps({"gone": "it no longer works for this run"})
     if split:
-        fields["questions"] = str(mine.questions(split))
+        fields["inputs"] = str(mine.questions(split))
     try:
         outcome = mine.carry_out(Task.of(fields))
         return json.dumps({"gone": "it was told to end"} if outcome is None else _handed_over(outcome))

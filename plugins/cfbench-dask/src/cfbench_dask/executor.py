@@ -49,7 +49,7 @@ class DaskExecutor:
         if not tasks:
             return
         session = uuid.uuid4().hex
-        token_file = Path(tasks[0].questions).parent / f"seen-{session}"
+        token_file = Path(tasks[0].inputs).parent / f"seen-{session}"
         with suppress(OSError):  # where nothing can be written, nothing is seen, and admission tells
             token_file.write_text(session)
         terms = ResourceLimits(self.scheduler, self.jobs, self.cells_per_worker, self.shared, self.patience)

@@ -56,12 +56,13 @@ class Inventory:
         for name, version in here.ours.items():
             if self.ours.get(name) != version:
                 return f"has {name} {self.ours.get(name, 'not')}, here is {version}"
-        found = self.models.get((task.home, task.model))
+        found = self.models.get((task.distribution, task.model))
         if found is None:
-            return f"has no usable {task.home}"
+            return f"has no usable {task.distribution}"
         version, code = found
         if version != task.version:
-            return f"has {task.home} {version}, here is {task.version}"
+            return f"has {task.distribution} {version}, here is {task.version}"
         if code != task.code:
-            return f"has {task.home} {version} with other sources, or other versions of what it requires, than here"
+            what = "other sources, or other versions of what it requires, than here"
+            return f"has {task.distribution} {version} with {what}"
         return ""

@@ -68,8 +68,8 @@ class Patience:
         if all(worker.unusable for worker in ready):
             self._tell_once(f"waiting up to {self._terms.patience:g} s for workers of {self._terms.where}")
             return
-        for home in sorted({task.home for task in stuck}):
-            why = self._why_not(next(task for task in stuck if task.home == home), ready)
+        for home in sorted({task.distribution for task in stuck}):
+            why = self._why_not(next(task for task in stuck if task.distribution == home), ready)
             self._tell_once(f"{home}: {why}; waiting up to {self._terms.patience:g} s for one that can")
 
     def _tell_once(self, text: str) -> None:

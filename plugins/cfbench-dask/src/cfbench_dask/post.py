@@ -40,7 +40,7 @@ class Post:
             tell: takes reports, ``[task, kind, arguments]`` each; called rarely, with many.
         """
         self.root, self.token = root, token
-        for name in ("questions", "cells"):
+        for name in ("inputs", "cells"):
             (root / name).mkdir(parents=True)
         self._teller = _Teller(tell)
         self._inbox: SimpleQueue[Task | None] = SimpleQueue()
@@ -61,7 +61,7 @@ class Post:
 
     def questions(self, split: str) -> Path:
         """Return where the questions of a split are kept."""
-        return self.root / "questions" / split
+        return self.root / "inputs" / split
 
     def output(self, name: str) -> Path:
         """Return the folder of a cell's answers."""
