@@ -28,10 +28,10 @@ ONE_EACH = "an acquired task gets one outcome, a refused one none"
 IN_ORDER = "a task is acquired once, then started, then concluded"
 ONE_THREAD = "the queue and its events are called from the thread that iterates"
 ERRORS = "an error of the queue ends the run, after the outcomes of what was computed"
-SAME = "answers are those of the same task done here, in any order and again"
+SAME = "outcomes are those of the same task performed here, in any order and again"
 PARAMETERS = "parameters reach the model as they are"
-SAVED = "a model that is to save itself lies in saved_in(task)"
-FAILURES = "a model's failure is told in its words, and costs no other task"
+SAVED = "saved models are in saved_in(task)"
+FAILURES = "a model's failure keeps its message, and costs no other task"
 PROGRESS = "phases and epochs are passed to the queue's events"
 LOGS = "what a model prints is in its log, the end of it in the outcome of a failure"
 SURROUNDINGS = "signals, folder and environment of the caller stay"
@@ -52,7 +52,7 @@ def checks(*names):
 @pytest.fixture
 def impatient(monkeypatch):
     """What has not been ended at once is not going to be."""
-    monkeypatch.setattr("cfbench.testing.executors.limit_rules.A_MOMENT", 0.5)
+    monkeypatch.setattr("cfbench.testing.executors.process_rules.A_MOMENT", 0.5)
 
 
 def refusal(executor, name, folder) -> str:
@@ -258,26 +258,30 @@ BROKEN = [
     (LosesTheLast, ONE_EACH, "yields outcomes of first, second; yield exactly one"),
     (YieldsTwice, ONE_EACH, "yields outcomes of first, first"),
     (ChangesTheTask, ONE_EACH, "yields outcomes of other tasks than it was given"),
-    (RunsWhatIsRefused, ONE_EACH, "refused 'theirs' by queue.acquire, and yields outcomes of .*theirs"),
-    (GivesAList, ONE_EACH, "gives a list for tasks; make __call__ a generator function"),
-    (AdmitsTwice, IN_ORDER, "does with a task that the queue grants: acquire, acquire, .*; call queue.acquire once"),
+    (RunsWhatIsRefused, ONE_EACH, "refused, which queue.acquire refused, and yields outcomes of .*refused"),
+    (GivesAList, ONE_EACH, "returns a list; make __call__ a generator function"),
+    (AdmitsTwice, IN_ORDER, "calls for a task that the queue grants: acquire, acquire, .*; call queue.acquire once"),
     (StartsUnasked, IN_ORDER, "the queue grants: cell_started, acquire"),
-    (StartsWhatIsRefused, IN_ORDER, "does with a task that the queue refuses: acquire, cell_started"),
+    (StartsWhatIsRefused, IN_ORDER, "calls for a task that the queue refuses: acquire, cell_started"),
     (SpeaksFromAThread, ONE_THREAD, "calls cell_epoch, cell_phase from another thread"),
     (SwallowsErrors, ERRORS, r"ends with None where queue.acquire has raised StoreError\('no room is left"),
     (WrapsErrors, ERRORS, r"ends with StoreError\('something went wrong'\)"),
     (HoldsOutcomesBack, ERRORS, "loses what was computed where queue.acquire raises for the next task"),
-    (ForgetsTheSeed, SAME, "gives other .*lists.* of a task, given in their order, than"),
-    (RoundsTheCurve, SAME, "gives the learning curve"),
-    (TellsOtherVersions, SAME, r"of the versions \{'numpy': '0.1'\}"),
+    (ForgetsTheSeed, SAME, "yields other .*lists.* for a task, given in their order, than"),
+    (RoundsTheCurve, SAME, "yields the learning curve"),
+    (TellsOtherVersions, SAME, r"yields the versions \{'numpy': '0.1'\}"),
     (WorksOnce, SAME, "ends without an outcome of"),
     (MakesListsOfTuples, PARAMETERS, r"'several': \[1, 1.0, '1', False, None\].*Task.of makes tuples again"),
-    (NeverSaves, SAVED, r"leaves of a task with save=True the files \[\] of None bytes"),
+    (NeverSaves, SAVED, r"leaves the files \[\] of None bytes in saved_in\(task\) of a task with save=True"),
     (AlwaysSaves, SAVED, "saves a model of a task with save=False"),
-    (HasWordsOfItsOwn, FAILURES, "'failed': 'it did not work'; it is 'failed', and the reason has the model's words"),
+    (
+        HasWordsOfItsOwn,
+        FAILURES,
+        "'failed': 'it did not work' for a model that raises .* 'failed', with the model's message in the reason",
+    ),
     (KeepsEpochsToItself, PROGRESS, r"notifies queue.events of the epochs \[\]"),
     (KeepsPhasesToItself, PROGRESS, r"notifies queue.events of the phases \[\]"),
-    (Here, LOGS, "leaves in task.log ''"),
+    (Here, LOGS, "leaves '' in task.log"),
     (ChangesASignal, SURROUNDINGS, "changes signal handlers of the process that calls it"),
     (ChangesTheFolder, SURROUNDINGS, "changes the current folder of"),
     (ChangesTheEnvironment, SURROUNDINGS, "changes the environment of"),
@@ -350,12 +354,12 @@ class KnowsNoMemoryLimit(Apart):
 
 
 BROKEN_APART = [
-    (DropsTheLog, LOGS, "leaves in task.log ''; what the model prints"),
-    (DropsTheTail, LOGS, "gives of a model that failed the log_tail ''"),
-    (CallsCrashesFailures, CRASHES, r"ends by os._exit\(3\) the outcome 'failed'"),
+    (DropsTheLog, LOGS, "leaves '' in task.log; what the model prints"),
+    (DropsTheTail, LOGS, "yields the log_tail '' for a model that failed"),
+    (CallsCrashesFailures, CRASHES, r"yields the outcome 'failed': .* for a model whose process ends by os._exit\(3\)"),
     (ForgetsTheReason, CRASHES, "the outcome 'crashed': ''"),
-    (TakesItsTime, TIME, "makes of a task with timeout=0.5, and a model beyond that, the outcome 'crashed'"),
-    (KnowsNoMemoryLimit, MEMORY, r"memory_limit=4.*, and a model beyond that, the outcome 'timeout'"),
+    (TakesItsTime, TIME, "yields the outcome 'crashed': .* for a task with timeout=0.5 and a model beyond that"),
+    (KnowsNoMemoryLimit, MEMORY, r"the outcome 'timeout': .* for a task with memory_limit=4.* and a model beyond that"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""All rules for executors, as checks."""
+"""Conformance checks of executors: every rule, to be called with an executor and an empty folder."""
 
 from __future__ import annotations
 
@@ -7,39 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfbench.execution.executor import Executor
-from cfbench.testing.executors import (
-    ending_rules,
-    environment_rules,
-    event_rules,
-    limit_rules,
-    outcome_rules,
-    task_rules,
-)
-from cfbench.testing.executors.executor_distribution import installed_here
-from cfbench.testing.executors.rule import ExecutorRule
-from cfbench.testing.executors.workbench import Bench
+from cfbench.testing.executors import process_rules, task_rules  # noqa: F401 - register rules
+from cfbench.testing.executors.executor_distribution import installed_models
+from cfbench.testing.executors.workbench import ISOLATION, Workbench, executor_rule
 from cfbench.testing.rule import Rule, require_known
-
-RULES: tuple[ExecutorRule, ...] = (
-    *task_rules.RULES,
-    *outcome_rules.RULES,
-    *event_rules.RULES,
-    *environment_rules.RULES,
-    *limit_rules.RULES,
-    *ending_rules.RULES,
-)
 
 
 @dataclass(frozen=True)
 class ExecutorCheck:
-    """A rule to hold executors to; call it with one.
+    """A rule for executors; call it with one to run it.
 
     Attributes:
         rule: what is checked.
         expected_failure: why executors may break the rule, or an empty text.
     """
 
-    rule: ExecutorRule
+    rule: Rule[Workbench]
     expected_failure: str = ""
 
     def __str__(self) -> str:
@@ -51,9 +34,8 @@ class ExecutorCheck:
         Raises AssertionError, with advice to the executor's author, unless the executor conforms. One that conforms
         where a failure was expected fails too, so that exemptions do not outlive their reason.
         """
-        with installed_here():
-            rule = Rule(self.rule.name, self.rule.verify)
-            rule.apply_to(Bench(executor, folder), self.expected_failure)
+        with installed_models():
+            self.rule.apply_to(Workbench(executor, folder), self.expected_failure)
 
 
 def executor_checks(
@@ -68,6 +50,6 @@ def executor_checks(
     Raises UnknownNameError where a name in ``expected_failures`` fits no check.
     """
     reasons = expected_failures or {}
-    rules = [rule for rule in RULES if isolates or not rule.isolates]
+    rules = executor_rule.for_capabilities(ISOLATION if isolates else ())
     require_known(reasons, [rule.name for rule in rules])
     return [ExecutorCheck(rule, reasons.get(rule.name, "")) for rule in rules]

@@ -1,4 +1,4 @@
-"""The distribution of models that executors are tried with: written where it is needed, installed nowhere."""
+"""The distribution of models that executors are checked with: written where it is needed, installed nowhere."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ _CLASSES = ("Learner", "Mean", "Echo", "Talker", "Reporter", "Vandal", "Dies", "
 
 
 def models_for_executors(folder: Path) -> Path:
-    """Write the models that the checks run into ``folder``, made where it is not there, and return it.
+    """Write the models that the checks run into ``folder``, which is made where it is missing, and return it.
 
     The workers of an executor that starts no process on this machine need it on their ``PYTHONPATH``.
     """
     info = folder / f"{MODULE}-{_VERSION}.dist-info"
     info.mkdir(parents=True, exist_ok=True)
-    (folder / f"{MODULE}.py").write_text(
-        Path(__file__).with_name("executor_models.py").read_text(encoding="utf-8"), "utf-8"
-    )
+    source = Path(__file__).with_name("executor_models.py").read_text(encoding="utf-8")
+    (folder / f"{MODULE}.py").write_text(source, "utf-8")
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {_NAME}\nVersion: {_VERSION}\n")
     names = [f"check-{name.lower()} = {MODULE}:{name}" for name in _CLASSES]
     (info / "entry_points.txt").write_text("\n".join(["[cfbench.models]", *names, ""]))
@@ -33,8 +32,8 @@ def models_for_executors(folder: Path) -> Path:
 
 
 @contextmanager
-def installed_here() -> Iterator[None]:
-    """Have the models on the path of this process for a while."""
+def installed_models() -> Iterator[None]:
+    """Keep the models on the path of this process for a while."""
     folder = str(_folder())
     sys.path.insert(0, folder)
     importlib.invalidate_caches()

@@ -16,35 +16,35 @@ from cfbench.model.protocols import EpochReport
 from cfbench.testing.example_ratings import random_ratings
 
 SPLITS = ("one", "two")
-"""Names of folders of questions; each has its own."""
+"""Names of folders of inputs; each has its own."""
 
 
 @dataclass(frozen=True)
-class Heard:
+class Call:
     """A call of a queue or its events.
 
     Attributes:
-        kind: the method that was called, or ``"outcome"``.
+        method: the method that was called, or ``"outcome"``.
         task: the name of the task, empty for a note.
-        what: what was said of it.
-        thread: the thread that said it.
+        value: the other arguments.
+        thread: the thread that called.
     """
 
-    kind: str
+    method: str
     task: str
-    what: object
+    value: object
     thread: int
 
 
 class RecordingQueue(RunEvents):
-    """Gives out all tasks but those it is told to refuse, and listens to its own events.
+    """A queue that gives out all tasks but the ``refused`` ones, and listens to its own events.
 
     Attributes:
-        heard: all calls, in order.
+        calls: all calls, in order.
     """
 
     def __init__(self, refused: Collection[str] = ()) -> None:
-        self.heard: list[Heard] = []
+        self.calls: list[Call] = []
         self._refused = refused
 
     @property
@@ -54,52 +54,48 @@ class RecordingQueue(RunEvents):
 
     def acquire(self, task: Task) -> bool:
         """Write the inputs of a task that is not refused."""
-        self.hear("acquire", task.name)
+        self.record("acquire", task.name)
         if task.name in self._refused:
             return False
-        lay_out(task)
+        write_inputs(task)
         return True
 
     def cell_started(self, task: Task) -> None:
         """Record the call."""
-        self.hear("cell_started", task.name)
+        self.record("cell_started", task.name)
 
     def cell_phase(self, task: Task, name: str) -> None:
         """Record the call."""
-        self.hear("cell_phase", task.name, name)
+        self.record("cell_phase", task.name, name)
 
     def cell_epoch(self, task: Task, report: EpochReport) -> None:
         """Record the call."""
-        self.hear("cell_epoch", task.name, report)
+        self.record("cell_epoch", task.name, report)
 
     def cell_usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
         """Record the call."""
-        self.hear("cell_usage", task.name, (seconds, resident_bytes))
+        self.record("cell_usage", task.name, (seconds, resident_bytes))
 
     def note(self, text: str) -> None:
         """Record the call."""
-        self.hear("note", "", text)
+        self.record("note", "", text)
 
-    def hear(self, kind: str, task: str, what: object = None) -> None:
-        """Record a call."""
-        self.heard.append(Heard(kind, task, what, threading.get_ident()))
+    def record(self, method: str, task: str, value: object = None) -> None:
+        """Record a call by this thread."""
+        self.calls.append(Call(method, task, value, threading.get_ident()))
 
-    def told(self, kind: str, task: str) -> list[object]:
-        """Return what was said of a task, by calls of one kind."""
-        return [one.what for one in self.heard if (one.kind, one.task) == (kind, task)]
+    def values(self, method: str, task: str) -> list[object]:
+        """Return the values of the calls of a method for a task."""
+        return [call.value for call in self.calls if (call.method, call.task) == (method, task)]
 
 
-def lay_out(task: Task) -> None:
-    """Write a task's questions, if they are not there, and make its folder."""
-    questions = Path(task.inputs)
-    if not questions.exists():
-        questions.mkdir()
-        _questions(questions.name).write(questions)
+def write_inputs(task: Task) -> None:
+    """Write a task's inputs, if they are not there, and make its folder."""
+    folder = Path(task.inputs)
+    if not folder.exists():
+        folder.mkdir()
+        number = SPLITS.index(folder.name)
+        train = random_ratings(n_users=24 + number, seed=number)
+        users = np.arange(train.n_users + 1, dtype=np.int32)  # the last is unknown
+        EvaluationInputs(train, Queries(users, users % (train.n_items + 1), users), tie_seed=7).write(folder)
     Path(task.output).mkdir(exist_ok=True)
-
-
-def _questions(split: str) -> EvaluationInputs:
-    number = SPLITS.index(split)
-    train = random_ratings(n_users=24 + number, seed=number)
-    users = np.arange(train.n_users + 1, dtype=np.int32)  # the last is unknown
-    return EvaluationInputs(train, Queries(users, users % (train.n_items + 1), users), tie_seed=7)

@@ -1,72 +1,51 @@
-"""Rules on parameters, and on how tasks are acquired from the queue."""
+"""Rules on tasks: acquired in order, with equal outcomes, events and logs; the calling process stays as it is."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from dataclasses import replace
+from pathlib import Path
 
 from cfbench.errors import StoreError
-from cfbench.execution.task import Outcome, Task
-from cfbench.testing.executors.recording_queue import SPLITS, RecordingQueue
-from cfbench.testing.executors.rule import ExecutorRule
-from cfbench.testing.executors.workbench import Bench
+from cfbench.execution.fit_and_predict import perform
+from cfbench.execution.task import Outcome, Task, saved_in
+from cfbench.model.protocols import EpochReport
+from cfbench.spec import Value
+from cfbench.testing.executors.recording_queue import SPLITS, RecordingQueue, write_inputs
+from cfbench.testing.executors.workbench import ISOLATION, Workbench, executor_rule
+from cfbench.testing.global_randomness import global_state_moves
 
 _TO_THE_END = 3.0  # seconds from a task's last phases to its end, on a busy machine too
 _LATE_PHASES = {"predict", "rank", "check", "save", "write"}
-_REFUSED = "theirs"
+_REFUSED = "refused"
+_WORDS = "as it were,"
+_EPOCHS, _PAUSE = 4, 0.25  # seconds; executors may leave out what comes in quick succession
+_PARAMETERS: dict[str, Value] = {
+    "whole": 2**62 + 1,
+    "real": 0.1 + 0.2,
+    "text": 'Ærø\n"∞" \\ 𝕏',
+    "truth": True,
+    "nothing": None,
+    "several": (1, 1.0, "1", False, None),
+    "empty": (),
+}
 
 
-def _has_plain_parameters(bench: Bench) -> None:
+@executor_rule("parameters are JSON scalars or flat tuples")
+def _parameters_are_plain(bench: Workbench) -> None:
     bench.require_plain_parameters(bench.executor)
 
 
-def _needs_no_tasks(bench: Bench) -> None:
+@executor_rule("no tasks give no outcomes")
+def _no_tasks(bench: Workbench) -> None:
     found = bench.run([])
     bench.require(not found, f"yields {found!r:.100} where there are no tasks; yield nothing")
 
 
-def _gives_one_outcome_each(bench: Bench) -> None:
-    tasks, found = _taken_out(bench, RecordingQueue({_REFUSED}))
-    given = sorted(outcome.task.name for outcome in found)
-    bench.require(
-        given == ["first", "last", "second"],
-        f"was given first, second, last and refused {_REFUSED!r} by queue.acquire, and yields outcomes of "
-        f"{', '.join(given) or 'none'}; yield exactly one for every task that is acquired, none for others",
-    )
-    bench.require(
-        all(outcome.task in tasks for outcome in found),
-        "yields outcomes of other tasks than it was given; an outcome has its task as that came, paths included",
-    )
-
-
-def _takes_out_in_order(bench: Bench) -> None:
-    queue = RecordingQueue({_REFUSED})
-    _taken_out(bench, queue)
-    for name in ("first", _REFUSED, "second", "last"):
-        kinds = [one.kind for one in queue.heard if one.task == name]
-        steps = [kind for kind in kinds if kind in ("acquire", "cell_started", "outcome")]
-        wanted = ["acquire"] if name == _REFUSED else ["acquire", "cell_started", "outcome"]
-        bench.require(
-            steps == wanted and kinds[: len(wanted) - 1] == wanted[:-1],
-            f"does with a task that the queue {'refuses' if name == _REFUSED else 'grants'}: {', '.join(kinds)}; call "
-            "queue.acquire once, right before the task begins, then queue.events.cell_started where it was "
-            "acquired, then the rest",
-        )
-
-
-def _speaks_from_one_thread(bench: Bench) -> None:
-    queue = RecordingQueue()
-    _taken_out(bench, queue)
-    here = {one.thread for one in queue.heard if one.kind == "outcome"}
-    strangers = sorted({one.kind for one in queue.heard if one.thread not in here})
-    bench.require(
-        not strangers,
-        f"calls {', '.join(strangers)} from another thread than the one that iterates; hand "
-        "it over, by a queue say, to where outcomes are yielded",
-    )
-
-
-def _taken_out(bench: Bench, queue: RecordingQueue) -> tuple[list[Task], list[Outcome]]:
-    """Have four tasks of all sorts carried out; return them, and what is yielded."""
+def _run_four(bench: Workbench, queue: RecordingQueue) -> tuple[list[Task], list[Outcome]]:
+    """Run four different tasks; return them, and what is yielded."""
     tasks = [
         bench.task("first", "Reporter", params={"epochs": 3}),
         bench.task(_REFUSED, "Mean"),
@@ -76,8 +55,52 @@ def _taken_out(bench: Bench, queue: RecordingQueue) -> tuple[list[Task], list[Ou
     return tasks, bench.run(tasks, queue)
 
 
-class _FullQueue(RecordingQueue):
-    """Has no room for a task that comes after one which is about to end, nor for the last one."""
+@executor_rule("an acquired task gets one outcome, a refused one none")
+def _one_outcome_each(bench: Workbench) -> None:
+    tasks, found = _run_four(bench, RecordingQueue({_REFUSED}))
+    names = sorted(outcome.task.name for outcome in found)
+    bench.require(
+        names == ["first", "last", "second"],
+        f"was given first, second, last and {_REFUSED}, which queue.acquire refused, and yields outcomes of "
+        f"{', '.join(names) or 'none'}; yield exactly one for every task that is acquired, none for others",
+    )
+    bench.require(
+        all(outcome.task in tasks for outcome in found),
+        "yields outcomes of other tasks than it was given; the task of an outcome is the given one, paths included",
+    )
+
+
+@executor_rule("a task is acquired once, then started, then concluded")
+def _calls_in_order(bench: Workbench) -> None:
+    queue = RecordingQueue({_REFUSED})
+    _run_four(bench, queue)
+    for name in ("first", _REFUSED, "second", "last"):
+        methods = [call.method for call in queue.calls if call.task == name]
+        steps = [method for method in methods if method in ("acquire", "cell_started", "outcome")]
+        expected = ["acquire"] if name == _REFUSED else ["acquire", "cell_started", "outcome"]
+        bench.require(
+            steps == expected and methods[: len(expected) - 1] == expected[:-1],
+            f"calls for a task that the queue {'refuses' if name == _REFUSED else 'grants'}: {', '.join(methods)}; "
+            "call queue.acquire once, right before the task begins, then queue.events.cell_started where it was "
+            "acquired, then the rest",
+        )
+
+
+@executor_rule("the queue and its events are called from the thread that iterates")
+def _calls_from_one_thread(bench: Workbench) -> None:
+    queue = RecordingQueue()
+    _run_four(bench, queue)
+    iterating = {call.thread for call in queue.calls if call.method == "outcome"}
+    others = sorted({call.method for call in queue.calls if call.thread not in iterating})
+    bench.require(
+        not others,
+        f"calls {', '.join(others)} from another thread than the one that iterates; pass the call on, by a queue for "
+        "example, to where outcomes are yielded",
+    )
+
+
+class _FailingQueue(RecordingQueue):
+    """A queue that fails for a task after one that is about to end, and for the ``last`` one."""
 
     def __init__(self, last: str) -> None:
         super().__init__()
@@ -99,32 +122,205 @@ class _FullQueue(RecordingQueue):
         self._late |= name in _LATE_PHASES
 
 
-def _passes_errors_on(bench: Bench) -> None:
+@executor_rule("an error of the queue ends the run, after the outcomes of what was computed")
+def _errors_end_the_run(bench: Workbench) -> None:
     tasks = [bench.task(f"task-{number}", "Learner") for number in range(4)]
-    queue = _FullQueue(tasks[-1].name)
-    found, came = list[Outcome](), None
+    queue = _FailingQueue(tasks[-1].name)
+    found, raised = list[Outcome](), None
     try:
         for outcome in bench.begin(tasks, queue):
             found.append(outcome)
     except StoreError as error:
-        came = error
+        raised = error
     bench.require(
-        came is queue.error,
-        f"ends with {came!r} where queue.acquire has raised {queue.error!r}; let the queue's errors through: "
+        raised is queue.error,
+        f"ends with {raised!r} where queue.acquire has raised {queue.error!r}; let the queue's errors pass: "
         "they end the run",
     )
     bench.require(
         found or not queue.one_has_ended,
         "loses what was computed where queue.acquire raises for the next task; yield the outcomes of tasks that have "
-        "ended before the error goes its way",
+        "ended before the error passes",
     )
 
 
-RULES = (
-    ExecutorRule("parameters are JSON scalars or flat tuples", _has_plain_parameters),
-    ExecutorRule("no tasks give no outcomes", _needs_no_tasks),
-    ExecutorRule("an acquired task gets one outcome, a refused one none", _gives_one_outcome_each),
-    ExecutorRule("a task is acquired once, then started, then concluded", _takes_out_in_order),
-    ExecutorRule("the queue and its events are called from the thread that iterates", _speaks_from_one_thread),
-    ExecutorRule("an error of the queue ends the run, after the outcomes of what was computed", _passes_errors_on),
-)
+def _performed_here(task: Task) -> Outcome:
+    here = replace(task, output=f"{task.output}-here", log=f"{task.log}-here")
+    write_inputs(here)
+    return perform(here, lambda _report: None)
+
+
+def _arrays(outcome: Outcome) -> dict[str, tuple[object, ...]]:
+    arrays = outcome.answers.arrays() if outcome.answers is not None else {}
+    return {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()}
+
+
+def _require_same(bench: Workbench, found: Outcome, expected: Outcome, order: str) -> None:
+    task = f"for a task, given {order}"
+    bench.require(
+        found.status == "ok" and found.answers is not None,
+        f"yields the outcome {found.status!r} {task}: {found.reason}; perform succeeds with it here",
+    )
+    before, after = _arrays(expected), _arrays(found)
+    differing = [name for name, value in before.items() if after.get(name) != value]
+    bench.require(
+        not differing and len(after) == len(before),
+        f"yields other {', '.join(differing) or 'arrays'} {task}, than `perform` returns here; pass the task on as it "
+        "is, and its output back as it is",
+    )
+    bench.require(
+        found.losses == expected.losses,
+        f"yields the learning curve {found.losses} {task}, here it is {expected.losses}; pass it on to the last bit",
+    )
+    wrong = [name for name, version in found.versions.items() if version != expected.versions.get(name, version)]
+    bench.require(
+        "numpy" in found.versions and not wrong,
+        f"yields the versions {dict(found.versions)} {task}; pass on those that perform finds in the task's process",
+    )
+
+
+@executor_rule("outcomes are those of the same task performed here, in any order and again")
+def _outcomes_as_here(bench: Workbench) -> None:
+    for order, step in (("in their order", 1), ("in reverse order", -1)):
+        tasks = [
+            bench.task(
+                f"{split}-{seed}-{step}", "Learner", split, seed=seed, list_length=seed, params={"scale": 1 / seed}
+            )
+            for split in SPLITS
+            for seed in (3, 5)
+        ][::step]
+        for task, outcome in zip(tasks, bench.outcomes(tasks), strict=True):
+            _require_same(bench, outcome, _performed_here(task), order)
+
+
+@executor_rule("parameters reach the model as they are")
+def _parameters_arrive(bench: Workbench) -> None:
+    (outcome,) = bench.outcomes([bench.task("echo", "Echo", params=_PARAMETERS)])
+    expected = f"ValueError: {_PARAMETERS!r}"
+    bench.require(
+        outcome.reason == expected,
+        f"was given a model that fails with its parameters, {expected}, and its outcome is {outcome.status}: "
+        f"{outcome.reason}; Task.of makes tuples again of what JSON has made lists",
+    )
+
+
+@executor_rule("saved models are in saved_in(task)")
+def _saved_models_are_left(bench: Workbench) -> None:
+    def files(task: Task) -> dict[str, bytes]:
+        root = saved_in(task)
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+    kept, plain = bench.task("kept", "Learner", save=True), bench.task("plain", "Learner", save=False)
+    outcome, _ = bench.outcomes([kept, plain])
+    here = _performed_here(kept)
+    bench.require(
+        files(kept) == files(here.task) and outcome.cost.model_bytes == here.cost.model_bytes,
+        f"leaves the files {sorted(files(kept))} of {outcome.cost.model_bytes} bytes in saved_in(task) of a task with "
+        f"save=True, here they are {sorted(files(here.task))} of {here.cost.model_bytes}; the model's own files "
+        "belong there before the outcome is yielded",
+    )
+    bench.require(not files(plain), f"saves a model of a task with save=False: {sorted(files(plain))}; save none")
+
+
+@executor_rule("a model's failure keeps its message, and costs no other task")
+def _failures_stay_apart(bench: Workbench) -> None:
+    message = f"{_WORDS} as the reason"
+    failing = bench.task("failing", "Talker", params={"words": _WORDS, "fails": True})
+    before, failed, after = bench.outcomes([bench.task("before", "Mean"), failing, bench.task("after", "Mean")])
+    bench.require(
+        failed.status == "failed" and message in failed.reason,
+        f"yields the outcome {failed.status!r}: {failed.reason!r} for a model that raises RuntimeError({message!r}); "
+        "it must be 'failed', with the model's message in the reason",
+    )
+    bench.require(
+        (before.status, after.status) == ("ok", "ok"),
+        f"yields {before.status!r} and {after.status!r} for the tasks before and after one that fails: "
+        f"{before.reason} {after.reason}; a failure loses its own task only",
+    )
+
+
+@executor_rule("phases and epochs are passed to the queue's events")
+def _progress_is_passed_on(bench: Workbench) -> None:
+    queue = RecordingQueue()
+    bench.outcomes([bench.task("slow", "Reporter", params={"epochs": _EPOCHS, "pause": _PAUSE})], queue)
+    phases, reports = queue.values("cell_phase", "slow"), queue.values("cell_epoch", "slow")
+    bench.require(
+        "fit" in phases,
+        f"notifies queue.events of the phases {phases}; call queue.events.cell_phase when perform announces one",
+    )
+    possible = [EpochReport(epoch, _EPOCHS, 1 / epoch) for epoch in range(1, _EPOCHS + 1)]
+    bench.require(
+        reports and all(report in possible for report in reports),
+        f"notifies queue.events of the epochs {reports}, the model has reported {possible}; call "
+        "queue.events.cell_epoch with the latest report, at most several times a second where that is slow",
+    )
+
+
+@executor_rule("what a model prints is in its log, the end of it in the outcome of a failure")
+def _logs_are_kept(bench: Workbench) -> None:
+    tasks = [
+        bench.task(name, "Talker", params={"words": _WORDS, "fails": name == "failing"})
+        for name in ("quiet", "failing")
+    ]
+    for task, outcome in zip(tasks, bench.outcomes(tasks), strict=True):
+        log = Path(task.log)
+        text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        missing = [f"{_WORDS} {end}" for end in ("out", "err", "library") if f"{_WORDS} {end}" not in text]
+        bench.require(
+            not missing,
+            f"leaves {text!r:.300} in task.log; what the model prints by sys.stdout, sys.stderr or descriptor 1 "
+            f"belongs there, {missing} is missing",
+        )
+        bench.require(
+            outcome.status == "ok" or f"{_WORDS} as the reason" in outcome.log_tail,
+            f"yields the log_tail {outcome.log_tail!r} for a model that failed; it is the end of task.log, the "
+            "traceback included: see cfbench.execution.printed_log.tail_of",
+        )
+
+
+def _changed_by(bench: Workbench, model: str) -> str:
+    """Return what of this process a task changes, which is put back so that a broken rule harms no other check."""
+    handlers = {number: signal.getsignal(number) for number in signal.Signals}
+    folder, environment = Path.cwd(), dict(os.environ)
+    try:
+        bench.outcomes([bench.task("one", model)])
+        unchanged = {
+            "signal handlers": all(signal.getsignal(number) == handler for number, handler in handlers.items()),
+            "the current folder": Path.cwd() == folder,
+            "the environment": dict(os.environ) == environment,
+        }
+        return ", ".join(name for name, same in unchanged.items() if not same)
+    finally:
+        for number, handler in handlers.items():
+            if signal.getsignal(number) != handler:
+                signal.signal(number, handler)
+        os.chdir(folder)
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]
+        os.environ.update(environment)
+
+
+@executor_rule("signals, folder and environment of the caller stay")
+def _caller_is_left_alone(bench: Workbench) -> None:
+    changed = _changed_by(bench, "Learner")
+    bench.require(
+        not changed, f"changes {changed} of the process that calls it; restore at the end what it has to change"
+    )
+
+
+@executor_rule("what a model changes in its process is its own", ISOLATION)
+def _models_change_their_own_process(bench: Workbench) -> None:
+    changed = _changed_by(bench, "Vandal")
+    bench.require(
+        not changed,
+        f"lets a model change {changed} of the process that calls it; give every task a process of its own",
+    )
+
+
+@executor_rule("global random state of the caller is left alone")
+def _global_randomness_stays(bench: Workbench) -> None:
+    moved = global_state_moves(lambda: bench.outcomes([bench.task("one", "Learner")]))
+    bench.require(
+        not moved,
+        f"moves the global random state of {', '.join(moved)} in the process that calls it; use a generator of its own",
+    )

@@ -1,11 +1,11 @@
-"""An executor under check, and the place where it works."""
+"""Executors under check, each with a folder for its tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,16 @@ from cfbench.execution.task import Outcome, Task
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.testing.executors.executor_distribution import MODULE
 from cfbench.testing.executors.recording_queue import SPLITS, RecordingQueue
-from cfbench.testing.rule import Subject
+from cfbench.testing.rule import RuleBook, Subject
 
 
 @dataclass
-class Bench(Subject):
-    """An executor, and a folder to lay its tasks out in, as a run does.
+class Workbench(Subject):
+    """An executor, and a folder for its tasks.
 
     Attributes:
         executor: the executor.
-        folder: an empty folder; everything that tasks read and write lies there.
+        folder: an empty folder, for everything that tasks read and write.
     """
 
     executor: Executor
@@ -36,8 +36,8 @@ class Bench(Subject):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
 
     def task(self, name: str, model: str, split: str = SPLITS[0], **fields: Any) -> Task:
-        """Return a task of a model of :mod:`cfbench.testing.executors.executor_models`; ``fields`` are others of it."""
-        plugin = self._plugins[f"{MODULE}:{model}"]
+        """Return a task of a model of :mod:`cfbench.testing.executors.executor_models`; ``fields`` replace defaults."""
+        plugin = _plugins()[f"{MODULE}:{model}"]
         output = self.folder / "cells" / name
         usual: dict[str, Any] = {
             "name": name,
@@ -59,16 +59,16 @@ class Bench(Subject):
         return Task(**(usual | fields))
 
     def begin(self, tasks: Sequence[Task], queue: RecordingQueue) -> Generator[Outcome]:
-        """Hand tasks to the executor."""
+        """Return the executor's generator of outcomes."""
         outcomes = self.executor(tasks, queue)
         self.require(
             isinstance(outcomes, Generator),
-            f"gives a {type(outcomes).__name__} for tasks; make __call__ a generator function, which yields outcomes",
+            f"returns a {type(outcomes).__name__}; make __call__ a generator function, which yields outcomes",
         )
         return outcomes
 
     def run(self, tasks: Sequence[Task], queue: RecordingQueue | None = None) -> list[Outcome]:
-        """Have tasks carried out; return what is yielded."""
+        """Run tasks; return what the executor yields."""
         queue = queue or RecordingQueue()
         found = []
         with closing(self.begin(tasks, queue)) as outcomes:
@@ -76,17 +76,25 @@ class Bench(Subject):
                 self.require(
                     isinstance(outcome, Outcome), f"yields {outcome!r:.100}; yield cfbench.execution.task.Outcome"
                 )
-                queue.hear("outcome", outcome.task.name)
+                queue.record("outcome", outcome.task.name)
                 found.append(outcome)
         return found
 
     def outcomes(self, tasks: Sequence[Task], queue: RecordingQueue | None = None) -> list[Outcome]:
-        """Have tasks carried out; return an outcome for each, in their order."""
+        """Run tasks; return an outcome for each, in their order."""
         found = {outcome.task.name: outcome for outcome in self.run(tasks, queue)}
         lost = [task.name for task in tasks if task.name not in found]
         self.require(not lost, f"ends without an outcome of {', '.join(lost)}; yield one for every acquired task")
         return [found[task.name] for task in tasks]
 
-    @cached_property
-    def _plugins(self) -> dict[str, Plugin]:
-        return {plugin.value: plugin for plugin in Registry.discover().plugins("model")}
+
+executor_rule = RuleBook[Workbench]()
+"""Decorator of a rule for executors."""
+
+ISOLATION = ("isolation",)
+"""What rules need that apply only to executors which give every cell a process of its own."""
+
+
+@cache
+def _plugins() -> dict[str, Plugin]:
+    return {plugin.value: plugin for plugin in Registry.discover().plugins("model")}
