@@ -39,7 +39,7 @@ from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import Metric, NotApplicable, ask
+from cfbench.evaluation.metrics.metric import Metric, NotApplicable, apply_metric
 from cfbench.evaluation.metrics.ranking import MRR, NDCG, HitRate, Precision, Recall
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES, bootstrap_intervals
 from cfbench.inference.output import ModelOutput
@@ -135,7 +135,7 @@ def seconds_by_metric(split: Split, answers: ModelOutput, metrics: list[Metric])
     seconds = {}
     for metric in metrics:
         start = time.process_time()
-        measured = ask(metric, evaluation)
+        measured = apply_metric(metric, evaluation)
         _ = getattr(measured, "value", None)  # sums become a number here
         seconds[metric.name] = time.process_time() - start
         if isinstance(measured, NotApplicable):
@@ -173,7 +173,7 @@ def best_of(measured: Callable[[], dict[str, float]]) -> tuple[float, dict[str, 
 def by_cfbench(split: Split, answers: ModelOutput) -> dict[str, float]:
     """Measure the ranking metrics from raw answers."""
     evaluation = fresh_evaluation(split, answers)
-    return {metric(K).name: ask(metric(K), evaluation).value for metric in RANX_NAMES}
+    return {metric(K).name: apply_metric(metric(K), evaluation).value for metric in RANX_NAMES}
 
 
 def ranx_evaluation(split: Split, answers: ModelOutput, names: list[str]) -> Callable[[], dict[str, float]]:

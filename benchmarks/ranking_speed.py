@@ -34,7 +34,7 @@ from cfbench.data.dataset import Dataset, Entities, Origin
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import ask
+from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.rank import rank_items
@@ -146,7 +146,9 @@ def by_cfbench(split: Split, scores: np.ndarray) -> dict[str, float]:
     users = split.user_coding.codes(np.unique(split.test.user_positions))
     lists = rank_items(Scores(scores), split.train, users, k=K, tie_seed=0, clock=Clock()).lists
     evaluation = Evaluation(split, ModelOutput(None, lists))
-    return {metric.name.lower(): ask(metric, evaluation).value for metric in (NDCG(K), Recall(K), Precision(K))}
+    return {
+        metric.name.lower(): apply_metric(metric, evaluation).value for metric in (NDCG(K), Recall(K), Precision(K))
+    }
 
 
 def recbole_evaluation(split: Split, scores: np.ndarray, users_per_batch: int) -> Callable[[], Mapping[str, float]]:

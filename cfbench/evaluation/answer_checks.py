@@ -28,16 +28,16 @@ def answer_warnings(evaluation: Evaluation, measured: Measured, metrics: Sequenc
         metrics: what they are figures of.
     """
     warnings = [*_range_too_narrow(evaluation), *_few_users(measured, metrics)]
-    if evaluation.answers.predictions is not None:
+    if evaluation.output.predictions is not None:
         warnings += [*_test_below_training(evaluation), *_same_for_all(evaluation)]
-    if evaluation.answers.lists is not None:
+    if evaluation.output.lists is not None:
         warnings += _popularity_order(evaluation)
     return warnings
 
 
 def _test_below_training(evaluation: Evaluation) -> Iterator[SanityWarning]:
     """Nobody knows the unseen better than the seen: a test error far below the training error smells of a leak."""
-    answers, train = evaluation.answers, evaluation.split.train
+    answers, train = evaluation.output, evaluation.split.train
     if answers.train_predictions is None or answers.train_rows is None or len(answers.train_rows) < 2:
         return
     told = fill_and_clip(answers.train_predictions, train.mean, train.scale)
@@ -66,10 +66,10 @@ def _same_for_all(evaluation: Evaluation) -> Iterator[SanityWarning]:
 
 def _range_too_narrow(evaluation: Evaluation) -> Iterator[SanityWarning]:
     """A model confined to a range cannot reach ratings outside it, however long it learns."""
-    if evaluation.answers.rating_range is None:
+    if evaluation.output.rating_range is None:
         return
     ratings = evaluation.split.train.ratings
-    low, high = (float(end) for end in evaluation.answers.rating_range)
+    low, high = (float(end) for end in evaluation.output.rating_range)
     outside = float(np.mean((ratings < low) | (ratings > high)))
     if outside:
         yield SanityWarning(
@@ -99,7 +99,7 @@ def _popularity_order(evaluation: Evaluation) -> Iterator[SanityWarning]:
 def _better_unseen(evaluation: Evaluation, users: NDArray[np.bool_], last: NDArray[np.int64]) -> NDArray[np.int64]:
     """Count, for each of the users, the unseen items that are more popular than ``last``; shape (users,)."""
     train, item_popularity = evaluation.split.train, evaluation.item_popularity
-    codes = evaluation.codes[users]
+    codes = evaluation.user_codes[users]
     ordered = np.sort(item_popularity)
     better: NDArray[np.int64] = len(item_popularity) - np.searchsorted(ordered, last, side="right")
     bar = np.full(train.n_users + 1, len(train) + 1, dtype=np.int64)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import Breakdown, Measurement, Metric, Need, NotApplicable, Single, ask
+from cfbench.evaluation.metrics.metric import Breakdown, Measurement, Metric, Need, NotApplicable, Single, apply_metric
 from cfbench.evaluation.metrics.sums import PerUser, Pooled
 from cfbench.evaluation.statistics.bootstrap import Resampleable
 from cfbench.records.record import Figure, StrataTable, figure_name
@@ -76,7 +76,7 @@ class Measured:
 
 def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
     """Compute every metric that the answers allow; intervals come later, when models are seen side by side."""
-    answers = evaluation.answers
+    answers = evaluation.output
     have: Mapping[Need, bool] = {
         "ratings": answers.predictions is not None,
         "lists": answers.lists is not None,
@@ -93,7 +93,7 @@ def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
             measured.not_applicable[metric.name] = _WHY_NOT[lacking]
             continue
         try:
-            measured.take(metric.name, ask(metric, evaluation), len(evaluation.people))
+            measured.take(metric.name, apply_metric(metric, evaluation), len(evaluation.test_user_positions))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a metric may raise anything; fits must not be lost
             measured.broken[metric.name] = f"{type(error).__name__}: {error}"
     return measured

@@ -10,19 +10,17 @@ from hypothesis import strategies as st
 from cfbench.data.dataset import Entities
 from cfbench.evaluation.metrics.accuracy import MAE, RMSE, PredictionCoverage
 from cfbench.evaluation.metrics.calibration import Calibration
-from cfbench.evaluation.metrics.cold_start import ColdItemStrata, ColdUserStrata
 from cfbench.evaluation.metrics.diversity import Diversity, EmbeddingDiversity
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.evaluation.metrics.metric import PerUser, Pooled, ask
+from cfbench.evaluation.metrics.metric import PerUser, Pooled, apply_metric
 from cfbench.evaluation.metrics.novelty import MeanRating, Novelty
 from cfbench.evaluation.metrics.parity import PopREO, PopRSP
 from cfbench.evaluation.metrics.popularity import APLT, ARP
 from cfbench.evaluation.metrics.popularity_correlation import PopularityCorrelation
-from cfbench.evaluation.metrics.popularity_deciles import PopularityDeciles
 from cfbench.evaluation.metrics.popularity_shift import UPD, DeltaGAP
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.evaluation.metrics.serendipity import Serendipity
-from cfbench.evaluation.metrics.user_activity import UserActivity
+from cfbench.evaluation.metrics.strata import ColdItemStrata, ColdUserStrata, PopularityDeciles, UserActivity
 from cfbench.inference.rank import rank_items
 from cfbench.resources.clock import Clock
 
@@ -75,12 +73,12 @@ def evaluated(make_evaluation, train, test, predictions, lists):
     return replace(
         evaluation,
         split=replace(split, dataset=replace(split.dataset, items=items)),
-        answers=replace(evaluation.answers, item_factors=of_item, score_means=of_item[:, :3].T),
+        output=replace(evaluation.output, item_factors=of_item, score_means=of_item[:, :3].T),
     )
 
 
 def values(evaluation, metrics=METRICS):
-    measured = {metric.name: ask(metric, evaluation) for metric in metrics}
+    measured = {metric.name: apply_metric(metric, evaluation) for metric in metrics}
     return {name: figure.value for name, figure in measured.items() if hasattr(figure, "value")}
 
 
@@ -117,7 +115,7 @@ def test_padding_never_counts(make_evaluation, world, extra):
     usual = evaluated(make_evaluation, *world)
     lists, n_items = usual.lists, usual.split.train.n_items
     filler = np.full((len(lists), extra), n_items, dtype=np.int32)
-    longer = replace(usual, answers=replace(usual.answers, lists=np.concatenate([lists, filler], axis=1)))
+    longer = replace(usual, output=replace(usual.output, lists=np.concatenate([lists, filler], axis=1)))
     for metric in OF_LISTS:
         usual_value, padded = (values(one, [replace(metric, k=k)]) for one, k in ((usual, K), (longer, K + extra)))
         # Only these divide by k, as they should: an empty place is a miss.
@@ -161,9 +159,9 @@ def test_the_truth_itself_has_no_error_and_the_ideal_list_full_gain(make_evaluat
 @given(world=worlds())
 def test_tables_add_up_to_the_whole(make_evaluation, world):
     evaluation = evaluated(make_evaluation, *world)
-    rmse = ask(RMSE(), evaluation)
+    rmse = apply_metric(RMSE(), evaluation)
     for metric in (ColdUserStrata(), ColdItemStrata(), PopularityDeciles(), UserActivity()):
-        rows = ask(metric, evaluation).rows.values()
+        rows = apply_metric(metric, evaluation).rows.values()
         assert sum(row["n"] for row in rows) == len(world[1])
         assert sum(row["RMSE"].numerators for row in rows) == pytest.approx(rmse.numerators)
         assert sum(row["RMSE"].denominators for row in rows) == pytest.approx(rmse.denominators)
@@ -172,7 +170,7 @@ def test_tables_add_up_to_the_whole(make_evaluation, world):
 @given(world=worlds())
 def test_taste_groups_part_the_users_with_profile_and_list(make_evaluation, world):
     evaluation = evaluated(make_evaluation, *world)
-    rows = ask(DeltaGAP(k=K), evaluation).rows
+    rows = apply_metric(DeltaGAP(k=K), evaluation).rows
     counts = [row["n"] for row in rows.values()]
     placed = (evaluation.profile_sizes > 0) & (evaluation.lists[:, 0] < evaluation.split.train.n_items)
     assert sum(counts) == placed.sum()
@@ -184,9 +182,9 @@ def test_taste_groups_part_the_users_with_profile_and_list(make_evaluation, worl
 def test_sums_by_user_make_the_value_and_leave_nobody_negative(make_evaluation, world):
     evaluation = evaluated(make_evaluation, *world)
     for metric in METRICS:
-        measured = ask(metric, evaluation)
+        measured = apply_metric(metric, evaluation)
         if isinstance(measured, PerUser):
-            assert measured.numerators.shape == measured.denominators.shape == evaluation.people.shape
+            assert measured.numerators.shape == measured.denominators.shape == evaluation.test_user_positions.shape
             assert (measured.denominators >= 0).all()
             assert (measured.numerators[measured.denominators == 0] == 0).all(), metric.name
             counts = measured.denominators > 0
@@ -198,11 +196,13 @@ def test_sums_by_user_make_the_value_and_leave_nobody_negative(make_evaluation, 
 def test_resampled_users_have_the_value_of_the_data_that_they_make(make_evaluation, world, seed):
     evaluation = evaluated(make_evaluation, *world)
     drawn = np.random.default_rng(seed).multinomial(
-        len(evaluation.people), [1 / len(evaluation.people)] * len(evaluation.people), size=3
+        len(evaluation.test_user_positions),
+        [1 / len(evaluation.test_user_positions)] * len(evaluation.test_user_positions),
+        size=3,
     )
-    weights = np.concatenate([drawn, np.ones((1, len(evaluation.people)), dtype=np.int64)])
+    weights = np.concatenate([drawn, np.ones((1, len(evaluation.test_user_positions)), dtype=np.int64)])
     for metric in METRICS:
-        measured = ask(metric, evaluation)
+        measured = apply_metric(metric, evaluation)
         if isinstance(measured, Pooled):
             together = measured.finish(weights @ measured.sums)
             repeated = [measured.sums[np.repeat(np.arange(len(row)), row)].sum(axis=0) for row in weights]

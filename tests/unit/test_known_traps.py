@@ -11,7 +11,7 @@ from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.evaluation.metrics.metric import Breakdown, NotApplicable, ask
+from cfbench.evaluation.metrics.metric import Breakdown, NotApplicable, apply_metric
 from cfbench.evaluation.metrics.popularity import ARP
 from cfbench.evaluation.metrics.ranking import Precision
 from cfbench.evaluation.metrics.sums import PerUser
@@ -74,17 +74,19 @@ def named(plugins):
 def test_padding_of_short_lists_is_no_item_in_any_metric(evaluate, plugin):
     metric = plugin.load()
     short, whole = evaluate(LISTS, k=4), evaluate(LISTS, k=2)
-    assert numbers(ask(metric(k=4), short)) == pytest.approx(numbers(ask(metric(k=2), whole)), nan_ok=True)
+    assert numbers(apply_metric(metric(k=4), short)) == pytest.approx(
+        numbers(apply_metric(metric(k=2), whole)), nan_ok=True
+    )
 
 
 def test_padding_by_hand(make_evaluation):
     # Users 1 and 2 are shown item 0 alone, at k = 2; the catalogue has four items, item 0 has phi 1.
     train = [(0, item, 3) for item in range(4)]
     evaluation = make_evaluation(train, [(1, 1, 5), (2, 2, 5)], lists=[[0], [0]])
-    assert ask(Coverage(k=2), evaluation).value == 1 / 4  # with [PAD] an item: 2 of 5
-    assert ask(Entropy(k=2), evaluation).value == 0  # with [PAD]: two halves, 1 bit
-    assert ask(Gini(k=2), evaluation).value == (2 * 4 - 4 - 1) / 4  # with [PAD]: exposures 0 0 0 2 2, 0.6
-    assert ask(ARP(k=2), evaluation).value == 1  # with [PAD] of phi 0: 0.5
+    assert apply_metric(Coverage(k=2), evaluation).value == 1 / 4  # with [PAD] an item: 2 of 5
+    assert apply_metric(Entropy(k=2), evaluation).value == 0  # with [PAD]: two halves, 1 bit
+    assert apply_metric(Gini(k=2), evaluation).value == (2 * 4 - 4 - 1) / 4  # with [PAD]: exposures 0 0 0 2 2, 0.6
+    assert apply_metric(ARP(k=2), evaluation).value == 1  # with [PAD] of phi 0: 0.5
 
 
 # Precision above 1 through a k+1st column.
@@ -94,14 +96,14 @@ def test_padding_by_hand(make_evaluation):
 def test_places_behind_the_kth_of_longer_stored_lists_change_no_metric(evaluate, plugin):
     metric = plugin.load()
     longer = evaluate([[2, 4, 3], [3, 1, 4], [0, 4, 2]], k=3)
-    assert numbers(ask(metric(k=2), longer)) == pytest.approx(
-        numbers(ask(metric(k=2), evaluate(LISTS, k=2))), nan_ok=True
+    assert numbers(apply_metric(metric(k=2), longer)) == pytest.approx(
+        numbers(apply_metric(metric(k=2), evaluate(LISTS, k=2))), nan_ok=True
     )
 
 
 def test_precision_of_three_hits_at_two_is_one(make_evaluation):
     evaluation = make_evaluation(TRAIN, [(1, 2, 5), (1, 3, 5), (1, 4, 5)], lists=[[2, 3, 4]], k=3)
-    assert ask(Precision(k=2), evaluation).value == 1  # with the third column: 3 / 2
+    assert apply_metric(Precision(k=2), evaluation).value == 1  # with the third column: 3 / 2
 
 
 # Recall over min(k, relevant) called precision.
@@ -109,7 +111,7 @@ def test_precision_of_three_hits_at_two_is_one(make_evaluation):
 
 def test_precision_of_a_user_who_likes_fewer_than_k_items_divides_by_k(make_evaluation):
     evaluation = make_evaluation(TRAIN, [(1, 2, 5)], lists=[[2, 4]])
-    assert ask(Precision(k=2), evaluation).value == 1 / 2  # over min(k, relevant): 1
+    assert apply_metric(Precision(k=2), evaluation).value == 1 / 2  # over min(k, relevant): 1
 
 
 # Entropy divided by the number of items.
@@ -118,7 +120,7 @@ def test_precision_of_a_user_who_likes_fewer_than_k_items_divides_by_k(make_eval
 def test_entropy_of_four_items_shown_equally_often_is_two_bits(make_evaluation):
     train = [(0, item, 3) for item in range(4)]
     evaluation = make_evaluation(train, [(1, 0, 5), (2, 0, 5)], lists=[[0, 1], [2, 3]])
-    assert ask(Entropy(k=2), evaluation).value == pytest.approx(2)  # divided by 4 items: 0.5
+    assert apply_metric(Entropy(k=2), evaluation).value == pytest.approx(2)  # divided by 4 items: 0.5
 
 
 # A significance test of the wrong side.

@@ -1,4 +1,4 @@
-"""How far predicted ratings are from the true ones, and to which side."""
+"""Accuracy of predicted ratings: errors over the test rows, their sign, and the shares predicted and clipped."""
 
 from __future__ import annotations
 
@@ -7,67 +7,123 @@ from typing import ClassVar
 
 import numpy as np
 
-from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import Contract
-from cfbench.evaluation.metrics.phrases import ALL_TEST_ROWS, CLIPPED, COLD_ROWS
-from cfbench.evaluation.metrics.sums import PerUser
+from cfbench.evaluation.metrics import Contract, Evaluation, PerUser
+from cfbench.evaluation.metrics.contracts import HERLOCKER, of_rows
 
-_HERLOCKER = "Herlocker et al. 2004, Evaluating collaborative filtering recommender systems"
+_SQUARED = "sum_(u,i) (p_ui - r_ui)^2 / m, m test rows"
+_ROOT = "sqrt(sum_(u,i) (p_ui - r_ui)^2 / m), m test rows"
+_NOT_CLIPPED = "none: predictions off the rating scale count as they are"
+_GUIDE = "Howard and Gugger 2020, Deep learning for coders with fastai and PyTorch, chapter 8 (validation loss)"
+_EVERY_ROW = "cold users and items count like all others"
 
 
 @dataclass(frozen=True)
 class RMSE:
     """Root mean squared error over all test rows, in rating units; 0 is perfect."""
 
-    contract: ClassVar[Contract] = Contract(
+    name: ClassVar[str] = "RMSE"
+    contract: ClassVar[Contract] = of_rows(
         title="root mean squared error of predicted ratings",
-        formula="sqrt(sum_(u,i) (p_ui - r_ui)^2 / m), m test rows",
-        family="accuracy",
-        needs=("ratings",),
-        direction="lower",
-        averaging=ALL_TEST_ROWS,
-        cold_policy=COLD_ROWS,
-        clipping=CLIPPED,
+        formula=_ROOT,
         source="Bennett and Lanning 2007, The Netflix Prize",
-        unit="rating",
     )
 
-    @property
-    def name(self) -> str:
-        """The standard name."""
-        return "RMSE"
-
     def measure(self, evaluation: Evaluation) -> PerUser:
-        """Sum squared errors and rows by user."""
-        squares = evaluation.sum_by_user(np.square(evaluation.errors))
-        return PerUser(squares, evaluation.rows_by_user, rooted=True)
+        """Average the squared errors; the root is taken of the mean."""
+        return evaluation.mean_over_rows(np.square(evaluation.errors), rooted=True)
 
 
 @dataclass(frozen=True)
 class MAE:
     """Mean absolute error over all test rows, in rating units; 0 is perfect."""
 
-    contract: ClassVar[Contract] = Contract(
+    name: ClassVar[str] = "MAE"
+    contract: ClassVar[Contract] = of_rows(
         title="mean absolute error of predicted ratings",
         formula="sum_(u,i) |p_ui - r_ui| / m, m test rows",
-        family="accuracy",
-        needs=("ratings",),
-        direction="lower",
-        averaging=ALL_TEST_ROWS,
-        cold_policy=COLD_ROWS,
-        clipping=CLIPPED,
-        source=_HERLOCKER,
-        unit="rating",
+        source=HERLOCKER,
     )
 
-    @property
-    def name(self) -> str:
-        """The standard name."""
-        return "MAE"
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Average the absolute errors."""
+        return evaluation.mean_over_rows(np.abs(evaluation.errors))
+
+
+@dataclass(frozen=True)
+class MSE:
+    """Mean squared error over all test rows, in squared rating units: the square of RMSE; 0 is perfect."""
+
+    name: ClassVar[str] = "MSE"
+    contract: ClassVar[Contract] = of_rows(
+        title="mean squared error of predicted ratings",
+        formula=_SQUARED,
+        source="Bennett and Lanning 2007, The Netflix Prize (its square root)",
+        unit="rating squared",
+    )
 
     def measure(self, evaluation: Evaluation) -> PerUser:
-        """Sum absolute errors and rows by user."""
-        return PerUser(evaluation.sum_by_user(np.abs(evaluation.errors)), evaluation.rows_by_user)
+        """Average the squared errors."""
+        return evaluation.mean_over_rows(np.square(evaluation.errors))
+
+
+@dataclass(frozen=True)
+class UnclippedMSE:
+    """Mean squared error of predictions as the model made them, in squared rating units; 0 is perfect.
+
+    What a training loop reports as its validation loss. A model that leaves the scale looks worse by it than by MSE.
+    """
+
+    name: ClassVar[str] = "MSE-unclipped"
+    contract: ClassVar[Contract] = of_rows(
+        title="mean squared error of predictions as they are, the validation loss of training loops",
+        formula=_SQUARED,
+        clipping=_NOT_CLIPPED,
+        source=_GUIDE,
+        unit="rating squared",
+    )
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Average the squared errors before clipping."""
+        return evaluation.mean_over_rows(np.square(evaluation.unclipped_errors))
+
+
+@dataclass(frozen=True)
+class UnclippedRMSE:
+    """Root of ``MSE-unclipped``, in rating units; 0 is perfect. Never confuse it with RMSE, which clips."""
+
+    name: ClassVar[str] = "RMSE-unclipped"
+    contract: ClassVar[Contract] = of_rows(
+        title="root mean squared error of predictions as they are",
+        formula=_ROOT,
+        clipping=_NOT_CLIPPED,
+        source=_GUIDE,
+    )
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Average the squared errors before clipping; the root is taken of the mean."""
+        return evaluation.mean_over_rows(np.square(evaluation.unclipped_errors), rooted=True)
+
+
+@dataclass(frozen=True)
+class ScaledMSE:
+    """Mean squared error of ratings min-max scaled to 0-1, of predictions as the model made them; 0 is perfect.
+
+    What a training loop on scaled ratings reports as its validation loss: ``MSE-unclipped`` over the square of the
+    scale's width.
+    """
+
+    name: ClassVar[str] = "MSE-scaled"
+    contract: ClassVar[Contract] = of_rows(
+        title="mean squared error of ratings min-max scaled to 0-1, of predictions as they are",
+        formula="sum_(u,i) ((p_ui - r_ui) / (high - low))^2 / m, m test rows, ratings declared from low to high",
+        clipping=_NOT_CLIPPED,
+        source=_GUIDE,
+        unit="squared share of the scale's width",
+    )
+
+    def measure(self, evaluation: Evaluation) -> PerUser:
+        """Average the squared errors, in widths of the scale, before clipping."""
+        return evaluation.mean_over_rows(np.square(evaluation.unclipped_errors / evaluation.split.train.scale.width))
 
 
 @dataclass(frozen=True)
@@ -78,23 +134,13 @@ class UserRMSE:
     larger one where all users have equally many rows.
     """
 
-    contract: ClassVar[Contract] = Contract(
+    name: ClassVar[str] = "RMSE-user"
+    contract: ClassVar[Contract] = of_rows(
         title="mean of the users' own root mean squared errors",
         formula="mean_u sqrt(sum_(i in T_u) (p_ui - r_ui)^2 / |T_u|), T_u = test rows of u",
-        family="accuracy",
-        needs=("ratings",),
-        direction="lower",
         averaging="mean over test users (a user weighs 1, whatever their rows)",
-        cold_policy=COLD_ROWS,
-        clipping=CLIPPED,
-        source=_HERLOCKER + " (error averaged by user)",
-        unit="rating",
+        source=HERLOCKER + " (error averaged by user)",
     )
-
-    @property
-    def name(self) -> str:
-        """The standard name."""
-        return "RMSE-user"
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Take the root user by user; every test user has a test row and counts once."""
@@ -104,60 +150,44 @@ class UserRMSE:
 
 @dataclass(frozen=True)
 class SignedBias:
-    """Mean of prediction minus truth, in rating units: above 0 the model says too much, below 0 too little.
+    """Mean of prediction minus truth, in rating units: above 0 the model predicts too high, below 0 too low.
 
     Neither lower nor higher is better, 0 is best; errors of both signs cancel, so that 0 is no proof of accuracy.
     """
 
-    contract: ClassVar[Contract] = Contract(
+    name: ClassVar[str] = "signed-bias"
+    contract: ClassVar[Contract] = of_rows(
         title="mean signed error of predicted ratings; 0 is unbiased",
         formula="sum_(u,i) (p_ui - r_ui) / m, m test rows",
-        family="accuracy",
-        needs=("ratings",),
         direction="none",
-        averaging=ALL_TEST_ROWS,
-        cold_policy=COLD_ROWS,
-        clipping=CLIPPED,
         source="Lehmann and Casella 1998, Theory of point estimation (bias)",
-        unit="rating",
         display="+.4f",
     )
 
-    @property
-    def name(self) -> str:
-        """The standard name."""
-        return "signed-bias"
-
     def measure(self, evaluation: Evaluation) -> PerUser:
-        """Sum signed errors and rows by user."""
-        return PerUser(evaluation.sum_by_user(evaluation.errors), evaluation.rows_by_user)
+        """Average the signed errors."""
+        return evaluation.mean_over_rows(evaluation.errors)
 
 
 @dataclass(frozen=True)
 class PredictionCoverage:
     """Share of test rows that the model itself predicted, in [0, 1]; the rest got the fallback."""
 
-    contract: ClassVar[Contract] = Contract(
+    name: ClassVar[str] = "prediction-coverage"
+    contract: ClassVar[Contract] = of_rows(
         title="share of test rows with a rating from the model itself",
         formula="|{(u,i): p_ui is not NaN}| / m, m test rows",
-        family="accuracy",
-        needs=("ratings",),
         direction="higher",
-        averaging=ALL_TEST_ROWS,
-        cold_policy="cold users and items count like all others",
-        source=_HERLOCKER + " (prediction coverage)",
+        cold_policy=_EVERY_ROW,
+        clipping="n/a",
+        source=HERLOCKER + " (prediction coverage)",
         unit="share",
         display=".1%",
     )
 
-    @property
-    def name(self) -> str:
-        """The standard name."""
-        return "prediction-coverage"
-
     def measure(self, evaluation: Evaluation) -> PerUser:
-        """Count predicted rows and all rows by user."""
-        return PerUser(evaluation.sum_by_user(evaluation.predicted), evaluation.rows_by_user)
+        """Count the predicted rows."""
+        return evaluation.mean_over_rows(evaluation.predicted)
 
 
 @dataclass(frozen=True)
@@ -167,25 +197,18 @@ class Clipped:
     A large share means that RMSE owes much to the clipping: ``RMSE-unclipped`` tells how much.
     """
 
-    contract: ClassVar[Contract] = Contract(
+    name: ClassVar[str] = "clipped"
+    contract: ClassVar[Contract] = of_rows(
         title="share of test rows the model predicted off the rating scale",
         formula="|{(u,i): p_ui < lowest rating or p_ui > highest rating}| / m, m test rows",
-        family="accuracy",
-        needs=("ratings",),
         direction="none",
-        averaging=ALL_TEST_ROWS,
-        cold_policy="cold users and items count like all others",
+        cold_policy=_EVERY_ROW,
         clipping="none: predictions as the model gave them",
         source="cfbench; the share to which the clipping of the accuracy metrics applies",
         unit="share",
         display=".1%",
     )
 
-    @property
-    def name(self) -> str:
-        """The name in tables and suites."""
-        return "clipped"
-
     def measure(self, evaluation: Evaluation) -> PerUser:
-        """Count rows off the scale and rows by user."""
-        return PerUser(evaluation.sum_by_user(evaluation.clipped), evaluation.rows_by_user)
+        """Count the rows predicted off the scale."""
+        return evaluation.mean_over_rows(evaluation.clipped)

@@ -9,11 +9,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.evaluation.metrics.cutoff import CutOff
-from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import Contract, NotApplicable
-from cfbench.evaluation.metrics.phrases import CANDIDATES, PROFILES
-from cfbench.evaluation.metrics.sums import PerUser
+from cfbench.evaluation.metrics import Contract, CutOff, Evaluation, NotApplicable, PerUser
+from cfbench.evaluation.metrics.contracts import PROFILES, of_lists
 
 ALPHA = 0.01
 """The share of the profile that is mixed into the list, so that a missing genre costs a finite amount."""
@@ -28,55 +25,46 @@ class Calibration(CutOff):
     Every item spreads one unit of weight evenly over its genres; items without any take no part.
     """
 
-    contract: ClassVar[Contract] = Contract(
+    label: ClassVar[str] = "calibration"
+    contract: ClassVar[Contract] = of_lists(
         title="divergence of the genres of a list from those of the profile",
-        formula=(
-            "mean_u sum_g p(g|u) ln(p(g|u) / q~(g|u)), q~ = (1 - alpha) q + alpha p, alpha = 0.01, p and q = mean over "
-            "the training items, and over the listed items, of [g in G_i] / |G_i|, G_i = genres of i"
-        ),
+        formula="mean_u sum_g p(g|u) ln(p(g|u) / q~(g|u)), q~ = (1 - alpha) q + alpha p, alpha = 0.01, p and q = mean "
+        "over the training items, and over the listed items, of [g in G_i] / |G_i|, G_i = genres of i",
         family="beyond accuracy",
-        needs=("lists",),
         direction="lower",
         averaging="mean over test users with an item that has a genre in training and in the list",
-        candidates=CANDIDATES,
         cold_policy=PROFILES,
         source="Steck 2018, Calibrated recommendations; all ratings weigh alike",
         unit="nats",
     )
-    label: ClassVar[str] = "calibration"
 
     def measure(self, evaluation: Evaluation) -> PerUser | NotApplicable:
         """Compare genre shares; n/a where the training items have no genres."""
-        column = evaluation.split.dataset.items.columns.get("genres")
+        dataset = evaluation.split.dataset
+        column = dataset.items.columns.get("genres")
         if column is None:
-            return NotApplicable(f"the items of {evaluation.split.dataset.name} have no genres")
-        spread = _genre_spread(column[evaluation.split.item_coding.positions].tolist())
-        if not spread.any():
-            return NotApplicable(f"no training item of {evaluation.split.dataset.name} has a genre")
-        wanted = evaluation.over_profiles(spread)
-        given = _over_lists(evaluation.lists, spread)
-        counts = (wanted.sum(axis=1) > 0) & (given.sum(axis=1) > 0)
-        numerators: NDArray[np.float64] = np.where(counts, _divergence(_shares(wanted), _shares(given)), 0)
+            return NotApplicable(f"the items of {dataset.name} have no genres")
+        weights = _genre_weights(column[evaluation.split.item_coding.positions].tolist())
+        if not weights.any():
+            return NotApplicable(f"no training item of {dataset.name} has a genre")
+        of_profiles = evaluation.sum_over_profiles(weights)
+        padded = np.concatenate([weights, np.zeros((1, weights.shape[1]))])
+        of_lists = np.zeros_like(of_profiles)
+        for items in evaluation.lists.T:  # place by place, for memory's sake
+            of_lists += padded[items]
+        counts = (of_profiles.sum(axis=1) > 0) & (of_lists.sum(axis=1) > 0)
+        numerators: NDArray[np.float64] = np.where(counts, _divergence(_shares(of_profiles), _shares(of_lists)), 0)
         return PerUser(numerators, counts.astype(np.float64))
 
 
-def _genre_spread(genres: Sequence[str]) -> NDArray[np.float64]:
+def _genre_weights(genres: Sequence[str]) -> NDArray[np.float64]:
     """Return each item's weight on every genre, shape (n_items, genres); rows sum to 1, or to 0 without genres."""
     named = [sorted({name.strip() for name in text.split("|")} - set(_NO_GENRE)) for text in genres]
-    column = {name: place for place, name in enumerate(sorted({name for names in named for name in names}))}
-    spread = np.zeros((len(named), len(column)))
+    column_of = {name: column for column, name in enumerate(sorted({name for names in named for name in names}))}
+    weights = np.zeros((len(named), len(column_of)))
     items = np.repeat(np.arange(len(named)), [len(names) for names in named])
-    spread[items, [column[name] for names in named for name in names]] = 1
-    return _shares(spread)
-
-
-def _over_lists(lists: NDArray[np.int32], spread: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum the genre weights of each list's items, shape (t, k) -> (t, genres), place by place."""
-    padded = np.concatenate([spread, np.zeros((1, spread.shape[1]))])
-    sums = np.zeros((len(lists), spread.shape[1]))
-    for place in lists.T:
-        sums += padded[place]
-    return sums
+    weights[items, [column_of[name] for names in named for name in names]] = 1
+    return _shares(weights)
 
 
 def _shares(sums: NDArray[np.float64]) -> NDArray[np.float64]:

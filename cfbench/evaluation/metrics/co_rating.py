@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -69,25 +68,21 @@ class CoRating:
 
     def _by_lists(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
         """Add up unit vectors e: sum_(i<j) e_i e_j = (|sum_i e_i|^2 - |L|) / 2."""
-        step = max(1, _ADDITIONS_PER_CHUNK // max(1, int(self._users_listed(lists).max(initial=0))))
-        parts = (lists[start : start + step] for start in range(0, len(lists), step))
-        return np.concatenate([self._by_few_lists(part) for part in parts])
-
-    def _by_few_lists(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
         from scipy.sparse import csr_array  # noqa: PLC0415 - slow to import
 
-        listed = lists < len(self.item_popularity)
-        lengths = listed.sum(axis=1)
-        items = lists[listed]
-        shape = (len(lists), len(self.item_popularity))
-        members = csr_array(
-            (1 / np.sqrt(self.item_popularity[items]), items, np.append(0, np.cumsum(lengths))), shape=shape
-        )
-        together = members @ self._by_item
-        row = np.repeat(np.arange(len(lists)), np.diff(together.indptr))
-        squares = np.bincount(row, weights=np.square(together.data), minlength=len(lists))
-        halves: NDArray[np.float64] = (squares - lengths) / 2
-        return halves
+        n_items = len(self.item_popularity)
+        step = max(1, _ADDITIONS_PER_CHUNK // max(1, int(self._users_listed(lists).max(initial=0))))
+        sums = []
+        for start in range(0, len(lists), step):
+            part = lists[start : start + step]
+            listed = part < n_items
+            lengths, items = listed.sum(axis=1), part[listed]
+            parts = (1 / np.sqrt(self.item_popularity[items]), items, np.append(0, np.cumsum(lengths)))
+            together = csr_array(parts, shape=(len(part), n_items)) @ self._by_item
+            row = np.repeat(np.arange(len(part)), np.diff(together.indptr))
+            squares = np.bincount(row, weights=np.square(together.data), minlength=len(part))
+            sums.append((squares - lengths) / 2)
+        return np.concatenate(sums)
 
     @cached_property
     def _by_item(self) -> csr_array[Any, tuple[int, int]]:
@@ -98,25 +93,22 @@ class CoRating:
         """Return how many users rated both items of each pair, shapes (p,), (p,) -> (p,): 64 users a word."""
         listed, places = np.unique(np.concatenate([one, other]), return_inverse=True)
         one_row, other_row = np.split(places, 2)
+        row_of = np.full(len(self.item_popularity), -1)
+        row_of[listed] = np.arange(len(listed))
         common = np.zeros(len(one), dtype=np.int64)
-        for bits in self._users_as_bits(listed):
+        n_users = self.incidence.shape[0]
+        width = max(1, min(-(-n_users // _WORD), _CELLS_PER_BLOCK // (_WORD * max(1, len(listed))))) * _WORD
+        for first in range(0, n_users, width):
+            # The users of each listed item in a block of users, as bits: shape (listed, words).
+            ends = self.incidence.indptr[first : first + width + 1]
+            user = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+            row = row_of[self.incidence.indices[ends[0] : ends[-1]]]
+            block = np.zeros((len(listed), width), dtype=bool)
+            block[row[row >= 0], user[row >= 0]] = True
+            bits = np.packbits(block, axis=1).view(np.uint64)
             step = max(1, _WORDS_PER_CHUNK // bits.shape[1])
             for start in range(0, len(one), step):
                 part = slice(start, start + step)
                 both = np.bitwise_count(bits[one_row[part]] & bits[other_row[part]])
                 common[part] += both.sum(axis=1, dtype=np.int64)
         return common
-
-    def _users_as_bits(self, items: NDArray[np.int64]) -> Iterator[NDArray[np.uint64]]:
-        """Yield, for consecutive blocks of users, the users of each of ``items`` as bits, shape (items, words)."""
-        row_of = np.full(len(self.item_popularity), -1)
-        row_of[items] = np.arange(len(items))
-        n_users = self.incidence.shape[0]
-        width = max(1, min(-(-n_users // _WORD), _CELLS_PER_BLOCK // (_WORD * max(1, len(items))))) * _WORD
-        for start in range(0, n_users, width):
-            ends = self.incidence.indptr[start : start + width + 1]
-            user = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-            row = row_of[self.incidence.indices[ends[0] : ends[-1]]]
-            block = np.zeros((len(items), width), dtype=bool)
-            block[row[row >= 0], user[row >= 0]] = True
-            yield np.packbits(block, axis=1).view(np.uint64)

@@ -1,4 +1,4 @@
-"""One model's answers beside the truth, with the derived arrays that metrics share."""
+"""One model's output beside the truth, with the derived arrays that metrics share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cfbench.data.splits.split import Split
 from cfbench.errors import RunError, UsageError
 from cfbench.evaluation.metrics.derived import derived, of_split
+from cfbench.evaluation.metrics.sums import PerUser
 from cfbench.inference.output import ModelOutput
 from cfbench.model.ratings import Codes, Floats, RatingScale
 from cfbench.resources.cost import Cost
@@ -21,19 +22,19 @@ if TYPE_CHECKING:  # scipy.sparse takes long to import, and metrics of predicted
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The input of every metric; every derived array is computed once, on first use, and what depends on the split
-    alone once for all models. Arrays are read-only.
+    """Input of every metric. Derived arrays are read-only and computed once, on first use; those that depend on the
+    split alone are computed once for all models.
 
     Shapes: m test rows, t test users, n_items training items, k the length of the stored lists.
 
     Attributes:
         split: training part, test rows, codes.
-        answers: the model's raw answers on it.
-        cost: what fitting and asking took.
+        output: the model's raw output on it.
+        cost: the cost of fitting and predicting.
     """
 
     split: Split
-    answers: ModelOutput
+    output: ModelOutput
     cost: Cost = field(default_factory=Cost)
 
     def of_first(self, k: int) -> Evaluation:
@@ -49,55 +50,54 @@ class Evaluation:
         if length == k:
             return self
         if k not in self._views:
-            self._views[k] = replace(self, answers=replace(self.answers, lists=self.lists[:, :k]))
+            self._views[k] = replace(self, output=replace(self.output, lists=self.lists[:, :k]))
         return self._views[k]
 
     @derived
     def _views(self) -> dict[int, Evaluation]:
         return {}
 
-    @property
-    def people(self) -> NDArray[np.int32]:
-        """Distinct test users as positions in the data set's table, ascending, shape (t,)."""
-        return self.split.test_user_positions
-
-    @of_split
-    def cluster(self) -> NDArray[np.int64]:
-        """Index into ``people`` of every test row, shape (m,)."""
-        return np.searchsorted(self.people, self.split.test.user_positions)
+    def _required(self, name: str, who: str) -> NDArray[Any]:
+        """Return an array of the output; raises RunError without it, naming the metrics that need it."""
+        array: NDArray[Any] | None = getattr(self.output, name)
+        if array is None:
+            raise RunError(f"a metric of {who} was applied to output without {name}; skip it: it is n/a")
+        return array
 
     @property
     def predictions(self) -> NDArray[np.float32]:
         """The raw predicted ratings, shape (m,); raises RunError for a pure ranker, which has none."""
-        if self.answers.predictions is None:
-            raise RunError("a metric of ratings was asked for answers without predictions; skip it: it is n/a")
-        return self.answers.predictions
+        return self._required("predictions", "ratings")
 
     @property
     def lists(self) -> NDArray[np.int32]:
         """The raw top-k lists, shape (t, k), padded with ``n_items``; raises RunError without any."""
-        if self.answers.lists is None:
-            raise RunError("a metric of lists was asked for answers without lists; skip it: it is n/a")
-        return self.answers.lists
+        return self._required("lists", "lists")
 
     @property
     def score_means(self) -> NDArray[np.float32]:
         """Mean score of each item over each group of users, shape (g, n_items); raises RunError without any."""
-        if self.answers.score_means is None:
-            raise RunError("a metric of the catalogue's scores was asked for answers without them; skip it: it is n/a")
-        return self.answers.score_means
+        return self._required("score_means", "the catalogue's scores")
 
     @property
     def item_factors(self) -> NDArray[np.float32]:
         """The model's own item embeddings, shape (n_items, f); raises RunError for a model without."""
-        if self.answers.item_factors is None:
-            raise RunError("a metric of embeddings was asked for answers without them; skip it: it is n/a")
-        return self.answers.item_factors
+        return self._required("item_factors", "embeddings")
+
+    @property
+    def test_user_positions(self) -> NDArray[np.int32]:
+        """Distinct test users as positions in the data set's table, ascending, shape (t,)."""
+        return self.split.test_user_positions
 
     @of_split
-    def codes(self) -> Codes:
-        """User codes of ``people``, shape (t,); ``n_users`` for everyone outside training."""
-        return self.split.user_coding.codes(self.people)
+    def user_of_row(self) -> NDArray[np.int64]:
+        """Index into ``test_user_positions`` of every test row, shape (m,)."""
+        return np.searchsorted(self.test_user_positions, self.split.test.user_positions)
+
+    @of_split
+    def user_codes(self) -> Codes:
+        """User codes of the test users, shape (t,); ``n_users`` for everyone outside training."""
+        return self.split.user_coding.codes(self.test_user_positions)
 
     @derived
     def predicted(self) -> NDArray[np.bool_]:
@@ -118,7 +118,7 @@ class Evaluation:
 
     @derived
     def errors(self) -> NDArray[np.float64]:
-        """Completed prediction minus true rating, in rating units, shape (m,), float64."""
+        """Filled and clipped prediction minus true rating, in rating units, shape (m,), float64."""
         return self.filled - self.split.test.ratings
 
     @derived
@@ -129,13 +129,17 @@ class Evaluation:
 
     def sum_by_user(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum ``values`` of test rows, shape (m,), over the rows of each test user, shape (t,)."""
-        sums = np.bincount(self.cluster, weights=values, minlength=len(self.people))
+        sums = np.bincount(self.user_of_row, weights=values, minlength=len(self.test_user_positions))
         return sums.astype(np.float64, copy=False)
+
+    def mean_over_rows(self, values: NDArray[Any], *, rooted: bool = False) -> PerUser:
+        """Average ``values`` of test rows, shape (m,), over all of them; take the root of the mean if ``rooted``."""
+        return PerUser(self.sum_by_user(values), self.rows_by_user, rooted)
 
     @of_split
     def rows_by_user(self) -> NDArray[np.float64]:
         """Number of test rows of each test user, shape (t,), float64."""
-        return np.bincount(self.cluster, minlength=len(self.people)).astype(np.float64)
+        return np.bincount(self.user_of_row, minlength=len(self.test_user_positions)).astype(np.float64)
 
     @of_split
     def relevant(self) -> NDArray[np.bool_]:
@@ -144,26 +148,47 @@ class Evaluation:
 
     @of_split
     def relevant_pairs(self) -> NDArray[np.int64]:
-        """Distinct (test user, relevant item), ascending, as ``user * (things + 1) + thing``.
+        """Distinct (test user, relevant item), ascending, as ``user * (positions + 1) + position``.
 
-        Things are positions in the data set's item table, so that cold items are told apart.
+        Items are given by position in the data set's item table, so that cold items are told apart.
         """
         width = len(self.split.dataset.items) + 1
-        return _distinct(self.cluster[self.relevant] * width + self.split.test.item_positions[self.relevant])
+        return _distinct(self.user_of_row[self.relevant] * width + self.split.test.item_positions[self.relevant])
 
     @of_split
     def n_relevant(self) -> NDArray[np.int64]:
         """Distinct relevant items of each test user, cold items included, shape (t,)."""
         users = self.relevant_pairs // (len(self.split.dataset.items) + 1)
-        return np.bincount(users, minlength=len(self.people))
+        return np.bincount(users, minlength=len(self.test_user_positions))
 
     @derived
     def hits(self) -> NDArray[np.bool_]:
         """Which places of the lists hold a relevant item of the user, shape (t, k)."""
-        n_things = len(self.split.dataset.items)
-        thing_of = np.append(self.split.item_coding.positions, n_things)  # padding becomes no thing at all
-        offered = np.arange(len(self.people))[:, np.newaxis] * (n_things + 1) + thing_of[self.lists]
-        return _among(self.relevant_pairs, offered)
+        n_positions = len(self.split.dataset.items)
+        position_of = np.append(self.split.item_coding.positions, n_positions)  # the padding is no item
+        listed = np.arange(len(self.test_user_positions))[:, np.newaxis] * (n_positions + 1) + position_of[self.lists]
+        return _among(self.relevant_pairs, listed)
+
+    def mean_over_relevant(self, gained: NDArray[Any], possible: NDArray[Any] | int) -> PerUser:
+        """Average ``gained / possible``, shape (t,) each, over the users with a relevant test item."""
+        counts = self.n_relevant > 0
+        shares = np.divide(gained, possible, out=np.zeros(len(gained)), where=counts)
+        return PerUser(shares, counts.astype(np.float64))
+
+    @derived
+    def list_lengths(self) -> NDArray[np.int64]:
+        """How many items each list holds, shape (t,)."""
+        return np.asarray((self.lists < self.split.train.n_items).sum(axis=1))
+
+    def sum_over_lists(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Sum ``values`` of items, shape (n_items,) or (n_items, w), over each list: (t,) or (t, w), float64."""
+        padded = np.concatenate([values, np.zeros((1, *values.shape[1:]), dtype=values.dtype)])
+        return np.asarray(padded[self.lists].sum(axis=1, dtype=np.float64))
+
+    def mean_over_lists(self, values: NDArray[Any]) -> PerUser:
+        """Average ``values`` of items, shape (n_items,), over each list, then over the users with a list."""
+        means = self.sum_over_lists(values) / np.maximum(self.list_lengths, 1)
+        return PerUser(means, (self.list_lengths > 0).astype(np.float64))
 
     @of_split
     def _training_pairs(self) -> NDArray[np.int64]:
@@ -185,20 +210,20 @@ class Evaluation:
         return csr_array((np.ones(len(items)), items, starts), shape=(train.n_users + 1, train.n_items))
 
     def has_trained_on(self, users: NDArray[np.integer[Any]], items: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
-        """Whether training holds each pair of index into ``people`` and item code, both shape (p,), of known items."""
-        return _among(self._training_pairs, self.codes[users].astype(np.int64) * self.split.train.n_items + items)
+        """Whether training holds each pair of test user, by index, and known item, by code; both shape (p,)."""
+        return _among(self._training_pairs, self.user_codes[users].astype(np.int64) * self.split.train.n_items + items)
 
-    def over_profiles(self, worth: NDArray[Any]) -> NDArray[np.float64]:
-        """Sum ``worth`` of items over the distinct training items of each test user.
+    def sum_over_profiles(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Sum ``values`` of items over the distinct training items of each test user.
 
         Shape (n_items,) -> (t,), or (n_items, w) -> (t, w); a user outside training has zeros.
         """
-        return np.asarray(self.incidence @ worth.astype(np.float64, copy=False))[self.codes]
+        return np.asarray(self.incidence @ values.astype(np.float64, copy=False))[self.user_codes]
 
     @of_split
     def profile_sizes(self) -> NDArray[np.int64]:
         """Distinct training items of each test user, shape (t,); 0 outside training."""
-        return np.diff(self.incidence.indptr)[self.codes].astype(np.int64)
+        return np.diff(self.incidence.indptr)[self.user_codes].astype(np.int64)
 
     @of_split
     def item_popularity(self) -> NDArray[np.int64]:
@@ -239,20 +264,15 @@ class Evaluation:
     def exposures(self) -> csr_array[Any, tuple[int, int]]:
         """Which items each list shows: ones, sparse, shape (t, shown), float64.
 
-        Columns are the items that anybody is shown, in the order of their codes. One object for all metrics, so that
+        Columns are the items on any list, in the order of their codes. One object for all metrics, so that
         they are resampled together.
         """
-        return _incidence_of(self.lists, self.split.train.n_items)
+        from scipy.sparse import csr_array  # noqa: PLC0415 - see the head of this module
 
-
-def _incidence_of(lists: NDArray[np.int32], n_items: int) -> csr_array[Any, tuple[int, int]]:
-    """Turn padded lists, shape (t, k), into ones at (list, listed item), without columns for what nobody lists."""
-    from scipy.sparse import csr_array  # noqa: PLC0415 - see the head of this module
-
-    listed = lists < n_items
-    shown, columns = np.unique(lists[listed], return_inverse=True)
-    starts = np.append(0, np.cumsum(listed.sum(axis=1)))
-    return csr_array((np.ones(len(columns)), columns, starts), shape=(len(lists), len(shown)))
+        listed = self.lists < self.split.train.n_items
+        shown, columns = np.unique(self.lists[listed], return_inverse=True)
+        starts = np.append(0, np.cumsum(listed.sum(axis=1)))
+        return csr_array((np.ones(len(columns)), columns, starts), shape=(len(self.lists), len(shown)))
 
 
 def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -261,9 +281,9 @@ def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     return ordered[np.flatnonzero(np.diff(ordered, prepend=-1))]
 
 
-def _among(keys: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which of ``asked``, non-negative and of any shape, are among the ascending ``keys``."""
-    found: NDArray[np.bool_] = np.append(keys, -1)[np.searchsorted(keys, asked)] == asked
+def _among(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of ``wanted``, non-negative and of any shape, are among the ascending ``keys``."""
+    found: NDArray[np.bool_] = np.append(keys, -1)[np.searchsorted(keys, wanted)] == wanted
     return found
 
 
@@ -271,7 +291,7 @@ def fill_and_clip(predictions: Floats, fallback: float, scale: RatingScale) -> N
     """Put ``fallback`` for NaN and clip to ``scale``: the same treatment for every model.
 
     Args:
-        predictions: raw predicted ratings, shape (m,), NaN = "cannot say".
+        predictions: raw predicted ratings, shape (m,), NaN = no prediction.
         fallback: the training mean, in rating units.
         scale: the declared rating scale.
 

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal, Protocol, TypeAlias, get_args
 
 from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.metrics.sums import PerUser, Pooled
+from cfbench.model.limits import require_whole
 
 Need: TypeAlias = Literal["ratings", "lists", "scores", "embeddings", "cost", "saved-model", "energy"]
 """What a metric is computed from: predicted ratings, top-k lists, mean scores of the catalogue, item embeddings, or
-what the cell took."""
-
+the cost of the cell."""
 
 FAMILIES = ("accuracy", "ranking", "cold start", "popularity bias", "representation", "beyond accuracy", "cost")
 """The families of the metrics that cfbench brings, in the order in which tables and pages show them."""
@@ -60,7 +60,7 @@ class Contract:
     display: str = ".4f"
 
     def mistakes(self) -> list[str]:
-        """Say what a reader of tables would stumble over, a text for each; nothing where all is well."""
+        """Return what is wrong with the contract, one text for each mistake."""
         found = []
         if not isinstance(self.needs, tuple) or not set(self.needs) <= set(get_args(Need)):
             found.append(f"needs must be a tuple of {', '.join(get_args(Need))}; got {self.needs!r}")
@@ -68,7 +68,7 @@ class Contract:
             found.append(f"direction must be lower, higher or none; got {self.direction!r}")
         texts = (self.title, self.formula, self.family, self.averaging, self.cold_policy, self.source)
         if not all(isinstance(text, str) and text for text in texts):
-            found.append("title, formula, family, averaging, cold_policy and source must be texts that say something")
+            found.append("title, formula, family, averaging, cold_policy and source must be non-empty texts")
         try:
             format(0.5, self.display)
         except (TypeError, ValueError):
@@ -107,7 +107,7 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """Says that these data cannot have the metric, and why: "the items have no genres"."""
+    """The reason why these data cannot have the metric: "the items have no genres"."""
 
     reason: str
 
@@ -116,31 +116,50 @@ Measurement: TypeAlias = PerUser | Pooled | Single | Breakdown | NotApplicable
 
 
 class Metric(Protocol):
-    """Measures answers. A frozen dataclass whose init fields are its parameters.
+    """Measures a model's output. A frozen dataclass whose init fields are its parameters.
 
-    A metric of lists that looks at their first places has a field ``k``, so that lists are asked for that long.
+    A metric of the first places of lists has a field ``k``, which decides how long lists are: see :class:`CutOff`.
     """
 
     contract: ClassVar[Contract]
 
     @property
     def name(self) -> str:
-        """The standard name with its parameter, e.g. ``"NDCG@10"``."""
+        """The standard name with its parameters, e.g. ``"NDCG@10"``; a class variable where there are none."""
         ...
 
     def measure(self, evaluation: Evaluation) -> Measurement:
-        """Compute from raw answers; vectorised over users, deterministic, no side effects."""
+        """Compute from raw output; vectorised over users, deterministic, no side effects."""
         ...
 
 
+@dataclass(frozen=True)
+class CutOff:
+    """A metric of the first ``k`` places of every list, by default 10; it is measured on lists of exactly ``k`` places.
+
+    Raises ValueError unless ``k`` is a whole number of at least 1.
+    """
+
+    label: ClassVar[str]
+    k: int = 10
+
+    def __post_init__(self) -> None:
+        require_whole(self, 1, "k")
+
+    @property
+    def name(self) -> str:
+        """The standard name with its cut-off."""
+        return f"{self.label}@{self.k}"
+
+
 def length_needed(metric: Metric) -> int:
-    """Return how long lists must be for ``metric``: its ``k``, or 0 where it looks at none."""
+    """Return how long lists must be for ``metric``: its ``k``, or 0 where it reads no lists."""
     k = getattr(metric, "k", 0)
     return k if "lists" in metric.contract.needs and isinstance(k, int) else 0
 
 
-def ask(metric: Metric, evaluation: Evaluation) -> Measurement:
-    """Let ``metric`` measure the evaluation, its lists cut to the metric's ``k`` where it has one.
+def apply_metric(metric: Metric, evaluation: Evaluation) -> Measurement:
+    """Return what ``metric`` measures, on lists cut to the metric's ``k`` where it has one.
 
     Raises UsageError where the lists are shorter, and whatever the metric raises.
     """

@@ -1,22 +1,27 @@
-"""Whether head and tail items get equal chances to be recommended: PopRSP and PopREO."""
+"""Parity between head and tail items in their chances to be recommended: PopRSP and PopREO."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.evaluation.metrics.cutoff import CutOff
-from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import Contract
-from cfbench.evaluation.metrics.phrases import CANDIDATES
-from cfbench.evaluation.metrics.sums import Pooled
+from cfbench.evaluation.metrics import Contract, CutOff, Evaluation, Pooled
+from cfbench.evaluation.metrics.contracts import RELEVANCE, of_lists
 
 _GROUPS = "g in {head, tail}, head = the smallest set with 80 % of training rows"
-_SOURCE = "Zhu et al. 2020, Measuring and mitigating item under-recommendation bias"
-_AVERAGING = "one figure over all test users; whoever got no list adds to the denominators"
+
+_of_chances = partial(
+    of_lists,
+    family="popularity bias",
+    direction="lower",
+    averaging="one figure over all test users; whoever got no list adds to the denominators",
+    cold_policy="cold users count; cold items are in neither group",
+    source="Zhu et al. 2020, Measuring and mitigating item under-recommendation bias",
+)
 
 
 @dataclass(frozen=True)
@@ -27,28 +32,17 @@ class PopRSP(CutOff):
     holds an item or a group has no candidate.
     """
 
-    contract: ClassVar[Contract] = Contract(
+    label: ClassVar[str] = "PopRSP"
+    contract: ClassVar[Contract] = _of_chances(
         title="how unequal the chances of head and tail items are to be listed",
         formula="std(P) / mean(P), P_g = sum_u |L_u & g| / sum_u |g - train_u|, population std, " + _GROUPS,
-        family="popularity bias",
-        needs=("lists",),
-        direction="lower",
-        averaging=_AVERAGING,
-        candidates=CANDIDATES,
-        cold_policy="cold users count; cold items are in neither group",
-        source=_SOURCE,
-        unit="share",
     )
-    label: ClassVar[str] = "PopRSP"
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Count listed and candidate items of both groups for every user."""
-        lists = evaluation.lists
-        head, tail = evaluation.head, evaluation.tail
-        in_head = evaluation.over_profiles(head)
-        in_tail = evaluation.profile_sizes - in_head
-        columns = [_listed(lists, head), _listed(lists, tail), head.sum() - in_head, tail.sum() - in_tail]
-        return _disparity(columns)
+        groups = (evaluation.head, evaluation.tail)
+        listed = [evaluation.sum_over_lists(group) for group in groups]
+        return _disparity(listed, [group.sum() - evaluation.sum_over_profiles(group) for group in groups])
 
 
 @dataclass(frozen=True)
@@ -59,60 +53,36 @@ class PopREO(CutOff):
     a group has no relevant candidate.
     """
 
-    contract: ClassVar[Contract] = Contract(
-        title="how unequal the chances of relevant head and tail items are to be listed",
-        formula=(
-            "std(P) / mean(P), P_g = sum_u |L_u & Rel_u & g| / sum_u |(Rel_u & g) - train_u|, population std, "
-            + _GROUPS
-        ),
-        family="popularity bias",
-        needs=("lists",),
-        direction="lower",
-        averaging=_AVERAGING,
-        candidates=CANDIDATES,
-        relevance="test rating >= relevant_from of the data set",
-        cold_policy="cold users count; cold items are in neither group",
-        source=_SOURCE,
-        unit="share",
-    )
     label: ClassVar[str] = "PopREO"
+    contract: ClassVar[Contract] = _of_chances(
+        title="how unequal the chances of relevant head and tail items are to be listed",
+        formula="std(P) / mean(P), P_g = sum_u |L_u & Rel_u & g| / sum_u |(Rel_u & g) - train_u|, population std, "
+        + _GROUPS,
+        relevance=RELEVANCE,
+    )
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Count hit and relevant items of both groups for every user."""
-        lists = np.where(evaluation.hits, evaluation.lists, evaluation.split.train.n_items)
-        columns = [_listed(lists, evaluation.head), _listed(lists, evaluation.tail)]
-        return _disparity([*columns, *_relevant_candidates(evaluation)])
+        split, groups = evaluation.split, (evaluation.head, evaluation.tail)
+        hit = [(np.append(group, False)[evaluation.lists] & evaluation.hits).sum(axis=1) for group in groups]
+        user, position = np.divmod(evaluation.relevant_pairs, len(split.dataset.items) + 1)
+        item = split.item_coding.codes(position.astype(np.int32))
+        warm = item < split.train.n_items
+        user, item = user[warm], item[warm]
+        unseen = ~evaluation.has_trained_on(user, item)
+        n_users = len(evaluation.test_user_positions)
+        return _disparity(hit, [np.bincount(user[group[item] & unseen], minlength=n_users) for group in groups])
 
 
-def _listed(lists: NDArray[np.int32], group: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return how many items of each list, shape (t, k), belong to ``group``, shape (n_items,)."""
-    counts: NDArray[np.int64] = np.append(group, False)[lists].sum(axis=1)
-    return counts
+def _disparity(listed: list[NDArray[Any]], possible: list[NDArray[Any]]) -> Pooled:
+    """Compare the chances of head and tail, ``listed / possible``, each a pair of counts by user, shape (t,)."""
 
+    def relative_deviation(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return population std over mean of the two chances of each row, shape (c, 4) -> (c,)."""
+        chances = sums[:, :2] / np.where(sums[:, 2:] == 0, np.nan, sums[:, 2:])
+        means = chances.mean(axis=1)
+        deviations: NDArray[np.float64] = chances.std(axis=1) / np.where(means == 0, np.nan, means)
+        return deviations
 
-def _relevant_candidates(evaluation: Evaluation) -> list[NDArray[np.int64]]:
-    """Return how many relevant items of head and of tail each test user could be recommended, two of shape (t,)."""
-    user, thing = np.divmod(evaluation.relevant_pairs, len(evaluation.split.dataset.items) + 1)
-    item = evaluation.split.item_coding.codes(thing.astype(np.int32))
-    warm = item < evaluation.split.train.n_items
-    user, item = user[warm], item[warm]
-    seen = evaluation.has_trained_on(user, item)
-    return [
-        np.bincount(user[group[item] & ~seen], minlength=len(evaluation.people))
-        for group in (evaluation.head, evaluation.tail)
-    ]
-
-
-def _disparity(columns: list[NDArray[np.int64]]) -> Pooled:
-    """Compare the chances of two groups; columns: got by the first and second, possible for the first and second."""
-    sums = np.stack(columns, axis=1).astype(np.float64)
-    return Pooled(sums, _relative_deviation, len(sums), (0.0, 1.0))
-
-
-def _relative_deviation(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return population std over mean of the two chances of each row, shape (c, 4) -> (c,)."""
-    possible = np.where(sums[:, 2:] == 0, np.nan, sums[:, 2:])
-    chances = sums[:, :2] / possible
-    means = chances.mean(axis=1)
-    deviations: NDArray[np.float64] = chances.std(axis=1) / np.where(means == 0, np.nan, means)
-    return deviations
+    sums = np.stack([*listed, *possible], axis=1).astype(np.float64)
+    return Pooled(sums, relative_deviation, len(sums), (0.0, 1.0))

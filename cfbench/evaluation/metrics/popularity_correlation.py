@@ -1,15 +1,14 @@
-"""How far the scores of a model follow the popularity of the items."""
+"""Correlation of a model's scores with the popularity of the items."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import Contract, Single
+from cfbench.evaluation.metrics import Contract, Evaluation, Single
 
 _CONFIDENCE = 0.95
 
@@ -23,6 +22,7 @@ class PopularityCorrelation:
     all popularities, are equal.
     """
 
+    name: ClassVar[str] = "popularity-correlation"
     contract: ClassVar[Contract] = Contract(
         title="Spearman correlation of mean predicted score with popularity",
         formula="Pearson correlation of the ranks of mean_u s_ui and of phi(i) over the catalogue; ties share ranks",
@@ -35,54 +35,35 @@ class PopularityCorrelation:
         source="Spearman 1904; interval: Kott 2001, The delete-a-group jackknife",
     )
 
-    @property
-    def name(self) -> str:
-        """The standard name."""
-        return "popularity-correlation"
-
     def measure(self, evaluation: Evaluation) -> Single:
         """Correlate over all groups, and over all but each one for the interval."""
-        means = evaluation.score_means.astype(np.float64)
-        value = _correlation(means, evaluation.item_popularity)
+        means, popularity = evaluation.score_means.astype(np.float64), evaluation.item_popularity
+        value, groups = _correlation(means, popularity), len(means)
         n = int((~np.isnan(means)).any(axis=0).sum())
-        replicates = [
-            _correlation(np.delete(means, group, axis=0), evaluation.item_popularity) for group in range(len(means))
-        ]
-        return Single(value, n, _jackknife_interval(value, np.array(replicates)))
+        without = np.array([_correlation(np.delete(means, group, axis=0), popularity) for group in range(groups)])
+        if groups < 2 or np.isnan(value) or np.isnan(without).any():
+            return Single(value, n)
+        from scipy.special import stdtrit  # noqa: PLC0415 - slow to import
+
+        deviation = np.sqrt((groups - 1) / groups * np.square(without - value).sum())
+        reach = float(stdtrit(groups - 1, (1 + _CONFIDENCE) / 2) * deviation)
+        return Single(value, n, (max(value - reach, -1.0), min(value + reach, 1.0)))
 
 
 def _correlation(means: NDArray[np.float64], item_popularity: NDArray[np.int64]) -> float:
-    """Return Spearman's rho of the mean over groups, shape (g, n_items), with popularity; NaN groups do not count."""
-    said = ~np.isnan(means)
-    counts = said.sum(axis=0)
-    scored = counts > 0
-    scores = np.where(said, means, 0).sum(axis=0)[scored] / counts[scored]
-    return _pearson(_ranks(scores), _ranks(item_popularity[scored]))
+    """Return Spearman's rho of the mean over groups, shape (g, n_items), with popularity.
 
-
-def _ranks(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Return mean ranks from 1."""
+    NaN scores do not count; the result is NaN where scores or popularities do not vary.
+    """
     from scipy.stats import rankdata  # noqa: PLC0415 - half a second to import
 
-    return np.asarray(rankdata(values), dtype=np.float64)
-
-
-def _pearson(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Return the correlation, NaN where either does not vary."""
-    if len(x) < 2:
+    known = ~np.isnan(means)
+    counts = known.sum(axis=0)
+    scored = counts > 0
+    scores = np.where(known, means, 0).sum(axis=0)[scored] / counts[scored]
+    if len(scores) < 2:
         return float("nan")
+    x, y = (np.asarray(rankdata(values), dtype=np.float64) for values in (scores, item_popularity[scored]))
     x, y = x - x.mean(), y - y.mean()
     scale = np.sqrt((x @ x) * (y @ y))
     return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else float("nan")
-
-
-def _jackknife_interval(value: float, replicates: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return the delete-a-group interval within [-1, 1], or None for fewer than two groups or a NaN."""
-    groups = len(replicates)
-    if groups < 2 or np.isnan(value) or np.isnan(replicates).any():
-        return None
-    from scipy.special import stdtrit  # noqa: PLC0415 - as slow to import
-
-    deviation = np.sqrt((groups - 1) / groups * np.square(replicates - value).sum())
-    reach = float(stdtrit(groups - 1, (1 + _CONFIDENCE) / 2) * deviation)
-    return max(value - reach, -1.0), min(value + reach, 1.0)

@@ -1,24 +1,45 @@
-"""Errors by stratum of the test rows: the common part of cold-start, popularity and activity tables."""
+"""Errors by stratum of the test rows: cold users and items, popularity deciles, activity of users."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.sums import PerUser
+from cfbench.evaluation.metrics import Breakdown, Contract, Evaluation, PerUser
+from cfbench.evaluation.metrics.contracts import FILLED_ROWS, of_rows
+from cfbench.model.arrays import Codes
+
+COUNT_STRATA = ("0", "1-5", "6-20", "21-100", ">100")
+"""Strata by number of training ratings."""
+
+ACTIVITY_GROUPS = ("top 1 %", "next 9 %", "next 40 %", "other 50 %", "cold")
+"""Groups of test users from the most to the least active, and those without training ratings."""
+
+_FIRST_OF_NEXT = np.array([1, 6, 21, 101])
+_BORDERS = (100, 10, 2)  # the most active 1/100, 1/10 and 1/2 end here
+_FIGURES = "sqrt(mean (p - r)^2), mean |p - r|, mean (p - r), prediction coverage, rows, filled rows"
+
+_of_counts = partial(
+    of_rows,
+    family="cold start",
+    averaging="all test rows of the stratum alike",
+    source="cfbench; the notion: Schein et al. 2002, Methods and metrics for cold-start recommendations",
+    figure="RMSE",
+)
 
 
 def errors_by_stratum(
     evaluation: Evaluation, stratum: NDArray[np.integer[Any]], labels: Sequence[str]
 ) -> Mapping[str, Mapping[str, PerUser | float]]:
-    """Return, for every label, what happened on the test rows of that stratum.
+    """Return, for every label, the figures of the test rows of that stratum.
 
     Args:
-        evaluation: answers with predicted ratings.
+        evaluation: output with predicted ratings.
         stratum: index into ``labels`` of every test row, shape (m,).
         labels: names of the strata, in the order of the table.
 
@@ -27,28 +48,134 @@ def errors_by_stratum(
         ``prediction-coverage`` (share), as sums over users; ``n`` (test rows) and ``filled`` (rows with the
         fallback), counts. A stratum without rows has n = 0 and NaN for the means.
     """
-    cells = evaluation.cluster * len(labels) + stratum
-    shape = (len(evaluation.people), len(labels))
+    cells = evaluation.user_of_row * len(labels) + stratum
+    shape = (len(evaluation.test_user_positions), len(labels))
 
     def summed(values: NDArray[Any] | None) -> NDArray[np.float64]:
         """Sum over the rows of each user in each stratum, shape (labels, t)."""
         sums = np.bincount(cells, weights=values, minlength=shape[0] * shape[1])
         return np.ascontiguousarray(sums.reshape(shape).T, dtype=np.float64)
 
-    rows, predicted = summed(None), summed(evaluation.predicted)
-    squares, sizes, errors = (
-        summed(np.square(evaluation.errors)),
-        summed(np.abs(evaluation.errors)),
-        summed(evaluation.errors),
-    )
+    errors = evaluation.errors
+    rows, predicted, signed = summed(None), summed(evaluation.predicted), summed(errors)
+    squares, sizes = summed(np.square(errors)), summed(np.abs(errors))
     return {
         label: {
             "RMSE": PerUser(squares[index], rows[index], rooted=True),
             "MAE": PerUser(sizes[index], rows[index]),
-            "signed error": PerUser(errors[index], rows[index]),
+            "signed error": PerUser(signed[index], rows[index]),
             "prediction-coverage": PerUser(predicted[index], rows[index]),
             "n": float(rows[index].sum()),
             "filled": float(rows[index].sum() - predicted[index].sum()),
         }
         for index, label in enumerate(labels)
     }
+
+
+def _by_count(evaluation: Evaluation, counts: NDArray[np.int64], codes: Codes) -> Breakdown:
+    """Break errors down by the training count of ``codes``, shape (m,); the unknown code counts 0."""
+    stratum = np.searchsorted(_FIRST_OF_NEXT, np.append(counts, 0)[codes], side="right")
+    rows = errors_by_stratum(evaluation, stratum, COUNT_STRATA)
+    return Breakdown(rows, {"fallback (training mean)": evaluation.split.train.mean})
+
+
+@dataclass(frozen=True)
+class ColdUserStrata:
+    """RMSE, MAE and more by the number of training ratings of the test row's user; 0 = a new user."""
+
+    name: ClassVar[str] = "cold-users"
+    contract: ClassVar[Contract] = _of_counts(
+        title="errors by the user's number of training ratings",
+        formula=f"{_FIGURES}, per stratum of n_u = training ratings of u: {', '.join(COUNT_STRATA)}",
+        cold_policy=f"users outside training are the stratum 0; {FILLED_ROWS}",
+    )
+
+    def measure(self, evaluation: Evaluation) -> Breakdown:
+        """Sort the test rows into the strata of their users."""
+        return _by_count(evaluation, evaluation.split.train.user_counts, evaluation.split.test.users)
+
+
+@dataclass(frozen=True)
+class ColdItemStrata:
+    """RMSE, MAE and more by the number of training ratings of the test row's item; 0 = a new item."""
+
+    name: ClassVar[str] = "cold-items"
+    contract: ClassVar[Contract] = _of_counts(
+        title="errors by the item's number of training ratings",
+        formula=f"{_FIGURES}, per stratum of n_i = training ratings of i: {', '.join(COUNT_STRATA)}",
+        cold_policy=f"items outside training are the stratum 0; {FILLED_ROWS}",
+    )
+
+    def measure(self, evaluation: Evaluation) -> Breakdown:
+        """Sort the test rows into the strata of their items."""
+        return _by_count(evaluation, evaluation.split.train.item_counts, evaluation.split.test.items)
+
+
+@dataclass(frozen=True)
+class PopularityDeciles:
+    """Errors of predicted ratings by popularity decile of the item: 1 = least, 10 = most popular.
+
+    A decile is a tenth of the catalogue's items, not of the test rows; equally popular items follow the data
+    set's item table. Cold items are a row of their own. Facts: ``tail cut`` = phi of the least popular head
+    item, ``tail share`` = the tail's share of the catalogue's items.
+    """
+
+    name: ClassVar[str] = "popularity-deciles"
+    contract: ClassVar[Contract] = of_rows(
+        title="errors by popularity decile of the item",
+        formula="mean (p - r), sqrt(mean (p - r)^2) and more per tenth of the items ordered by phi",
+        family="popularity bias",
+        direction="none",
+        averaging="all test rows of the decile alike",
+        cold_policy=f"items outside training apart, as 'cold'; {FILLED_ROWS}",
+        source="cfbench; strata of popularity after Steck 2011, Item popularity and recommendation accuracy",
+        figure="signed error",
+        display="+.3f",
+    )
+
+    def measure(self, evaluation: Evaluation) -> Breakdown:
+        """Sort the test rows into the deciles of their items."""
+        n_items = evaluation.split.train.n_items
+        decile = np.full(n_items + 1, 10)  # the last is the unknown item
+        decile[evaluation.by_popularity[::-1]] = np.arange(n_items) * 10 // n_items
+        labels = [*map(str, range(1, 11)), "cold"]
+        tail_cut = float(evaluation.item_popularity[evaluation.head].min())
+        return Breakdown(
+            errors_by_stratum(evaluation, decile[evaluation.split.test.items], labels),
+            {"tail cut": tail_cut, "tail share": float(evaluation.tail.mean())},
+        )
+
+
+@dataclass(frozen=True)
+class UserActivity:
+    """Errors by activity of the test row's user; the most active 1 %, the next 9 %, the next 40 %, the rest, cold.
+
+    A border is rounded up to whole users; users with equally many training ratings follow the data set's user
+    table. Facts: the share of all training ratings that the most active 1 % and 10 % of training users hold.
+    """
+
+    name: ClassVar[str] = "user-activity"
+    contract: ClassVar[Contract] = of_rows(
+        title="errors by the user's activity, and what the most active users hold",
+        formula=f"{_FIGURES} per group of test users ordered by training ratings n_u: {', '.join(ACTIVITY_GROUPS)}",
+        family="representation",
+        averaging="all test rows of the group alike",
+        cold_policy=f"users outside training apart, as 'cold'; {FILLED_ROWS}",
+        source="cfbench; activity groups after Li et al. 2021, User-oriented fairness in recommendation",
+        figure="RMSE",
+    )
+
+    def measure(self, evaluation: Evaluation) -> Breakdown:
+        """Order the test users by training ratings and break the errors down by group."""
+        counts = evaluation.split.train.user_counts
+        of_tested = np.append(counts, 0)[evaluation.user_codes]
+        known = int(np.count_nonzero(of_tested))
+        ends = [*(-(-known // part) for part in _BORDERS), known]
+        group = np.empty(len(of_tested), dtype=np.int64)
+        order = np.argsort(-of_tested, kind="stable")
+        group[order] = np.searchsorted(ends, np.arange(len(of_tested)), side="right")
+        held = {part: np.sort(counts)[::-1][: -(-len(counts) // part)].sum() / counts.sum() for part in _BORDERS[:2]}
+        return Breakdown(
+            errors_by_stratum(evaluation, group[evaluation.user_of_row], ACTIVITY_GROUPS),
+            {f"held by top {100 // part} %": float(share) for part, share in held.items()},
+        )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.list_means import list_lengths
+from cfbench.evaluation.metrics import Evaluation
 
 GROUPS = ("niche", "diverse", "blockbuster")
 """From the least to the most mainstream: the lowest fifth, the three fifths between, the highest fifth."""
@@ -17,20 +16,16 @@ DEFINITION = (
 )
 
 
-def taste_groups(evaluation: Evaluation, lists: NDArray[np.int32]) -> NDArray[np.int64]:
+def taste_groups(evaluation: Evaluation) -> NDArray[np.int64]:
     """Return the index into ``GROUPS`` of every test user, shape (t,); -1 without profile or without list.
 
     A niche or blockbuster group is a fifth of the users, rounded down. Head items are those of the smallest set
     with 80 % of the training interactions.
-
-    Args:
-        evaluation: gives the training profiles.
-        lists: the lists that count, shape (t, k).
     """
     sizes = evaluation.profile_sizes
-    grouped = np.flatnonzero((sizes > 0) & (list_lengths(lists, evaluation.split.train.n_items) > 0))
-    head_share = evaluation.over_profiles(evaluation.head)[grouped] / sizes[grouped]
-    mean_phi = evaluation.over_profiles(evaluation.item_popularity)[grouped] / sizes[grouped]
+    grouped = np.flatnonzero((sizes > 0) & (evaluation.list_lengths > 0))
+    head_share = evaluation.sum_over_profiles(evaluation.head)[grouped] / sizes[grouped]
+    mean_phi = evaluation.sum_over_profiles(evaluation.item_popularity)[grouped] / sizes[grouped]
     order = grouped[np.lexsort((mean_phi, head_share))]  # stable: equals stay in the order of the user table
     fifth = len(order) // 5
     groups = np.full(len(sizes), -1)

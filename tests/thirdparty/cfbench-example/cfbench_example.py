@@ -44,7 +44,7 @@ class Within:
         needs=("ratings",),
         direction="higher",
         averaging="all test rows alike (a user weighs as much as their rows)",
-        cold_policy="cold users and items count like all others; the training mean stands in for what is not answered",
+        cold_policy="cold users and items count like all others; rows without a prediction get the training mean",
         clipping="predictions are clipped to the rating scale",
         source="the manual of cfbench-example",
         unit="share",
@@ -61,7 +61,7 @@ class Within:
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         near = np.abs(evaluation.errors) <= self.stars  # (m,)
-        return PerUser(evaluation.sum_by_user(near), evaluation.rows_by_user)
+        return evaluation.mean_over_rows(near)
 
 
 @dataclass(frozen=True)

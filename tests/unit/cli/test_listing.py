@@ -66,7 +66,7 @@ def test_a_metric_that_cannot_be_loaded_says_why_beside_the_others(shown):
 
 
 def test_a_metric_without_contract_says_what_it_needs(shown):
-    text = shown("metrics", long=True, plugins=[metric("odd", "cfbench.evaluation.metrics.cutoff:CutOff")])
+    text = shown("metrics", long=True, plugins=[metric("odd", "cfbench.evaluation.metrics.metric:CutOff")])
     assert "class attribute 'contract'" in " ".join(text.split())
 
 

@@ -40,7 +40,7 @@ def evaluation(make_evaluation) -> Evaluation:
 
 
 def ones(evaluation: Evaluation) -> np.ndarray:
-    return np.ones(len(evaluation.people))
+    return np.ones(len(evaluation.test_user_positions))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_pure_ranker_has_no_metric_of_ratings(make_evaluation):
         ({"needs": "ratings"}, "needs must be a tuple"),
         ({"direction": "up"}, "direction must be lower, higher or none"),
         ({"display": ".3q"}, "display must be a format"),
-        ({"family": ""}, "must be texts that say something"),
+        ({"family": ""}, "must be non-empty texts"),
     ],
 )
 def test_a_contract_says_what_is_wrong_with_it(changed, complaint):

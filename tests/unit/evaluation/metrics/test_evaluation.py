@@ -12,8 +12,8 @@ TEST = [(3, 1, 5), (1, 1, 4), (1, 9, 5), (3, 0, 2), (1, 2, 3)]
 
 def test_rows_of_a_user_share_a_cluster_whatever_their_order(make_evaluation):
     evaluation = make_evaluation(TRAIN, TEST)
-    assert evaluation.people.tolist() == [1, 3]
-    assert evaluation.cluster.tolist() == [1, 0, 0, 1, 0]
+    assert evaluation.test_user_positions.tolist() == [1, 3]
+    assert evaluation.user_of_row.tolist() == [1, 0, 0, 1, 0]
     assert evaluation.rows_by_user.tolist() == [3, 2]
 
 
@@ -29,7 +29,7 @@ def test_holes_get_the_training_mean_and_the_rest_is_clipped_once(make_evaluatio
     assert evaluation.filled.tolist() == pytest.approx([3.6, 5, 1, 3, 3.6])
     assert evaluation.clipped.tolist() == [False, True, True, False, False]
     assert evaluation.errors.tolist() == pytest.approx([-1.4, 1, -4, 1, 0.6])
-    assert np.isnan(evaluation.answers.predictions).sum() == 2, "raw answers stay as they were"
+    assert np.isnan(evaluation.output.predictions).sum() == 2, "raw answers stay as they were"
 
 
 def test_relevant_items_include_cold_ones_which_no_list_can_hit(make_evaluation):
@@ -71,10 +71,10 @@ def test_head_and_order_of_equally_popular_items_do_not_depend_on_the_order_of_r
 def test_profiles_hold_every_training_item_once_and_nothing_outside_training(make_evaluation):
     evaluation = make_evaluation([*TRAIN, (1, 0, 5)], TEST)
     assert evaluation.incidence.toarray().tolist() == [[1, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0]]
-    assert evaluation.codes.tolist() == [1, 3]
+    assert evaluation.user_codes.tolist() == [1, 3]
     assert evaluation.profile_sizes.tolist() == [1, 0]
-    assert evaluation.over_profiles(np.array([7, 1, 2])).tolist() == [7, 0]
-    assert evaluation.over_profiles(np.array([[7, 1], [1, 1], [2, 1]])).tolist() == [[7, 1], [0, 0]]
+    assert evaluation.sum_over_profiles(np.array([7, 1, 2])).tolist() == [7, 0]
+    assert evaluation.sum_over_profiles(np.array([[7, 1], [1, 1], [2, 1]])).tolist() == [[7, 1], [0, 0]]
     asked_users, asked_items = np.array([0, 0, 1]), np.array([0, 1, 0])
     assert evaluation.has_trained_on(asked_users, asked_items).tolist() == [True, False, False]
 

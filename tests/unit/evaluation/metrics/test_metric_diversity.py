@@ -9,7 +9,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from cfbench.errors import RunError
 from cfbench.evaluation.metrics import co_rating, diversity
 from cfbench.evaluation.metrics.diversity import Diversity, EmbeddingDiversity
-from cfbench.evaluation.metrics.metric import ask
+from cfbench.evaluation.metrics.metric import apply_metric
 
 # Users of item 0: 0-4, of item 1: 0-2, of items 2 and 3: user 0.
 TRAIN = [(user, 0, 3) for user in range(5)] + [(user, 1, 3) for user in range(3)] + [(0, 2, 3), (0, 3, 3)]
@@ -18,7 +18,7 @@ TEST = [(4, 1, 4), (5, 0, 4), (6, 0, 1)]
 
 def test_diversity_is_one_minus_the_mean_cosine_of_pairs_by_common_users(make_evaluation):
     # cos(1, 2) = 1 / sqrt(3 * 1). A list of one item has no pair, an empty one neither.
-    measured = ask(Diversity(k=2), make_evaluation(TRAIN, TEST, lists=[[1, 2], [0], []]))
+    measured = apply_metric(Diversity(k=2), make_evaluation(TRAIN, TEST, lists=[[1, 2], [0], []]))
     assert measured.value == pytest.approx(1 - 1 / np.sqrt(3))
     assert measured.denominators.tolist() == [1, 0, 0]
 
@@ -27,15 +27,17 @@ def test_three_items_have_three_pairs(make_evaluation):
     # cos(0,1) = 3 / sqrt(5 * 3), cos(0,2) = 1 / sqrt(5), cos(1,2) = 1 / sqrt(3).
     evaluation = make_evaluation(TRAIN, TEST[1:2], lists=[[2, 0, 1]], k=3)
     expected = 1 - (3 / np.sqrt(15) + 1 / np.sqrt(5) + 1 / np.sqrt(3)) / 3
-    assert ask(Diversity(k=3), evaluation).value == pytest.approx(expected)
-    assert ask(Diversity(k=2), evaluation).value == pytest.approx(1 - 1 / np.sqrt(5)), "only the first two places"
+    assert apply_metric(Diversity(k=3), evaluation).value == pytest.approx(expected)
+    assert apply_metric(Diversity(k=2), evaluation).value == pytest.approx(1 - 1 / np.sqrt(5)), (
+        "only the first two places"
+    )
 
 
 def test_items_of_the_same_users_have_no_diversity_and_of_different_users_full(make_evaluation):
     train = [(0, 0, 3), (0, 1, 5), (1, 2, 3)]
     same, different = (make_evaluation(train, [(5, 0, 4)], lists=[items]) for items in ([0, 1], [1, 2]))
-    assert ask(Diversity(k=2), same).value == pytest.approx(0)
-    assert ask(Diversity(k=2), different).value == 1
+    assert apply_metric(Diversity(k=2), same).value == pytest.approx(0)
+    assert apply_metric(Diversity(k=2), different).value == 1
 
 
 @pytest.mark.parametrize("small", [False, True])
@@ -60,7 +62,7 @@ def test_every_way_and_chunk_size_gives_what_all_pairs_give(make_evaluation, mon
     for user, item, _ in train:
         incidence[item, user] = 1
     factors = rng.standard_normal((13, 3)).astype(np.float32)
-    evaluation = replace(evaluation, answers=replace(evaluation.answers, item_factors=factors))
+    evaluation = replace(evaluation, output=replace(evaluation.output, item_factors=factors))
     by_code = factors[evaluation.split.item_coding.code_of]
     for metric, vectors in ((Diversity(k=5), incidence), (EmbeddingDiversity(k=5), by_code)):
         cosines = cosine_similarity(vectors)
@@ -69,13 +71,13 @@ def test_every_way_and_chunk_size_gives_what_all_pairs_give(make_evaluation, mon
             for items in lists
             if len(items) > 1
         ]
-        assert ask(metric, evaluation).value == pytest.approx(np.mean(expected), rel=1e-6)
+        assert apply_metric(metric, evaluation).value == pytest.approx(np.mean(expected), rel=1e-6)
 
 
 def embedded(make_evaluation, lists, factors, k=3):
     evaluation = make_evaluation(TRAIN, TEST[: len(lists)], lists=lists, k=k)
-    answers = replace(evaluation.answers, item_factors=np.array(factors, dtype=np.float32))
-    return ask(EmbeddingDiversity(k=k), replace(evaluation, answers=answers))
+    output = replace(evaluation.output, item_factors=np.array(factors, dtype=np.float32))
+    return apply_metric(EmbeddingDiversity(k=k), replace(evaluation, output=output))
 
 
 def test_embeddings_are_compared_by_angle_whatever_their_length(make_evaluation):
@@ -93,8 +95,8 @@ def test_an_embedding_of_zeros_is_like_no_other(make_evaluation):
 
 def test_asking_for_embeddings_that_are_not_there_says_so(make_evaluation):
     with pytest.raises(RunError, match="embeddings"):
-        ask(EmbeddingDiversity(k=2), make_evaluation(TRAIN, TEST[:1], lists=[[0, 1]]))
+        apply_metric(EmbeddingDiversity(k=2), make_evaluation(TRAIN, TEST[:1], lists=[[0, 1]]))
 
 
 def test_without_a_list_of_two_there_is_no_value(make_evaluation):
-    assert np.isnan(ask(Diversity(k=2), make_evaluation(TRAIN, TEST, lists=[[0], [], [1]])).value)
+    assert np.isnan(apply_metric(Diversity(k=2), make_evaluation(TRAIN, TEST, lists=[[0], [], [1]])).value)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import ndcg_score
 
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import ask
+from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.rank import rank_items
@@ -62,7 +62,7 @@ def run_of(evaluation, lists):
     """Lists, best first, as falling scores by user; users with an empty list are missing altogether."""
     return {
         f"u{user}": {f"i{item}": 1.0 - place / 100 for place, item in enumerate(items)}
-        for user, items in zip(evaluation.people.tolist(), lists, strict=True)
+        for user, items in zip(evaluation.test_user_positions.tolist(), lists, strict=True)
         if items
     }
 
@@ -83,10 +83,10 @@ def scores_by(ranx, truth, run, k):
 
 
 def assert_equal(ranx, evaluation, test, run, k):
-    truth, people = relevant_by_user(test), evaluation.people.tolist()
+    truth, people = relevant_by_user(test), evaluation.test_user_positions.tolist()
     theirs = scores_by(ranx, truth, run, k)
     for name, metric in OURS.items():
-        measured = ask(metric(k=k), evaluation)
+        measured = apply_metric(metric(k=k), evaluation)
         ours = dict(zip((f"u{user}" for user in people), measured.per_user.tolist(), strict=True))
         counted = {user: score for user, score in ours.items() if not np.isnan(score)}
         assert counted == pytest.approx(theirs[name], abs=1e-6), name
@@ -158,4 +158,4 @@ def test_ndcg_of_a_complete_order_agrees_with_scikit_learn(make_evaluation):
     evaluation = make_evaluation(train, test, lists=[order.tolist()], k=N_ITEMS)
     for k in (1, 5, N_ITEMS):
         theirs = ndcg_score([relevant.astype(float)], [scores], k=k)
-        assert ask(NDCG(k=k), evaluation).value == pytest.approx(theirs)
+        assert apply_metric(NDCG(k=k), evaluation).value == pytest.approx(theirs)

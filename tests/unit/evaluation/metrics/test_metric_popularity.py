@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.evaluation.metrics.metric import ask
+from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.popularity import APLT, ARP
 
 # phi = 5, 3, 1, 1: items 0 and 1 hold 80 % of the ten interactions, items 2 and 3 are the tail.
@@ -13,23 +13,23 @@ LISTS = [[1, 2], [0], []]
 
 
 def test_arp_averages_within_lists_then_over_users_who_got_one(make_evaluation):
-    measured = ask(ARP(k=2), make_evaluation(TRAIN, TEST, lists=LISTS))
+    measured = apply_metric(ARP(k=2), make_evaluation(TRAIN, TEST, lists=LISTS))
     assert measured.value == ((3 + 1) / 2 + 5) / 2
     assert measured.denominators.tolist() == [1, 1, 0]
 
 
 def test_aplt_is_the_mean_share_of_tail_items(make_evaluation):
-    assert ask(APLT(k=2), make_evaluation(TRAIN, TEST, lists=LISTS)).value == (1 / 2 + 0) / 2
+    assert apply_metric(APLT(k=2), make_evaluation(TRAIN, TEST, lists=LISTS)).value == (1 / 2 + 0) / 2
 
 
 @pytest.mark.parametrize(("metric", "value"), [(ARP(k=1), (3 + 5) / 2), (APLT(k=1), 0)])
 def test_places_after_k_do_not_count(make_evaluation, metric, value):
-    assert ask(metric, make_evaluation(TRAIN, TEST, lists=LISTS)).value == value
+    assert apply_metric(metric, make_evaluation(TRAIN, TEST, lists=LISTS)).value == value
 
 
 @pytest.mark.parametrize("metric", [ARP, APLT])
 def test_without_any_list_there_is_no_value(make_evaluation, metric):
-    assert np.isnan(ask(metric(k=2), make_evaluation(TRAIN, TEST, lists=[[], [], []])).value)
+    assert np.isnan(apply_metric(metric(k=2), make_evaluation(TRAIN, TEST, lists=[[], [], []])).value)
 
 
 @pytest.mark.parametrize(("metric", "name"), [(ARP, "ARP"), (APLT, "APLT")])

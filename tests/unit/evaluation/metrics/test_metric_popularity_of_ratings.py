@@ -7,9 +7,9 @@ import pytest
 from scipy.stats import spearmanr, t
 
 from cfbench.errors import RunError
-from cfbench.evaluation.metrics.metric import ask
+from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.popularity_correlation import PopularityCorrelation
-from cfbench.evaluation.metrics.popularity_deciles import PopularityDeciles
+from cfbench.evaluation.metrics.strata import PopularityDeciles
 
 # phi = 5, 3, 1, 1: items 0 and 1 hold 80 % of the ten interactions, items 2 and 3 are the tail.
 TRAIN = [(user, 0, 3) for user in range(5)] + [(user, 1, 3) for user in range(3)] + [(0, 2, 3), (0, 3, 3)]
@@ -20,7 +20,7 @@ def test_deciles_are_tenths_of_the_catalogue_with_cold_items_apart(make_evaluati
     # Item n has n + 1 training users, so the twenty items fill the deciles in pairs.
     train = [(user, item, 3) for item in range(20) for user in range(item + 1)]
     test = [(30, 0, 4), (30, 1, 2), (30, 19, 5), (30, 25, 1)]
-    table = ask(PopularityDeciles(), make_evaluation(train, test, [3, 3, 4, np.nan]))
+    table = apply_metric(PopularityDeciles(), make_evaluation(train, test, [3, 3, 4, np.nan]))
     assert list(table.rows) == [*map(str, range(1, 11)), "cold"]
     assert [row["n"] for row in table.rows.values()] == [2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]
     assert (table.rows["1"]["signed error"].value, table.rows["1"]["RMSE"].value) == (0, 1)
@@ -29,7 +29,7 @@ def test_deciles_are_tenths_of_the_catalogue_with_cold_items_apart(make_evaluati
 
 
 def test_the_cut_of_the_tail_and_its_share_of_items_are_reported(make_evaluation):
-    facts = ask(PopularityDeciles(), make_evaluation(TRAIN, TEST, [3, 3, 3])).facts
+    facts = apply_metric(PopularityDeciles(), make_evaluation(TRAIN, TEST, [3, 3, 3])).facts
     assert facts == {"tail cut": 3, "tail share": 0.5}
 
 
@@ -38,7 +38,8 @@ def test_deciles_of_equally_popular_items_do_not_depend_on_the_order_of_rows(mak
     test = [(3, item, 4) for item in range(20)]
     predictions = np.linspace(1, 5, 20)
     there, back = (
-        ask(PopularityDeciles(), make_evaluation(rows, test, predictions)).rows for rows in (train, train[::-1])
+        apply_metric(PopularityDeciles(), make_evaluation(rows, test, predictions)).rows
+        for rows in (train, train[::-1])
     )
     for decile in map(str, range(1, 11)):
         assert there[decile]["n"] == back[decile]["n"] == 2
@@ -47,8 +48,8 @@ def test_deciles_of_equally_popular_items_do_not_depend_on_the_order_of_rows(mak
 
 def scored(make_evaluation, score_means, train=TRAIN):
     evaluation = make_evaluation(train, TEST)
-    answers = replace(evaluation.answers, score_means=np.array(score_means, dtype=np.float32))
-    return ask(PopularityCorrelation(), replace(evaluation, answers=answers))
+    output = replace(evaluation.output, score_means=np.array(score_means, dtype=np.float32))
+    return apply_metric(PopularityCorrelation(), replace(evaluation, output=output))
 
 
 def test_the_correlation_is_of_ranks_with_ties_at_their_mean(make_evaluation):
@@ -95,4 +96,4 @@ def test_the_correlation_agrees_with_scipy(make_evaluation):
 
 def test_asking_for_scores_that_are_not_there_says_so(make_evaluation):
     with pytest.raises(RunError, match="catalogue's scores"):
-        ask(PopularityCorrelation(), make_evaluation(TRAIN, TEST))
+        apply_metric(PopularityCorrelation(), make_evaluation(TRAIN, TEST))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from cfbench.evaluation.metrics.metric import ask
+from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.popularity_shift import UPD, DeltaGAP, _divergence
 from cfbench.evaluation.metrics.taste_groups import taste_groups
 
@@ -18,7 +18,7 @@ LISTS = [[0], [3], [1], [2], [1]]
 def test_users_are_grouped_by_the_share_of_head_items_in_their_profile(make_evaluation):
     # Shares 0, 1/2, 1/2, 1, 1: a fifth of five is one user. Users 3 and 4 are equal: the table's order decides.
     evaluation = make_evaluation(TRAIN, TEST, lists=LISTS)
-    assert taste_groups(evaluation, evaluation.lists).tolist() == [0, 1, 1, 1, 2]
+    assert taste_groups(evaluation).tolist() == [0, 1, 1, 1, 2]
 
 
 def test_equal_head_shares_are_told_apart_by_the_mean_popularity_of_the_profile(make_evaluation):
@@ -26,16 +26,16 @@ def test_equal_head_shares_are_told_apart_by_the_mean_popularity_of_the_profile(
     train = [(0, 0, 3), (1, 0, 3), (1, 1, 3), (2, 0, 3), (3, 1, 3), (4, 0, 3), (5, 0, 3)]
     evaluation = make_evaluation(train, [(user, 2, 4) for user in range(5)], lists=[[0]] * 5)
     assert evaluation.head.all()
-    assert taste_groups(evaluation, evaluation.lists).tolist() == [1, 1, 1, 0, 2]
+    assert taste_groups(evaluation).tolist() == [1, 1, 1, 0, 2]
 
 
 def test_users_without_profile_or_without_list_are_in_no_group(make_evaluation):
     evaluation = make_evaluation(TRAIN, [*TEST, (20, 0, 4)], lists=[[0], [], [1], [2], [1], [0]])
-    assert taste_groups(evaluation, evaluation.lists).tolist() == [1, -1, 1, 1, 1, -1], "a fifth of four is nobody"
+    assert taste_groups(evaluation).tolist() == [1, -1, 1, 1, 1, -1], "a fifth of four is nobody"
 
 
 def test_delta_gap_is_the_relative_change_of_mean_popularity_in_each_group(make_evaluation):
-    rows = ask(DeltaGAP(k=2), make_evaluation(TRAIN, TEST, lists=LISTS)).rows
+    rows = apply_metric(DeltaGAP(k=2), make_evaluation(TRAIN, TEST, lists=LISTS)).rows
     # niche: 1 -> 12; diverse: (6.5 + 6.5 + 12) / 3 = 25/3 -> 1; blockbuster: 12 -> 1.
     assert list(rows) == ["niche", "diverse", "blockbuster"]
     assert [row["n"] for row in rows.values()] == [1, 3, 1]
@@ -48,7 +48,7 @@ def test_upd_is_the_mean_over_groups_of_the_mean_divergence(make_evaluation):
     # (head, mid, tail) of profile and list: user 0 (0,0,1) and (1,0,0), user 4 and 3 the reverse: one bit each.
     # Users 1 and 2: (1/2,0,1/2) and (0,0,1): H(1/4,3/4) - (1 + 0) / 2.
     half = (2 - 0.75 * np.log2(3)) - 0.5
-    measured = ask(UPD(k=2), make_evaluation(TRAIN, TEST, lists=LISTS))
+    measured = apply_metric(UPD(k=2), make_evaluation(TRAIN, TEST, lists=LISTS))
     assert measured.n == 5
     assert measured.value == pytest.approx((1 + (half + half + 1) / 3 + 1) / 3)
 
@@ -56,7 +56,7 @@ def test_upd_is_the_mean_over_groups_of_the_mean_divergence(make_evaluation):
 def test_lists_like_the_profiles_have_no_deviation(make_evaluation):
     lists = [[2], [0, 1], [0, 1], [0], [0]]  # of each user's own classes
     train = [*TRAIN, (13, 0, 3)]
-    assert ask(UPD(k=2), make_evaluation(train, TEST, lists=lists)).value == 0
+    assert apply_metric(UPD(k=2), make_evaluation(train, TEST, lists=lists)).value == 0
 
 
 def test_items_are_classed_by_a_fifth_three_fifths_and_a_fifth_of_the_interactions(make_evaluation):
@@ -77,7 +77,7 @@ def test_the_divergence_is_scipys_distance_squared():
 
 
 def test_a_resample_without_users_of_a_group_averages_the_others(make_evaluation):
-    measured = ask(UPD(k=2), make_evaluation(TRAIN, TEST, lists=LISTS))
+    measured = apply_metric(UPD(k=2), make_evaluation(TRAIN, TEST, lists=LISTS))
     only_niche = measured.finish(np.array([5, 0, 0, 0, 0])[np.newaxis] @ measured.sums)
     assert only_niche == pytest.approx([1])
     assert np.isnan(measured.finish(np.zeros((1, 6)))).all()
@@ -85,6 +85,6 @@ def test_a_resample_without_users_of_a_group_averages_the_others(make_evaluation
 
 def test_without_any_list_there_is_no_value(make_evaluation):
     evaluation = make_evaluation(TRAIN, TEST, lists=[[]] * 5)
-    assert np.isnan(ask(UPD(k=2), evaluation).value)
-    rows = ask(DeltaGAP(k=2), evaluation).rows.values()
+    assert np.isnan(apply_metric(UPD(k=2), evaluation).value)
+    rows = apply_metric(DeltaGAP(k=2), evaluation).rows.values()
     assert all(np.isnan(row["dGAP"].value) and row["n"] == 0 for row in rows)

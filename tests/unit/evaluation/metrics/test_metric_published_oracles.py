@@ -11,7 +11,7 @@ import pytest
 
 from cfbench.evaluation.metrics.diversity import Diversity
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.evaluation.metrics.metric import ask
+from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.novelty import Novelty
 from cfbench.evaluation.metrics.popularity import ARP
 from cfbench.evaluation.metrics.serendipity import Serendipity
@@ -41,11 +41,11 @@ def evaluation(make_evaluation):
 
 @pytest.mark.parametrize(("metric", "k"), [(metric, k) for metric, figures in RECTOOLS.items() for k in figures])
 def test_figures_equal_those_of_rectools(evaluation, metric, k):
-    assert ask(metric(k=k), evaluation).value == pytest.approx(RECTOOLS[metric][k], rel=1e-12)
+    assert apply_metric(metric(k=k), evaluation).value == pytest.approx(RECTOOLS[metric][k], rel=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_gini_and_entropy_equal_those_of_recbole(evaluation, k):
-    assert ask(Gini(k=k), evaluation).value == pytest.approx(RECBOLE_GINI[k], rel=1e-12)
+    assert apply_metric(Gini(k=k), evaluation).value == pytest.approx(RECBOLE_GINI[k], rel=1e-12)
     nats_per_item, shown = RECBOLE_ENTROPY[k]
-    assert ask(Entropy(k=k), evaluation).value == pytest.approx(nats_per_item * shown / np.log(2), rel=1e-12)
+    assert apply_metric(Entropy(k=k), evaluation).value == pytest.approx(nats_per_item * shown / np.log(2), rel=1e-12)
