@@ -19,7 +19,7 @@ from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Outcome, Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.registry.registry import Registry
-from cfbench.testing import random_ratings
+from cfbench.testing.example_ratings import random_ratings
 from cfbench.testing.executors import models_for_executors
 
 HERE = Path(__file__).parent
@@ -130,18 +130,41 @@ def mortal(tmp_path, start_cluster) -> Iterator[Cluster]:
         yield stack.enter_context(start_cluster(folder))
 
 
+class RecordedEvents(RunEvents):
+    """Remembers the events of tasks, and lets tests act on them."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, str, object]] = []
+        self.notes: list[str] = []
+        self.on_phase: Callable[[Task, str], None] = lambda _task, _name: None
+
+    def cell_started(self, task: Task) -> None:
+        self.seen.append((task.name, "started", ""))
+
+    def cell_phase(self, task: Task, name: str) -> None:
+        self.seen.append((task.name, "phase", name))
+        self.on_phase(task, name)
+
+    def cell_epoch(self, task: Task, report: object) -> None:
+        self.seen.append((task.name, "epoch", report))
+
+    def cell_usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
+        self.seen.append((task.name, "usage", (seconds, resident_bytes)))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def phases(self, name: str) -> list[str]:
+        """The tasks that went through a phase."""
+        return [task for task, kind, what in self.seen if (kind, what) == ("phase", name)]
+
+
 @dataclass
-class TaskQueue(RunEvents):
-    """Gives all tasks out, remembers what it hears, and lets tests act on it."""
+class TaskQueue:
+    """Gives all tasks out but the refused ones."""
 
     refused: frozenset[str] = frozenset()
-    heard: list[tuple[str, str, object]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    on_phase: Callable[[Task, str], None] = lambda _task, _name: None
-
-    @property
-    def events(self) -> RunEvents:
-        return self
+    events: RecordedEvents = field(default_factory=RecordedEvents)
 
     def acquire(self, task: Task) -> bool:
         questions = Path(task.inputs)
@@ -150,26 +173,6 @@ class TaskQueue(RunEvents):
             _questions(questions.name).write(questions)
         Path(task.output).mkdir(parents=True)
         return task.name not in self.refused
-
-    def cell_started(self, task: Task) -> None:
-        self.heard.append((task.name, "cell_started", ""))
-
-    def cell_phase(self, task: Task, name: str) -> None:
-        self.heard.append((task.name, "cell_phase", name))
-        self.on_phase(task, name)
-
-    def cell_epoch(self, task: Task, report: object) -> None:
-        self.heard.append((task.name, "cell_epoch", report))
-
-    def cell_usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
-        self.heard.append((task.name, "cell_usage", (seconds, resident_bytes)))
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def phases(self, name: str) -> list[str]:
-        """The tasks that went through a phase."""
-        return [task for task, kind, what in self.heard if (kind, what) == ("cell_phase", name)]
 
 
 def _questions(split: str) -> EvaluationInputs:

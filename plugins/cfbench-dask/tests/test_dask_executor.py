@@ -58,7 +58,7 @@ def test_a_cluster_of_its_own_leaves_nothing_and_changes_no_signal(tmp_path, mak
     level = logging.getLogger("distributed").level
     tasks = [make_task(model, model) for model in MODELS]
     meanwhile: set[str] = set()
-    queue.on_phase = lambda _task, _name: meanwhile.update(path.name for path in tmp_path.iterdir())
+    queue.events.on_phase = lambda _task, _name: meanwhile.update(path.name for path in tmp_path.iterdir())
     found = by_name(DaskExecutor(jobs=2)(tasks, queue))
     assert {outcome.status for outcome in found.values()} == {"ok"}
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
@@ -66,7 +66,7 @@ def test_a_cluster_of_its_own_leaves_nothing_and_changes_no_signal(tmp_path, mak
     assert meanwhile == {"work"}  # outside of the run's workspace a killed run would leave it for ever
     assert not list((tmp_path / "work").rglob("cfbench-dask-*"))
     assert [path.name for path in tmp_path.iterdir()] == ["work"]
-    assert any(str(what).startswith("on inproc://") for _, kind, what in queue.heard if kind == "cell_phase")
+    assert any(str(what).startswith("on inproc://") for _, kind, what in queue.events.seen if kind == "phase")
 
 
 def test_data_are_sent_once_per_split_and_worker_and_removed_with_the_last_cell(cluster, make_task, queue):
@@ -76,9 +76,11 @@ def test_data_are_sent_once_per_split_and_worker_and_removed_with_the_last_cell(
     for outcome in outcomes:
         assert outcome.status == "ok"
         seen.append({path.parent.name for path in cluster.files() if path.suffix == ".npy"} & {"one", "second"})
-    workers = {(task, what) for task, kind, what in queue.heard if kind == "cell_phase" and str(what).startswith("on ")}
+    workers = {
+        (task, what) for task, kind, what in queue.events.seen if kind == "phase" and str(what).startswith("on ")
+    }
     pairs = {(task.partition("-")[0], worker) for task, worker in workers}
-    assert len(queue.phases("sending data")) == len(pairs) <= 4
+    assert len(queue.events.phases("sending data")) == len(pairs) <= 4
     assert {"one"} in seen or {"one", "second"} in seen
     assert not cluster.files()
 
@@ -86,8 +88,8 @@ def test_data_are_sent_once_per_split_and_worker_and_removed_with_the_last_cell(
 def test_what_workers_see_by_the_same_path_is_not_sent(cluster, make_task, queue, by_name):
     found = by_name(DaskExecutor(cluster.address)([make_task("a", "item-mean")], queue))
     assert found["a"].status == "ok"
-    assert queue.phases("sending data") == []
-    assert queue.notes == []
+    assert queue.events.phases("sending data") == []
+    assert queue.events.notes == []
 
 
 def test_limits_logs_and_progress_are_those_of_a_local_cell(cluster, make_task, queue, by_name):
@@ -96,10 +98,10 @@ def test_limits_logs_and_progress_are_those_of_a_local_cell(cluster, make_task, 
     assert found.status == "timeout"
     assert found.reason == "took longer than the 4 s allowed and was ended"
     assert found.log_tail == "waiting at the door"
-    kinds = [kind for name, kind, _ in queue.heard if name == "slow"]
-    assert kinds[0] == "cell_started"
-    assert {"cell_phase", "cell_epoch", "cell_usage"} <= set(kinds)
-    assert kinds.count("cell_epoch") <= 20  # of 40
+    kinds = [kind for name, kind, _ in queue.events.seen if name == "slow"]
+    assert kinds[0] == "started"
+    assert {"phase", "epoch", "usage"} <= set(kinds)
+    assert kinds.count("epoch") <= 20  # of 40
     assert descendants_of(cluster) == []
 
 
@@ -137,19 +139,19 @@ def test_a_cell_whose_worker_is_killed_is_tried_once_more_elsewhere(mortal, make
         if task.name == "innocent" and phase.startswith("on "):
             innocent.append(phase)
         if phase == "fit" and task.name == "victim" and not killed:
-            on = [what for name, _, what in queue.heard if name == "victim" and str(what).startswith("on ")]
+            on = [what for name, _, what in queue.events.seen if name == "victim" and str(what).startswith("on ")]
             killed.append(on[-1].removeprefix("on "))
             mortal.kill(killed[0])
             for door in doors.values():
                 door.touch()
 
-    queue.on_phase = kill_the_first
+    queue.events.on_phase = kill_the_first
     tasks = [make_task(name, "waits", params={"door": str(door)}) for name, door in doors.items()]
     found = by_name(DaskExecutor(mortal.address)(tasks, queue))
     assert {name: outcome.status for name, outcome in found.items()} == {"victim": "ok", "innocent": "ok"}
-    assert queue.notes == [f"waits: its worker {killed[0]} has gone; the cell is tried once more elsewhere"]
+    assert queue.events.notes == [f"waits: its worker {killed[0]} has gone; the cell is tried once more elsewhere"]
     assert len(innocent) == 1
-    assert len([name for name, kind, _ in queue.heard if (name, kind) == ("victim", "cell_started")]) == 1
+    assert len([name for name, kind, _ in queue.events.seen if (name, kind) == ("victim", "started")]) == 1
 
 
 def test_a_cell_that_loses_two_workers_has_crashed_and_the_others_are_done(mortal, make_task, queue, by_name, tmp_path):
@@ -158,11 +160,11 @@ def test_a_cell_that_loses_two_workers_has_crashed_and_the_others_are_done(morta
 
     def kill_the_worker(task, phase):
         if phase == "fit" and task.name == "curse":
-            on = [what for name, _, what in queue.heard if name == "curse" and str(what).startswith("on ")]
+            on = [what for name, _, what in queue.events.seen if name == "curse" and str(what).startswith("on ")]
             killed.append(on[-1].removeprefix("on "))
             mortal.kill(killed[-1])
 
-    queue.on_phase = kill_the_worker
+    queue.events.on_phase = kill_the_worker
     tasks = [make_task("curse", "waits"), *(make_task(f"good-{n}", "item-mean") for n in range(4))]
     found = by_name(DaskExecutor(mortal.address)(tasks, queue))
     assert found["curse"].status == "crashed"
@@ -175,13 +177,13 @@ def test_a_cell_that_loses_two_workers_has_crashed_and_the_others_are_done(morta
 @pytest.mark.slow
 def test_workers_that_join_late_are_used(mortal, make_task, queue, by_name):
     def join(text):
-        queue.notes.append(text)
+        queue.events.notes.append(text)
         mortal.add_workers(1)
 
-    queue.note = join
+    queue.events.note = join
     found = by_name(DaskExecutor(mortal.address, patience=30)([make_task("a", "bias"), make_task("b", "svd")], queue))
     assert {outcome.status for outcome in found.values()} == {"ok"}
-    assert queue.notes == [f"waiting up to 30 s for workers of {mortal.address}"]
+    assert queue.events.notes == [f"waiting up to 30 s for workers of {mortal.address}"]
 
 
 def test_where_all_workers_have_gone_the_run_ends_after_what_is_finished(mortal, make_task, queue):
@@ -201,7 +203,7 @@ def test_a_scheduler_that_goes_ends_the_run(mortal, make_task, queue):
         if phase == "fit":
             mortal.scheduler.kill()
 
-    queue.on_phase = kill_the_scheduler
+    queue.events.on_phase = kill_the_scheduler
     with pytest.raises(RunError, match=r"the Dask scheduler of tcp://.* has gone"):
         list(DaskExecutor(mortal.address, patience=1.0)([make_task("a", "waits")], queue))
 

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from cfbench.execution.task import saved_in
 from cfbench.resources.cost import Cost
-from cfbench_dask.parcel import Parcel
-from cfbench_dask.reception import Reception, facts_of
-from cfbench_dask.reports import reports_in
+from cfbench_dask.file_transfer import FileTransfer
+from cfbench_dask.rpc import OutcomeReader, events_in, parsed
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -36,18 +35,25 @@ def task(make_task):
 def send(tmp_path, task):
     """Send files and facts as a worker would; return what comes of it."""
 
-    def send(files, **facts):
-        for name, content in files.items():
+    def send(sent, **facts):
+        for name, content in sent.items():
             path = tmp_path / "there" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content) if isinstance(content, bytes) else np.save(path, content)
         (tmp_path / "there").mkdir(exist_ok=True)
-        parcel = Parcel.of(tmp_path / "there")
-        told = {"status": "ok", "reason": "", "cost": asdict(Cost()), "losses": [], "versions": {}, "answers": []}
-        reception = Reception(task, told | {"parcel": parcel.told()} | facts)
-        while not reception.complete:
-            reception.take(parcel.piece(tmp_path / "there", reception.received))
-        return reception.outcome()
+        transfer = FileTransfer.of(tmp_path / "there")
+        facts_there = {
+            "status": "ok",
+            "reason": "",
+            "cost": asdict(Cost()),
+            "losses": [],
+            "versions": {},
+            "answers": [],
+        }
+        reader = OutcomeReader(task, facts_there | {"files": transfer.to_json()} | facts)
+        while not reader.complete:
+            reader.take(transfer.read(tmp_path / "there", reader.received))
+        return reader.outcome()
 
     return send
 
@@ -81,7 +87,7 @@ def test_a_failure_keeps_its_name_reason_and_last_words(send, status):
         ({"answers/predictions.npy": b"no array"}, {"answers": ["predictions"]}, "cannot be read"),
         ({}, {"cost": {"peak_memory": "gold"}, "status": "failed"}, "cannot be read"),
         ({"elsewhere": b""}, {}, "other files than answers"),
-        ({}, {"parcel": None}, "no list of files"),
+        ({}, {"files": None}, "no list of files"),
     ],
 )
 def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wrong):
@@ -91,43 +97,43 @@ def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wro
 
 @pytest.mark.parametrize("piece", [b"", b"too long for it", None, "text"])
 def test_pieces_that_do_not_fit_are_refused(task, piece):
-    reception = Reception(task, {"parcel": {"files": [["log", 4]], "digest": "0"}})
+    reader = OutcomeReader(task, {"files": {"files": [["log", 4]], "digest": "0"}})
     with pytest.raises(ValueError, match="came to an end too early"):
-        reception.take(piece)
+        reader.take(piece)
 
 
 def test_altered_answers_are_refused(task):
-    reception = Reception(task, {"status": "ok", "parcel": {"files": [["log", 4]], "digest": "0"}})
-    reception.take(b"1234")
+    reader = OutcomeReader(task, {"status": "ok", "files": {"files": [["log", 4]], "digest": "0"}})
+    reader.take(b"1234")
     with pytest.raises(ValueError, match="arrived damaged"):
-        reception.outcome()
+        reader.outcome()
 
 
 @given(reply=st.none() | st.binary() | st.text() | JSON.map(json.dumps))
 def test_any_reply_is_facts_or_refused(reply):
     with suppress(ValueError):
-        assert isinstance(facts_of(reply), dict)
+        assert isinstance(parsed(reply), dict)
 
 
 @given(
     event=JSON
-    | st.tuples(st.floats(), st.fixed_dictionaries({"session": st.just("s"), "worker": st.text(), "news": JSON}))
+    | st.tuples(st.floats(), st.fixed_dictionaries({"session": st.just("s"), "worker": st.text(), "events": JSON}))
 )
-def test_any_event_is_reports_or_nothing(event):
-    for worker, task, kind, arguments in reports_in(event, "s"):
+def test_any_message_is_events_or_nothing(event):
+    for worker, task, kind, arguments in events_in(event, "s"):
         assert isinstance(worker, str)
         assert isinstance(task, str)
         assert kind in ("cell_phase", "note", "cell_usage", "cell_epoch")
         assert arguments
 
 
-def test_reports_of_other_runs_are_dropped():
-    news = [
+def test_events_of_other_runs_are_dropped():
+    events = [
         ["cell", "cell_phase", ["fit"]],
         ["cell", "cell_epoch", [1, 2, 0.5, None]],
         ["cell", "close", []],
         ["", "note", [3]],
     ]
-    event = (0.0, {"session": "mine", "worker": "tcp://w", "news": news})
-    assert [kind for _, _, kind, _ in reports_in(event, "mine")] == ["cell_phase", "cell_epoch"]
-    assert list(reports_in(event, "another")) == []
+    event = (0.0, {"session": "mine", "worker": "tcp://w", "events": events})
+    assert [kind for _, _, kind, _ in events_in(event, "mine")] == ["cell_phase", "cell_epoch"]
+    assert list(events_in(event, "another")) == []

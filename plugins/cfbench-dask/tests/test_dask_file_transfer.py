@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cfbench_dask import parcel as module
-from cfbench_dask.parcel import Parcel
+from cfbench_dask import file_transfer as module
+from cfbench_dask.file_transfer import FileTransfer
 
 
 def write(root: Path, contents: dict[str, bytes]) -> Path:
@@ -19,13 +19,13 @@ def write(root: Path, contents: dict[str, bytes]) -> Path:
     return root
 
 
-def sent(parcel: Parcel, source: Path, target: Path) -> list[int]:
+def sent(transfer: FileTransfer, source: Path, target: Path) -> list[int]:
     """Send all pieces; return their sizes."""
-    parcel.lay_out(target)
+    transfer.create(target)
     sizes, position = [], 0
-    while position < parcel.size:
-        piece = parcel.piece(source, position)
-        parcel.put(target, position, piece)
+    while position < transfer.size:
+        piece = transfer.read(source, position)
+        transfer.write(target, position, piece)
         position += len(piece)
         sizes.append(len(piece))
     return sizes
@@ -37,9 +37,9 @@ def test_every_file_arrives_in_pieces_of_bounded_size(contents, tmp_path_factory
     source, target = (tmp_path_factory.mktemp(name) for name in ("source", "target"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "PIECE", 7)
-        parcel = Parcel.heard(Parcel.of(write(source, contents)).told())
-        sizes = sent(parcel, source, target)
-    assert parcel.intact(target)
+        transfer = FileTransfer.from_json(FileTransfer.of(write(source, contents)).to_json())
+        sizes = sent(transfer, source, target)
+    assert transfer.intact(target)
     assert {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()} == set(contents)
     assert all((target / name).read_bytes() == content for name, content in contents.items())
     assert sum(sizes) == sum(map(len, contents.values()))
@@ -48,16 +48,16 @@ def test_every_file_arrives_in_pieces_of_bounded_size(contents, tmp_path_factory
 
 def test_what_was_altered_on_the_way_is_not_intact(tmp_path):
     source = write(tmp_path / "source", {"a": b"1234"})
-    parcel = Parcel.of(source)
-    sent(parcel, source, tmp_path / "target")
+    transfer = FileTransfer.of(source)
+    sent(transfer, source, tmp_path / "target")
     (tmp_path / "target" / "a").write_bytes(b"1235")
-    assert not parcel.intact(tmp_path / "target")
+    assert not transfer.intact(tmp_path / "target")
 
 
 def test_links_are_not_sent(tmp_path):
     source = write(tmp_path / "source", {"a": b"1234"})
     (source / "secret").symlink_to("/etc/hostname")
-    assert Parcel.of(source).files == (("a", 4),)
+    assert FileTransfer.of(source).files == (("a", 4),)
 
 
 @pytest.mark.parametrize(
@@ -79,4 +79,4 @@ def test_links_are_not_sent(tmp_path):
 )
 def test_a_list_of_files_that_leads_elsewhere_is_refused(files):
     with pytest.raises(ValueError, match=r"a list of files that|no list of files"):
-        Parcel.heard({"files": files, "digest": "0"})
+        FileTransfer.from_json({"files": files, "digest": "0"})

@@ -1,4 +1,4 @@
-"""Files on their way between machines: a list of names and sizes, a digest, and pieces of bounded size."""
+"""Files sent between machines: a list of names and sizes, a digest, and the contents in pieces of bounded size."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 PIECE = 8 << 20
-"""Bytes of the largest piece: little enough to keep no scheduler or worker from listening."""
+"""Bytes of the largest piece: small enough not to keep a scheduler or worker from answering others."""
 
 
 @dataclass(frozen=True)
-class Parcel:
+class FileTransfer:
     """The plain files of a folder, sent one after another as if they were one.
 
     Attributes:
@@ -33,19 +33,28 @@ class Parcel:
         return cls(files, _digest(root, files))
 
     @classmethod
-    def heard(cls, facts: Any) -> Self:
-        """Take what :meth:`told` said elsewhere; raises ValueError where it is nothing of the kind."""
+    def from_json(cls, facts: Any) -> Self:
+        """Read what :meth:`to_json` gave elsewhere; raises ValueError where it is anything else."""
         try:
             files = tuple((str(name), int(size)) for name, size in facts["files"])
             digest = str(facts["digest"])
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"no list of files: {error}") from error
-        if not all(_stays_inside(name) and size >= 0 for name, size in files) or _collide([name for name, _ in files]):
+        paths = [PurePosixPath(name) for name, _ in files]
+        inside = all(
+            path.parts and not path.is_absolute() and ".." not in path.parts and "\0" not in str(path) and size >= 0
+            for path, (_, size) in zip(paths, files, strict=True)
+        )
+        # A name must not be there twice, nor be a file and a folder at once.
+        distinct = len(set(paths)) == len(paths) and not {parent for path in paths for parent in path.parents} & {
+            *paths
+        }
+        if not (inside and distinct):
             raise ValueError("a list of files that cannot lie in one folder")
         return cls(files, digest)
 
-    def told(self) -> Mapping[str, Any]:
-        """Return the description in words of JSON."""
+    def to_json(self) -> Mapping[str, Any]:
+        """Return the description as JSON values."""
         return {"files": self.files, "digest": self.digest}
 
     @property
@@ -53,8 +62,8 @@ class Parcel:
         """Bytes of all files."""
         return sum(size for _, size in self.files)
 
-    def piece(self, root: Path, position: int) -> bytes:
-        """Read at most :data:`PIECE` bytes from ``position`` on."""
+    def read(self, root: Path, position: int) -> bytes:
+        """Read at most :data:`PIECE` bytes of the files below ``root``, from ``position`` on."""
         parts = []
         for name, begin, size in self._spans(position, PIECE):
             with (root / name).open("rb") as file:
@@ -62,14 +71,14 @@ class Parcel:
                 parts.append(file.read(size))
         return b"".join(parts)
 
-    def lay_out(self, root: Path) -> None:
+    def create(self, root: Path) -> None:
         """Make the files below ``root``, empty."""
         for name, _ in self.files:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).touch()
 
-    def put(self, root: Path, position: int, piece: bytes) -> None:
-        """Write a piece, as :meth:`piece` read it, into files that are laid out."""
+    def write(self, root: Path, position: int, piece: bytes) -> None:
+        """Write a piece, as :meth:`read` gave it, into files that :meth:`create` made."""
         rest = memoryview(piece)
         for name, begin, size in self._spans(position, len(piece)):
             with (root / name).open("r+b") as file:
@@ -98,14 +107,3 @@ def _digest(root: Path, files: tuple[tuple[str, int], ...]) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
-
-
-def _stays_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
-
-
-def _collide(names: list[str]) -> bool:
-    """Whether one of the files is twice in a list, or also a folder."""
-    paths = {PurePosixPath(name) for name in names}
-    return len(paths) < len(names) or any(parent in paths for path in paths for parent in path.parents)
