@@ -14,7 +14,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
 
 from cfbench.errors import RunError
-from cfbench.execution.task import Outcome, Task, TaskQueue
+from cfbench.execution.executor import TaskQueue
+from cfbench.execution.task import Outcome, Task
 from cfbench_dask import worker_session
 from cfbench_dask.file_transfer import FileTransfer
 from cfbench_dask.rpc import Rpc, WorkerFaultError, WorkerGoneError, events_in
