@@ -167,15 +167,15 @@ class TaskQueue:
     events: RecordedEvents = field(default_factory=RecordedEvents)
 
     def acquire(self, task: Task) -> bool:
-        questions = Path(task.inputs)
-        if task.name not in self.refused and not questions.exists():
-            questions.mkdir(parents=True)
-            _questions(questions.name).write(questions)
+        inputs = Path(task.inputs)
+        if task.name not in self.refused and not inputs.exists():
+            inputs.mkdir(parents=True)
+            _inputs(inputs.name).write(inputs)
         Path(task.output).mkdir(parents=True)
         return task.name not in self.refused
 
 
-def _questions(split: str) -> EvaluationInputs:
+def _inputs(split: str) -> EvaluationInputs:
     train = random_ratings(seed=len(split))
     users = np.arange(train.n_users, dtype=np.int32)
     return EvaluationInputs(train, Queries(users, users % train.n_items, users), tie_seed=7)
@@ -188,7 +188,7 @@ def queue() -> TaskQueue:
 
 @pytest.fixture
 def make_task(tmp_path, home, monkeypatch) -> Callable[..., Task]:
-    """Make a task of an installed model, on the questions of a split."""
+    """Make a task of an installed model, on the inputs of a split."""
     monkeypatch.syspath_prepend(str(home))
     registry = Registry.discover()
 

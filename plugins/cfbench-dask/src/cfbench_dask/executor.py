@@ -60,7 +60,7 @@ class DaskExecutor:
         if not tasks:
             return
         session = uuid.uuid4().hex
-        workspace = Path(tasks[0].questions).parent
+        workspace = Path(tasks[0].inputs).parent
         token_file = workspace / f"seen-{session}"
         with suppress(OSError):  # where nothing can be written, nothing is seen, and acquiring a task says why
             token_file.write_text(session)

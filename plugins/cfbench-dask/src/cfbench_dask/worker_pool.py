@@ -89,8 +89,8 @@ class WorkerPool:
         self._again: list[Task] = []  # acquired, and lost with their worker
         self._lost_by: dict[str, str] = {}
         self._open = {task.name for task in tasks}
-        self._using = Counter(task.questions for task in tasks)
-        self._models = sorted({(task.home, task.model) for task in tasks})
+        self._using = Counter(task.inputs for task in tasks)
+        self._models = sorted({(task.distribution, task.model) for task in tasks})
         self._threads = max((task.threads for task in tasks), default=1)
         self._here = Installed.here()
         self._policy = WaitPolicy(executor, self._here, queue.events.note)
@@ -180,7 +180,7 @@ class WorkerPool:
                 self._lost_by[task.name] = worker.address
                 self._again.append(task)
                 self._queue.events.note(
-                    f"{task.who}: its worker {worker.address} has gone; the cell is tried once more elsewhere"
+                    f"{task.label}: its worker {worker.address} has gone; the cell is tried once more elsewhere"
                 )
             else:
                 reason = f"its worker went away twice: {before}, then {worker.address}; the cell itself may be why"
@@ -231,10 +231,10 @@ class WorkerPool:
     def _leave(self, task: Task) -> None:
         """Note that a task needs nothing more; inputs that no task needs are removed from the workers."""
         self._open.remove(task.name)
-        self._using[task.questions] -= 1
-        if self._using[task.questions]:
+        self._using[task.inputs] -= 1
+        if self._using[task.inputs]:
             return
-        split = Path(task.questions).name
+        split = Path(task.inputs).name
         self._transfers.pop(split, None)
         keepers = [worker for worker in self._workers.values() if split in worker.stored]
         for worker in keepers:
@@ -268,7 +268,7 @@ class WorkerPool:
         """Send a task's inputs unless they are there; return the split's name, empty where the worker shares files."""
         if worker.shares and self._executor.shared is not False:
             return ""
-        folder = Path(task.questions)
+        folder = Path(task.inputs)
         with worker.sending:
             if folder.name not in worker.stored:
                 self._event("cell_phase", task, "sending data")
@@ -372,9 +372,9 @@ class WaitPolicy:
         if now - self._since < patience:
             if nobody:
                 self._note_once(f"waiting up to {patience:g} s for workers of {self._executor.cluster}")
-            for home in () if nobody else sorted({task.home for task in stuck}):
-                why = self._why_not(next(task for task in stuck if task.home == home), ready)
-                self._note_once(f"{home}: {why}; waiting up to {patience:g} s for one that can")
+            for distribution in () if nobody else sorted({task.distribution for task in stuck}):
+                why = self._why_not(next(task for task in stuck if task.distribution == distribution), ready)
+                self._note_once(f"{distribution}: {why}; waiting up to {patience:g} s for one that can")
             return {}
         self._since = None
         if nobody:

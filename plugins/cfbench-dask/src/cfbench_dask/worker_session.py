@@ -70,7 +70,9 @@ class Installed:
         try:
             versions = {str(name): str(version) for name, version in facts["versions"].items()}
             rows = [[str(text) for text in row] for row in facts["models"]]
-            return cls(versions, {(home, model): (version, code) for home, model, version, code in rows})
+            return cls(
+                versions, {(distribution, model): (version, code) for distribution, model, version, code in rows}
+            )
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise ValueError(f"no list of what is installed: {error}") from error
 
@@ -83,14 +85,14 @@ class Installed:
         for name, version in here.versions.items():
             if self.versions.get(name) != version:
                 return f"has {name} {self.versions.get(name, 'not')}, here is {version}"
-        found = self.models.get((task.home, task.model))
+        found = self.models.get((task.distribution, task.model))
         if found is None:
-            return f"has no usable {task.home}"
+            return f"has no usable {task.distribution}"
         version, code = found
         if version != task.version:
-            return f"has {task.home} {version}, here is {task.version}"
+            return f"has {task.distribution} {version}, here is {task.version}"
         if code != task.code:
-            return f"has {task.home} {version} with other sources, or other versions of what it requires, than here"
+            return f"has {task.distribution} {version} with other sources, or other versions of what it requires, than here"
         return ""
 
 
@@ -216,7 +218,7 @@ async def open_session(session: str, models: str, token_file: str, dask_worker: 
 
 
 def _open(session: str, models: str, token_file: str, worker: Worker) -> str:
-    installed = Installed.here((str(home), str(model)) for home, model in json.loads(models))
+    installed = Installed.here((str(distribution), str(model)) for distribution, model in json.loads(models))
     token = uuid.uuid4().hex
     root = Path(worker.local_directory) / f"cfbench-{token}"
 
@@ -270,7 +272,7 @@ def run_cell(session: str, token: str, task: str, split: str) -> str:
         return json.dumps({"gone": "it no longer works for this run"})
     fields = json.loads(task)
     if split:
-        fields["questions"] = str(mine.inputs(split))
+        fields["inputs"] = str(mine.inputs(split))
     try:
         outcome = mine.run(Task.of(fields))
         return json.dumps({"gone": "it was told to end"} if outcome is None else _described(outcome))
