@@ -91,7 +91,7 @@ def verdict(records: Sequence[Record], told: Callable[[str], None] = tell) -> in
     missing = {one.cell.model: one.reason for one in records if not one.cell.installed}
     failed = [f"{one.status}: {one.cell}: {one.reason}" for one in records if one.cell.installed and one.status != "ok"]
     failed += [
-        f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.broken_metrics.items()
+        f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.failed_metrics.items()
     ]
     for complaint in [*(f"skipped: {model} {reason}" for model, reason in missing.items()), *failed]:
         told(f"cfbench: {complaint}")

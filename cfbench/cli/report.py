@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cfbench.cli.console import NO_PICTURES, output, tell, until_the_reader_leaves
 from cfbench.records.lines import Line
-from cfbench.reporting.pictures import can_be_seen
+from cfbench.reporting.pictures import has_pictures
 from cfbench.reporting.plots.canvas import can_draw
 from cfbench.reporting.report_files import stored_lines, write_report
 from cfbench.reporting.terminal import print_report
@@ -38,6 +38,6 @@ def show_tables(folder: Path, lines: Sequence[Line], told: Callable[[str], None]
             print_report(lines, output())
     for file in written:
         told(f"wrote {file}")
-    if not can_draw() and can_be_seen(lines):
+    if not can_draw() and has_pictures(lines):
         told(NO_PICTURES)
     return written

@@ -1,4 +1,4 @@
-"""Whether stored answers can be answers to a split's questions: what metrics rely on, checked before they see it."""
+"""Checks of stored answers against their split, made before metrics rely on their shapes and values."""
 
 from __future__ import annotations
 
@@ -15,59 +15,53 @@ from cfbench.records.record import Cell
 
 
 def require_answers_to(split: Split, cell: Cell, answers: ModelOutput) -> None:
-    """Raise StoreError where ``answers`` of ``cell`` have other shapes than the questions of ``split``, name items that
-    there are not, or hold infinities.
+    """Raise StoreError where ``answers`` of ``cell`` have other shapes than ``split`` asks for, name items that there
+    are not, or hold infinities.
 
-    What cfbench wrote always passes; a results folder from elsewhere may vouch for anything.
+    What cfbench wrote always passes; a results folder from elsewhere may hold anything under a valid digest.
     """
     for mistake in _mistakes(split, cell, answers):
         raise StoreError(f"the stored answers of {cell} are none to the questions of its split: {mistake}")
 
 
 def _mistakes(split: Split, cell: Cell, answers: ModelOutput) -> Iterator[str]:
-    n_items, tested = split.train.n_items, len(split.test_user_positions)
+    n_items, n_rows = split.train.n_items, len(split.train)
     if answers.predictions is None and answers.lists is None:
         yield "there are none"
-    yield from _of_numbers("predictions", answers.predictions, (len(split.test),))
-    yield from _of_numbers("rating_range", answers.rating_range, (2,))
-    if answers.lists is not None:
-        yield from _of_lists(answers.lists, (tested, cell.list_length), n_items)
-    for name in ("score_means", "item_factors"):
-        array = getattr(answers, name)
-        if array is not None and 0 in array.shape:
+    # None in a shape: any length but 0.
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "predictions": (len(split.test),),
+        "rating_range": (2,),
+        "lists": (len(split.test_user_positions), cell.list_length),
+        "score_means": (None, n_items),
+        "item_factors": (n_items, None),
+        "train_predictions": (None if answers.train_rows is None else len(answers.train_rows),),
+    }
+    for name, shape in shapes.items():
+        array: NDArray[Any] | None = getattr(answers, name)
+        if array is None:
+            continue
+        if None in shape and 0 in array.shape:
             yield f"{name} are empty"
-    if answers.score_means is not None:
-        yield from _of_numbers("score_means", answers.score_means, (len(answers.score_means), n_items))
-    if answers.item_factors is not None:
-        yield from _of_numbers("item_factors", answers.item_factors, (n_items, answers.item_factors.shape[1]))
-    if answers.train_rows is not None:
-        yield from _of_rows(answers.train_rows, len(split.train))
-        yield from _of_numbers("train_predictions", answers.train_predictions, answers.train_rows.shape)
-    if (answers.train_rows is None) != (answers.train_predictions is None):
+        expected = tuple(found if wanted is None else wanted for found, wanted in zip(array.shape, shape, strict=False))
+        if array.shape != expected:
+            yield f"{name} have shape {array.shape}, expected {expected}"
+        if np.isinf(array).any():
+            yield f"{name} hold infinities"
+    if answers.lists is not None:
+        yield from _of_lists(answers.lists, n_items)
+    rows = answers.train_rows
+    if rows is not None and (not len(rows) or rows[0] < 0 or rows[-1] >= n_rows or (np.diff(rows) <= 0).any()):
+        yield f"train_rows are no ascending rows of the {n_rows} that there are"
+    if (rows is None) != (answers.train_predictions is None):
         yield "train_rows and train_predictions go together, one is missing"
 
 
-def _of_numbers(name: str, found: NDArray[np.floating[Any]] | None, shape: tuple[int, ...]) -> Iterator[str]:
-    if found is not None and found.shape != shape:
-        yield f"{name} have shape {found.shape}, expected {shape}"
-    elif found is not None and np.isinf(found).any():
-        yield f"{name} hold infinities"
-
-
-def _of_lists(lists: NDArray[np.int32], shape: tuple[int, int], n_items: int) -> Iterator[str]:
-    if lists.shape != shape:
-        yield f"lists have shape {lists.shape}, expected {shape}"
-        return
+def _of_lists(lists: NDArray[np.int32], n_items: int) -> Iterator[str]:
     if lists.min(initial=0) < 0 or lists.max(initial=0) > n_items:
         yield f"lists name items beyond the {n_items} that there are"
-        return
     ordered = np.sort(lists, axis=1)
     if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < n_items)).any():
         yield "a list names an item twice"
     if ((lists[:, :-1] == n_items) & (lists[:, 1:] < n_items)).any():
         yield "a list goes on after its end"
-
-
-def _of_rows(rows: NDArray[np.int64], n: int) -> Iterator[str]:
-    if not len(rows) or rows[0] < 0 or rows[-1] >= n or (np.diff(rows) <= 0).any():
-        yield f"train_rows are no ascending rows of the {n} that there are"

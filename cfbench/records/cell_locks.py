@@ -1,4 +1,4 @@
-"""Who computes a cell where several runs share a folder: a lock per cell, which ends with the process that holds it."""
+"""Locks on cells, where several runs share a folder: each ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _OF_A_CELL = re.compile(r"[0-9a-f]{32}\.lock")
 
 @dataclass
 class CellLocks:
-    """The cells of a run's folder that this process has taken for itself.
+    """The cells of a run's folder that this process has locked.
 
-    Locks are the kernel's (``flock``): a run that is killed loses its claims at once, and no clock is compared. On a
-    file system without locks every claim succeeds: two runs may then compute a cell twice, which costs time alone.
+    Locks are the kernel's (``flock``): a run that is killed loses its locks at once, and no clock is compared. On a
+    file system without locks every call succeeds: two runs may then compute a cell twice, which costs time alone.
 
     Attributes:
         folder: where the lock files lie, ``<key>.lock`` each; made when first needed.
@@ -29,37 +29,34 @@ class CellLocks:
     _held: dict[str, LockFile] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
-        """Nothing to open."""
+        """Return the locks themselves."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give up all claims."""
+        """Release all locks."""
         for key in list(self._held):
             self.release(key)
 
     def acquire(self, key: str) -> bool:
-        """Acquire a cell, unless another run has it; True as well where it is ours already.
+        """Lock a cell; return whether this process holds its lock now, False where another run does.
 
         Raises StoreError where the folder cannot be written.
         """
         if key not in self._held:
-            lock = self._locked(key)
+            path = self.folder / f"{key}.lock"
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock = LockFile.take(path)
+            except OSError as error:
+                raise unwritable(path, error) from error
             if lock is None:
                 return False
             self._held[key] = lock
         return True
 
     def release(self, key: str) -> None:
-        """Give up a cell that is ours."""
+        """Release the lock on a cell, which this process holds."""
         self._held.pop(key).release()
-
-    def _locked(self, key: str) -> LockFile | None:
-        path = self.folder / f"{key}.lock"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            return LockFile.take(path)
-        except OSError as error:
-            raise unwritable(path, error) from error
 
 
 def clear_abandoned(folder: Path) -> None:

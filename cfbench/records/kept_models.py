@@ -1,4 +1,4 @@
-"""Fitted models kept beside a run's records: what each wrote itself, and a list that vouches for it.
+"""Fitted models kept beside a run's records: the files that each wrote itself, and a list of their digests.
 
 ::
 
@@ -34,7 +34,7 @@ _AGAIN = "the same `cfbench run` with --save-models fits and saves it again"
 
 @dataclass(frozen=True)
 class _Note:
-    """What stands in ``model.json``."""
+    """Content of ``model.json``."""
 
     schema_version: int
     key: str
@@ -72,14 +72,20 @@ class ModelFolder:
         """
         place = confined(self.run, "models", cell.key)
         try:
-            _move(saved, place)
+            if place.is_symlink():
+                place.unlink()
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            shutil.move(saved, place / "saved")
             files = _digests(place / "saved")
             note = _Note(
                 _SCHEMA, cell.key, cell.model, plugin.value, cell.distribution, cell.version, dict(cell.params), files
             )
             write_text(self._note(cell), json.dumps(asdict(note), indent=1) + "\n")
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(place, ignore_errors=True)  # without its note it is of no use, and may be what fills the disk
+            if isinstance(error, OSError):  # shutil.Error, of a folder that could not be copied whole, is one too
+                raise unwritable(place, error) from error
             raise
         return place
 
@@ -96,7 +102,7 @@ class ModelFolder:
             raise StoreError(f"{self._note(cell)} is about another model, or of another version of cfbench; {_AGAIN}")
         saved = self.path / cell.key / "saved"
         if _digests(saved) != dict(note.files):
-            raise StoreError(f"{saved} is not what {self._note(cell).name} vouches for; it is refused: {_AGAIN}")
+            raise StoreError(f"{saved} has other files than {self._note(cell).name} states; it is refused: {_AGAIN}")
         cls = plugin.load()
         try:
             return cls.load(saved)
@@ -116,18 +122,6 @@ class ModelFolder:
 
     def _note(self, cell: Cell) -> Path:
         return self.path / cell.key / "model.json"
-
-
-def _move(saved: Path, place: Path) -> None:
-    """Make ``place`` anew, with ``saved`` in it."""
-    try:
-        if place.is_symlink():
-            place.unlink()
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        shutil.move(saved, place / "saved")
-    except OSError as error:  # shutil.Error, of a folder that could not be copied whole, is one too
-        raise unwritable(place, error) from error
 
 
 def _digests(folder: Path) -> dict[str, str]:

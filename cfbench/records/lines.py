@@ -1,4 +1,4 @@
-"""What a run's ``records.jsonl`` holds beside its records: all that tables are rendered from."""
+"""Derived lines of a run's ``records.jsonl``: with the records, all that tables are rendered from."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from cfbench.records.record import SCHEMA, Figure, Record, SanityWarning, StrataTable
-
-ALPHA = 0.05
-"""The risk of calling models different that are not, over all pairs of one metric."""
+from cfbench.records.record import ALPHA, SCHEMA, Figure, GroupKey, MissingMetric, Record, SanityWarning, StrataTable
 
 
 @dataclass(frozen=True)
 class Definition:
-    """The exact definition of a metric, as its contract states it; printed below the tables.
+    """The exact definition of a metric, printed below the tables.
 
     Attributes:
         metric: the metric's name.
-        contract: the contract's fields by name, those that do not apply left out.
-        kind: tells definitions from records in one file.
+        contract: the fields of the metric's contract by name, without those that do not apply.
     """
 
     metric: str
@@ -29,12 +25,31 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class RunConditions:
-    """Under which conditions all models of one table were compared.
+class _GroupLine:
+    """A line about one result group.
 
     Attributes:
         dataset: the data set's name.
         split: the split's name.
+        n_given: known ratings of every held-out user or item, where the split is a point of a curve.
+    """
+
+    dataset: str
+    split: str
+    n_given: int | None = field(default=None, kw_only=True)
+    schema_version: int = field(default=SCHEMA, kw_only=True)
+
+    @property
+    def group(self) -> GroupKey:
+        """The key of the result group."""
+        return (self.dataset, self.split, self.n_given)
+
+
+@dataclass(frozen=True)
+class RunConditions(_GroupLine):
+    """Conditions under which all models of one result group were compared.
+
+    Attributes:
         fingerprint: sha256 of the data's content.
         scale: the rating scale, e.g. ``"1 to 5"``.
         relevant_from: the rating from which an item counts as relevant.
@@ -44,17 +59,13 @@ class RunConditions:
         folds: number of folds.
         repeats: fits of each model on each fold.
         counts: rows, users and items of training and test part, mean over folds.
-        fallback: what stands in where a model cannot say (the training mean), mean over folds.
-        resamples: samples of users behind every interval.
+        fallback: the value that replaces missing predictions (the training mean), mean over folds.
+        resamples: bootstrap samples of users behind every interval.
         cfbench: version of cfbench.
-        n_given: ratings given back to every held-out user or item, where the split is a point of a curve.
         preprocessing: what was done to the data before it was split, with what was left of it, in order.
-        warnings: what looks wrong about the split.
-        kind: tells settings from records in one file.
+        warnings: findings of the sanity checks on the split.
     """
 
-    dataset: str
-    split: str
     fingerprint: str
     scale: str
     relevant_from: float
@@ -67,37 +78,29 @@ class RunConditions:
     fallback: float
     resamples: int
     cfbench: str
-    n_given: int | None = None
     preprocessing: tuple[str, ...] = ()
     warnings: tuple[SanityWarning, ...] = ()
-    schema_version: int = SCHEMA
     kind: Literal["conditions"] = "conditions"
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """A model against the best of its table in one metric, on the same users.
+class Comparison(_GroupLine):
+    """A model against the best of its result group in one metric, on the same users.
 
     Attributes:
-        dataset: the data set's name.
-        split: the split's name.
         metric: the metric compared, or a figure of one of its strata (:func:`cfbench.records.record.figure_name`).
         best: the model with the best value.
         model: the other model.
         difference: ``metric(model) - metric(best)``.
         low: lower end of the 95 % paired cluster-bootstrap interval of the difference; None where there are too
-            few users to have one.
+            few users for an interval.
         high: upper end, or None.
-        p: p-value of no difference, by the same resamples; None where it cannot be had.
+        p: p-value of no difference, by the same resamples; None where there is none.
         p_corrected: the same after Holm's correction for all pairs of the metric, its strata included.
         wilcoxon: p-value of the Wilcoxon signed-rank test on the values of single users, or None.
         wilcoxon_corrected: the same after Holm's correction.
-        n_given: ratings given back to every held-out user or item, where the split is a point of a curve.
-        kind: tells comparisons from records in one file.
     """
 
-    dataset: str
-    split: str
     metric: str
     best: str
     model: str
@@ -108,8 +111,6 @@ class Comparison:
     p_corrected: float | None = None
     wilcoxon: float | None = None
     wilcoxon_corrected: float | None = None
-    n_given: int | None = None
-    schema_version: int = SCHEMA
     kind: Literal["comparison"] = "comparison"
 
     @property
@@ -124,21 +125,19 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """One model over the folds and repeats of one split: what a table's row shows.
+class Summary(_GroupLine):
+    """One model over the folds and repeats of one result group: a row of the tables.
 
     Attributes:
-        dataset: the data set's name.
-        split: the split's name.
         model: the model as written.
-        distribution: who registers it.
-        version: in which version.
-        cells: how many cells there should be.
+        distribution: the distribution that registers it.
+        version: that distribution's version.
+        cells: number of cells planned.
         finished: how many of them are ok.
         reason: the first failure's reason, or an empty text.
         metrics: mean over the cells, with an interval over users pooled over folds.
         tables: the strata tables, folds pooled; counts are summed over folds.
-        not_applicable: why a metric has no value.
+        missing: metrics without a figure, by name.
         seconds: wall seconds by part, mean over cells.
         cpu_seconds: CPU seconds likewise.
         peak_memory: largest peak of any cell, bytes.
@@ -146,13 +145,9 @@ class Summary:
         device: what the cells ran on, e.g. ``"cpu"``.
         seed_spread: standard deviation of each metric over repeats, where there are several.
         fold_spread: standard deviation of each metric over folds, likewise.
-        n_given: ratings given back to every held-out user or item, where the split is a point of a curve.
-        warnings: what looks wrong about the model's answers, each once.
-        kind: tells summaries from records in one file.
+        warnings: findings of the sanity checks on the model's output, each once.
     """
 
-    dataset: str
-    split: str
     model: str
     distribution: str
     version: str
@@ -161,7 +156,7 @@ class Summary:
     reason: str
     metrics: Mapping[str, Figure]
     tables: Mapping[str, StrataTable]
-    not_applicable: Mapping[str, str]
+    missing: Mapping[str, MissingMetric]
     seconds: Mapping[str, float]
     cpu_seconds: Mapping[str, float]
     peak_memory: int
@@ -169,15 +164,13 @@ class Summary:
     device: str = ""
     seed_spread: Mapping[str, float] = field(default_factory=dict)
     fold_spread: Mapping[str, float] = field(default_factory=dict)
-    n_given: int | None = None
     warnings: tuple[SanityWarning, ...] = ()
-    schema_version: int = SCHEMA
     kind: Literal["summary"] = "summary"
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Models over several data sets under one splitter, by their ranks in one metric.
+    """Models over several data sets under one splitter, by their mean ranks in one metric.
 
     Attributes:
         split: the split's name.
@@ -186,7 +179,6 @@ class Standing:
         mean_ranks: mean rank of every model that has a value on all of them, 1 = best, best first.
         p: p-value of Friedman's test that all models are alike.
         critical_difference: mean ranks that differ by less are not told apart (Nemenyi, at 5 %).
-        kind: tells standings from records in one file.
     """
 
     split: str
@@ -200,4 +192,4 @@ class Standing:
 
 
 Line: TypeAlias = Record | RunConditions | Definition | Summary | Comparison | Standing
-"""One line of a consolidated file."""
+"""One line of ``records.jsonl``."""

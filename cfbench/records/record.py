@@ -1,4 +1,9 @@
-"""One cell of a benchmark and what came of it: the unit of storing, resuming and publishing."""
+"""Lines of a run's ``records.jsonl``: records of cells, and what tables are rendered from.
+
+A :class:`Record` holds what came of one cell; it is also the unit of storing and resuming. All other lines are derived
+from the records of a run: :class:`RunConditions`, :class:`Definition`, :class:`Summary`, :class:`Comparison` and
+:class:`Standing`. ``kind`` tells the lines of one file apart.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +17,24 @@ from cfbench.resources.cost import Cost
 from cfbench.spec import Spec
 
 SCHEMA = 3
-"""Version of the stored form; a record of another version is not trusted."""
+"""Version of the stored form; lines and cells of another version are refused."""
+
+ALPHA = 0.05
+"""Family-wise error rate of comparing models, over all pairs of one metric."""
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "crashed", "skipped"]
+"""What came of a cell.
+
+* ``ok``: the model was fitted and answered;
+* ``failed``: the model raised, or broke its contract;
+* ``timeout``: it took longer than allowed;
+* ``out-of-memory``: it asked for more memory than allowed, or than there is;
+* ``crashed``: its process died;
+* ``skipped``: its plugin cannot be used here.
+"""
+
+GroupKey: TypeAlias = tuple[str, str, int | None]
+"""Data set, split, and point of a curve: what all models of one table have in common."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +54,7 @@ class Cell:
         base_seed: the run's seed.
         repeat: 0 for the first fit of these coordinates; each repeat has its own model seed.
         list_length: length of the top-k lists asked for.
-        n_given: ratings given back to every held-out user or item, where the split is a point of a curve.
+        n_given: known ratings of every held-out user or item, where the split is a point of a curve.
         features: content of the side information, :attr:`cfbench.data.dataset.Dataset.features_fingerprint`.
         device: the device asked for.
         threads: threads allowed to the model.
@@ -58,6 +78,7 @@ class Cell:
     threads: int = 1
 
     def __hash__(self) -> int:
+        # Parameters are a mapping, which has no hash; equality still compares all fields.
         return hash(str(self))
 
     @property
@@ -69,8 +90,8 @@ class Cell:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
-    def group(self) -> tuple[str, str, int | None]:
-        """What models are compared in: data set, split, point of the curve."""
+    def group(self) -> GroupKey:
+        """The result group that the cell belongs to."""
         return (self.dataset, self.split, self.n_given)
 
     @property
@@ -89,9 +110,9 @@ class Figure:
 
     Attributes:
         value: the value, None where it is not defined (nothing to average).
-        low: lower end of the interval, or None; those that resample users stand in summaries, not in records.
+        low: lower end of the interval, or None; those that resample users are in summaries, not in records.
         high: upper end of the interval, or None.
-        n: how many units (users, rows, items) it rests on.
+        n: number of units (users, rows, items) it rests on.
     """
 
     value: float | None
@@ -102,24 +123,43 @@ class Figure:
 
 @dataclass(frozen=True)
 class StrataTable:
-    """A metric that is a table: figures by stratum, and facts of the whole."""
+    """A metric with several figures for each stratum of users, items or ratings.
+
+    Attributes:
+        rows: figures by name, by stratum.
+        facts: numbers about the whole table, by name.
+    """
 
     rows: Mapping[str, Mapping[str, Figure]]
     facts: Mapping[str, float | None]
 
 
 def figure_name(table: str, stratum: str, figure: str) -> str:
-    """Return the name of one figure of a table, under which models are compared: ``"cold-users: 0: RMSE"``."""
+    """Return the name of one figure of a strata table, e.g. ``"cold-users: 0: RMSE"``; comparisons use it."""
     return f"{table}: {stratum}: {figure}"
 
 
 @dataclass(frozen=True)
-class SanityWarning:
-    """What a reader should know before believing a figure.
+class MissingMetric:
+    """A metric without a figure.
 
     Attributes:
-        code: which guard speaks, e.g. ``"few-users"``.
-        text: one sentence: what was found, and what it may mean.
+        status: ``not-applicable`` (the metric needs what the model or the data lack) or ``failed`` (the metric's own
+            code raised; the cell is not at fault).
+        reason: why, in one sentence.
+    """
+
+    status: Literal["not-applicable", "failed"]
+    reason: str
+
+
+@dataclass(frozen=True)
+class SanityWarning:
+    """A finding of a sanity check that a reader should know before trusting a figure.
+
+    Attributes:
+        code: the check, e.g. ``"few-users"``.
+        text: what was found and what it may mean, in one sentence.
     """
 
     code: str
@@ -141,21 +181,17 @@ class Record:
 
     Attributes:
         cell: its coordinates.
-        status: ``ok``; ``failed`` (raised, or broke the contract); ``timeout`` (took longer than allowed);
-            ``out-of-memory`` (asked for more than is allowed, or than there is); ``crashed`` (its process died);
-            ``skipped`` (the plugin cannot be used here).
+        status: whether it succeeded, or in which way not.
         reason: why it is not ok, for a reader.
         metrics: figures by metric name.
-        tables: figures by stratum, by metric name.
-        not_applicable: why a metric has no value, by metric name.
-        broken_metrics: how a metric failed on these answers, by metric name; the cell itself is not at fault.
-        fallback: the one value that stands in where the model could not say (the training mean).
+        tables: strata tables by metric name.
+        missing: metrics without a figure, by name.
+        fallback: the value that replaces missing predictions (the training mean).
         cost: seconds and memory.
         losses: the learning curve.
-        warnings: what looks wrong about these answers.
+        warnings: findings of the sanity checks on the model's output.
         provenance: versions and machine.
         log_tail: the last lines that its process printed, where it is not ok.
-        kind: tells records from the other lines of one file.
     """
 
     cell: Cell
@@ -163,8 +199,7 @@ class Record:
     reason: str = ""
     metrics: Mapping[str, Figure] = field(default_factory=dict)
     tables: Mapping[str, StrataTable] = field(default_factory=dict)
-    not_applicable: Mapping[str, str] = field(default_factory=dict)
-    broken_metrics: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, MissingMetric] = field(default_factory=dict)
     fallback: float | None = None
     cost: Cost = field(default_factory=Cost)
     losses: tuple[Epoch, ...] = ()
@@ -173,3 +208,8 @@ class Record:
     log_tail: str = ""
     schema_version: int = SCHEMA
     kind: Literal["record"] = "record"
+
+    @property
+    def failed_metrics(self) -> dict[str, str]:
+        """The metrics whose own code raised, with the reason."""
+        return {name: one.reason for name, one in self.missing.items() if one.status == "failed"}

@@ -1,4 +1,4 @@
-"""A run's folder: one immutable record and one file of raw answers per cell.
+"""Folder of a run: one immutable record and one file of raw answers per cell.
 
 ::
 
@@ -8,9 +8,9 @@
     runs/<suite>/suite.json         what the last run was asked for
     runs/<suite>/records.jsonl      all records of the last run with its summaries and comparisons
 
-A record's file begins with the sha256 of all that follows in it, and that holds the sha256 of the answers: what was
-torn, altered by hand, swapped or written by another version is detected. It is a seal against accidents and mix-ups, no
-signature: whoever can write the folder can write another seal.
+A record's file begins with the sha256 of all that follows in it, which includes the sha256 of the answers: files that
+are torn, altered by hand, swapped or written by another version are detected. That protects against accidents and
+mix-ups. It is no signature: whoever can write the folder can write another digest.
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ _SEALED_FROM = len(_SEAL % (b"0" * 64))
 
 @dataclass(frozen=True)
 class _Stored:
-    """A record as it lies on the disk, bound to its answers."""
+    """Content of a record's file: the record, bound to its answers by their digest."""
 
     record: Record
     answers_sha256: str
 
 
+# Building a validator takes pydantic milliseconds, so that each is made once, and only where it is needed.
 @cache
 def _stored_form() -> TypeAdapter[_Stored]:
     return TypeAdapter(_Stored)
@@ -76,7 +77,7 @@ class RunFolder:
         self.suite_path = path / "suite.json"
 
     def keep_log(self, cell: Cell, printed: Path) -> None:
-        """Keep what a cell printed in place of an earlier log; nothing where it printed nothing.
+        """Keep what a cell printed in place of an earlier log; no file where it printed nothing.
 
         Raises StoreError where that cannot be written.
         """
@@ -91,7 +92,7 @@ class RunFolder:
             raise unwritable(path, error) from error
 
     def version_of(self, cell: Cell) -> tuple[int, int] | None:
-        """Return what changes whenever the cell's record is written, None where there is none."""
+        """Return a value that changes whenever the cell's record is written, None where there is no record."""
         try:
             state = self._path(cell, "json").lstat()
         except OSError:
@@ -99,7 +100,7 @@ class RunFolder:
         return state.st_mtime_ns, state.st_ino
 
     def clear_leftovers(self) -> None:
-        """Remove what killed runs have left half written, and their locks.
+        """Remove files that killed runs have left half written, and their locks.
 
         Raises StoreError where a folder is a link that leads out.
         """
@@ -108,16 +109,17 @@ class RunFolder:
         clear_abandoned(self.path / "cells")
 
     def save_suite(self, text: str) -> None:
-        """Write down what the run was asked for; the folder is made."""
+        """Write ``suite.json``, what the run was asked for; the folder is made."""
         write_text(self.suite_path, text)
 
     def save(self, record: Record, answers: ModelOutput | None) -> None:
-        """Write answers, then the record that vouches for them."""
-        data = _packed(answers) if answers is not None else b""
+        """Write answers, then the record that holds their digest: a record on the disk always has its answers."""
+        buffer = io.BytesIO()
         if answers is not None:
+            np.savez_compressed(buffer, allow_pickle=False, **answers.arrays())
             with replacing(self._path(record.cell, "npz")) as file:
-                file.write(data)
-        stored = _Stored(record, hashlib.sha256(data).hexdigest())
+                file.write(buffer.getvalue())
+        stored = _Stored(record, hashlib.sha256(buffer.getvalue()).hexdigest())
         with replacing(self._path(record.cell, "json")) as file:
             file.write(_sealed(_stored_form().dump_json(stored, indent=1)))
 
@@ -127,38 +129,30 @@ class RunFolder:
         Raises StoreError where the files are torn, damaged, altered, of another version or of another cell, UsageError
         where there are folders in their place.
         """
-        path = self._path(cell, "json")
+        path, answers_path = self._path(cell, "json"), self._path(cell, "npz")
         if not path.exists():
             return None
-        for place in (path, self._path(cell, "npz")):
+        for place in (path, answers_path):
             if place.is_dir():  # it could not be replaced once the cell is computed
                 raise UsageError(f"{place} is a folder where a file of the run belongs; remove it")
-        stored = _read_stored(path)
-        if stored.record.cell.key != cell.key:
-            raise _foreign(path)
-        if stored.record.status != "ok":
-            return stored.record, None
-        return stored.record, _read_answers(self._path(cell, "npz"), stored.answers_sha256)
+        stored = _read_stored(path, cell.key)
+        return stored.record, _read_answers(answers_path, stored) if stored.record.status == "ok" else None
 
     def all_records(self, note: Callable[[str], None]) -> list[Record]:
         """Return every record in the folder that can be trusted, by key; for a run that was cut off.
 
-        ``note`` is told of the others, each with the reason.
+        ``note`` is called with the reason for each of the others.
         """
         found = []
         for path in sorted((self.path / "cells").glob("*.json")):
             try:
-                record = _read_stored(path).record
-                if record.cell.key != path.stem:
-                    raise _foreign(path)
+                found.append(_read_stored(path, path.stem).record)
             except StoreError as error:
                 note(f"{error}; it is passed over")
-            else:
-                found.append(record)
         return found
 
     def write_lines(self, lines: Iterable[Line]) -> None:
-        """Write the consolidated file of a run."""
+        """Write ``records.jsonl``."""
         texts = (_line_form().dump_json(line).decode() for line in lines)
         write_text(self.records_path, "".join(f"{text}\n" for text in texts))
 
@@ -167,7 +161,7 @@ class RunFolder:
 
 
 def read_lines(path: Path) -> Sequence[Line]:
-    """Read a consolidated ``records.jsonl``; raises StoreError naming the line that is not one of ours."""
+    """Return the lines of a ``records.jsonl``; raises StoreError naming the first line that cannot be trusted."""
     lines = []
     try:
         content = read_plain(path, _LARGEST_LINES).decode().removesuffix("\n")
@@ -177,32 +171,42 @@ def read_lines(path: Path) -> Sequence[Line]:
         raise StoreError(f"cannot read {path}: {error}") from error
     for number, text in enumerate(content.split("\n") if content else (), 1):  # splitlines would end at U+2028
         try:
-            lines.append(_line(text))
+            _require_schema(parse_json(text))
+            line = _line_form().validate_json(text, strict=True)
+            _require_possible(line)
         except (ValueError, CfbenchError) as error:
             raise StoreError(f"{path}, line {number} is not a record: {first_mistake(error)}") from error
+        lines.append(line)
     return lines
 
 
-def _line(text: str) -> Line:
-    told = parse_json(text)
-    version = told.get("schema_version") if isinstance(told, dict) else None
+def _require_schema(content: object) -> None:
+    """Raise StoreError where a JSON value was written by another version of the stored form."""
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if isinstance(version, int) and 0 < version < SCHEMA:
+        raise StoreError(
+            f"written by an earlier cfbench (schema {version}, this one reads {SCHEMA}); start the same run again"
+        )
     if version != SCHEMA:
         raise StoreError(f"schema {version!r:.30}, this cfbench reads {SCHEMA}")
-    line = _line_form().validate_json(text, strict=True)
+
+
+def _require_possible(line: Line) -> None:
+    """Raise ValueError where values have the right types, but no run could have written them."""
     if isinstance(line, Record):
-        _require_readable(line.cell)
+        cell = line.cell
+        if cell.threads < 1 or cell.repeat < 0 or cell.list_length < 0 or (cell.n_given or 0) < 0:
+            raise ValueError("its cell counts below zero, or has no thread")
+        try:
+            assert cell.key
+        except CfbenchError as error:
+            raise ValueError(f"its cell has no readable model: {error}") from error
     if isinstance(line, Standing):
-        _require_ranks(line)
-    return line
-
-
-def _require_ranks(standing: Standing) -> None:
-    """Raise ValueError where mean ranks or their critical difference are beyond what so many models can have."""
-    models = len(standing.mean_ranks)
-    if not all(1 <= rank <= models for rank in standing.mean_ranks.values()):
-        raise ValueError(f"mean_ranks: expected ranks from 1 to {models}")
-    if not 0 <= standing.critical_difference < math.inf:
-        raise ValueError("critical_difference: expected a number of at least 0")
+        models = len(line.mean_ranks)
+        if not all(1 <= rank <= models for rank in line.mean_ranks.values()):
+            raise ValueError(f"mean_ranks: expected ranks from 1 to {models}")
+        if not 0 <= line.critical_difference < math.inf:
+            raise ValueError("critical_difference: expected a number of at least 0")
 
 
 def _sealed(content: bytes) -> bytes:
@@ -211,8 +215,8 @@ def _sealed(content: bytes) -> bytes:
     return _SEAL % hashlib.sha256(rest).hexdigest().encode() + rest
 
 
-def _read_stored(path: Path) -> _Stored:
-    """Read a record's file; raises StoreError where it is not as it was written, or by another version."""
+def _read_stored(path: Path, key: str) -> _Stored:
+    """Return what a record's file holds; raises StoreError where it was altered, or is not about the cell ``key``."""
     try:
         data = read_plain(path, _LARGEST_RECORD)
     except OSError as error:
@@ -222,34 +226,25 @@ def _read_stored(path: Path) -> _Stored:
             f"{path} is not as it was sealed: torn, altered by hand, or written by another version of cfbench"
         )
     try:
-        parse_json(data)  # bounds what pydantic would take: depth, size of numbers, names that stand twice
+        content = parse_json(data)  # bounds what pydantic would take: depth, size of numbers, names that stand twice
+        _require_schema(content.get("record") if isinstance(content, dict) else None)
         stored = _stored_form().validate_json(data, strict=True)
-        if stored.record.schema_version != SCHEMA:
-            raise _foreign(path)
-        _require_readable(stored.record.cell)
-    except ValueError as error:
+        _require_possible(stored.record)
+    except (ValueError, StoreError) as error:
         raise StoreError(f"{path} is not a readable record: {first_mistake(error)}") from error
+    if stored.record.cell.key != key:
+        raise StoreError(f"{path} belongs to another cell or to another version of cfbench")
     return stored
 
 
-def _require_readable(cell: Cell) -> None:
-    """Raise ValueError where a cell's coordinates are none that a run could have had."""
-    if cell.threads < 1 or cell.repeat < 0 or cell.list_length < 0 or (cell.n_given or 0) < 0:
-        raise ValueError("its cell counts below zero, or has no thread")
-    try:
-        assert cell.key
-    except CfbenchError as error:
-        raise ValueError(f"its cell has no readable model: {error}") from error
-
-
-def _read_answers(path: Path, digest: str) -> ModelOutput:
+def _read_answers(path: Path, stored: _Stored) -> ModelOutput:
     try:
         require_plain(path, _LARGEST_ANSWERS)
         found = file_sha256(path)
     except OSError as error:
         raise _unreadable(path, error) from error
-    if found != digest:
-        raise StoreError(f"{path} is not what its record vouches for")
+    if found != stored.answers_sha256:
+        raise StoreError(f"{path} has another sha256 than its record states")
     try:
         return ModelOutput.of(read_arrays(path, min(_LARGEST_ANSWERS, machine_bytes() // 2)))
     except ValueError as error:
@@ -260,20 +255,10 @@ def _unreadable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"{path} cannot be read: {error.strerror or error}")
 
 
-def _foreign(path: Path) -> StoreError:
-    return StoreError(f"{path} belongs to another cell or to another version of cfbench")
-
-
 def first_mistake(error: Exception) -> str:
-    """Tell the first mistake in one line."""
+    """Return the first mistake that ``error`` is about, in one line."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         return f"{place}: {first['msg']}" if place else first["msg"]
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _packed(answers: ModelOutput) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **answers.arrays())
-    return buffer.getvalue()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cfbench.errors import PluginError
 from cfbench.evaluation.metrics.metric import Contract, family_rank
 from cfbench.registry.registry import Plugin
-from cfbench.reporting.notes import BETTER
+from cfbench.reporting.table import BETTER
 
 _STATED = (
     "formula",

@@ -1,4 +1,4 @@
-"""Pictures beside the tables: curves of cold start, and critical differences over data sets.
+"""Pictures of a run: curves over known ratings, and critical differences over data sets.
 
 Drawn with matplotlib where it is installed (the extra ``plots``), as SVG that is the same byte for byte for the same
 records. Text stays text, so that a page can be searched and read aloud.
@@ -7,24 +7,22 @@ records. Text stays text, so that a page can be searched and read aloud.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfbench.evaluation.statistics.ranks import cliques
 from cfbench.records.lines import Line, Standing
-from cfbench.records.record import Figure
-from cfbench.reporting.notes import BETTER
 from cfbench.reporting.plots.canvas import can_draw, new_canvas, style, svg
-from cfbench.reporting.result_groups import JUDGED, ResultGroup, result_groups, without_parameter
-from cfbench.reporting.standings import standings
+from cfbench.reporting.result_groups import COMPARED, ResultGroup, result_groups, standings, without_parameter
+from cfbench.reporting.table import BETTER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
 NAMES = re.compile(r"(curve|ranks)-\d+\.svg")
-"""What the files of pictures are called."""
+"""Names of the files of pictures."""
 
 _DRAWN = ("RMSE", "NDCG")
 _MARKERS = "osD^vPX*<>hd"
@@ -32,89 +30,76 @@ _MARKERS = "osD^vPX*<>hd"
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing: the name of its file, what it shows, and its SVG text."""
+    """A picture: the name of its file, what it shows, and its SVG text."""
 
     file: str
     caption: str
     svg: str
 
 
-def can_be_seen(lines: Sequence[Line]) -> bool:
-    """Whether the lines hold anything that is better seen than read."""
+def has_pictures(lines: Sequence[Line]) -> bool:
+    """Whether there is anything in the lines that pictures show."""
     return bool(_curves(lines) or standings(lines))
 
 
 def pictures(lines: Sequence[Line]) -> list[Picture]:
-    """Draw what the lines hold that is better seen than read; nothing without matplotlib."""
-    if not can_draw():
-        return []
-    curves, ranked = _curves(lines), standings(lines)
-    if not (curves or ranked):
+    """Return the pictures of a run; none without matplotlib."""
+    curves, ranked = (_curves(lines), standings(lines)) if can_draw() else ([], [])
+    if not curves and not ranked:
         return []  # so that matplotlib is not even imported
+    drawn = []
     with style():
-        return [
-            *(Picture(f"curve-{n}.svg", _curve_caption(one), svg(_curve(one))) for n, one in enumerate(curves, 1)),
-            *(Picture(f"ranks-{n}.svg", _ranks_caption(one), svg(_ranks(one))) for n, one in enumerate(ranked, 1)),
-        ]
+        for number, (group, metrics) in enumerate(curves, 1):
+            caption = f"Curve of {group.dataset}, {group.split}"
+            drawn.append(Picture(f"curve-{number}.svg", caption, svg(_curve(group, metrics))))
+        for number, standing in enumerate(ranked, 1):
+            caption = f"Mean ranks in {standing.metric}, {standing.split}"
+            drawn.append(Picture(f"ranks-{number}.svg", caption, svg(_ranks(standing))))
+    return drawn
 
 
-def _curves(lines: Sequence[Line]) -> list[ResultGroup]:
-    return [one for one in result_groups(lines) if one.is_curve and _drawn_metrics(one)]
+def _curves(lines: Sequence[Line]) -> list[tuple[ResultGroup, list[str]]]:
+    """Return the groups that are curves, each with the metrics to draw."""
+    curves = []
+    for group in result_groups(lines):
+        metrics = [name for name in group.metrics(*COMPARED) if without_parameter(name) in _DRAWN]
+        if group.is_curve and metrics:
+            curves.append((group, metrics))
+    return curves
 
 
-def _drawn_metrics(division: ResultGroup) -> list[str]:
-    return [name for name in division.metrics(*JUDGED) if without_parameter(name) in _DRAWN]
-
-
-def _curve_caption(division: ResultGroup) -> str:
-    return f"Curve of {division.dataset}, {division.split}"
-
-
-def _ranks_caption(standing: Standing) -> str:
-    return f"Mean ranks in {standing.metric}, {standing.split}"
-
-
-def _curve(division: ResultGroup) -> Canvas:
-    """Draw RMSE and NDCG against the ratings given back, with intervals, one line for each model."""
-    metrics = _drawn_metrics(division)
-    models = sorted({one.model for point in division.points for one in point.finished})  # colours as in other curves
+def _curve(group: ResultGroup, metrics: Sequence[str]) -> Canvas:
+    """Draw metrics against the known ratings, with intervals, one line for each model."""
+    models = sorted({one.model for point in group.points for one in point.finished})  # colours as in other curves
     canvas = new_canvas(1.5 + 4.2 * len(metrics), 3.6)
     for place, metric in enumerate(metrics, start=1):
         axes = canvas.add_subplot(1, len(metrics), place)
         for number, model in enumerate(models):
-            _line(axes, division, metric, model, number, len(models))
-        axes.set_xticks(range(len(division.points)), [str(point.n_given) for point in division.points])
+            _line(axes, group, metric, model, number, len(models))
+        axes.set_xticks(range(len(group.points)), [str(point.n_given) for point in group.points])
         axes.set_xlabel("ratings given back (s), not to scale")
-        better = BETTER.get(division.definitions.get(metric, {}).get("direction", ""))
+        better = BETTER.get(group.column(metric).direction)
         axes.set_ylabel(f"{metric} ({better})" if better else metric)
         axes.grid(alpha=0.3)
-    canvas.suptitle(f"{division.dataset}, {division.split}; bars: 95 % intervals")
+    canvas.suptitle(f"{group.dataset}, {group.split}; bars: 95 % intervals")
     handles: list[Any] = list(canvas.axes[0].containers)  # by hand, as labels beginning with _ would be left out
     canvas.legend(handles, models, loc="outside right upper", frameon=False)
     return canvas
 
 
-def _line(axes: Axes, division: ResultGroup, metric: str, model: str, number: int, models: int) -> None:
+def _line(axes: Axes, group: ResultGroup, metric: str, model: str, number: int, models: int) -> None:
     """Draw one model's points; models stand a little apart, so that their intervals can be told apart."""
-    told = [(place, figure) for place, figure in enumerate(_figures(division, metric, model)) if figure is not None]
-    values = [(place, one.value, one.low, one.high) for place, one in told if one.value is not None]
     shift = 0.4 * (number / max(1, models - 1) - 0.5)
-    down = [value - (value if low is None else low) for _, value, low, _ in values]
-    up = [(value if high is None else high) - value for _, value, _, high in values]
-    axes.errorbar(
-        [place + shift for place, *_ in values],
-        [value for _, value, *_ in values],
-        yerr=[[max(0.0, one) for one in down], [max(0.0, one) for one in up]],
-        marker=_MARKERS[number % len(_MARKERS)],
-        markersize=4,
-        linewidth=1,
-        capsize=2,
-    )
-
-
-def _figures(division: ResultGroup, metric: str, model: str) -> Iterator[Figure | None]:
-    for point in division.points:
-        yield next((one.metrics.get(metric) for one in point.finished if one.model == model), None)
+    places, values, down, up = [], [], [], []
+    for place, point in enumerate(group.points):
+        figure = next((one.metrics.get(metric) for one in point.finished if one.model == model), None)
+        if figure is not None and figure.value is not None:
+            places.append(place + shift)
+            values.append(figure.value)
+            down.append(0.0 if figure.low is None else max(0.0, figure.value - figure.low))
+            up.append(0.0 if figure.high is None else max(0.0, figure.high - figure.value))
+    marker = _MARKERS[number % len(_MARKERS)]
+    axes.errorbar(places, values, yerr=[down, up], marker=marker, markersize=4, linewidth=1, capsize=2)
 
 
 def _ranks(standing: Standing) -> Canvas:
@@ -150,14 +135,7 @@ def _labels(axes: Axes, models: Sequence[str], ranks: Sequence[float], below: fl
     """Write the better half of the models at the left, the others at the right, each joined to its rank."""
     left = (len(models) + 1) // 2
     for index, (model, rank) in enumerate(zip(models, ranks, strict=True)):
-        on_left = index < left
-        depth = -0.9 - below - (index if on_left else len(models) - 1 - index)
-        edge = 0.6 if on_left else len(models) + 0.4
+        depth = -0.9 - below - (index if index < left else len(models) - 1 - index)
+        edge, gap, side = (0.6, -0.1, "right") if index < left else (len(models) + 0.4, 0.1, "left")
         axes.plot([rank, rank, edge], [0, depth, depth], color="grey", linewidth=0.8)
-        axes.text(
-            edge + (-0.1 if on_left else 0.1),
-            depth,
-            f"{model} ({rank:.2f})",
-            ha="right" if on_left else "left",
-            va="center",
-        )
+        axes.text(edge + gap, depth, f"{model} ({rank:.2f})", ha=side, va="center")

@@ -1,4 +1,4 @@
-"""Writing a run's tables beside its records."""
+"""Files of a report: a run's tables and pictures, written beside its records."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cfbench.errors import UsageError
 from cfbench.files.atomic import clear_leftovers, write_text
 from cfbench.records.lines import Line, Summary
 from cfbench.records.store import RunFolder, read_lines
+from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.markdown import markdown_report
 from cfbench.reporting.pictures import NAMES, pictures
 from cfbench.reporting.plots.canvas import can_draw
@@ -19,8 +20,6 @@ def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
 
     Pictures that earlier tables had and these have not are removed, unless none can be drawn here.
     """
-    from cfbench.reporting.csv_files import csv_files  # noqa: PLC0415 - pandas takes a quarter of a second to import
-
     drawn = pictures(lines)
     texts = {
         "table.md": markdown_report(folder.resolve().name, lines, drawn),
@@ -38,20 +37,17 @@ def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
 
 
 def stored_lines(folder: Path) -> Sequence[Line]:
-    """Read the lines of a run or of a published suite.
-
-    Raises UsageError where the folder holds none.
-    """
+    """Return the lines of a run or of a published suite; raises UsageError where the folder holds none."""
     run = RunFolder(folder)
     if run.records_path.exists():
         lines = read_lines(run.records_path)
         if not any(isinstance(line, Summary) for line in lines):
             raise UsageError(f"{run.records_path} holds no summaries, so no table; start the same `cfbench run` again")
         return lines
-    passed_over: list[str] = []
-    records = run.all_records(passed_over.append)
-    if records or passed_over:
-        others = "".join(f"\n  {told}" for told in passed_over)
+    refused: list[str] = []
+    records = run.all_records(refused.append)
+    if records or refused:
+        others = "".join(f"\n  {reason}" for reason in refused)
         raise UsageError(
             f"{folder} holds {len(records)} finished cells but no records.jsonl: the run was cut off; "
             f"start the same `cfbench run` again, it keeps what is done{others}"

@@ -1,16 +1,16 @@
-"""The lines of a run, grouped as tables show them."""
+"""Result groups: the lines of a run by data set and splitter, as tables show them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cfbench.records.lines import Comparison, Definition, Line, RunConditions, Summary
-from cfbench.reporting.table import Mark
+from cfbench.records.lines import Comparison, Definition, Line, RunConditions, Standing, Summary
+from cfbench.reporting.table import Column, Mark
 
-JUDGED = ("accuracy", "ranking")
-"""Families of metrics by which models are judged better or worse: drawn as curves, compared and spread out."""
+COMPARED = ("accuracy", "ranking")
+"""Families of metrics by which models are compared: drawn as curves, tested against the best, shown with spreads."""
 
 _DISPLAY = ".4f"
 _PLAIN_DISPLAY = re.compile(r"[+,]{0,2}(\.\d{1,2})?[fge%]")  # a width of a million would fill pages
@@ -18,19 +18,19 @@ _PLAIN_DISPLAY = re.compile(r"[+,]{0,2}(\.\d{1,2})?[fge%]")  # a width of a mill
 
 @dataclass(frozen=True)
 class Point:
-    """All models on one data set under one split; of a curve, at one number of ratings given back.
+    """All models on one data set under one split; of a curve, at one number of known ratings.
 
     Attributes:
-        n_given: ratings given back to every held-out user or item, or None where the split is no curve.
+        n_given: known ratings of every held-out user or item, or None where the split is no curve.
         summaries: one per model, best RMSE first, rankers after, failures last.
         comparisons: against the best, by figure and model.
-        setting: the conditions of the comparison, if they were recorded.
+        conditions: the conditions of the comparison, if they were recorded.
     """
 
     n_given: int | None
     summaries: tuple[Summary, ...]
     comparisons: Mapping[tuple[str, str], Comparison]
-    setting: RunConditions | None
+    conditions: RunConditions | None
 
     @property
     def finished(self) -> list[Summary]:
@@ -38,14 +38,14 @@ class Point:
         return [summary for summary in self.summaries if summary.finished]
 
     def mark(self, figure: str, model: str) -> Mark:
-        """Say whether ``model`` is the best in ``figure`` or tied with it."""
-        comparison = self.comparisons.get((figure, model))
-        if all(one.equal for one in self.comparisons.values() if one.metric == figure):
+        """Return whether ``model`` is the best in ``figure`` or tied with it."""
+        pairs = [one for (name, _), one in self.comparisons.items() if name == figure]
+        if all(one.equal for one in pairs):
             return ""  # where all are the same, none is best
+        comparison = self.comparisons.get((figure, model))
         if comparison is not None:
             return "best" if comparison.equal else "tie" if comparison.tied else ""
-        is_best = any(c.metric == figure and c.best == model for c in self.comparisons.values())
-        return "best" if is_best else ""
+        return "best" if any(one.best == model for one in pairs) else ""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ResultGroup:
     Attributes:
         dataset: the data set's name.
         split: the split's name.
-        points: one, or those of a curve by ratings given back.
+        points: one, or those of a curve by known ratings.
         definitions: the contract of every metric, by its name, in the order measured.
     """
 
@@ -65,9 +65,9 @@ class ResultGroup:
     definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
-    def settings(self) -> list[RunConditions]:
-        """The settings of the points that have one."""
-        return [point.setting for point in self.points if point.setting is not None]
+    def conditions(self) -> list[RunConditions]:
+        """The conditions of the points, where they were recorded."""
+        return [point.conditions for point in self.points if point.conditions is not None]
 
     @property
     def is_curve(self) -> bool:
@@ -80,49 +80,62 @@ class ResultGroup:
 
     def metrics(self, *families: str) -> list[str]:
         """Return the metrics of these families that some model has a figure of, or that failed, as measured."""
-        finished = [summary for point in self.points for summary in point.finished]
-        has = {name for summary in finished for name in summary.metrics}
-        has |= {name for summary in finished for name, why in summary.not_applicable.items() if "failed" in why}
-        return [name for name in self.definitions if name in has and self.family(name) in families]
+        shown: set[str] = set()
+        for point in self.points:
+            for summary in point.finished:
+                shown |= {*summary.metrics, *(name for name, one in summary.missing.items() if one.status == "failed")}
+        return [name for name in self.definitions if name in shown and self.family(name) in families]
+
+    def column(self, metric: str) -> Column:
+        """Return the column of a metric, with the direction that its contract states."""
+        match self.definitions.get(metric, {}).get("direction"):
+            case "lower" | "higher" as direction:
+                return Column(metric, direction=direction)
+        return Column(metric)
 
     def number(self, metric: str, value: float) -> str:
-        """Write a value as its metric's contract wants it shown; as ``.4f`` where that is no plain way to show one."""
+        """Write a value as its metric's contract wants it shown; as ``.4f`` where that is no plain format."""
         display = self.definitions.get(metric, {}).get("display", _DISPLAY)
         return format(value, display if _PLAIN_DISPLAY.fullmatch(display) else _DISPLAY)
 
 
 def result_groups(lines: Iterable[Line]) -> list[ResultGroup]:
-    """Group the lines of a run by data set and split, in their order."""
+    """Return the lines of a run grouped by data set and split, in their order."""
     lines = list(lines)
     definitions = {line.metric: line.contract for line in lines if isinstance(line, Definition)}
-    names = dict.fromkeys((line.dataset, line.split) for line in lines if isinstance(line, Summary))
+    # One pass over the lines: a run of many data sets has thousands of comparisons.
+    points: dict[tuple[str, str], dict[int | None, list[Summary]]] = {}
+    comparisons: dict[tuple[str, str, int | None], dict[tuple[str, str], Comparison]] = {}
+    conditions: dict[tuple[str, str, int | None], RunConditions] = {}
+    for line in lines:
+        match line:
+            case Summary():
+                points.setdefault((line.dataset, line.split), {}).setdefault(line.n_given, []).append(line)
+            case Comparison():
+                comparisons.setdefault(line.group, {})[line.metric, line.model] = line
+            case RunConditions():
+                conditions.setdefault(line.group, line)
     return [
-        ResultGroup(dataset, split, _points([line for line in lines if _belongs(line, dataset, split)]), definitions)
-        for dataset, split in names
+        ResultGroup(
+            *names,
+            tuple(
+                Point(
+                    n_given,
+                    tuple(sorted(summaries, key=_rank)),
+                    comparisons.get((*names, n_given), {}),
+                    conditions.get((*names, n_given)),
+                )
+                for n_given, summaries in of_group.items()
+            ),
+            definitions,
+        )
+        for names, of_group in points.items()
     ]
 
 
-def _belongs(line: Line, dataset: str, split: str) -> bool:
-    return isinstance(line, Summary | Comparison | RunConditions) and (line.dataset, line.split) == (dataset, split)
-
-
-def _points(lines: Sequence[Line]) -> tuple[Point, ...]:
-    summaries = [line for line in lines if isinstance(line, Summary)]
-    ends = dict.fromkeys(summary.n_given for summary in summaries)
-    return tuple(_point(n_given, summaries, lines) for n_given in ends)
-
-
-def _point(n_given: int | None, summaries: Sequence[Summary], lines: Sequence[Line]) -> Point:
-    return Point(
-        n_given=n_given,
-        summaries=tuple(sorted((one for one in summaries if one.n_given == n_given), key=_rank)),
-        comparisons={
-            (line.metric, line.model): line
-            for line in lines
-            if isinstance(line, Comparison) and line.n_given == n_given
-        },
-        setting=next((line for line in lines if isinstance(line, RunConditions) and line.n_given == n_given), None),
-    )
+def standings(lines: Iterable[Line]) -> list[Standing]:
+    """Return the ranks over data sets that are shown and drawn: in RMSE and NDCG; the rest is in the records."""
+    return [line for line in lines if isinstance(line, Standing) and without_parameter(line.metric) in ("RMSE", "NDCG")]
 
 
 def without_parameter(metric: str) -> str:
@@ -131,7 +144,7 @@ def without_parameter(metric: str) -> str:
 
 
 def _rank(summary: Summary) -> tuple[bool, float, float]:
-    """Order of rows: finished before failed, lower RMSE, then higher NDCG."""
+    """Sort key of rows: finished before failed, lower RMSE, then higher NDCG."""
     values = {without_parameter(name): figure.value for name, figure in summary.metrics.items()}
     rmse, ndcg = values.get("RMSE"), values.get("NDCG")
     return (summary.finished == 0, float("inf") if rmse is None else rmse, -(ndcg or 0.0))

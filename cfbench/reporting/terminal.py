@@ -1,9 +1,9 @@
-"""Sheets on a terminal: figures are never cut in two; what is too wide stands below, the first column repeated."""
+"""Tables on a terminal: figures are never cut in two; columns that do not fit follow below, the first one repeated."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from rich.box import SIMPLE_HEAD
@@ -14,110 +14,102 @@ from rich.text import Text
 
 from cfbench.files.printable import printable_line
 from cfbench.records.lines import Line
-from cfbench.reporting.markdown import tables_of
+from cfbench.reporting.group_tables import standing_table, tables_of
 from cfbench.reporting.notes import condition_sentences
-from cfbench.reporting.result_groups import result_groups
-from cfbench.reporting.standings import standing_table, standings
+from cfbench.reporting.result_groups import result_groups, standings
 from cfbench.reporting.table import Table, TableCell
 
 _WIDEST = 0.5  # of the terminal, for one column of words
 _NARROWEST = 0.25  # of the terminal, to which it may shrink for the sake of the others
 _BESIDE = 3  # characters that a column takes beside its own: padding on both sides, and the space between two
+_ROOM_FOR_ORIGINS = 160  # narrower terminals leave out where a row comes from
 _MARK = {"best": " *", "tie": " ≈", "": ""}
-_ROOM_FOR_PLUGINS = 160  # narrower terminals leave out which distribution a model comes from
 _STYLE = {"best": "bold green", "tie": "bold", "": ""}
 
 
 def print_report(lines: Iterable[Line], console: Console) -> None:
-    """Print the tables of a run; those that only a page has room for are left to the page."""
+    """Print the tables of a run; those that only a page has space for are left out."""
     lines = list(lines)
-    for division in result_groups(lines):
-        console.rule(shown(f"{division.dataset}, {division.split}"))
-        for sentence in condition_sentences(division.settings):
+    for group in result_groups(lines):
+        console.rule(shown(f"{group.dataset}, {group.split}"))
+        for sentence in condition_sentences(group.conditions):
             console.print(shown(sentence, "dim"))
         console.print()
-        for sheet in tables_of(division):
-            print_table(sheet, console)
+        for table in tables_of(group):
+            print_table(table, console)
     for standing in standings(lines):
         print_table(standing_table(standing), console)
 
 
-def print_table(sheet: Table, console: Console) -> None:
-    """Print one sheet, unless it is meant for pages alone."""
-    if sheet.on_terminal == "no":
+def print_table(table: Table, console: Console) -> None:
+    """Print one table, unless it is meant for pages alone."""
+    if table.on_terminal == "no":
         return
-    for table in _tables(sheet, console.width):
-        console.print(table)
-    for note in sheet.notes:
+    for part in _parts(table, console.width):
+        console.print(part)
+    for note in table.notes:
         console.print(shown(note, "dim"))
     console.print()
 
 
-def _tables(sheet: Table, width: int) -> Iterator[RichTable]:
-    """Lay a sheet out in one table where it fits, by breaking headings and intervals if need be, or in several."""
-    kept = [i for i, column in enumerate(sheet.columns) if column != "plugin" or width >= _ROOM_FOR_PLUGINS]
-    widths = [_width(sheet, i, width, tight=False) for i in kept]
-    if tight := _total(widths) > width:
-        widths = [_width(sheet, i, width, tight=True) for i in kept]
-    for number, block in enumerate(_blocks(widths, width)):
-        title = sheet.title + (" (continued)" if number else "")
-        yield _table(sheet, title, {kept[place]: widths[place] for place in block}, tight)
+def _parts(table: Table, width: int) -> Iterator[RichTable]:
+    """Yield a table whole where it fits, with headings and intervals broken if need be, or its columns in parts."""
+    kept = [i for i, column in enumerate(table.columns) if column.kind != "origin" or width >= _ROOM_FOR_ORIGINS]
+    widths = {i: _width(table, i, width, tight=False) for i in kept}
+    tight = _total(widths.values()) > width
+    if tight:
+        widths = {i: _width(table, i, width, tight=True) for i in kept}
+    # The first column stands in every part, and each part has one more column at least.
+    parts = [[kept[0]]]
+    for i in kept[1:]:
+        part = [*parts[-1], i]
+        if len(part) > 2 and _total(widths[one] for one in part) > width:
+            parts.append([kept[0], i])
+        else:
+            parts[-1] = part
+    for number, part in enumerate(parts):
+        title = table.title + (" (continued)" if number else "")
+        yield _part(table, title, {i: widths[i] for i in part}, tight)
 
 
-def _total(widths: Sequence[int]) -> int:
+def _total(widths: Iterable[int]) -> int:
     return sum(width + _BESIDE for width in widths) + 1
 
 
-def _blocks(widths: Sequence[int], width: int) -> list[list[int]]:
-    """Deal columns, by their places, into as few tables as ``width`` allows; the first column stands in each."""
-    blocks = [[0]]
-    for place in range(1, len(widths)):
-        block = [*blocks[-1], place]
-        if len(block) > 2 and _total([widths[one] for one in block]) > width:
-            blocks.append([0, place])
-        else:
-            blocks[-1] = block
-    return blocks
+def _width(table: Table, i: int, width: int, tight: bool) -> int:
+    """Return how many characters column ``i`` needs on a terminal of ``width``; the least of them where ``tight``."""
+    column = table.columns[i]
+    heading = column.title.split() if tight else [column.title]
+    lines = [line for row in table.rows for line in _lines(table, row[i], tight)]
+    widest = max((cell_len(printable_line(line)) for line in [*heading, *lines]), default=0)
+    if column.kind == "figure":
+        return widest
+    return min(widest, int(width * (_NARROWEST if tight else _WIDEST)))
 
 
-def _width(sheet: Table, column: int, width: int, tight: bool) -> int:
-    """Return how many characters a column needs on a terminal of ``width``; the least of them where ``tight``."""
-    heading = _heading(sheet.columns[column], tight)
-    entries = [line for row in sheet.rows for line in _lines(row[column], sheet.on_terminal == "full", tight)]
-    widest = max((cell_len(printable_line(line)) for line in [*heading, *entries]), default=0)
-    if sheet.is_text(column):
-        return min(widest, int(width * (_NARROWEST if tight else _WIDEST)))
-    return widest
+def _lines(table: Table, cell: TableCell, tight: bool) -> list[str]:
+    """Return the text of one cell, line by line, the interval below the figure."""
+    interval = cell.interval if table.on_terminal == "full" else ""
+    return [cell.text + _MARK[cell.mark], *(interval.split() if tight else filter(None, [interval]))]
 
 
-def _heading(text: str, tight: bool) -> list[str]:
-    return text.split() if tight else [text]
-
-
-def _lines(entry: TableCell, with_interval: bool, tight: bool) -> list[str]:
-    """Return what is written in one cell, line by line."""
-    interval = entry.interval if with_interval else ""
-    return [entry.text + _MARK[entry.mark], *(interval.split() if tight else filter(None, [interval]))]
-
-
-def _table(sheet: Table, title: str, widths: dict[int, int], tight: bool) -> RichTable:
-    table = RichTable(title=shown(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+def _part(table: Table, title: str, widths: Mapping[int, int], tight: bool) -> RichTable:
+    part = RichTable(title=shown(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
     for i, width in widths.items():
-        if sheet.is_text(i):
-            table.add_column(shown(sheet.columns[i]), overflow="fold", max_width=None if tight else width)
+        column = table.columns[i]
+        if column.kind == "figure":
+            heading = wrap(column.title, width, break_long_words=False) if tight else [column.title]
+            part.add_column(_stacked(heading), justify="right", no_wrap=True)
         else:
-            heading = wrap(sheet.columns[i], width, break_long_words=False) if tight else [sheet.columns[i]]
-            table.add_column(_stacked(heading), justify="right", no_wrap=True)
-    for row in sheet.rows:
-        table.add_row(*(_cell(sheet, row[i], i, width, tight) for i, width in widths.items()))
-    return table
-
-
-def _cell(sheet: Table, entry: TableCell, column: int, width: int, tight: bool) -> Text:
-    first, *interval = _lines(entry, sheet.on_terminal == "full", tight)
-    words = _behind_commas(first, width) if column == 0 else [first]
-    text = _stacked(words, _STYLE[entry.mark])
-    return text.append("\n").append(_stacked(interval, "not bold dim")) if interval else text
+            part.add_column(shown(column.title), overflow="fold", max_width=None if tight else width)
+    for row in table.rows:
+        texts = []
+        for i, width in widths.items():
+            first, *interval = _lines(table, row[i], tight)
+            text = _stacked(_behind_commas(first, width) if i == 0 else [first], _STYLE[row[i].mark])
+            texts.append(text.append("\n").append(_stacked(interval, "not bold dim")) if interval else text)
+        part.add_row(*texts)
+    return part
 
 
 def _stacked(lines: Sequence[str], style: str = "") -> Text:

@@ -1,129 +1,126 @@
-"""What came of a suite's claims, as a table: ours beside what was published."""
+"""Table of a suite's verified claims: our figures beside what was published."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from cfbench.experiment.expectation import Expected
 from cfbench.reporting.csv_files import csv_text
 from cfbench.reporting.markdown import escaped, markdown_table
-from cfbench.reporting.short_names import ShortNames
-from cfbench.reporting.table import Table, TableCell
+from cfbench.reporting.table import Column, Table, TableCell
 from cfbench.results.verification import ClaimStatus, Verdict
+from cfbench.spec import Spec
 
-_COLUMNS = ("verdict", "model", "figure", "ours", "spread", "expected", "difference", "source")
+_COLUMNS = (
+    *(Column(title, "text") for title in ("verdict", "model", "figure")),
+    *map(Column, ("ours", "spread", "expected", "difference", "source")),
+)
 _WORDS: Mapping[ClaimStatus, str] = {"met": "met", "missed": "MISSED", "open": "open"}
-_RULES = {"published": "", "at_most": "≤ ", "at_least": "≥ "}
+_BOUNDS = {"at_most": "≤", "at_least": "≥"}
+_CLAIM_FIELDS = ("model", "metric", "than", "rule", "value", "tolerance", "source", "note")
 
 
 def verdict_table(suite: str, verdicts: Sequence[Verdict]) -> Table:
-    """Make the sheet of one suite's verdicts, with a note on how many there are of each kind."""
-    words = _Wording.of(verdicts)
-    notes = [
+    """Return the table of one suite's verdicts, with notes on how many there are of each kind and on their sources."""
+    claims = [verdict.claim for verdict in verdicts]
+    names = ShortNames.of(name for claim in claims for name in (claim.model, claim.than) if name is not None)
+    sources = list(dict.fromkeys(claim.source for claim in claims))
+    one_place = len({(verdict.dataset, verdict.split, verdict.n_given) for verdict in verdicts}) <= 1
+    rows = []
+    remarks: dict[str, dict[str, None]] = {}  # each text once, with the models that it is about
+    for verdict in verdicts:
+        claim, model = verdict.claim, names.short[verdict.claim.model]
+        for text in filter(None, (verdict.message, claim.note)):
+            remarks.setdefault(text, {})[model] = None
+        figure = claim.metric or "warning"
+        if claim.than is not None:
+            figure += f", less that of {names.short[claim.than]}"
+        if not one_place:
+            point = "" if verdict.n_given is None else f", s={verdict.n_given}"
+            figure += f" ({verdict.dataset}, {verdict.split}{point})"
+        warned = claim.rule == "warning" and verdict.status == "met"
+        texts = [
+            _WORDS[verdict.status],
+            model,
+            figure,
+            "given" if warned else _number(verdict.ours),
+            _number(verdict.spread),
+            _expected(claim),
+            _number(verdict.difference, "+.4f"),
+            str(sources.index(claim.source) + 1),
+        ]
+        rows.append(tuple(map(TableCell, texts)))
+    notes = (
         f"{tally(verdicts)}. Ours: mean over folds and repeats; spread: their standard deviation.",
-        *(f"Every {name} is {shared}." for name, shared in words.names.shared.items()),
-        *(f"Source {number}: {source}" for number, source in enumerate(words.sources, 1)),
-        *words.remarks(verdicts),
-    ]
-    rows = tuple(tuple(map(TableCell, words.row(verdict))) for verdict in verdicts)
-    return Table(f"{suite}: what was expected", _COLUMNS, rows, tuple(notes), on_terminal="full")
+        *(f"Every {name} is {shared}." for name, shared in names.shared.items()),
+        *(f"Source {number}: {source}" for number, source in enumerate(sources, 1)),
+        *(f"{', '.join(models)}: {text}" for text, models in remarks.items()),
+    )
+    return Table(f"{suite}: what was expected", _COLUMNS, tuple(rows), notes, on_terminal="full")
 
 
 def tally(verdicts: Sequence[Verdict]) -> str:
-    """Count the verdicts in words: ``"10 met, 1 missed, 0 open"``."""
+    """Return how many verdicts there are of each kind: ``"10 met, 1 missed, 0 open"``."""
     counts = Counter(verdict.status for verdict in verdicts)
     return ", ".join(f"{counts[status]} {status}" for status in _WORDS)
 
 
-def verdict_page(sheet: Table) -> str:
-    """Render the sheet as a Markdown document."""
-    parts = [f"# {escaped(sheet.title)}", markdown_table(sheet), *map(escaped, sheet.notes)]
+def verdict_page(table: Table) -> str:
+    """Return the table as a Markdown document."""
+    parts = [f"# {escaped(table.title)}", markdown_table(table), *map(escaped, table.notes)]
     return "\n\n".join(parts) + "\n"
 
 
 def verdict_csv(verdicts: Sequence[Verdict]) -> str:
-    """Render the verdicts as tidy CSV, nothing rounded."""
+    """Return the verdicts as tidy CSV, nothing rounded."""
     rows = []
     for verdict in verdicts:
-        values = {name: value for name, value in vars(verdict).items() if name != "claim"}
-        claim = vars(verdict.claim)
-        kept = ("model", "metric", "than", "rule", "value", "tolerance", "source", "note")
-        rows.append({**{name: claim[name] for name in kept}, **values})
+        outcome = {name: value for name, value in vars(verdict).items() if name != "claim"}
+        rows.append({**{name: getattr(verdict.claim, name) for name in _CLAIM_FIELDS}, **outcome})
     return csv_text(rows)
 
 
 @dataclass(frozen=True)
-class _Wording:
-    """How the verdicts of one table are told.
+class ShortNames:
+    """Names for the models of one table, told apart by what differs between them.
 
     Attributes:
-        names: the models' names.
-        sources: what was cited, in the order of first appearance; rows give the number.
-        with_place: whether rows have to say which data, split and point of a curve they are about.
+        short: a name for each model, as short as it can be and still be the only one.
+        shared: by component name, the parameters that all its models have in common, as a specification; without
+            components that have none.
     """
 
-    names: ShortNames
-    sources: Sequence[str]
-    with_place: bool
+    short: Mapping[str, str]
+    shared: Mapping[str, str]
 
     @classmethod
-    def of(cls, verdicts: Sequence[Verdict]) -> _Wording:
-        claims = [verdict.claim for verdict in verdicts]
-        models = dict.fromkeys(name for claim in claims for name in (claim.model, claim.than) if name is not None)
-        places = {(verdict.dataset, verdict.split, verdict.n_given) for verdict in verdicts}
-        return cls(ShortNames.of(models), list(dict.fromkeys(claim.source for claim in claims)), len(places) > 1)
-
-    def row(self, verdict: Verdict) -> list[str]:
-        return [
-            _WORDS[verdict.status],
-            self.names.short[verdict.claim.model],
-            self._figure(verdict),
-            _ours(verdict),
-            _number(verdict.spread),
-            _expected(verdict),
-            _number(verdict.difference, "+.4f"),
-            str(self.sources.index(verdict.claim.source) + 1),
-        ]
-
-    def remarks(self, verdicts: Sequence[Verdict]) -> list[str]:
-        """Return what was message beside figures, and the suite's notes on its claims, each once with its models."""
-        models: dict[str, dict[str, None]] = {}
-        for verdict in verdicts:
-            for text in filter(None, (verdict.message, verdict.claim.note)):
-                models.setdefault(text, {})[self.names.short[verdict.claim.model]] = None
-        return [f"{', '.join(names)}: {text}" for text, names in models.items()]
-
-    def _figure(self, verdict: Verdict) -> str:
-        claim = verdict.claim
-        text = claim.metric or "warning"
-        if claim.than is not None:
-            text += f", less that of {self.names.short[claim.than]}"
-        if self.with_place:
-            given = "" if verdict.n_given is None else f", s={verdict.n_given}"
-            text += f" ({verdict.dataset}, {verdict.split}{given})"
-        return text
+    def of(cls, models: Iterable[str]) -> ShortNames:
+        """Leave out what all ``models`` of one component have alike; a model that stands alone is its bare name."""
+        specs = {model: Spec.parse(model) for model in models}
+        alike: dict[str, dict[str, Any]] = {}
+        for spec in specs.values():
+            known = alike.setdefault(spec.name, dict(spec.params))
+            alike[spec.name] = {
+                name: value for name, value in known.items() if name in spec.params and spec.params[name] == value
+            }
+        short = {
+            model: str(Spec(spec.name, {name: spec.params[name] for name in spec.params.keys() - alike[spec.name]}))
+            for model, spec in specs.items()
+        }
+        return cls(short, {name: str(Spec(name, params)) for name, params in alike.items() if params})
 
 
-def _ours(verdict: Verdict) -> str:
-    if verdict.ours is not None:
-        return _number(verdict.ours)
-    return "given" if verdict.claim.rule == "warning" and verdict.status == "met" else "-"
-
-
-def _expected(verdict: Verdict) -> str:
-    claim = verdict.claim
+def _expected(claim: Expected) -> str:
     if claim.rule == "warning":
         return str(claim.value)
     if claim.rule != "published":
-        return f"{_RULES[claim.rule]}{claim.value:g}"
-    digits = max(_decimals(float(claim.value)), _decimals(claim.tolerance))
+        return f"{_BOUNDS[claim.rule]} {claim.value:g}"
+    # As many decimals as the figure and its tolerance were written with.
+    digits = max(len(f"{one:.10f}".rstrip("0").partition(".")[2]) for one in (float(claim.value), claim.tolerance))
     return f"{claim.value:.{digits}f} ± {claim.tolerance:.{digits}f}"
-
-
-def _decimals(value: float) -> int:
-    """Return how many decimals a number was written with, at the least."""
-    return len(f"{value:.10f}".rstrip("0").partition(".")[2])
 
 
 def _number(value: float | None, form: str = ".4f") -> str:

@@ -1,4 +1,4 @@
-"""Resampling beside the models: every measured cell is resampled in the background, while the next one is fitted."""
+"""Bootstrap samples of every measured cell, drawn in the background while the next cell is fitted."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _MOST_WAITING = 2  # cells whose sums are kept until their turn; more would fill
 
 @dataclass(frozen=True, eq=False)
 class CellSamples:
-    """The figures of one cell on the resamples of its division.
+    """The figures of one cell on the bootstrap samples of its result group.
 
     Attributes:
         draws: by figure name; see :func:`cfbench.records.record.figure_name` for those of strata.
-        per_user: of metrics, strata apart, the figure of each user of the division, shape (u,); NaN for those who do
-            not count here.
+        per_user: of metrics, strata apart, the figure of each user of the group, shape (u,); NaN for those who do not
+            count here.
     """
 
     draws: Mapping[str, Draw]
@@ -36,42 +36,42 @@ class CellSamples:
 
 
 class BootstrapQueue:
-    """Draws the same users for all cells of a division: those of all its folds, whatever becomes of other cells."""
+    """Draws the same users for all cells of a result group: those of all its folds, whatever becomes of other cells."""
 
     def __init__(self, study: Study) -> None:
-        """Draw for the cells of ``study``."""
+        """Start the background thread for the cells of ``study``."""
         self._study = study
-        self._drawn: dict[Cell, Future[CellSamples]] = {}
-        self._room = threading.Semaphore(_MOST_WAITING)
-        self._background = ThreadPoolExecutor(1, "resampling", initializer=_give_way)
+        self._samples: dict[Cell, Future[CellSamples]] = {}
+        self._free_places = threading.Semaphore(_MOST_WAITING)
+        self._background = ThreadPoolExecutor(1, "resampling", initializer=_lower_priority)
 
-    def add(self, cell: Cell, people: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]) -> None:
-        """Begin to draw what was measured of ``cell``; wait before where too many others do.
+    def add(self, cell: Cell, users: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]) -> None:
+        """Queue the resampling of ``cell``; wait first while too many cells are queued.
 
         Args:
             cell: the cell.
-            people: its test users, as the split's ``test_user_positions``, shape (t,).
+            users: positions of its test users, as the split's ``test_user_positions``, shape (t,).
             sums: by figure name, sums over them.
-            metrics: of which figures the values of single users are wanted too.
+            metrics: the figures whose values of single users are wanted too.
         """
-        self._room.acquire()
-        self._drawn[cell] = self._background.submit(self._draw, cell, people, dict(sums), metrics)
-        self._drawn[cell].add_done_callback(lambda _: self._room.release())
+        self._free_places.acquire()
+        self._samples[cell] = self._background.submit(self._resample, cell, users, dict(sums), metrics)
+        self._samples[cell].add_done_callback(lambda _: self._free_places.release())
 
     def of(self, cell: Cell) -> CellSamples:
-        """Wait for what was drawn of ``cell``."""
-        return self._drawn[cell].result()
+        """Return the samples of ``cell`` as soon as they are drawn; raises what resampling raised."""
+        return self._samples[cell].result()
 
     def close(self) -> None:
-        """Let the background go; what was drawn stays."""
+        """Wait for the background thread to end; the samples stay."""
         self._background.shutdown()
 
-    def _draw(
-        self, cell: Cell, people: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]
+    def _resample(
+        self, cell: Cell, users: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]
     ) -> CellSamples:
-        everyone = self._study.test_users(cell)
-        places = np.searchsorted(everyone, people)
-        spread = {name: one.spread(places, len(everyone)) for name, one in sums.items()}
+        group_users = self._study.test_users(cell)
+        places = np.searchsorted(group_users, users)
+        spread = {name: one.spread(places, len(group_users)) for name, one in sums.items()}
         per_user = {
             name: one.per_user.astype(np.float32)
             for name, one in spread.items()
@@ -80,7 +80,7 @@ class BootstrapQueue:
         return CellSamples(resampled(spread, self._study.resampling_seed(cell)), per_user)
 
 
-def _give_way() -> None:
-    """Let models have the cores first: on Linux a thread has a priority of its own."""
+def _lower_priority() -> None:
+    # Models go first. On Linux a thread has a priority of its own.
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)

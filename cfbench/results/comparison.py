@@ -1,11 +1,10 @@
-"""Models side by side: each against the best of its table, and all of them over several data sets."""
+"""Lines of a whole run: summaries, comparisons of each model with the best, and ranks over several data sets."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,153 +15,131 @@ from cfbench.evaluation.statistics.ranks import FEWEST_DATASETS, FEWEST_MODELS, 
 from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
 from cfbench.experiment.study import Study
 from cfbench.records.lines import Comparison, Line, Standing, Summary
-from cfbench.records.record import Cell, Record, figure_name
+from cfbench.records.record import Cell, GroupKey, Record, figure_name
 from cfbench.results.bootstrap_queue import BootstrapQueue
-from cfbench.results.conditions import definitions, settings
+from cfbench.results.conditions import definitions, run_conditions
 from cfbench.results.summary import GroupSamples, summary
 
 
-def compared(study: Study, records: Sequence[Record], queue: BootstrapQueue) -> list[Summary | Comparison | Standing]:
-    """Summarise the records of a study, division by division, compare the models in each, then over data sets.
-
-    Args:
-        study: the cells that there should be, and their metrics.
-        records: what came of them so far.
-        queue: has resampled every finished cell.
-    """
-    lines: list[Summary | Comparison | Standing] = []
-    summaries: list[Summary] = []
-    for division, cells in study.groups.items():
-        ours = [record for record in records if record.cell.group == division]
-        drawn = GroupSamples.of([record for record in ours if record.status == "ok"], queue)
-        models = dict.fromkeys(cell.model for cell in cells)
-        told = [
-            summary([c for c in cells if c.model == model], [r for r in ours if r.cell.model == model], drawn)
-            for model in models
-        ]
-        summaries += told
-        complete = [one for one in told if one.finished == one.cells]
-        lines += [*told, *_comparisons(cells[0], complete, study.metrics, drawn)]
-    return [*lines, *_standings(summaries, study.metrics)]
-
-
-@dataclass(frozen=True)
-class _Contest:
-    """One figure in which complete models compete: their values by model, and which way is better."""
-
-    name: str
-    values: Mapping[str, float]
-    lower: bool
-    of_stratum: bool
-
-    @cached_property
-    def best(self) -> str:
-        return min(self.values, key=lambda model: self.values[model] if self.lower else -self.values[model], default="")
-
-
-def _comparisons(
-    where: Cell, complete: Sequence[Summary], metrics: Sequence[Metric], drawn: GroupSamples
-) -> Iterator[Comparison]:
-    for metric in metrics:
-        contests = (*_contests(complete, metric, drawn), *_stratum_contests(complete, metric, drawn))
-        yield from _corrected([pair for one in contests for pair in _against_best(where, one, drawn)])
-
-
-def _contests(complete: Sequence[Summary], metric: Metric, drawn: GroupSamples) -> Iterator[_Contest]:
-    if metric.contract.direction != "none":
-        values = {one.model: one.metrics[metric.name].value for one in complete if metric.name in one.metrics}
-        yield _contest(metric.name, metric, values, drawn)
-
-
-def _stratum_contests(complete: Sequence[Summary], metric: Metric, drawn: GroupSamples) -> Iterator[_Contest]:
-    figure = metric.contract.figure
-    tables = {one.model: one.tables[metric.name].rows for one in complete if metric.name in one.tables}
-    if metric.contract.direction != "none":
-        for stratum, figures in next(iter(tables.values()), {}).items():
-            if figure in figures:
-                values = {model: rows[stratum][figure].value for model, rows in tables.items()}
-                yield _contest(figure_name(metric.name, stratum, figure), metric, values, drawn)
-
-
-def _contest(name: str, metric: Metric, values: Mapping[str, float | None], drawn: GroupSamples) -> _Contest:
-    """Let those compete who have a value that can be resampled."""
-    known = {model: value for model, value in values.items() if value is not None and (model, name) in drawn.samples}
-    return _Contest(name, known, metric.contract.direction == "lower", of_stratum=name != metric.name)
-
-
-def _against_best(where: Cell, contest: _Contest, drawn: GroupSamples) -> Iterator[Comparison]:
-    """Compare every model with the best one; p-values are not corrected yet."""
-    for model, value in contest.values.items():
-        if model != contest.best:
-            samples = drawn.samples[model, contest.name] - drawn.samples[contest.best, contest.name]
-            interval, difference = percentile_interval(samples), value - contest.values[contest.best]
-            yield Comparison(
-                dataset=where.dataset,
-                split=where.split,
-                n_given=where.n_given,
-                metric=contest.name,
-                best=contest.best,
-                model=model,
-                difference=difference,
-                low=finite(interval.low),
-                high=finite(interval.high),
-                p=finite(bootstrap_p(difference, samples, drawn.n_users(model, contest.name))),
-                wilcoxon=_wilcoxon(model, contest, drawn),
-            )
-
-
-def _wilcoxon(model: str, contest: _Contest, drawn: GroupSamples) -> float | None:
-    """Test the values of single users; strata have none: a user of a few rows has no error of their own to rank."""
-    own, best = (drawn.per_user(one, contest.name) for one in (model, contest.best))
-    if contest.of_stratum or own is None or best is None:
-        return None
-    return finite(wilcoxon_p(own, best))
-
-
-def _corrected(pairs: Sequence[Comparison]) -> Iterator[Comparison]:
-    """Correct the p-values of all pairs of one metric for being many."""
-    ours = holm([math.nan if pair.p is None else pair.p for pair in pairs])
-    theirs = holm([math.nan if pair.wilcoxon is None else pair.wilcoxon for pair in pairs])
-    for pair, p, wilcoxon in zip(pairs, ours, theirs, strict=True):
-        yield replace(pair, p_corrected=finite(p), wilcoxon_corrected=finite(wilcoxon))
-
-
-def _standings(summaries: Sequence[Summary], metrics: Sequence[Metric]) -> Iterator[Standing]:
-    """Rank models over data sets under the same splitter, where there are enough of both."""
-    for split in dict.fromkeys(one.split for one in summaries if one.n_given is None):
-        ours = [one for one in summaries if one.split == split and one.n_given is None]
-        datasets = tuple(dict.fromkeys(one.dataset for one in ours))
-        for metric in metrics:
-            if metric.contract.direction != "none" and "cost" not in metric.contract.needs:
-                yield from _standing(split, datasets, metric, ours)
-
-
-def _standing(
-    split: str, datasets: tuple[str, ...], metric: Metric, summaries: Sequence[Summary]
-) -> Iterator[Standing]:
-    values: dict[str, dict[str, float]] = {}
-    for one in summaries:
-        figure = one.metrics.get(metric.name)
-        if one.finished == one.cells and figure is not None and figure.value is not None:
-            values.setdefault(one.model, {})[one.dataset] = figure.value
-    everywhere = [model for model, by_dataset in values.items() if len(by_dataset) == len(datasets)]
-    if len(datasets) < FEWEST_DATASETS or len(everywhere) < FEWEST_MODELS:
-        return
-    table = np.array([[values[model][dataset] for model in everywhere] for dataset in datasets])
-    test = rank_test(table, lower=metric.contract.direction == "lower")
-    ranks = sorted(zip(everywhere, test.mean_ranks.tolist(), strict=True), key=lambda pair: pair[1])
-    yield Standing(split, metric.name, datasets, dict(ranks), test.p, test.critical_difference)
-
-
 def consolidated(study: Study, records: Mapping[Cell, Record], queue: BootstrapQueue) -> list[Line]:
-    """Return all that tables need: one order of lines, whether the run was completed, cut off or rescored.
+    """Return all lines that tables need, in one order, whether the run was completed, cut off or rescored.
 
     Args:
-        study: the cells that there should be, and their metrics.
+        study: the cells planned, and their metrics.
         records: what came of the study's cells; cells that were not run are missing.
         queue: has resampled every record that is ok; it is closed.
     """
     ordered = [records[cell] for cell in study.cells if cell in records]
-    lines = [*settings(study), *definitions(study), *ordered, *compared(study, ordered, queue)]
+    lines: list[Line] = [run_conditions(study, cells) for cells in study.groups.values()]
+    lines += [*definitions(study), *ordered]
+    summaries: list[Summary] = []
+    for group, cells in study.groups.items():
+        of_group = [record for record in ordered if record.cell.group == group]
+        samples = GroupSamples.of([record for record in of_group if record.status == "ok"], queue)
+        rows = [
+            summary(
+                [cell for cell in cells if cell.model == model],
+                [record for record in of_group if record.cell.model == model],
+                samples,
+            )
+            for model in dict.fromkeys(cell.model for cell in cells)
+        ]
+        complete = [one for one in rows if one.finished == one.cells]
+        lines += [*rows, *_comparisons(group, complete, study.metrics, samples)]
+        summaries += rows
     queue.close()
-    return lines
+    return [*lines, *_standings(summaries, study.metrics)]
+
+
+def _comparisons(
+    group: GroupKey, complete: Sequence[Summary], metrics: Sequence[Metric], samples: GroupSamples
+) -> Iterator[Comparison]:
+    """Compare complete models with the best of each metric, its strata included; p-values corrected after Holm."""
+    for metric in metrics:
+        if metric.contract.direction == "none":
+            continue
+        pairs = [
+            pair
+            for name, values in _comparable(complete, metric, samples)
+            for pair in _against_best(group, metric, name, values, samples)
+        ]
+        p = holm([math.nan if pair.p is None else pair.p for pair in pairs])
+        wilcoxon = holm([math.nan if pair.wilcoxon is None else pair.wilcoxon for pair in pairs])
+        for pair, corrected, of_users in zip(pairs, p, wilcoxon, strict=True):
+            yield replace(pair, p_corrected=finite(corrected), wilcoxon_corrected=finite(of_users))
+
+
+def _comparable(
+    complete: Sequence[Summary], metric: Metric, samples: GroupSamples
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield values by model, for models that have one and can be resampled: of the metric, then of its strata."""
+    key = metric.contract.figure
+    tables = {one.model: one.tables[metric.name].rows for one in complete if metric.name in one.tables}
+    figures = {metric.name: {one.model: one.metrics[metric.name] for one in complete if metric.name in one.metrics}}
+    for stratum, row in next(iter(tables.values()), {}).items():
+        if key in row:
+            name = figure_name(metric.name, stratum, key)
+            figures[name] = {model: rows[stratum][key] for model, rows in tables.items()}
+    for name, of_models in figures.items():
+        yield (
+            name,
+            {
+                model: figure.value
+                for model, figure in of_models.items()
+                if figure.value is not None and (model, name) in samples.samples
+            },
+        )
+
+
+def _against_best(
+    group: GroupKey, metric: Metric, name: str, values: Mapping[str, float], samples: GroupSamples
+) -> Iterator[Comparison]:
+    """Compare every model with the best one; p-values are not corrected yet."""
+    sign = 1 if metric.contract.direction == "lower" else -1
+    best = min(values, key=lambda model: sign * values[model], default="")
+    for model, value in values.items():
+        if model == best:
+            continue
+        differences = samples.samples[model, name] - samples.samples[best, name]
+        interval, difference = percentile_interval(differences), value - values[best]
+        of_users, of_best = samples.per_user(model, name), samples.per_user(best, name)
+        # Strata are not tested by users: a user with a few rows in one has no error worth ranking.
+        wilcoxon = math.nan
+        if name == metric.name and of_users is not None and of_best is not None:
+            wilcoxon = wilcoxon_p(of_users, of_best)
+        yield Comparison(
+            dataset=group[0],
+            split=group[1],
+            n_given=group[2],
+            metric=name,
+            best=best,
+            model=model,
+            difference=difference,
+            low=finite(interval.low),
+            high=finite(interval.high),
+            p=finite(bootstrap_p(difference, differences, samples.n_users(model, name))),
+            wilcoxon=finite(wilcoxon),
+        )
+
+
+def _standings(summaries: Sequence[Summary], metrics: Sequence[Metric]) -> Iterator[Standing]:
+    """Rank models over the data sets of the same splitter, by every metric of quality; curves are left out."""
+    ranked = [
+        metric for metric in metrics if metric.contract.direction != "none" and "cost" not in metric.contract.needs
+    ]
+    for split in dict.fromkeys(one.split for one in summaries if one.n_given is None):
+        of_split = [one for one in summaries if one.split == split and one.n_given is None]
+        datasets = tuple(dict.fromkeys(one.dataset for one in of_split))
+        for metric in ranked:
+            values: dict[str, dict[str, float]] = {}
+            for one in of_split:
+                figure = one.metrics.get(metric.name)
+                if one.finished == one.cells and figure is not None and figure.value is not None:
+                    values.setdefault(one.model, {})[one.dataset] = figure.value
+            everywhere = [model for model, of_dataset in values.items() if len(of_dataset) == len(datasets)]
+            if len(datasets) < FEWEST_DATASETS or len(everywhere) < FEWEST_MODELS:
+                continue
+            table = np.array([[values[model][dataset] for model in everywhere] for dataset in datasets])
+            test = rank_test(table, lower=metric.contract.direction == "lower")
+            ranks = sorted(zip(everywhere, test.mean_ranks.tolist(), strict=True), key=lambda pair: pair[1])
+            yield Standing(split, metric.name, datasets, dict(ranks), test.p, test.critical_difference)

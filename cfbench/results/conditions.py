@@ -1,9 +1,9 @@
-"""What a reader must know beside the figures: the setting of every table, the definition of every metric."""
+"""Conditions of every result group and definition of every metric, as lines of the records file."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -14,44 +14,37 @@ from cfbench.evaluation.split_checks import split_warnings
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES
 from cfbench.experiment.study import Study
 from cfbench.records.lines import Definition, RunConditions
-from cfbench.records.record import Cell, SanityWarning
+from cfbench.records.record import Cell
 
 _MOST_ACTIVE = (0.01, 0.1)
 
 
 def definitions(study: Study) -> list[Definition]:
-    """State every metric of the study as its contract does."""
-    return [Definition(metric.name, _stated(asdict(metric.contract))) for metric in study.metrics]
+    """Return the contract of every metric of the study, fields that do not apply left out."""
+    lines = []
+    for metric in study.metrics:
+        contract = asdict(metric.contract)
+        texts = {name: ", ".join(one) if isinstance(one, tuple) else str(one) for name, one in contract.items()}
+        lines.append(Definition(metric.name, {name: text for name, text in texts.items() if text not in ("", "n/a")}))
+    return lines
 
 
-def _stated(contract: Mapping[str, object]) -> dict[str, str]:
-    texts = {field: ", ".join(value) if isinstance(value, tuple) else str(value) for field, value in contract.items()}
-    return {field: text for field, text in texts.items() if text not in ("", "n/a")}
-
-
-def settings(study: Study) -> list[RunConditions]:
-    """Describe each data set under each splitter, and each point of a curve, in table order."""
-    return [_setting(study, cells) for cells in study.groups.values()]
-
-
-def _setting(study: Study, cells: Sequence[Cell]) -> RunConditions:
+def run_conditions(study: Study, cells: Sequence[Cell]) -> RunConditions:
+    """Return the conditions shared by ``cells``, all those of one result group."""
     folds = list({cell.fold: cell for cell in cells}.values())
-    division = study.splits.plan_of(cells[0])
+    plan = study.splits.plan_of(cells[0])
     splits = [study.splits.of(cell) for cell in folds]
     counts = [_counts(split) for split in splits]
-    warnings: dict[str, SanityWarning] = {}
-    for split in splits:
-        warnings |= {one.code: one for one in split_warnings(split, division.in_time_order)}
-    data = division.dataset
+    warnings = {one.code: one for split in splits for one in split_warnings(split, plan.in_time_order)}
     return RunConditions(
-        dataset=division.label,
-        split=division.split,
+        dataset=plan.label,
+        split=plan.split,
         n_given=cells[0].n_given,
-        fingerprint=data.fingerprint,
-        scale=str(data.scale),
-        relevant_from=data.relevant_from,
-        licence=data.origin.licence,
-        citation=data.origin.citation,
+        fingerprint=plan.dataset.fingerprint,
+        scale=str(plan.dataset.scale),
+        relevant_from=plan.dataset.relevant_from,
+        licence=plan.dataset.origin.licence,
+        citation=plan.dataset.origin.citation,
         seed=cells[0].base_seed,
         folds=len(folds),
         repeats=len({cell.repeat for cell in cells}),
@@ -59,20 +52,16 @@ def _setting(study: Study, cells: Sequence[Cell]) -> RunConditions:
         fallback=float(np.mean([split.train.mean for split in splits])),
         resamples=RESAMPLES,
         cfbench=version("cfbench"),
-        preprocessing=division.preprocessing,
+        preprocessing=plan.preprocessing,
         warnings=tuple(warnings.values()),
     )
 
 
 def _counts(split: Split) -> dict[str, float]:
-    train, test = split.train, split.test
+    train, test, times = split.train, split.test, split.dataset.timestamps
     relevant = test.ratings >= split.dataset.relevant_from
     by_activity = np.sort(train.user_counts)[::-1]
-    shares = {
-        f"train_share_of_most_active_{share:.0%}": by_activity[: math.ceil(share * train.n_users)].sum() / len(train)
-        for share in _MOST_ACTIVE
-    }
-    return {
+    counts: dict[str, float] = {
         "train_rows": len(train),
         "test_rows": len(test),
         "train_users": train.n_users,
@@ -81,16 +70,12 @@ def _counts(split: Split) -> dict[str, float]:
         "test_users_with_a_relevant_item": len(np.unique(test.user_positions[relevant])),
         "test_rows_of_unknown_users": int((test.users == train.n_users).sum()),
         "test_rows_of_unknown_items": int((test.items == train.n_items).sum()),
-        **shares,
-        **_rows_in_the_past(split),
     }
-
-
-def _rows_in_the_past(split: Split) -> dict[str, float]:
-    """Count test rows that are no newer than some training row: whose future the models have seen."""
-    times = split.dataset.timestamps
-    if times is None:
-        return {}
-    return {
-        "test_rows_not_after_training": int(np.count_nonzero(times[split.test_rows] <= times[split.train_rows].max()))
-    }
+    for share in _MOST_ACTIVE:
+        rows = by_activity[: math.ceil(share * train.n_users)].sum()
+        counts[f"train_share_of_most_active_{share:.0%}"] = rows / len(train)
+    if times is not None:
+        # Test rows no newer than the newest training row: models have seen something of their future.
+        newest = times[split.train_rows].max()
+        counts["test_rows_not_after_training"] = int(np.count_nonzero(times[split.test_rows] <= newest))
+    return counts

@@ -1,10 +1,10 @@
-"""Holding the summaries of a run against what its suite expects. Pure: nothing is run, nothing is written."""
+"""Verification of a suite's claims against the summaries of a run. Pure: nothing is run, nothing is written."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -12,7 +12,7 @@ from cfbench.errors import UnknownNameError
 from cfbench.experiment.expectation import Expected
 from cfbench.experiment.suite import Suite
 from cfbench.records.lines import Line, Summary
-from cfbench.records.record import Figure, figure_name
+from cfbench.records.record import figure_name
 from cfbench.spec import Spec
 
 ClaimStatus: TypeAlias = Literal["met", "missed", "open"]
@@ -20,7 +20,7 @@ ClaimStatus: TypeAlias = Literal["met", "missed", "open"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one claim on one data set, split and point of a curve.
+    """Outcome of one claim on one data set, split and point of a curve.
 
     Attributes:
         claim: what was expected.
@@ -47,114 +47,99 @@ class Verdict:
 
 
 def verify_claims(suite: Suite, lines: Iterable[Line]) -> list[Verdict]:
-    """Judge every claim of ``suite`` by the summaries among ``lines``, in the order of the suite file."""
+    """Verify every claim of ``suite`` by the summaries among ``lines``, in the order of the suite file."""
     summaries = [line for line in lines if isinstance(line, Summary)]
-    claims = (claim for expectation in suite.expected for claim in expectation.claims())
-    return [verdict for claim in claims for verdict in _verdicts(claim, summaries)]
+    verdicts = []
+    for claim in _claims(suite):
+        found = [summary for summary in summaries if _is_about(claim, summary)]
+        if not found:
+            verdicts.append(Verdict(claim, "open", message="the run has no row of this model, data set and split"))
+        for summary in found:
+            if claim.rule == "warning":
+                verdict = _warning_verdict(claim, summary)
+            else:
+                verdict = _figure_verdict(claim, summary, summaries)
+            dataset, split, n_given = summary.group
+            verdicts.append(replace(verdict, dataset=dataset, split=split, n_given=n_given))
+    return verdicts
 
 
 def check_measured(suite: Suite, metrics: Iterable[str]) -> None:
     """Raise UnknownNameError where a claim of ``suite`` is about a metric that is not among ``metrics``, by name."""
     known = list(metrics)
-    for claim in (claim for expectation in suite.expected for claim in expectation.claims()):
+    for claim in _claims(suite):
         metric = claim.metric.split(": ")[0]
         if metric and metric not in known:
             raise UnknownNameError.among(f"metric in what suite {suite.name!r} expects:", metric, known)
 
 
-def _verdicts(claim: Expected, summaries: Sequence[Summary]) -> Iterator[Verdict]:
-    found = [summary for summary in summaries if summary.model == claim.model and _is_meant(claim, summary)]
-    if not found:
-        yield Verdict(claim, "open", message="the run has no row of this model, data set and split")
-    for summary in found:
-        yield (
-            _warning_verdict(claim, summary)
-            if claim.rule == "warning"
-            else _figure_verdict(claim, summary, _beside(claim, summary, summaries))
-        )
+def _claims(suite: Suite) -> list[Expected]:
+    return [claim for expectation in suite.expected for claim in expectation.claims()]
 
 
-def _is_meant(claim: Expected, summary: Summary) -> bool:
-    return (
-        (claim.dataset is None or _is_called(claim.dataset, summary.dataset.split(" after ")[0]))
-        and claim.split in (None, summary.split)
-        and claim.n_given in (None, summary.n_given)
-    )
-
-
-def _is_called(dataset: str, label: str) -> bool:
-    """Whether tables call a data set of the suite by ``label``: a file by its name without folder and ending."""
-    path = Path(Spec.parse(dataset).name)
-    return label == dataset or (str(path) != path.stem and label == path.stem)
-
-
-def _beside(claim: Expected, summary: Summary, summaries: Sequence[Summary]) -> Summary | None:
-    """Return the row of the model that the claim compares with, or None."""
-    place = (summary.dataset, summary.split, summary.n_given)
-    rows = (one for one in summaries if one.model == claim.than and (one.dataset, one.split, one.n_given) == place)
-    return next(rows, None)
+def _is_about(claim: Expected, summary: Summary) -> bool:
+    if (
+        claim.model != summary.model
+        or claim.split not in (None, summary.split)
+        or claim.n_given not in (None, summary.n_given)
+    ):
+        return False
+    # Tables call a file by its name without folder and ending, and append the preprocessing.
+    label = summary.dataset.split(" after ")[0]
+    if claim.dataset in (None, label):
+        return True
+    path = Path(Spec.parse(claim.dataset).name)
+    return str(path) != path.stem and label == path.stem
 
 
 def _warning_verdict(claim: Expected, summary: Summary) -> Verdict:
-    given = [warning for warning in summary.warnings if warning.code == claim.value]
-    if given:
-        return _at(summary, Verdict(claim, "met", message=given[0].text))
+    for warning in summary.warnings:
+        if warning.code == claim.value:
+            return Verdict(claim, "met", message=warning.text)
     if summary.finished < summary.cells:
-        return _at(summary, Verdict(claim, "open", message=summary.reason))
-    return _at(summary, Verdict(claim, "missed", message="the tool gave no such warning"))
+        return Verdict(claim, "open", message=summary.reason)
+    return Verdict(claim, "missed", message="the tool gave no such warning")
 
 
-def _figure_verdict(claim: Expected, summary: Summary, other: Summary | None) -> Verdict:
+def _figure_verdict(claim: Expected, summary: Summary, summaries: Sequence[Summary]) -> Verdict:
+    """Compare a figure, or its difference to that of another model, with the published value or bound."""
     ours, why = _value(claim.metric, summary)
     if ours is not None and claim.than is not None:
+        other = next((one for one in summaries if one.model == claim.than and one.group == summary.group), None)
         theirs, why = _value(claim.metric, other) if other is not None else (None, f"the run has no {claim.than}")
         ours = None if theirs is None else ours - theirs
     if ours is None:
-        return _at(summary, Verdict(claim, "open", message=why))
+        return Verdict(claim, "open", message=why)
     difference = ours - float(claim.value)
+    holds = {
+        # Rounding of the last bit is forgiven.
+        "published": abs(difference) <= claim.tolerance or math.isclose(abs(difference), claim.tolerance, rel_tol=1e-9),
+        "at_most": difference <= 0,
+        "at_least": difference >= 0,
+    }[claim.rule]
     spread = summary.fold_spread.get(claim.metric, summary.seed_spread.get(claim.metric))
-    status: ClaimStatus = "met" if _holds(claim, difference) else "missed"
-    return _at(
-        summary,
-        Verdict(claim, status, ours=ours, difference=difference, spread=spread if claim.than is None else None),
+    return Verdict(
+        claim,
+        "met" if holds else "missed",
+        ours=ours,
+        difference=difference,
+        spread=spread if claim.than is None else None,
     )
 
 
-def _holds(claim: Expected, difference: float) -> bool:
-    """Whether a difference to the published value or bound is as claimed; rounding of the last bit is forgiven."""
-    match claim.rule:
-        case "published":
-            return abs(difference) <= claim.tolerance or math.isclose(abs(difference), claim.tolerance, rel_tol=1e-9)
-        case "at_most":
-            return difference <= 0
-        case "at_least":
-            return difference >= 0
-        case "warning":
-            raise ValueError("a warning is given or not; there is no difference to judge")
-
-
 def _value(metric: str, summary: Summary) -> tuple[float | None, str]:
-    """Look a figure up; return it, or None and the reason."""
+    """Return a figure of a metric or of a stratum; or None and the reason why there is none."""
     if summary.finished < summary.cells:
         reason = summary.reason or "interrupted"
         return None, f"{summary.finished} of {summary.cells} cells of {summary.model} finished: {reason}"
-    figure = _figures(summary).get(metric)
+    figures = dict(summary.metrics)
+    for name, table in summary.tables.items():
+        for stratum, row in table.rows.items():
+            figures |= {figure_name(name, stratum, key): figure for key, figure in row.items()}
+    figure = figures.get(metric)
     if figure is not None and figure.value is not None:
         return figure.value, ""
-    why = summary.not_applicable.get(metric, "the suite does not measure it, or there was nothing to average")
+    why = "the suite does not measure it, or there was nothing to average"
+    if metric in summary.missing:
+        why = summary.missing[metric].reason
     return None, f"{summary.model} has no {metric}: {why}"
-
-
-def _figures(summary: Summary) -> dict[str, Figure]:
-    strata = {
-        figure_name(table, stratum, name): figure
-        for table, told in summary.tables.items()
-        for stratum, figures in told.rows.items()
-        for name, figure in figures.items()
-    }
-    return {**summary.metrics, **strata}
-
-
-def _at(summary: Summary, verdict: Verdict) -> Verdict:
-    place = {"dataset": summary.dataset, "split": summary.split, "n_given": summary.n_given}
-    return Verdict(**{**vars(verdict), **place})

@@ -81,7 +81,7 @@ def rescore(
 def _failed_everywhere(metric: Metric, records: Mapping[Cell, Record]) -> bool:
     """Whether a metric has nothing to say of any finished cell: the next rescoring does without a further one."""
     done = [record for record in records.values() if record.status == "ok"]
-    return bool(done) and all(metric.name in record.broken_metrics for record in done)
+    return bool(done) and all(metric.name in record.failed_metrics for record in done)
 
 
 def _metrics(

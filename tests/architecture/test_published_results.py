@@ -11,7 +11,8 @@ from cfbench.experiment.suite import Suite
 from cfbench.records.store import read_lines
 from cfbench.registry.shipped_suites import shipped_suites
 from cfbench.reporting.csv_files import csv_files
-from cfbench.reporting.markdown import markdown_report, markdown_table, tables_of
+from cfbench.reporting.group_tables import tables_of
+from cfbench.reporting.markdown import markdown_report, markdown_table
 from cfbench.reporting.pictures import pictures
 from cfbench.reporting.result_groups import result_groups
 from cfbench.reporting.verify_table import verdict_csv, verdict_page, verdict_table

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cfbench.cli import main
-from cfbench.records.record import Record, SanityWarning
+from cfbench.records.record import MissingMetric, Record, SanityWarning
 from cfbench.records.store import RunFolder, read_lines
 
 pytest.importorskip("cfbench_scipy", reason="looks into models of the plugin cfbench-scipy")
@@ -71,7 +71,7 @@ def forge(place: Path) -> None:
             cell=replace(record.cell, model=NAME, distribution=TEXT, version=TEXT, params={"a": TEXT}),
             warnings=(SanityWarning(TEXT, TEXT),),
             provenance={**record.provenance, TEXT: TEXT, "finished": "9"},
-            not_applicable={TEXT: TEXT},
+            missing={TEXT: MissingMetric("failed", TEXT)},
         )
         run.save(hostile, run.load(record.cell)[1])
         failed = replace(hostile, cell=replace(hostile.cell, model="evil_models:Evil"), status="failed", reason=TEXT)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from cfbench.errors import CfbenchError
 from cfbench.records.lines import Comparison, Definition, RunConditions, Standing, Summary
-from cfbench.records.record import Figure, SanityWarning, StrataTable
+from cfbench.records.record import Figure, MissingMetric, SanityWarning, StrataTable
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.markdown import markdown_report
@@ -34,7 +34,7 @@ COUNTS = dict.fromkeys(
 
 def setting(given: int | None) -> RunConditions:
     return RunConditions(
-        "d", "s", "f" * 64, "1 to 5", 4.0, "MIT", "", 0, 1, 1, COUNTS, 3.5, 1000, "0.1", given, ("k-core",)
+        "d", "s", "f" * 64, "1 to 5", 4.0, "MIT", "", 0, 1, 1, COUNTS, 3.5, 1000, "0.1", ("k-core",), n_given=given
     )
 
 
@@ -46,8 +46,8 @@ def summary(model: str, given: int | None, finished: int = 1) -> Summary:
     return Summary(
         "d", "s", model, "x", "1", 1, finished, "" if finished else "why",
         {"RMSE": Figure(0.9, 0.8, 1.0, 5), "NDCG@10": Figure(0.1)}, {"cold-users": StrataTable(rows, {"gap": 0.5})},
-        {"coverage@10": "failed"}, {"fit": 1.0}, {"fit": 1.0}, 5, seed_spread={"RMSE": 0.1}, n_given=given,
-        warnings=(SanityWarning("few", "text"),),
+        {"coverage@10": MissingMetric("failed", "why")}, {"fit": 1.0}, {"fit": 1.0}, 5, seed_spread={"RMSE": 0.1},
+        n_given=given, warnings=(SanityWarning("few", "text"),),
     )  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def lines(curve: bool) -> list:
         Definition("cold-users", {"title": "t", "family": "cold start", "figure": "RMSE"}),
         Definition("coverage@10", {"title": "t", "family": "beyond accuracy"}),
         *(summary(model, given, model != "c") for given in places for model in ("a", "b[k=1]", "c")),
-        *(Comparison("d", "s", "RMSE", "a", "b[k=1]", 0.1, -0.1, 0.3, 0.2, 0.2, 0.1, 0.1, given) for given in places),
+        *(Comparison("d", "s", "RMSE", "a", "b[k=1]", 0.1, -0.1, 0.3, 0.2, 0.2, 0.1, 0.1, n_given=s) for s in places),
         Standing("s", "RMSE", ("d", "e", "f"), {"a": 1.0, "b": 2.0}, 0.5, 1.5),
     ]
 

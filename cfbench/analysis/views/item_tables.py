@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.reporting.spreadsheet import inert
+from cfbench.reporting.csv_files import inert
+from cfbench.reporting.table import Column as TableColumn
 from cfbench.reporting.table import Table, TableCell
 
 Column: TypeAlias = Sequence[object] | NDArray[Any]
@@ -40,7 +41,11 @@ class Listing:
         rows = tuple(
             tuple(TableCell(_rounded(value)) for value in row) for row in zip(*self.columns.values(), strict=True)
         )
-        return Table(self.title, tuple(self.columns), rows, self.notes)
+        columns = tuple(
+            TableColumn(name, "text" if number == 0 or any(isinstance(one, str) for one in values) else "figure")
+            for number, (name, values) in enumerate(self.columns.items())
+        )
+        return Table(self.title, columns, rows, self.notes)
 
     def csv(self) -> str:
         """Return the table as the text of a CSV file, nothing rounded, nothing where there is NaN, text made inert."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.records.lines import ALPHA
+from cfbench.records.record import ALPHA
 
 FEWEST_DATASETS = 3
 FEWEST_MODELS = 3

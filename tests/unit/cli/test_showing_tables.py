@@ -9,7 +9,7 @@ from cfbench.cli import report as tables
 
 @pytest.mark.parametrize(("worth_seeing", "can_draw", "told"), [(1, 0, 1), (1, 1, 0), (0, 0, 0)])
 def test_pictures_that_cannot_be_drawn_are_missed_aloud(tmp_path, monkeypatch, worth_seeing, can_draw, told):
-    monkeypatch.setattr(tables, "can_be_seen", lambda _lines: bool(worth_seeing))
+    monkeypatch.setattr(tables, "has_pictures", lambda _lines: bool(worth_seeing))
     monkeypatch.setattr(tables, "can_draw", lambda: bool(can_draw))
     heard: list[str] = []
     written = tables.show_tables(tmp_path, [], heard.append)

@@ -12,7 +12,7 @@ from cfbench.files.confined import confined
 from cfbench.files.plain_file import read_plain
 from cfbench.files.printable import escaped_json, printable, printable_line
 from cfbench.files.strict_json import parse_json, require_shallow
-from cfbench.reporting.spreadsheet import inert
+from cfbench.reporting.csv_files import inert
 
 
 def test_json_is_read_as_it_stands():

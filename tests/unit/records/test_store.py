@@ -12,7 +12,7 @@ from cfbench.errors import StoreError
 from cfbench.files.atomic import replacing, write_text
 from cfbench.inference.output import ModelOutput
 from cfbench.records.lines import Comparison
-from cfbench.records.record import Cell, Epoch, Figure, Record, StrataTable
+from cfbench.records.record import Cell, Epoch, Figure, MissingMetric, Record, StrataTable
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.resources.cost import Cost
 
@@ -26,7 +26,7 @@ RECORD = Record(
     status="ok",
     metrics={"RMSE": Figure(0.9, 0.8, 1.0, 5), "NDCG@10": Figure(None)},
     tables={"cold-users": StrataTable({"0": {"RMSE": Figure(None), "n": Figure(0.0)}}, {"fallback": 3.5})},
-    not_applicable={"x": "why"},
+    missing={"x": MissingMetric("not-applicable", "why")},
     cost=Cost({"fit": 1.5}, {"fit": 1.4}, 1000, "cpu"),
     losses=(Epoch(1, 0.5, None),),
     fallback=3.5,
@@ -91,7 +91,7 @@ def test_answers_of_another_fit_are_detected(folder):
     other = RunFolder(folder.path / "other")
     other.save(RECORD, ModelOutput(ANSWERS.predictions + 1, ANSWERS.lists))
     path.write_bytes((other.path / "cells" / path.name).read_bytes())
-    with pytest.raises(StoreError, match="vouches"):
+    with pytest.raises(StoreError, match="another sha256"):
         folder.load(CELL)
 
 
@@ -143,6 +143,7 @@ def test_lines_of_all_kinds_read_back_equal(folder):
         ("{", "line 2"),
         ('{"schema_version": 99, "kind": "record"}', "schema 99"),
         ('{"schema_version": 1, "kind": "other"}', "line 2"),
+        ('{"schema_version": 2, "kind": "setting"}', r"written by an earlier cfbench \(schema 2, .* run again"),
         ("[1]", "line 2"),
     ],
 )
@@ -152,6 +153,13 @@ def test_a_foreign_line_is_refused_with_its_number(folder, text, complaint):
         file.write(text + "\n")
     with pytest.raises(StoreError, match=complaint):
         read_lines(folder.records_path)
+
+
+def test_a_cell_of_an_earlier_schema_is_refused_and_says_what_to_do(folder, monkeypatch):
+    monkeypatch.setattr("cfbench.records.record.SCHEMA", 2)
+    folder.save(replace(RECORD, schema_version=2), ANSWERS)
+    with pytest.raises(StoreError, match=r"written by an earlier cfbench \(schema 2, this one reads 3\)"):
+        folder.load(CELL)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):

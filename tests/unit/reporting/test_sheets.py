@@ -10,11 +10,12 @@ import pytest
 from rich.console import Console
 
 from cfbench.records.lines import Comparison, Definition, RunConditions, Standing, Summary
-from cfbench.records.record import Figure, SanityWarning, StrataTable
+from cfbench.records.record import Figure, MissingMetric, SanityWarning, StrataTable
 from cfbench.reporting.csv_files import csv_files
-from cfbench.reporting.markdown import escaped, markdown_report, tables_of
+from cfbench.reporting.group_tables import tables_of
+from cfbench.reporting.markdown import escaped, markdown_report
 from cfbench.reporting.result_groups import result_groups
-from cfbench.reporting.table import Table, TableCell
+from cfbench.reporting.table import Column, Table, TableCell
 from cfbench.reporting.terminal import print_report, print_table
 
 
@@ -49,7 +50,7 @@ def summary(model: str, rmse: float | None, ndcg: float = 0.1, finished: int = 1
         reason=reason,
         metrics=metrics if finished else {},
         tables=tables if finished else {},
-        not_applicable={"RMSE": "ranks only"} if finished and rmse is None else {},
+        missing={"RMSE": MissingMetric("not-applicable", "ranks only")} if finished and rmse is None else {},
         seconds={"fit": 1.0},
         cpu_seconds={"fit": 1.0},
         peak_memory=2**20,
@@ -77,6 +78,10 @@ def sheet(title: str, lines=LINES):
     return next(one for one in tables_of(division) if one.title == title)
 
 
+def titles_of(table: Table) -> tuple[str, ...]:
+    return tuple(column.title for column in table.columns)
+
+
 def titles(lines) -> list[str]:
     (division,) = result_groups(lines)
     return [one.title for one in tables_of(division)]
@@ -91,7 +96,7 @@ def test_rows_go_from_the_lowest_rmse_to_rankers_and_leave_failures_to_their_own
 
 def test_the_overview_puts_accuracy_cold_start_and_popularity_side_by_side():
     overview = sheet("Overview")
-    assert overview.columns == ("model", "RMSE", "RMSE, new users", "NDCG@10", "coverage@10", "plugin")
+    assert titles_of(overview) == ("model", "RMSE", "RMSE, new users", "NDCG@10", "coverage@10", "plugin")
     assert [entry.text for entry in overview.rows[0]] == ["best", "1.0000", "1.0000†", "0.1000", "25.0%", "plugin 1.0"]
 
 
@@ -127,9 +132,11 @@ def test_where_all_models_are_the_same_none_is_best():
 
 
 def test_a_metric_that_failed_for_every_model_keeps_its_column():
-    failed = replace(summary("bias", 1.0), not_applicable={"MAP@10": "the metric failed: ValueError: no"})
+    failed = replace(
+        summary("bias", 1.0), missing={"MAP@10": MissingMetric("failed", "the metric failed: ValueError: no")}
+    )
     shown = sheet("Ranking", [*DEFINITIONS, definition("MAP@10", "ranking"), failed])
-    assert shown.columns == ("model", "NDCG@10", "MAP@10")
+    assert titles_of(shown) == ("model", "NDCG@10", "MAP@10")
     assert shown.rows[0][2].text == "failed"
 
 
@@ -151,7 +158,7 @@ def test_a_pure_ranker_has_no_rating_error():
 
 def test_a_stratum_shows_how_many_rows_it_has_its_interval_and_whether_the_fallback_stood_in():
     users = sheet("cold-users: RMSE")
-    assert users.columns == ("model", "0 (n=7)", "1-5 (n=0)")
+    assert titles_of(users) == ("model", "0 (n=7)", "1-5 (n=0)")
     assert [entry.text for entry in users.rows[0]] == ["best", "1.0000†", "-"]
     assert users.rows[0][1].interval == "[0.8000, 1.2000]"
     assert "fallback: 3.5." in users.notes
@@ -161,7 +168,7 @@ def test_a_table_of_a_metric_from_a_plugin_is_shown_by_its_first_figure():
     table = StrataTable({"full": {"tides": Figure(2.5)}, "new": {"tides": Figure(None)}}, {})
     strange = replace(summary("best", 1.0), tables={"by-moon": table})
     shown = sheet("by-moon: tides", [definition("by-moon", "moon", display=".1f"), *DEFINITIONS, strange])
-    assert shown.columns == ("model", "full", "new")
+    assert titles_of(shown) == ("model", "full", "new")
     assert [[entry.text for entry in row] for row in shown.rows] == [["best", "2.5", "-"]]
 
 
@@ -201,7 +208,7 @@ def curve_lines():
 
 def test_a_curve_is_a_table_of_each_metric_against_the_ratings_given_back():
     curve = sheet("RMSE against ratings given back", curve_lines())
-    assert curve.columns == ("model", "s=0", "s=5")
+    assert titles_of(curve) == ("model", "s=0", "s=5")
     assert [[entry.text for entry in row] for row in curve.rows] == [
         ["bias", "1.5000", "1.2000"],
         ["other", "-", "1.3000"],
@@ -262,7 +269,8 @@ def test_no_name_is_read_as_terminal_markup():
 
 
 def test_a_long_name_leaves_room_for_the_figures():
-    sheet = Table("t", ("title", "rating"), ((TableCell("x" * 300), TableCell("4.321")),), on_terminal="full")
+    columns = (Column("title", "text"), Column("rating"))
+    sheet = Table("t", columns, ((TableCell("x" * 300), TableCell("4.321")),), on_terminal="full")
     console = Console(width=80, file=StringIO())
     print_table(sheet, console)
     assert "4.321" in console.file.getvalue()
@@ -281,6 +289,13 @@ def test_csv_holds_every_figure_unrounded_with_the_reason_where_there_is_none():
     assert (best.value, best.low, best.high) == (1.0, 0.9, 1.1)
     assert frame[(frame.model == "ranker") & (frame.metric == "RMSE")].note.tolist() == ["ranks only"]
     assert frame[frame.model == "broken"].note.tolist() == ["failed: a | b"]
+
+
+def test_csv_holds_counts_that_no_machine_integer_holds():
+    counts = (9223372036854775296, 2**80)
+    models = [replace(summary(str(n), 1.0), metrics={"RMSE": Figure(1.0, n=n)}) for n in counts]
+    text = csv_files([*models, replace(summary("none", 1.0), metrics={"RMSE": Figure(1.0)})])["metrics.csv"]
+    assert all(f",{n}," in text for n in counts)
 
 
 def test_csv_holds_every_figure_of_every_stratum_and_every_comparison():

@@ -1,6 +1,6 @@
 """Long specifications are shortened to what tells them apart."""
 
-from cfbench.reporting.short_names import ShortNames
+from cfbench.reporting.verify_table import ShortNames
 
 
 def test_what_all_models_of_one_component_share_is_left_out_and_told():

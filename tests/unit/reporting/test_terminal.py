@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cfbench.reporting.table import Table, TableCell
+from cfbench.reporting.table import Column, Table, TableCell
 from cfbench.reporting.terminal import print_table
 
 LONG = "dot-bias[batch_size=65536,epochs=2,n_factors=50]"
@@ -21,9 +21,13 @@ def printed(sheet: Table, width: int) -> list[str]:
     return console.file.getvalue().splitlines()
 
 
+def columns(first: str, *figures: str) -> tuple[Column, ...]:
+    return (Column(first, "text"), *map(Column, figures))
+
+
 def strata(n_columns: int, *models: str) -> Table:
     rows = tuple((TableCell(model), *(TableCell(f"+1.{i:04d}", "best") for i in range(n_columns))) for model in models)
-    return Table("deciles", ("model", *(f"{i} (n={1000 + i:,})" for i in range(n_columns))), rows)
+    return Table("deciles", columns("model", *(f"{i} (n={1000 + i:,})" for i in range(n_columns))), rows)
 
 
 def words(lines: list[str]) -> list[str]:
@@ -38,7 +42,7 @@ def test_a_table_that_fits_is_one_with_headings_in_one_line():
 
 def test_headings_and_intervals_are_broken_before_figures_are():
     row = (TableCell("bias"), *(TableCell("1.5387", interval="[1.5133, 1.5628]") for _ in range(5)))
-    sheet = Table("t", ("model", *["RMSE, new users"] * 5), (row,), on_terminal="full")
+    sheet = Table("t", columns("model", *["RMSE, new users"] * 5), (row,), on_terminal="full")
     lines = printed(sheet, 80)
     assert words(lines).count("1.5387") == words(lines).count("[1.5133,") == words(lines).count("1.5628]") == 5
     assert lines[-5].split() == ["bias", *["1.5387"] * 5]
@@ -59,19 +63,31 @@ def test_a_long_name_is_broken_behind_commas_and_leaves_the_room_to_the_figures(
 
 
 def test_words_are_wrapped_between_figures_that_are_not():
-    sheet = Table("t", ("model", "reason", "RMSE"), ((TableCell("a"), TableCell("why " * 50), TableCell("1.2345")),))
+    sheet = Table(
+        "t",
+        (*columns("model"), Column("reason", "text"), Column("RMSE")),
+        ((TableCell("a"), TableCell("why " * 50), TableCell("1.2345")),),
+    )
     lines = printed(sheet, 60)
     assert words(lines).count("why") == 50
     assert words(lines).count("1.2345") == 1
 
 
 def test_a_sheet_without_rows_or_heading_is_a_table_too():
-    assert printed(Table("nothing", ("", "RMSE"), ()), 20)
+    assert printed(Table("nothing", columns("", "RMSE"), ()), 20)
+
+
+@pytest.mark.parametrize(("width", "shown"), [(80, False), (200, True)])
+def test_where_a_row_comes_from_is_left_out_on_narrow_terminals(width, shown):
+    table = Table("t", (*columns("model", "RMSE"), Column("plugin", "origin")), (tuple(map(TableCell, "abc")),))
+    assert ("plugin" in words(printed(table, width))) == shown
 
 
 @pytest.mark.parametrize("width", [40, 80, 140])
 def test_wide_characters_take_the_room_that_they_need(width):
-    lines = printed(Table("t", ("title", "好 (n=1)"), ((TableCell("千と千尋の神隠し" * 5), TableCell("4.5")),)), width)
+    lines = printed(
+        Table("t", columns("title", "好 (n=1)"), ((TableCell("千と千尋の神隠し" * 5), TableCell("4.5")),)), width
+    )
     assert "4.5" in words(lines)
 
 

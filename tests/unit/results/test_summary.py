@@ -79,7 +79,7 @@ def test_models_are_compared_with_the_best_by_the_metrics_direction(lines):
 
 def test_a_pure_ranker_is_not_compared_in_rmse(lines):
     assert not [c for c in lines if isinstance(c, Comparison) and (c.metric, c.model) == ("RMSE", "popular")]
-    assert "ranks only" in summary_of(lines, "popular").not_applicable["RMSE"]
+    assert "ranks only" in summary_of(lines, "popular").missing["RMSE"].reason
 
 
 def test_pairing_makes_the_difference_sharper_than_the_single_intervals(lines):

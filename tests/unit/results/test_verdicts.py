@@ -5,7 +5,7 @@ import pytest
 from cfbench.errors import UnknownNameError
 from cfbench.experiment.suite import Suite
 from cfbench.records.lines import Summary
-from cfbench.records.record import Figure, SanityWarning, StrataTable
+from cfbench.records.record import Figure, MissingMetric, SanityWarning, StrataTable
 from cfbench.reporting.markdown import markdown_table
 from cfbench.reporting.verify_table import tally, verdict_csv, verdict_table
 from cfbench.results.verification import check_measured, verify_claims
@@ -23,7 +23,7 @@ def summary(model="a", rmse=0.9, **fields):
         "reason": "",
         "metrics": {"RMSE": Figure(rmse)},
         "tables": {"cold-users": StrataTable({"0": {"RMSE": Figure(1.1), "n": Figure(3.0)}}, {})},
-        "not_applicable": {"NDCG@10": "no lists"},
+        "missing": {"NDCG@10": MissingMetric("not-applicable", "no lists")},
         "seconds": {},
         "cpu_seconds": {},
         "peak_memory": 0,
