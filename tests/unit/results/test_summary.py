@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rich.console import Console
 
-from cfbench.cli.display import display_for
 from cfbench.data.sources.source import Storage
 from cfbench.execution.in_process import InProcessExecutor
+from cfbench.execution.run_events import RunEvents
 from cfbench.experiment.plan import CellOptions, make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.records.lines import Comparison, Summary
@@ -31,7 +30,7 @@ def lines(tmp_path_factory):
     )
     storage = Storage(None, folder / "cache", may_download=False)
     plan = make_plan(suite, Registry.discover(), storage, CellOptions())
-    return Run(plan, RunFolder(folder / "out"), InProcessExecutor(), display_for(Console(quiet=True), ())).execute()
+    return Run(plan, RunFolder(folder / "out"), InProcessExecutor(), RunEvents()).execute()
 
 
 def summary_of(lines, model) -> Summary:
