@@ -73,7 +73,7 @@ class Installed:
             return cls(
                 versions, {(distribution, model): (version, code) for distribution, model, version, code in rows}
             )
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
             raise ValueError(f"no list of what is installed: {error}") from error
 
     def to_json(self) -> Mapping[str, Any]:
@@ -92,7 +92,8 @@ class Installed:
         if version != task.version:
             return f"has {task.distribution} {version}, here is {task.version}"
         if code != task.code:
-            return f"has {task.distribution} {version} with other sources, or other versions of what it requires, than here"
+            other = "with other sources, or other versions of what it requires, than here"
+            return f"has {task.distribution} {version} {other}"
         return ""
 
 
