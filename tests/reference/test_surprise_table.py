@@ -8,9 +8,7 @@ from cfbench.data.splits.split import Split
 from cfbench_surprise.baseline import SurpriseBaseline
 from cfbench_surprise.co_clustering import SurpriseCoClustering
 from cfbench_surprise.kfold import SurpriseKFold
-from cfbench_surprise.knn_baseline import SurpriseKNNBaseline
-from cfbench_surprise.knn_basic import SurpriseKNNBasic
-from cfbench_surprise.knn_means import SurpriseKNNMeans
+from cfbench_surprise.knn import SurpriseKNNBaseline, SurpriseKNNBasic, SurpriseKNNMeans
 from cfbench_surprise.nmf import SurpriseNMF
 from cfbench_surprise.slope_one import SurpriseSlopeOne
 from cfbench_surprise.svd import SurpriseSVD

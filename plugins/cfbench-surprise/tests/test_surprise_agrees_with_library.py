@@ -8,10 +8,7 @@ from cfbench.model.protocols import FitContext
 from cfbench.model.ratings import Ratings, RatingScale
 from cfbench_surprise.baseline import SurpriseBaseline
 from cfbench_surprise.co_clustering import SurpriseCoClustering
-from cfbench_surprise.knn_baseline import SurpriseKNNBaseline
-from cfbench_surprise.knn_basic import SurpriseKNNBasic
-from cfbench_surprise.knn_means import SurpriseKNNMeans
-from cfbench_surprise.knn_zscore import SurpriseKNNZScore
+from cfbench_surprise.knn import SurpriseKNNBaseline, SurpriseKNNBasic, SurpriseKNNMeans, SurpriseKNNZScore
 from cfbench_surprise.nmf import SurpriseNMF
 from cfbench_surprise.slope_one import SurpriseSlopeOne
 from cfbench_surprise.svd import SurpriseSVD
@@ -19,7 +16,7 @@ from cfbench_surprise.svdpp import SurpriseSVDpp
 
 SEED = 3
 ITEM_COSINE = {"similarity": "cosine", "user_based": False, "min_support": 2}
-SGD = {"method": "sgd", "n_epochs": 5, "reg": 0.05, "learning_rate": 0.01}
+SGD = {"method": "sgd", "reg": 0.05, "learning_rate": 0.01}
 
 
 def sims(k=40, min_k=1, **options):
@@ -29,7 +26,7 @@ def sims(k=40, min_k=1, **options):
 ITEM_SIMS = {"name": "cosine", "user_based": False, "min_support": 2}
 PEARSON = {"name": "pearson_baseline", "shrinkage": 20}
 CASES = {
-    "svd": (SurpriseSVD(n_epochs=4), surprise.SVD(n_epochs=4, random_state=SEED)),
+    "svd": (SurpriseSVD(epochs=4), surprise.SVD(n_epochs=4, random_state=SEED)),
     "svd unbiased": (
         SurpriseSVD(biased=False, reg_pu=0.1, init_mean=0.3),
         surprise.SVD(biased=False, reg_pu=0.1, init_mean=0.3, random_state=SEED),
@@ -43,7 +40,10 @@ CASES = {
         surprise.CoClustering(n_cltr_u=4, n_cltr_i=2, random_state=SEED),
     ),
     "baseline": (SurpriseBaseline(), surprise.BaselineOnly(verbose=False)),
-    "baseline sgd": (SurpriseBaseline(**SGD), surprise.BaselineOnly(bsl_options=SGD, verbose=False)),
+    "baseline sgd": (
+        SurpriseBaseline(epochs=5, **SGD),
+        surprise.BaselineOnly(bsl_options={"n_epochs": 5, **SGD}, verbose=False),
+    ),
     "knn basic": (SurpriseKNNBasic(k=5, min_k=3), surprise.KNNBasic(**sims(5, 3))),
     "knn basic of items": (SurpriseKNNBasic(k=4, **ITEM_COSINE), surprise.KNNBasic(**sims(4, **ITEM_SIMS))),
     "knn means": (SurpriseKNNMeans(k=3), surprise.KNNWithMeans(**sims(3))),
@@ -61,7 +61,7 @@ CASES = {
         surprise.KNNBaseline(**sims(4, **PEARSON)),
     ),
     "knn baseline of items": (
-        SurpriseKNNBaseline(k=4, user_based=False, bsl_method="sgd", bsl_n_epochs=3),
+        SurpriseKNNBaseline(k=4, user_based=False, bsl_method="sgd", bsl_epochs=3),
         surprise.KNNBaseline(**sims(4, user_based=False), bsl_options={"method": "sgd", "n_epochs": 3}),
     ),
 }

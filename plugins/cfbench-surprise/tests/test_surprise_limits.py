@@ -2,10 +2,7 @@ import pytest
 
 from cfbench_surprise.baseline import SurpriseBaseline
 from cfbench_surprise.co_clustering import SurpriseCoClustering
-from cfbench_surprise.knn_baseline import SurpriseKNNBaseline
-from cfbench_surprise.knn_basic import SurpriseKNNBasic
-from cfbench_surprise.knn_means import SurpriseKNNMeans
-from cfbench_surprise.knn_zscore import SurpriseKNNZScore
+from cfbench_surprise.knn import SurpriseKNNBaseline, SurpriseKNNBasic, SurpriseKNNMeans, SurpriseKNNZScore
 from cfbench_surprise.nmf import SurpriseNMF
 from cfbench_surprise.svd import SurpriseSVD
 from cfbench_surprise.svdpp import SurpriseSVDpp
@@ -14,24 +11,24 @@ from cfbench_surprise.svdpp import SurpriseSVDpp
 @pytest.mark.parametrize(
     ("model", "parameter", "value", "expected"),
     [
-        (SurpriseSVD, "n_factors", 0, "a number of at least 1"),
-        (SurpriseSVD, "n_epochs", -1, "a number of at least 1"),
-        (SurpriseSVD, "lr_all", 0, "a number above 0"),
+        (SurpriseSVD, "n_factors", 0, "a whole number of at least 1"),
+        (SurpriseSVD, "epochs", -1, "a whole number of at least 1"),
+        (SurpriseSVD, "learning_rate", 0, "a number above 0"),
         (SurpriseSVD, "lr_bu", -0.1, "a number above 0"),
         (SurpriseSVD, "reg_qi", -0.1, "a number of at least 0"),
         (SurpriseSVDpp, "lr_yj", 0, "a number above 0"),
         (SurpriseSVDpp, "reg_yj", -1, "a number of at least 0"),
-        (SurpriseSVDpp, "n_factors", 0, "a number of at least 1"),
-        (SurpriseNMF, "n_factors", 0, "a number of at least 1"),
+        (SurpriseSVDpp, "n_factors", 0, "a whole number of at least 1"),
+        (SurpriseNMF, "n_factors", 0, "a whole number of at least 1"),
         (SurpriseNMF, "init_low", -1, "a number of at least 0"),
-        (SurpriseCoClustering, "n_cltr_u", 0, "a number of at least 1"),
-        (SurpriseBaseline, "n_epochs", 0, "a number of at least 1"),
+        (SurpriseCoClustering, "n_cltr_u", 0, "a whole number of at least 1"),
+        (SurpriseBaseline, "epochs", 0, "a whole number of at least 1"),
         (SurpriseBaseline, "learning_rate", 0, "a number above 0"),
         (SurpriseBaseline, "reg_u", -1, "a number of at least 0"),
-        (SurpriseKNNBasic, "k", 0, "a number of at least 1"),
-        (SurpriseKNNMeans, "min_k", 0, "a number of at least 1"),
-        (SurpriseKNNZScore, "min_support", 0, "a number of at least 1"),
-        (SurpriseKNNBaseline, "bsl_n_epochs", 0, "a number of at least 1"),
+        (SurpriseKNNBasic, "k", 0, "a whole number of at least 1"),
+        (SurpriseKNNMeans, "min_k", 0, "a whole number of at least 1"),
+        (SurpriseKNNZScore, "min_support", 0, "a whole number of at least 1"),
+        (SurpriseKNNBaseline, "bsl_epochs", 0, "a whole number of at least 1"),
         (SurpriseKNNBaseline, "shrinkage", -1, "a number of at least 0"),
     ],
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -37,7 +36,7 @@ class ImplicitBPR(AnswersFromFactors, kind="cfbench-implicit.implicit-bpr.2"):
     positive_from: float = 0.0
     epochs: int = 100
 
-    seed_names: ClassVar[Mapping[str, str]] = {"n_factors": "factors", "epochs": "iterations"}
+    seed_names: ClassVar = {"n_factors": "factors", "epochs": "iterations"}
 
     def __post_init__(self) -> None:
         require_positive(self, "learning_rate")

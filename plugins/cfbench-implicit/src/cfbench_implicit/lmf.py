@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -41,7 +40,7 @@ class ImplicitLMF(AnswersFromFactors, kind="cfbench-implicit.implicit-lmf.2"):
     neg_prop: int = 30
     epochs: int = 30
 
-    seed_names: ClassVar[Mapping[str, str]] = {"n_factors": "factors", "epochs": "iterations"}
+    seed_names: ClassVar = {"n_factors": "factors", "epochs": "iterations"}
 
     def __post_init__(self) -> None:
         require_positive(self, "learning_rate")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,7 +48,7 @@ class AlternatingLeastSquares(AnswersFromFactors, kind="cfbench-scipy.als.2"):
     weighting: float = 0.6
     init_std: float = 0.1
 
-    seed_names: ClassVar[Mapping[str, str]] = {"epochs": "iterations"}
+    seed_names: ClassVar = {"epochs": "iterations"}
 
     def __post_init__(self) -> None:
         require_whole(self, 1, "n_factors", "epochs")

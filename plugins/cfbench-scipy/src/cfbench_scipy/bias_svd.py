@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from threadpoolctl import threadpool_limits
 
-from cfbench.model import EpochReport, FitContext, Ratings, pair_products, require_at_least, require_whole
+from cfbench.model import EpochReport, FitContext, Floats, Ratings, pair_products, require_at_least, require_whole
 from cfbench_baselines.damped_biases import DampedBiases, damped_biases, damped_means
 from cfbench_scipy.biased_factors import AnswersFromFactors, BiasedFactors
 from cfbench_scipy.grouped import Grouped
@@ -49,7 +48,7 @@ class BiasSVD(AnswersFromFactors, kind="cfbench-scipy.bias-svd.2"):
     damping_items: float = 3.0
     epochs: int = 30
 
-    seed_names: ClassVar[Mapping[str, str]] = {"epochs": "iterations"}
+    seed_names: ClassVar = {"epochs": "iterations"}
 
     def __post_init__(self) -> None:
         require_at_least(self, 0, "shrinkage", "damping_users", "damping_items")
@@ -77,7 +76,7 @@ class BiasSVD(AnswersFromFactors, kind="cfbench-scipy.bias-svd.2"):
                 context.on_epoch(EpochReport(epoch, self.epochs, train_loss=loss))
         self.factors_ = BiasedFactors.of(biases, found.users * found.strengths, found.items)
 
-    def _refitted(self, train: Ratings, biases: DampedBiases, low_rank: NDArray[np.float64]) -> DampedBiases:
+    def _refitted(self, train: Ratings, biases: DampedBiases, low_rank: Floats) -> DampedBiases:
         """Fit the biases, items first, to what the mean and ``low_rank``, shape (n,), leave over."""
         left = train.ratings - (train.mean + low_rank)
         items = damped_means(train.items, left - biases.users[train.users], train.n_items, self.damping_items)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 from surprise import NormalPredictor
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
-from cfbench_surprise.options import library_seed
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
 from cfbench_surprise.trainset import coded_trainset
-
-_KIND = "cfbench-surprise.normal.1"
 
 
 @dataclass
-class SurpriseNormal:
+class SurpriseNormal(
+    Saved, kind="cfbench-surprise.normal.2", mu_=float, sigma_=float, users_=np.ndarray, items_=np.ndarray
+):
     """Surprise's NormalPredictor: a draw from N(mu, sigma), fitted to the training ratings by maximum likelihood.
 
     The floor of the library's tables: right on average, and of nobody in particular. The library draws anew whenever
@@ -37,7 +32,7 @@ class SurpriseNormal:
         coded = coded_trainset(train)
         self.mu_ = coded.mean
         self.sigma_ = float(NormalPredictor().fit(coded.trainset).sigma)
-        rng = np.random.default_rng(library_seed(self.random_state, context))
+        rng = np.random.default_rng(context.library_seed if self.random_state is None else self.random_state)
         self.users_, self.items_ = rng.random(train.n_users + 1), rng.random(train.n_items + 1)
 
     def predict(self, users: Codes, items: Codes) -> Floats:
@@ -47,20 +42,6 @@ class SurpriseNormal:
     def score_items(self, users: Codes) -> Floats:
         """Return the draws of every item for each user, shape (b, n_items)."""
         return self._drawn(self.users_[users, None] + self.items_[None, :-1])
-
-    def save(self, directory: Path) -> None:
-        """Write mu, sigma and what pairs differ in."""
-        facts = {"parameters": asdict(self), "mu": self.mu_, "sigma": self.sigma_}
-        save_parts(directory, _KIND, {"users": self.users_, "items": self.items_}, facts)
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**facts["parameters"])
-        model.mu_, model.sigma_ = facts["mu"], facts["sigma"]
-        model.users_, model.items_ = arrays["users"], arrays["items"]
-        return model
 
     def _drawn(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         share = np.clip(places % 1, 2.0**-53, 1 - 2.0**-53)  # the quantiles of 0 and 1 are infinite

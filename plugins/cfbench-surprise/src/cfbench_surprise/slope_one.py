@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from surprise import SlopeOne
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
 from cfbench_surprise.trainset import coded_trainset
 from cfbench_surprise.whole_ratings import whole_ratings
 
-_CHUNK = 256
-
-_KIND = "cfbench-surprise.slopeone.1"
+_CHUNK = 256  # users whose rows are computed at a time
 
 
 @dataclass
-class SurpriseSlopeOne:
+class SurpriseSlopeOne(
+    Saved,
+    kind="cfbench-surprise.slopeone.2",
+    means_=np.ndarray,
+    deviations_=np.ndarray,
+    shares_raters_=np.ndarray,
+    rated_values_=np.ndarray,
+    rated_items_=np.ndarray,
+    rated_starts_=np.ndarray,
+):
     """Surprise's SlopeOne: the user's mean plus the mean difference of the item to what the user rated.
 
     ``r(u, i) = mu_u + mean of dev(i, j) over the items j that u rated and that share a rater with i``, with
@@ -47,7 +50,14 @@ class SurpriseSlopeOne:
         self.deviations_ /= units
         self.shares_raters_ = shares_raters.astype(np.float32)
         shape = (train.n_users + 1, train.n_items)
-        self.rated_ = csr_array((np.ones(len(train)), (train.users, train.items)), shape=shape)
+        rated = csr_array((np.ones(len(train)), (train.users, train.items)), shape=shape)
+        self.rated_values_, self.rated_items_, self.rated_starts_ = rated.data, rated.indices, rated.indptr
+        self.after_load()
+
+    def after_load(self) -> None:
+        """Put together the sparse matrix of who rated what, shape (n_users + 1, n_items)."""
+        shape = (len(self.means_), len(self.deviations_))
+        self.rated_ = csr_array((self.rated_values_, self.rated_items_, self.rated_starts_), shape=shape)
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Return the formula's ratings, shape (m,); NaN for unknown users and items."""
@@ -56,38 +66,12 @@ class SurpriseSlopeOne:
         known = items < len(self.deviations_)
         for start in range(0, len(asked), _CHUNK):
             here = known & (row >= start) & (row < start + _CHUNK)
-            scores = self._rows(asked[start : start + _CHUNK])
+            scores = self.score_items(asked[start : start + _CHUNK])
             answers[here] = scores[row[here] - start, items[here]]
         return answers
 
     def score_items(self, users: Codes) -> Floats:
         """Return the formula's ratings of every item, shape (b, n_items); a row of NaN for unknown users."""
-        return self._rows(users)
-
-    def save(self, directory: Path) -> None:
-        """Write means, deviations and who rated what."""
-        arrays = {
-            "means": self.means_,
-            "deviations": self.deviations_,
-            "shares_raters": self.shares_raters_,
-            "rated_values": self.rated_.data,
-            "rated_items": self.rated_.indices,
-            "rated_starts": self.rated_.indptr,
-        }
-        save_parts(directory, _KIND, arrays)
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read back what :meth:`save` wrote; raises StoreError where it is anything else."""
-        arrays, _ = load_parts(directory, _KIND)
-        model = cls()
-        model.means_, model.deviations_ = arrays["means"], arrays["deviations"]
-        model.shares_raters_ = arrays["shares_raters"]
-        rated = arrays["rated_values"], arrays["rated_items"], arrays["rated_starts"]
-        model.rated_ = csr_array(rated, shape=(len(model.means_), len(model.deviations_)))
-        return model
-
-    def _rows(self, users: Codes) -> NDArray[np.float64]:
         rated = self.rated_[users]
         counts = rated @ self.shares_raters_
         sums = rated @ self.deviations_

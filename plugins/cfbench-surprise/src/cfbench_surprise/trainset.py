@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from surprise import Dataset, Reader, Trainset
 
-from cfbench.model.ratings import Ratings
+from cfbench.model import Ratings
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,27 @@
+"""Seeds are derived from parameters by name: renamed parameters keep the seeds that they had under their old names."""
+
+import pytest
+
+from cfbench.experiment.plan import model_seed
+from cfbench.records.record import Cell
+from cfbench.registry.registry import Registry
+from cfbench.spec import Spec
+
+
+@pytest.mark.parametrize(
+    ("text", "seed"),
+    [
+        ("surprise-svd", 750896528043271648),
+        ("surprise-svdpp[epochs=5]", 2150458755680925943),
+        ("surprise-nmf", 8511347269423084752),
+        ("surprise-coclustering", 1693007195415838216),
+        ("surprise-baseline", 1277008818789155702),
+        ("surprise-knn-baseline", 4483370191538081876),
+    ],
+)
+def test_a_renamed_parameter_leaves_the_seed_as_it_was(text, seed):
+    registry, spec = Registry.discover(), Spec.parse(text)
+    declared = registry.named("model", spec.name).declaration
+    params = registry.parameters("model", spec)
+    cell = Cell("d", "s", "1/5", "f" * 64, text, params, "d", "1", "", base_seed=0, repeat=0, list_length=10)
+    assert model_seed(cell, declared.seed_names) == seed
