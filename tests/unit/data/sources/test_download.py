@@ -81,8 +81,8 @@ def test_what_a_killed_download_left_goes_with_the_next_one(host, storage):
     folder, address = host
     (folder / "tiny.zip").write_bytes(zipped(GOOD))
     abandoned = storage.cache_dir / "downloads" / ".new-deadbeef"
-    (abandoned / "content" / "tiny").mkdir(parents=True)
-    for name in ("owner.lock", "archive.zip", "content/tiny/ratings.csv"):
+    (abandoned / "download" / "content" / "tiny").mkdir(parents=True)
+    for name in ("owner.lock", "download/archive.zip", "download/content/tiny/ratings.csv"):
         (abandoned / name).touch()
     fetch(archive(f"{address}/tiny.zip"), storage, accept)
     assert leftovers(storage) == ["tiny"]
@@ -122,7 +122,7 @@ def test_an_archive_without_a_top_folder_is_taken_as_it_is(host, storage):
 def test_a_wrong_checksum_keeps_nothing_and_names_both_sums(host, storage):
     folder, address = host
     (folder / "tiny.zip").write_bytes(zipped(GOOD))
-    with pytest.raises(DataNotFoundError, match=f"the file has sha256 [0-9a-f]{{64}}, expected {'0' * 64}"):
+    with pytest.raises(DataNotFoundError, match=f"expected {'0' * 64} but got [0-9a-f]{{64}}"):
         fetch(archive(f"{address}/tiny.zip", sha256="0" * 64), storage, accept)
     assert leftovers(storage) == []
 
