@@ -61,7 +61,7 @@ def file_of(folder: str, content: bytes, name: str = "ratings.csv") -> Path:
 @pytest.fixture(autouse=True)
 def small_files_too(monkeypatch):
     """Let the parser of plain numbers see files as small as these."""
-    monkeypatch.setattr(plain_numbers, "_WORTH_IT", 0)
+    monkeypatch.setattr(plain_numbers, "_LEAST_BYTES", 0)
 
 
 @settings(max_examples=150)

@@ -61,5 +61,5 @@ def test_numbers_and_texts_are_read_alike(table, sep, header, end):
         path.write_bytes(content.encode())
         with patch.object(delimited, "parsed_numbers", return_value=None):
             expected = outcome(path)
-        with patch.object(plain_numbers, "_WORTH_IT", 0), patch.object(plain_numbers, "_BLOCK", 30):
+        with patch.object(plain_numbers, "_LEAST_BYTES", 0), patch.object(plain_numbers, "_BLOCK", 30):
             assert outcome(path) == expected

@@ -1,8 +1,8 @@
 """Parsed data sets in binary form: one ``.npy`` per column, memory-mapped on load.
 
 Layout of ``<cache>/parsed/<key>/``: ``meta.json``, sealed, and ``<number>.npy``. The key hashes the source and its
-parameters; the identity of the input files (path, size, modification time) stands in ``meta.json``, so a
-changed input replaces its entry instead of adding one. Whatever is damaged or foreign is rebuilt.
+parameters; the identity of the input files (path, size, modification time) stands in ``meta.json``, so a changed input
+replaces its entry instead of adding one. Whatever is damaged or foreign is rebuilt.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SCHEMA = 2
 """Version of the layout; raise it when the layout or the meaning of a column changes."""
 
 _LARGEST_META = 64 * MEBIBYTE
-_WORK = ".new-"  # begins the name of a folder in which an entry is made
+_PREFIX = ".new-"  # of the name of a folder in which an entry is made
 _PARTS = _FRESH, _OLD = "entry", "old"
 _AT_ONCE = 4  # columns written or checked at the same time
 
@@ -53,9 +53,10 @@ def cached(source: object, storage: Storage, inputs: Iterable[Path], build: Call
     A cache folder that cannot be written costs a log message, not the data.
     """
     identity = _identity(source, inputs)
-    entry = storage.cache_dir / "parsed" / _key(identity)
+    key = json.dumps([identity["source"], identity["params"], [path for path, _, _ in identity["inputs"]]])
+    entry = storage.cache_dir / "parsed" / hashlib.sha256(key.encode()).hexdigest()[:32]
     with suppress(OSError):
-        sweep(entry.parent, _WORK, _PARTS)  # also where nothing is to be written: what was replaced may be large
+        sweep(entry.parent, _PREFIX, _PARTS)  # also where nothing is to be written: what was replaced may be large
     dataset = _loaded(entry, identity)
     if dataset is not None:
         return dataset
@@ -68,87 +69,82 @@ def cached(source: object, storage: Storage, inputs: Iterable[Path], build: Call
 
 
 def _identity(source: object, inputs: Iterable[Path]) -> dict[str, Any]:
+    """Return as JSON values what the stored data depend on; of a file that is missing, size and time are None."""
     assert is_dataclass(source)
     assert not isinstance(source, type)
-    kind = type(source)
-    return {
+    states = [(path.resolve(), path.stat() if path.exists() else None) for path in inputs]
+    identity = {
         "schema": SCHEMA,
         "cfbench": version("cfbench"),
-        "source": f"{kind.__module__}:{kind.__qualname__}",
-        "params": json.loads(json.dumps(asdict(source), sort_keys=True)),
-        "inputs": [_file_identity(path) for path in inputs],
+        "source": f"{type(source).__module__}:{type(source).__qualname__}",
+        "params": asdict(source),
+        "inputs": [[str(path), state and state.st_size, state and state.st_mtime_ns] for path, state in states],
     }
-
-
-def _file_identity(path: Path) -> list[Any]:
-    if not path.exists():
-        return [str(path.resolve()), None, None]
-    state = path.stat()
-    return [str(path.resolve()), state.st_size, state.st_mtime_ns]
-
-
-def _key(identity: Mapping[str, Any]) -> str:
-    paths = [path for path, _, _ in identity["inputs"]]
-    named = json.dumps([identity["source"], identity["params"], paths], sort_keys=True)
-    return hashlib.sha256(named.encode()).hexdigest()[:32]
+    found: dict[str, Any] = json.loads(json.dumps(identity, sort_keys=True))
+    return found
 
 
 def _store(entry: Path, identity: Mapping[str, Any], dataset: Dataset) -> None:
     """Write beside ``entry``, flush to disk, then move into place: a reader sees all of it or nothing."""
     entry.parent.mkdir(parents=True, exist_ok=True)
-    with owned_folder(entry.parent, _WORK, _PARTS) as work:
+    with owned_folder(entry.parent, _PREFIX, _PARTS) as work:
         fresh = work / _FRESH
         fresh.mkdir(mode=0o700)
+
+        def write(path: Path, column: NDArray[Any]) -> list[Any]:
+            with path.open("wb") as out:
+                np.save(out, column, allow_pickle=False)
+                out.flush()
+                os.fsync(out.fileno())
+            size = path.stat().st_size
+            return [path.name, size, _checksum(np.ascontiguousarray(column)), column.dtype.str, list(column.shape)]
+
         columns = _columns(dataset)
-        with ThreadPoolExecutor(_AT_ONCE) as aside:  # hashing, checking and writing let each other run
-            facts = aside.submit(_facts, dataset)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:  # hashing, checking and writing run at the same time
+            facts = pool.submit(_facts, dataset)
             paths = [fresh / f"{number}.npy" for number in range(len(columns))]
-            files = dict(zip(columns, aside.map(_write_column, paths, columns.values()), strict=True))
-        told = {"identity": identity, "dataset": facts.result(), "columns": files}
-        meta = {**told, "seal": _seal(told)}
+            files = dict(zip(columns, pool.map(write, paths, columns.values()), strict=True))
+        meta = {"identity": identity, "dataset": facts.result(), "columns": files}
         with (fresh / "meta.json").open("w", encoding="utf-8") as out:
-            json.dump(meta, out, indent=1)
-            _flush(out.fileno(), out.flush)
-        _move_into_place(fresh, entry, work / _OLD)
-
-
-def _write_column(path: Path, column: NDArray[Any]) -> list[Any]:
-    with path.open("wb") as out:
-        np.save(out, column, allow_pickle=False)
-        _flush(out.fileno(), out.flush)
-    size = path.stat().st_size
-    return [path.name, size, _checksum(np.ascontiguousarray(column)), column.dtype.str, list(column.shape)]
-
-
-def _flush(descriptor: int, flush: Callable[[], None]) -> None:
-    flush()
-    os.fsync(descriptor)
-
-
-def _move_into_place(fresh: Path, entry: Path, old: Path) -> None:
-    """Rename ``fresh`` to ``entry``, and an older entry to ``old``; readers keep their mapped files."""
-    with suppress(FileNotFoundError):  # there is none, or another process was faster
-        entry.rename(old)
-    try:
-        fresh.rename(entry)
-    except OSError:
-        if not entry.exists():
-            raise
-        # Another process has just put the same data there.
+            json.dump({**meta, "seal": _seal(meta)}, out, indent=1)
+            out.flush()
+            os.fsync(out.fileno())
+        # Readers of an older entry keep their mapped files. There may be none, or another process may be faster: then
+        # it has just put the same data there.
+        with suppress(FileNotFoundError):
+            entry.rename(work / _OLD)
+        try:
+            fresh.rename(entry)
+        except OSError:
+            if not entry.exists():
+                raise
 
 
 def _loaded(entry: Path, identity: Mapping[str, Any]) -> Dataset | None:
     """Return the stored data set, or None where there is none, or not of this identity, or damaged."""
+
+    def read(file: list[Any]) -> NDArray[Any]:
+        """Map a column into memory as ``meta.json`` has it: a header that was altered is not even read."""
+        name, size, checksum, dtype, shape = file
+        path = entry / Path(name).name
+        require_plain(path, size)
+        if path.stat().st_size != size:
+            raise ValueError(f"{name} has {path.stat().st_size} bytes instead of {size}")
+        column: NDArray[Any] = np.empty(shape, dtype=dtype)
+        if column.nbytes:
+            column = np.memmap(path, dtype, "r", size - column.nbytes, tuple(shape)).view(np.ndarray)
+        if _checksum(column) != checksum:
+            raise ValueError(f"{name} does not have the checksum it was written with")
+        return column
+
     try:
         meta = parse_json(read_plain(entry / "meta.json", _LARGEST_META))
         if meta["identity"] != identity:
             return None
         if meta.pop("seal") != _seal(meta):
             raise ValueError("meta.json was altered after it was written")
-        files = meta["columns"]
-        with ThreadPoolExecutor(_AT_ONCE) as aside:
-            read = aside.map(lambda file: _read_column(entry, *file), files.values())
-            columns = dict(zip(files, read, strict=True))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            columns = dict(zip(meta["columns"], pool.map(read, meta["columns"].values()), strict=True))
         return _restored(meta["dataset"], columns)
     except FileNotFoundError:
         return None
@@ -159,20 +155,6 @@ def _loaded(entry: Path, identity: Mapping[str, Any]) -> Dataset | None:
 
 def _seal(meta: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(meta, sort_keys=True).encode()).hexdigest()
-
-
-def _read_column(entry: Path, name: str, size: int, checksum: int, dtype: str, shape: list[int]) -> NDArray[Any]:
-    """Map a column into memory as ``meta.json`` has it: a header that was altered is not even read."""
-    path = entry / Path(name).name
-    require_plain(path, size)
-    if path.stat().st_size != size:
-        raise ValueError(f"{name} has {path.stat().st_size} bytes instead of {size}")
-    column: NDArray[Any] = np.empty(shape, dtype=dtype)
-    if column.nbytes:
-        column = np.memmap(path, dtype, "r", size - column.nbytes, tuple(shape)).view(np.ndarray)
-    if _checksum(column) != checksum:
-        raise ValueError(f"{name} does not have the checksum it was written with")
-    return column
 
 
 def _checksum(column: NDArray[Any]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from cfbench.errors import DataError
 
@@ -52,10 +52,6 @@ class Columns:
         """The positions to read, ascending."""
         wanted = (self.user, self.item, self.rating, self.timestamp)
         return sorted(position for position in wanted if position is not None)
-
-    def without_timestamp(self) -> Columns:
-        """Return the same columns, the time left out."""
-        return replace(self, timestamp=None)
 
     @classmethod
     def by_name(cls, header: Sequence[str], named: ColumnNames, file: str) -> Columns:

@@ -1,30 +1,26 @@
-"""Reading ratings from delimited text with the C parser of pandas: no Python object per row."""
+"""Ratings in delimited text, read by the C parser of pandas: no Python object per row."""
 
 from __future__ import annotations
 
 import math
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from cfbench.data.sources.columns import ColumnNames, Columns, looks_like_header
-from cfbench.data.sources.plain_numbers import PlainRatings, parsed_numbers
+from cfbench.data.sources.columns import ColumnNames, Columns, is_number, looks_like_header
+from cfbench.data.sources.plain_numbers import parsed_numbers
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
 from cfbench.data.sources.text_file import DOUBLE, TextFile, texts
 from cfbench.errors import DataError
 
-# pandas (from 3.1) turns a category column whose ids all look numeric into numbers, which makes "007" and "7"
-# the same id. One leading row with an id that is no number keeps every id text, in any version; it is dropped
-# again.
+# pandas (from 3.1) turns a category column whose ids all look numeric into numbers, which makes "007" and "7" the same
+# id. One leading row with an id that is no number keeps every id text, in any version; it is dropped again.
 _NOT_A_NUMBER = "~"
-
-_EXACT = 2**53  # up to here floats hold every whole number
 
 
 @dataclass(frozen=True)
@@ -36,19 +32,15 @@ class _Layout:
     width: int
     has_header: bool
 
-    @property
-    def file(self) -> str:
-        return str(self.text.path)
-
     def place(self, row: int) -> str:
-        """Name the line of data row ``row`` (from 0)."""
+        """Return the line of data row ``row`` (from 0) for messages."""
         return f"line {self.text.line_of(row + self.has_header)}"
 
 
 def read_delimited(
     path: Path, sep: str | None, encoding: str, header: bool | None, named: ColumnNames, use_timestamps: bool
 ) -> RawRatings:
-    """Read a CSV, TSV, ``::``-separated or RecBole file, gzip or not.
+    """Return the ratings in a CSV, TSV, ``::``-separated or RecBole file, gzip or not.
 
     Args:
         path: the file.
@@ -61,150 +53,108 @@ def read_delimited(
 
     Raises DataNotFoundError, or DataError that names file, line and remedy.
     """
-    layout = _layout(TextFile.at(path, sep, encoding), header, named, use_timestamps)
-    columns = layout.columns
-    plain = _plain(layout)
-    if plain is not None:
-        times = None if plain.timestamps is None else _times(plain.timestamps)
-        return RawRatings(
-            plain.users, plain.items, plain.ratings, times, layout.file, layout.place, unrepeated=plain.unrepeated
-        )
+    text = TextFile.at(path, sep, encoding)
+    _, first = next(text.records(), (0, []))
+    if not first:
+        raise DataError(f"{path} is empty; expected one row per line")
+    has_header = header if header is not None else named.any or looks_like_header(first)
+    columns = Columns.by_name(first, named, str(path)) if has_header else Columns.by_position(first, str(path))
+    if not use_timestamps:
+        columns = replace(columns, timestamp=None)
+    layout = _Layout(text, columns, len(first), has_header)
+    if text.sep != DOUBLE:
+        plain = parsed_numbers(path, text.sep, columns, layout.width, has_header, layout.place)
+        if plain is not None:
+            return plain
     frame = _parsed(layout)
-    with ThreadPoolExecutor(1) as aside:
-        users = aside.submit(_ids, frame[columns.user], layout.file)
-        items = _ids(frame[columns.item], layout.file)
+    with ThreadPoolExecutor(1) as pool:
+        users = pool.submit(_ids, frame[columns.user], path)
+        items = _ids(frame[columns.item], path)
     return RawRatings(
         users=users.result(),
         items=items,
         ratings=frame[columns.rating].to_numpy(np.float32),
         timestamps=None if columns.timestamp is None else frame[columns.timestamp].to_numpy(np.float64),
-        file=layout.file,
+        file=str(path),
         place=layout.place,
     )
 
 
-def _plain(layout: _Layout) -> PlainRatings | None:
-    if layout.text.sep == DOUBLE:
-        return None
-    return parsed_numbers(layout.text.path, layout.text.sep, layout.columns, layout.width, layout.has_header)
-
-
-def _layout(text: TextFile, header: bool | None, named: ColumnNames, use_timestamps: bool) -> _Layout:
-    _, first = next(text.records(), (0, []))
-    if not first:
-        raise DataError(f"{text.path} is empty; expected one row per line")
-    has_header = header if header is not None else named.any or looks_like_header(first)
-    file = str(text.path)
-    columns = Columns.by_name(first, named, file) if has_header else Columns.by_position(first, file)
-    if not use_timestamps:
-        columns = columns.without_timestamp()
-    return _Layout(text, columns, len(first), has_header)
-
-
 def _parsed(layout: _Layout) -> pd.DataFrame:
-    """Run pandas over the file; whatever it stumbles over is looked up again to name the line."""
-    text = layout.text
-    try:
-        with (
-            text.stream(skip_first=layout.has_header, before=_leading_row(layout)) as stream,
-            np.errstate(over="ignore"),  # a rating beyond 32 bits becomes infinite, and is refused as such
-        ):
-            frame: pd.DataFrame = pd.read_csv(stream, **_options(layout))
-    except UnicodeDecodeError as error:
-        raise _undecodable(text) from error
-    except (ValueError, OverflowError) as error:  # ParserError is a ValueError too
-        raise _explained(layout, error) from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{layout.file} cannot be read to its end: {error}") from error
-    return frame.iloc[1:]
-
-
-def _leading_row(layout: _Layout) -> bytes:
-    ids = (layout.columns.user, layout.columns.item)
-    fields = (_NOT_A_NUMBER if at in ids else "0" for at in range(layout.width))
-    return f"{layout.text.field_sep.join(fields)}\n".encode()
-
-
-def _options(layout: _Layout) -> dict[str, Any]:
-    columns = layout.columns
-    # Told which columns to leave out (usecols), pandas no longer notices rows that are too long. So it reads all of
-    # them, and keeps one byte of those that are not wanted.
+    """Parse the file by pandas; what it refuses is looked up again to name the line."""
+    text, columns = layout.text, layout.columns
+    # With usecols, pandas no longer notices rows that are too long. So it reads all columns, and keeps one byte of
+    # those that are not wanted.
     dtypes = dict.fromkeys(range(layout.width), "S1")
     dtypes |= {columns.user: "category", columns.item: "category", columns.rating: "float32"}
     if columns.timestamp is not None:
         dtypes[columns.timestamp] = "float64"
-    return {
-        "sep": layout.text.field_sep,
-        "quoting": layout.text.quoting,
-        "encoding": layout.text.encoding,
-        "header": None,
-        "names": range(layout.width),
-        "index_col": False,
-        "dtype": dtypes,
-        "keep_default_na": False,
-        "na_values": [""],
-        "skipinitialspace": layout.text.skips_blanks,
-        "engine": "c",
-    }
+    leading = (_NOT_A_NUMBER if at in (columns.user, columns.item) else "0" for at in range(layout.width))
+    before = f"{text.field_sep.join(leading)}\n".encode()
+    try:
+        with (
+            text.stream(skip_first=layout.has_header, before=before) as stream,
+            np.errstate(over="ignore"),  # a rating beyond 32 bits becomes infinite, and is refused as such
+        ):
+            frame: pd.DataFrame = pd.read_csv(
+                stream,
+                sep=text.field_sep,
+                quoting=text.quoting,
+                encoding=text.encoding,
+                header=None,
+                names=range(layout.width),
+                index_col=False,
+                dtype=dtypes,
+                keep_default_na=False,
+                na_values=[""],
+                skipinitialspace=text.skips_blanks,
+                engine="c",
+            )
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{text.path}, line {text.undecodable_line()}: not valid {text.encoding}; say in which encoding it was "
+            "written, e.g. encoding=latin-1, or save it as UTF-8"
+        ) from error
+    except (ValueError, OverflowError) as error:  # ParserError is a ValueError too
+        # The first record that the parser cannot have accepted.
+        for at, (line, fields) in enumerate(text.records()):
+            fault = _fault(layout, fields) if at >= layout.has_header else None
+            if fault:
+                raise DataError(f"{text.path}, line {line}: {fault}") from error
+        raise DataError(f"{text.path} cannot be read: {error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{text.path} cannot be read to its end: {error}") from error
+    return frame.iloc[1:]
 
 
-def _times(column: NDArray[np.int64]) -> NDArray[np.float64] | NDArray[np.int64]:
-    """Return times as they are; those beyond any calendar always as floats, as they come from texts."""
-    return column if column.max() < _EXACT else column.astype(np.float64)
-
-
-def _ids(column: pd.Series[Any], file: str) -> IdColumn:
-    labels = texts(column.cat.categories.to_numpy(dtype=object), f"{file}: an id")
-    return _without_outer_blanks(IdColumn(labels, np.asarray(column.cat.codes, dtype=np.int32)))
-
-
-def _without_outer_blanks(column: IdColumn) -> IdColumn:
-    """Strip both ends of the ids; those that become equal are one, those that become empty are missing.
-
-    A blank behind an id is never seen by whoever wrote the file, and would make a new user of it.
-    """
-    bare = np.char.strip(column.labels)
-    if np.array_equal(bare, column.labels):
-        return column
-    labels, merged = np.unique(bare, return_inverse=True)
-    merged = np.where(bare == "", -1, merged)
-    return IdColumn(labels, np.where(column.index < 0, -1, merged[column.index]).astype(np.int32))
-
-
-def _undecodable(text: TextFile) -> DataError:
-    line = text.undecodable_line()
-    return DataError(
-        f"{text.path}, line {line}: not valid {text.encoding}; say in which encoding it was written, "
-        "e.g. encoding=latin-1, or save it as UTF-8"
-    )
-
-
-def _explained(layout: _Layout, error: Exception) -> DataError:
-    """Find the first record that the parser cannot have accepted, and say what is wrong with it."""
-    for at, (line, fields) in enumerate(layout.text.records()):
-        if at < layout.has_header:
-            continue
-        found = _complaint(layout, fields)
-        if found:
-            return DataError(f"{layout.file}, line {line}: {found}")
-    return DataError(f"{layout.file} cannot be read: {error}")
-
-
-def _complaint(layout: _Layout, fields: list[str]) -> str | None:
+def _fault(layout: _Layout, fields: list[str]) -> str | None:
+    """Return what is wrong with a record, and how to correct it."""
     if len(fields) > layout.width:
         return (
             f"expected {layout.width} fields, got {len(fields)}; quote fields that contain {layout.text.sep!r}, "
             "or say sep=..."
         )
-    columns = layout.columns
-    for role, at in (("rating", columns.rating), ("timestamp", columns.timestamp)):
+    for role, at, wanted in (
+        ("rating", layout.columns.rating, "a finite number"),
+        ("timestamp", layout.columns.timestamp, "seconds since 1970 (or use_timestamps=false)"),
+    ):
         if at is None or at >= len(fields) or not fields[at]:
             continue
-        try:
-            finite = math.isfinite(float(fields[at]))
-        except ValueError:
-            finite = False
-        if not finite:
-            wanted = "a finite number" if role == "rating" else "seconds since 1970 (or use_timestamps=false)"
+        if not is_number(fields[at]) or not math.isfinite(float(fields[at])):
             return f"the {role} is {fields[at]!r}, expected {wanted}; correct or remove the row"
     return None
+
+
+def _ids(column: pd.Series[Any], path: Path) -> IdColumn:
+    """Return ids without blanks at their ends; those that become equal are one, those that become empty are missing.
+
+    A blank behind an id is never seen by whoever wrote the file, and would make a new user of it.
+    """
+    labels = texts(column.cat.categories.to_numpy(dtype=object), f"{path}: an id")
+    index = np.asarray(column.cat.codes, dtype=np.int32)
+    bare = np.char.strip(labels)
+    if np.array_equal(bare, labels):
+        return IdColumn(labels, index)
+    labels, merged = np.unique(bare, return_inverse=True)
+    merged = np.where(bare == "", -1, merged)
+    return IdColumn(labels, np.where(index < 0, -1, merged[index]).astype(np.int32))

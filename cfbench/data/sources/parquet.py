@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,7 +36,7 @@ def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRat
         header = pq.read_schema(path).names
         columns = Columns.by_name(header, named, str(path))
         if not use_timestamps:
-            columns = columns.without_timestamp()
+            columns = replace(columns, timestamp=None)
         table = pq.read_table(path, columns=[header[at] for at in columns.used])
     except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, MemoryError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}; write it again, or save it as CSV") from error

@@ -1,4 +1,4 @@
-"""Reading large files of nothing but plain numbers: ids are parsed as numbers, and no text is made of a row.
+"""Fast reading of large files of plain numbers: ids are parsed as numbers, and no text is made of a row.
 
 Ids are text to cfbench: ``007`` and ``7`` are two. Where every field of a file is the one usual way to write a number,
 numbers and texts are the same thing, and the parser of numbers is several times faster than that of texts.
@@ -11,43 +11,33 @@ of plain numbers exactly where its characters are as many as those of the number
 from __future__ import annotations
 
 import csv
+import io
 import os
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cfbench.data.sources.columns import Columns
-from cfbench.data.sources.growing import Growing
-from cfbench.data.sources.numbering import Numbering
-from cfbench.data.sources.raw_ratings import IdColumn
-from cfbench.data.sources.short_texts import WIDTH, short_numbers
+from cfbench.data.sources.numbering import Growing, Numbering
+from cfbench.data.sources.raw_ratings import RawRatings
 
-_WORTH_IT = 1 << 20  # bytes; smaller files are read in no time either way
+_LEAST_BYTES = 1 << 20  # smaller files are read in no time either way
 _BLOCK = 1 << 24  # bytes parsed at a time
 _LONGEST_LINE = 1 << 18  # bytes; longer ones are no row of numbers
 _MOST_THREADS = 6
-_ROOM = 1.05  # for rows that turn out shorter than the first ones
+_MARGIN = 1.05  # for rows that turn out shorter than the first ones
 _BYTES_PER_CELL = 4  # of the file, for a table of ids that takes about as much memory as the file does
-
-
-@dataclass(frozen=True, eq=False)
-class PlainRatings:
-    """The columns of a file of plain numbers, as in ``RawRatings``; times as they were parsed, int64."""
-
-    users: IdColumn
-    items: IdColumn
-    ratings: NDArray[np.float32]
-    timestamps: NDArray[np.int64] | None
-    unrepeated: bool
+_WIDTH = 8  # characters of a rating: as many as a whole number of 64 bits has bytes
+_EXACT = 2**53  # up to here floats hold every whole number
 
 
 @dataclass(frozen=True)
@@ -57,11 +47,6 @@ class _File:
     columns: Columns
     width: int
 
-    @property
-    def dtypes(self) -> dict[int, str]:
-        """What fields are read as; those that nobody asked for must be whole numbers too, for they are counted."""
-        return dict.fromkeys(range(self.width), "int64") | {self.columns.rating: f"S{WIDTH}"}
-
 
 @dataclass(frozen=True, eq=False)
 class _Part:
@@ -69,111 +54,91 @@ class _Part:
     items: NDArray[np.int64]
     ratings: NDArray[np.float32]
     timestamps: NDArray[np.int64] | None
-    ascends: bool
+    ascends: bool  # by user, then item, each pair after the one before
     size: int  # bytes of the file
 
-    def follows(self, before: _Part) -> bool:
-        """Say whether rows ascend from the last of ``before`` to the first of this."""
-        return bool((before.users[-1], before.items[-1]) < (self.users[0], self.items[0]))
 
-
-def parsed_numbers(path: Path, sep: str, columns: Columns, width: int, has_header: bool) -> PlainRatings | None:
+def parsed_numbers(
+    path: Path, sep: str, columns: Columns, width: int, has_header: bool, place: Callable[[int], str]
+) -> RawRatings | None:
     """Return the ratings of ``path``, or None where it has to be read as text.
 
     That is: where a field after the header is no plain number (letters, sign, quotes, blanks, a leading zero), where an
     id or a time is missing or no whole number, where a rating has more than seven characters, and where the file is
-    small or zipped. What is wrong with a file is not told here.
+    small or zipped. Never raises for a fault of the file: the parser of texts says what is wrong.
     """
     size = path.stat().st_size
-    if size < _WORTH_IT:
+    if size < _LEAST_BYTES:
         return None
     file = _File(path, sep, columns, width)
     try:
         with warnings.catch_warnings():
-            # Of fields too many and of numbers that fit no integer. The count of characters tells of them.
+            # Of fields too many and of numbers that fit no integer: the count of characters finds both.
             warnings.simplefilter("ignore")
-            return _joined(_parts(file, _bounds(path, has_header)), size)
+            return _joined(_parts(file, _bounds(path, size, has_header)), size, str(path), place)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _joined(parts: Iterator[_Part], size: int) -> PlainRatings:
-    """Put the parts of a file of ``size`` bytes together."""
+def _joined(parts: Iterator[_Part], size: int, file: str, place: Callable[[int], str]) -> RawRatings:
+    """Put the parts of a file of ``size`` bytes together, each as soon as it is parsed."""
     first = next(parts, None)
     if first is None:
         raise ValueError("no rows")
-    expected = int(_ROOM * size / first.size * len(first.ratings))
-    cells = size // _BYTES_PER_CELL
-    users, items = Numbering(cells, expected), Numbering(cells, expected)
+    expected = int(_MARGIN * size / first.size * len(first.ratings))
+    users, items = (Numbering(size // _BYTES_PER_CELL, expected) for _ in range(2))
     ratings: Growing[np.float32] = Growing(np.float32, expected)
     timestamps: Growing[np.int64] = Growing(np.int64, expected)
-    ascends, before = True, None
+    ascends, last = True, (-1, -1)
     for part in chain([first], parts):
         users.add(part.users)
         items.add(part.items)
         ratings.add(part.ratings)
         if part.timestamps is not None:
             timestamps.add(part.timestamps)
-        ascends = ascends and part.ascends and (before is None or part.follows(before))
-        before = part
-    times = None if first.timestamps is None else timestamps.taken()
-    return PlainRatings(users.column(), items.column(), ratings.taken(), times, unrepeated=ascends)
+        ascends = ascends and part.ascends and last < (part.users[0], part.items[0])
+        last = (part.users[-1], part.items[-1])
+    times: NDArray[Any] | None = None if first.timestamps is None else timestamps.taken()
+    if times is not None and times.max() >= _EXACT:  # beyond any calendar: as they come from texts
+        times = times.astype(np.float64)
+    return RawRatings(users.column(), items.column(), ratings.taken(), times, file, place, unrepeated=bool(ascends))
 
 
-def _bounds(path: Path, has_header: bool) -> list[int]:
-    """Return where parts of whole lines begin and end, in bytes."""
-    size = path.stat().st_size
+def _bounds(path: Path, size: int, has_header: bool) -> list[int]:
+    """Return where blocks of whole lines begin and end, in bytes."""
     with path.open("rb") as file:
-        bounds = [_after_header(file) if has_header else 0]
+        if has_header:
+            header = file.readline(_LONGEST_LINE)
+            if not header.strip() or b"\r" in header[:-2] or not header.endswith(b"\n"):
+                raise ValueError("a header that ends in an unusual way")
+        bounds = [file.tell()]
         while bounds[-1] < size:
             file.seek(min(bounds[-1] + _BLOCK, size))
-            rest = len(file.readline(_LONGEST_LINE))
-            if rest == _LONGEST_LINE:
+            if len(file.readline(_LONGEST_LINE)) == _LONGEST_LINE:
                 raise ValueError("a line too long for numbers")
             bounds.append(file.tell())
     return bounds
 
 
-def _after_header(file: IO[bytes]) -> int:
-    first = file.readline(_LONGEST_LINE)
-    if not first.strip() or b"\r" in first[:-2] or not first.endswith(b"\n"):
-        raise ValueError("a header that ends in an unusual way")
-    return len(first)
-
-
 def _parts(file: _File, bounds: list[int]) -> Iterator[_Part]:
-    """Parse the parts in several threads, and yield them in order; the next few are held ready."""
-    threads = min(_MOST_THREADS, _processors())
+    """Parse the blocks in several threads, and yield them in order; the next few are held ready."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = min(_MOST_THREADS, processors)
     waiting: deque[Future[_Part]] = deque()
-    with ThreadPoolExecutor(threads) as aside:
+    with ThreadPoolExecutor(threads) as pool:
         for start, stop in pairwise(bounds):
-            waiting.append(aside.submit(_part, file, start, stop))
+            waiting.append(pool.submit(_part, file, start, stop))
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+class _Bytes:
+    """A file of bytes in memory. pandas would decode those of ``io.BytesIO``, and encode them again."""
 
-
-class _Span:
-    """The bytes from ``start`` to ``stop`` of an open file, as pandas asks for them.
-
-    It is none of io's classes, whose bytes pandas would make text of, and bytes again.
-    """
-
-    def __init__(self, source: IO[bytes], start: int, stop: int) -> None:
-        source.seek(start)
-        self._source, self._left, self.last = source, stop - start, b""
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next ``size`` bytes, fewer at the end, all that are left where it is negative."""
-        block = self._source.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(block)
-        self.last = block[-1:] or self.last
-        return block
+    def __init__(self, data: bytes) -> None:
+        self.read = io.BytesIO(data).read
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield blocks; pandas takes only what can be iterated over for a file."""
@@ -181,38 +146,38 @@ class _Span:
 
 
 def _part(file: _File, start: int, stop: int) -> _Part:
-    with file.path.open("rb", buffering=0) as source:
-        span = _Span(source, start, stop)
-        fields = _parsed(file, span)
-        ratings, written = short_numbers(fields.pop(file.columns.rating))
-        written += sum(map(_characters, fields.values())) + len(ratings) * (file.width - 1)
-        ends = stop - start - written
-        # Each row but the last takes an end of line; where there are no more characters, they need not be looked for.
-        if ends != len(ratings) - (span.last not in b"\r\n") and ends != _ends_of_lines(_Span(source, start, stop)):
-            raise ValueError("a number that is written in an unusual way")
+    """Parse the bytes from ``start`` to ``stop``; raises ValueError where a number is written in an unusual way."""
+    with file.path.open("rb") as source:
+        source.seek(start)
+        data = source.read(stop - start)
+    # Fields that nobody asked for must be whole numbers too, for their characters are counted.
+    dtypes = dict.fromkeys(range(file.width), "int64") | {file.columns.rating: f"S{_WIDTH}"}
+    frame: pd.DataFrame = pd.read_csv(
+        cast("Any", _Bytes(data)),  # typed for files, of which the parser takes no more than this
+        sep=file.sep,
+        header=None,
+        names=range(file.width),
+        quoting=csv.QUOTE_NONE,
+        index_col=False,
+        dtype=dtypes,
+        na_filter=False,  # an empty field is no number, and is refused like all else that is none
+        decimal="_",  # which no plain number has: "1.0" would be taken for the whole number 1
+        engine="c",
+    )
+    fields: dict[int, NDArray[Any]] = {at: frame[at].to_numpy() for at in range(file.width)}
+    ratings, written = short_numbers(fields.pop(file.columns.rating))
+    written += sum(map(_digits, fields.values())) + len(ratings) * (file.width - 1)
+    ends = len(data) - written
+    # Each row but the last takes an end of line; where there are no more characters, they need not be looked for.
+    if ends != len(ratings) - (data[-1:] not in b"\r\n") and ends != data.count(b"\n") + data.count(b"\r"):
+        raise ValueError("a number that is written in an unusual way")
     users, items = fields[file.columns.user], fields[file.columns.item]
     later = (users[1:] > users[:-1]) | ((users[1:] == users[:-1]) & (items[1:] > items[:-1]))
     times = None if file.columns.timestamp is None else fields[file.columns.timestamp]
     return _Part(users, items, ratings, times, bool(later.all()), stop - start)
 
 
-def _parsed(file: _File, span: _Span) -> dict[int, NDArray[Any]]:
-    frame: pd.DataFrame = pd.read_csv(
-        cast("Any", span),  # typed for files, of which the parser takes no more than this
-        sep=file.sep,
-        header=None,
-        names=range(file.width),
-        quoting=csv.QUOTE_NONE,
-        index_col=False,
-        dtype=file.dtypes,
-        na_filter=False,  # an empty field is no number, which is told like all else that is none
-        decimal="_",  # which no plain number has: "1.0" would be taken for the whole number 1
-        engine="c",
-    )
-    return {at: frame[at].to_numpy() for at in range(file.width)}
-
-
-def _characters(column: NDArray[np.int64]) -> int:
+def _digits(column: NDArray[np.int64]) -> int:
     """Return how many digits whole numbers have in all; raises ValueError where one is negative."""
     lowest, highest = int(column.min()), int(column.max())
     if lowest < 0:
@@ -221,5 +186,23 @@ def _characters(column: NDArray[np.int64]) -> int:
     return len(column) * fewest + sum(int(np.count_nonzero(column >= 10**digits)) for digits in range(fewest, most))
 
 
-def _ends_of_lines(span: _Span) -> int:
-    return sum(block.count(b"\n") + block.count(b"\r") for block in span)
+def short_numbers(texts: NDArray[np.bytes_]) -> tuple[NDArray[np.float32], int]:
+    """Return the numbers written in ``texts``, shape (n,), and how many characters these have in all.
+
+    Args:
+        texts: shape (n,), of dtype S8, at least one; each distinct one is parsed once.
+
+    Raises ValueError where one is empty or no plain number (digits, at most one dot), or so long that it may have been
+    cut off.
+    """
+    codes, distinct = pd.factorize(np.ascontiguousarray(texts).view(np.uint64))
+    characters = distinct.view(np.uint8).reshape(len(distinct), _WIDTH)
+    allowed = ((characters >= ord("0")) & (characters <= ord("9"))) | (characters == ord("."))
+    lengths = np.count_nonzero(allowed, axis=1)
+    if not len(distinct) or lengths.min() == 0:
+        raise ValueError("a rating is missing")
+    if not np.all(allowed | (characters == 0)) or lengths.max() == _WIDTH:
+        raise ValueError("a rating that is no plain number of at most seven characters")
+    # A whole number of at most seven digits over a power of ten: rounded once, as by any parser.
+    numbers = distinct.view(f"S{_WIDTH}").astype(np.float64).astype(np.float32)
+    return numbers.take(codes), int(np.bincount(codes) @ lengths)

@@ -1,19 +1,13 @@
-"""Ratings as they stand in a file: read, not yet judged."""
+"""Ratings as they stand in a file: read, not yet validated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def extremes(values: NDArray[Any]) -> NDArray[Any]:
-    """Return the lowest and the highest of ``values``, shape (2,); NaN where there is one."""
-    return np.array([values.min(), values.max()])
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +54,7 @@ class RawRatings:
     @cached_property
     def extremes(self) -> NDArray[np.float32]:
         """The lowest and the highest rating, shape (2,), of one at least; NaN where one is missing."""
-        return extremes(self.ratings)
+        return np.array([self.ratings.min(), self.ratings.max()])
 
     def pair_keys(self) -> NDArray[np.int64]:
         """One integer per row, equal exactly where user and item are equal; shape (n,)."""

@@ -1,4 +1,4 @@
-"""The rules that ratings must keep before anything is computed from them."""
+"""Rules that ratings must keep before anything is computed from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.data.sources.raw_ratings import IdColumn, RawRatings, extremes
+from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
 from cfbench.errors import DataError, SpecError
 from cfbench.model.ratings import RatingScale
 
@@ -35,90 +35,82 @@ def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates
     """
     if len(raw) == 0:
         raise DataError(f"{raw.file} has no ratings, only a header; expected one rating per row")
-    _check_ids("user", raw.users, raw)
-    _check_ids("item", raw.items, raw)
-    _check_finite("rating", raw.ratings, raw.extremes, raw)
-    if raw.timestamps is not None and raw.timestamps.dtype.kind == "f":
-        _check_finite("timestamp", raw.timestamps, extremes(raw.timestamps), raw)
+    for role, column in (("user", raw.users), ("item", raw.items)):
+        if not column.in_order and column.index.min() < 0:
+            raise _error(raw, column.index < 0, f"no {role}; fill it in or remove the row")
+    _check_finite(raw)
     if scale is not None:
-        _check_on_scale(raw, scale)
-    kept = _without_duplicates(raw, duplicates)
-    _check_several("user", kept.users, raw.file)
-    _check_several("item", kept.items, raw.file)
+        low, high = np.float32(scale.low), np.float32(scale.high)
+        lowest, highest = raw.extremes
+        if lowest < low or highest > high:
+            wrong = (raw.ratings < low) | (raw.ratings > high)
+            raise _error(
+                raw,
+                wrong,
+                f"rating {raw.ratings[np.argmax(wrong)]:g} is off the declared scale {scale.low:g} to {scale.high:g}; "
+                "correct the row or declare another scale",
+            )
+    kept = _deduplicated(raw, duplicates)
+    for role, column in (("user", kept.users), ("item", kept.items)):
+        if len(column.labels) == 1 if column.in_order else column.index.min() == column.index.max():
+            only = str(column.labels[column.index[0]])
+            raise DataError(
+                f"{raw.file} has one {role} only ({only!r}); a recommender needs at least two: check that the {role} "
+                f"column is the right one ({role}_column=...) and that the separator is (sep=...)"
+            )
     return kept
 
 
-def _check_ids(role: str, column: IdColumn, raw: RawRatings) -> None:
-    if not column.in_order and column.index.min() < 0:
-        missing = column.index < 0
-        raise DataError(
-            f"{raw.file}, {_first(missing, raw)}: no {role}; fill it in or remove the row ({_times(missing)})"
-        )
+def _check_finite(raw: RawRatings) -> None:
+    """Raise DataError where a rating or a time is missing or no finite number."""
+    values: dict[str, NDArray[Any]] = {"rating": raw.ratings}
+    if raw.timestamps is not None and raw.timestamps.dtype.kind == "f":
+        values["timestamp"] = raw.timestamps
+    for role, column in values.items():
+        # NaN is an extreme wherever there is one; the minimum and maximum take less memory than a mask.
+        if np.isfinite(raw.extremes if role == "rating" else [column.min(), column.max()]).all():
+            continue
+        wrong = ~np.isfinite(column)
+        value = column[np.argmax(wrong)]
+        fault = f"no {role}" if np.isnan(value) else f"the {role} is {value}, expected a finite number"
+        raise _error(raw, wrong, f"{fault}; correct or remove the row")
 
 
-def _check_finite(role: str, values: NDArray[Any], ends: NDArray[Any], raw: RawRatings) -> None:
-    if not np.isfinite(ends).all():  # NaN is an extreme wherever there is one
-        wrong = ~np.isfinite(values)
-        value = values[np.argmax(wrong)]
-        what = f"no {role}" if np.isnan(value) else f"the {role} is {value}, expected a finite number"
-        raise DataError(f"{raw.file}, {_first(wrong, raw)}: {what}; correct or remove the row ({_times(wrong)})")
-
-
-def _check_on_scale(raw: RawRatings, scale: RatingScale) -> None:
-    low, high = np.float32(scale.low), np.float32(scale.high)
-    lowest, highest = raw.extremes
-    if lowest < low or highest > high:
-        wrong = (raw.ratings < low) | (raw.ratings > high)
-        raise DataError(
-            f"{raw.file}, {_first(wrong, raw)}: rating {raw.ratings[np.argmax(wrong)]:g} is off the declared scale "
-            f"{scale.low:g} to {scale.high:g}; correct the row or declare another scale ({_times(wrong)})"
-        )
-
-
-def _without_duplicates(raw: RawRatings, policy: Duplicates) -> RawRatings:
-    if policy == "keep" or raw.unrepeated or _all_distinct(keys := raw.pair_keys()):
+def _deduplicated(raw: RawRatings, policy: Duplicates) -> RawRatings:
+    """Apply ``policy`` to rows with the same user and item."""
+    if policy == "keep" or raw.unrepeated:
+        return raw
+    keys = raw.pair_keys()
+    if np.all(keys[1:] > keys[:-1]):  # as most files are written: by user, then by item
+        return raw
+    ordered = np.sort(keys)
+    if np.all(ordered[1:] != ordered[:-1]):
         return raw
     order = np.argsort(keys, kind="stable")
-    fresh = np.r_[True, np.diff(keys[order]) != 0]
+    fresh = np.r_[True, np.diff(keys[order]) != 0]  # the first row of each pair, in ``order``
     if policy == "error":
-        raise _duplicate_error(raw, order, fresh)
-    if policy == "first":
-        return _rows(raw, np.sort(order[fresh]))
+        again = np.zeros(len(raw), dtype=np.bool_)
+        again[order[~fresh]] = True
+        row = int(np.argmax(again))
+        first = int(np.argmax(keys == keys[row]))
+        user, item = raw.users.labels[raw.users.index[row]], raw.items.labels[raw.items.index[row]]
+        raise _error(
+            raw,
+            again,
+            f"user {str(user)!r} rates item {str(item)!r} again, first in {raw.place(first)}; "
+            "say what to do with such rows: duplicates=first, last, mean or keep",
+        )
     if policy == "last":
         return _rows(raw, np.sort(order[np.r_[fresh[1:], True]]))
-    return _averaged(raw, order, fresh)
-
-
-def _all_distinct(keys: NDArray[np.int64]) -> bool:
-    if np.all(keys[1:] > keys[:-1]):  # as most files are written: by user, then by item
-        return True
-    ordered = np.sort(keys)
-    return bool(np.all(ordered[1:] != ordered[:-1]))
-
-
-def _duplicate_error(raw: RawRatings, order: NDArray[np.intp], fresh: NDArray[np.bool_]) -> DataError:
-    again = np.zeros(len(raw), dtype=np.bool_)
-    again[order[~fresh]] = True
-    row = int(np.argmax(again))
-    earlier = int(np.argmax(raw.pair_keys() == raw.pair_keys()[row]))
-    user, item = raw.users.labels[raw.users.index[row]], raw.items.labels[raw.items.index[row]]
-    return DataError(
-        f"{raw.file}, {raw.place(row)}: user {str(user)!r} rates item {str(item)!r} again, first in "
-        f"{raw.place(earlier)}; say what to do with such rows: duplicates=first, last, mean or keep ({_times(again)})"
-    )
-
-
-def _averaged(raw: RawRatings, order: NDArray[np.intp], fresh: NDArray[np.bool_]) -> RawRatings:
     starts = np.flatnonzero(fresh)
+    by_place = np.argsort(order[starts], kind="stable")
+    merged = _rows(raw, order[starts][by_place])
+    if policy == "first":
+        return merged
     sizes = np.diff(np.r_[starts, len(order)])
     means = np.add.reduceat(raw.ratings[order].astype(np.float64), starts) / sizes
-    firsts = order[starts]
-    by_place = np.argsort(firsts, kind="stable")
-    merged = _rows(raw, firsts[by_place])
-    times = None
-    if raw.timestamps is not None:
-        times = np.maximum.reduceat(raw.timestamps[order], starts)[by_place]
-    return replace(merged, ratings=means[by_place].astype(np.float32), timestamps=times)
+    latest = None if raw.timestamps is None else np.maximum.reduceat(raw.timestamps[order], starts)[by_place]
+    return replace(merged, ratings=means[by_place].astype(np.float32), timestamps=latest)
 
 
 def _rows(raw: RawRatings, rows: NDArray[np.intp]) -> RawRatings:
@@ -132,20 +124,8 @@ def _rows(raw: RawRatings, rows: NDArray[np.intp]) -> RawRatings:
     )
 
 
-def _check_several(role: str, column: IdColumn, file: str) -> None:
-    alone = len(column.labels) == 1 if column.in_order else column.index.min() == column.index.max()
-    if alone:
-        only = str(column.labels[column.index[0]])
-        raise DataError(
-            f"{file} has one {role} only ({only!r}); a recommender needs at least two: check that the {role} column "
-            f"is the right one ({role}_column=...) and that the separator is (sep=...)"
-        )
-
-
-def _first(wrong: NDArray[np.bool_], raw: RawRatings) -> str:
-    return raw.place(int(np.argmax(wrong)))
-
-
-def _times(wrong: NDArray[np.bool_]) -> str:
+def _error(raw: RawRatings, wrong: NDArray[np.bool_], fault: str) -> DataError:
+    """Return an error that names the first ``wrong`` row's place, and how many there are."""
     count = int(np.count_nonzero(wrong))
-    return "the only such row" if count == 1 else f"{count:,} such rows"
+    rows = "the only such row" if count == 1 else f"{count:,} such rows"
+    return DataError(f"{raw.file}, {raw.place(int(np.argmax(wrong)))}: {fault} ({rows})")

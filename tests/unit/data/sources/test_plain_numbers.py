@@ -15,7 +15,7 @@ MANY = 1 << 17  # rows of more than a mebibyte
 def parsed(tmp_path, text):
     path = tmp_path / "ratings.csv"
     path.write_bytes(text.encode())
-    return parsed_numbers(path, ",", COLUMNS, 4, has_header=True)
+    return parsed_numbers(path, ",", COLUMNS, 4, has_header=True, place=str)
 
 
 def last_row(plain):
@@ -25,7 +25,7 @@ def last_row(plain):
 
 @pytest.fixture
 def small_files_in_tiny_parts(monkeypatch):
-    monkeypatch.setattr(plain_numbers, "_WORTH_IT", 0)
+    monkeypatch.setattr(plain_numbers, "_LEAST_BYTES", 0)
     monkeypatch.setattr(plain_numbers, "_BLOCK", 30)
 
 
@@ -50,7 +50,7 @@ def test_one_row_with_something_else_far_down_leaves_the_file_to_the_parser_of_t
 
 @pytest.mark.parametrize("block", range(9, 23))
 def test_a_file_is_judged_alike_wherever_parts_of_it_end(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(plain_numbers, "_WORTH_IT", 0)
+    monkeypatch.setattr(plain_numbers, "_LEAST_BYTES", 0)
     monkeypatch.setattr(plain_numbers, "_BLOCK", block)
     rows = "u,i,r,t\n" + ROW * 9
     assert len(parsed(tmp_path, rows + "7,2,10.05,0").ratings) == 10
@@ -62,7 +62,7 @@ def test_a_file_is_judged_alike_wherever_parts_of_it_end(tmp_path, monkeypatch, 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", "\r\n\n"])
 @pytest.mark.parametrize("last", ["", "\n"])
 def test_any_ends_of_lines_are_fine_and_none_hides_a_leading_zero(tmp_path, monkeypatch, end, last):
-    monkeypatch.setattr(plain_numbers, "_WORTH_IT", 0)
+    monkeypatch.setattr(plain_numbers, "_LEAST_BYTES", 0)
     rows = end.join(["1,10,0.5,100", "2,9,4,1200"]) + last
     assert last_row(parsed(tmp_path, HEADER + rows)) == ["2", "9", 4.0, 1200]
     for odd in ("02,9,4,1200", "2,9,4, 1200", "2,+9,4,1200", "2,-0,4,1200"):
@@ -120,7 +120,7 @@ def test_an_odd_row_is_never_taken_for_plain_numbers(tmp_path, row, rest):
 
 
 def test_a_line_without_end_is_no_row_of_numbers(tmp_path, monkeypatch):
-    monkeypatch.setattr(plain_numbers, "_WORTH_IT", 0)
+    monkeypatch.setattr(plain_numbers, "_LEAST_BYTES", 0)
     monkeypatch.setattr(plain_numbers, "_LONGEST_LINE", 40)
     assert parsed(tmp_path, HEADER + ROW * 3 + "1" * 41 + ",2,3,4\n") is None
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfbench.data.sources.short_texts import short_numbers
+from cfbench.data.sources.plain_numbers import short_numbers
 
 
 def read(*texts):
