@@ -1,9 +1,9 @@
-"""Which column of a file is the user, the item, the rating, the time."""
+"""Columns of a file of ratings: which is the user, the item, the rating, the time."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from cfbench.errors import DataError
@@ -57,16 +57,16 @@ class Columns:
     def by_name(cls, header: Sequence[str], named: ColumnNames, file: str) -> Columns:
         """Find the columns in ``header``; raises DataError where one is missing or could be several."""
         found = {role: _position(role, header, named, file) for role in ALIASES}
-        missing = [role for role in REQUIRED if found[role] is None]
-        if missing:
+        user, item, rating = (found[role] for role in REQUIRED)
+        if user is None or item is None or rating is None:
+            missing = [role for role in REQUIRED if found[role] is None]
+            free = (title.strip() for at, title in enumerate(header) if at not in found.values())
+            suggestion = next(filter(None, free), None)
+            advice = f"name it, e.g. {missing[0]}_column=" if suggestion else f"add a column for the {missing[0]}"
             raise DataError(
                 f"{file}: no column for {' and '.join(missing)}; the file has {', '.join(map(repr, header))}; "
-                f"{_advice(missing[0], header, found.values())}"
+                f"{advice}{suggestion or ''}"
             )
-        user, item, rating = (found[role] for role in REQUIRED)
-        assert user is not None
-        assert item is not None
-        assert rating is not None
         return cls(user, item, rating, found["timestamp"])
 
     @classmethod
@@ -109,13 +109,6 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _advice(role: str, header: Sequence[str], taken: Collection[int | None]) -> str:
-    """Say how to name the column for ``role``, suggesting one that no other role took."""
-    free = (title.strip() for at, title in enumerate(header) if at not in taken)
-    suggestion = next(filter(None, free), None)
-    return f"name it, e.g. {role}_column={suggestion}" if suggestion else f"add a column for the {role}"
 
 
 def _position(role: str, header: Sequence[str], named: ColumnNames, file: str) -> int | None:

@@ -1,4 +1,4 @@
-"""One published version of a data set: how to find it, fetch it, and know it again."""
+"""Published versions of data sets: how one is found, fetched and recognised."""
 
 from __future__ import annotations
 
@@ -64,29 +64,28 @@ class Edition:
         return next((folder / name for name in self.rating_files if (folder / name).is_file()), None)
 
     def whereabouts(self, storage: Storage) -> str:
-        """Say where the data would come from: a folder, ``"download (5 MB)"`` or ``"missing ..."``."""
+        """Return where the data would come from: a folder, ``"download (5 MB)"`` or ``"missing ..."``."""
         found = self._found(storage)
         if found is not None:
             return str(found)
         return f"download ({self.archive.megabytes:g} MB)" if storage.may_download else "missing (downloads are off)"
 
     def _found(self, storage: Storage) -> Path | None:
-        for folder, own in self._candidates(storage):
+        for folder, named in self._candidates(storage):
             path = self.ratings_in(folder)
-            if path is not None and (own or self._opens_as_expected(path)):
-                return folder
+            if path is None:
+                continue
+            with path.open("rb") as ratings:
+                ratings.readline(_LONGEST_LINE)
+                if named or ratings.readline(_LONGEST_LINE).startswith(self.opening):
+                    return folder
         return None
 
     def _candidates(self, storage: Storage) -> Iterator[tuple[Path, bool]]:
-        """Yield folders to look into, and whether their name alone says that they are this version's."""
+        """Yield folders to search, and whether their name alone says that they are this version's."""
         if storage.data_dir is not None:
             yield storage.data_dir / self.archive.name, True
             if self.shared_folder is not None:
                 yield storage.data_dir / self.shared_folder, False
             yield storage.data_dir, False
         yield kept_at(self.archive, storage), True
-
-    def _opens_as_expected(self, path: Path) -> bool:
-        with path.open("rb") as ratings:
-            ratings.readline(_LONGEST_LINE)
-            return ratings.readline(_LONGEST_LINE).startswith(self.opening)

@@ -1,9 +1,8 @@
-"""What is known of users or items beside their ratings, from a table of the user's own."""
+"""Tables of users or items, with titles and features, in files of the user's own."""
 
 from __future__ import annotations
 
 import zlib
-from collections import Counter
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,7 +25,7 @@ def read_entities(path: Path, role: str, encoding: str = "utf-8") -> Entities:
 
     The ids are in the column that goes by a usual name of the ``role`` (``"user"`` or ``"item"``: ``userId``,
     ``movie_id`` ...), else in ``id``, else in the first. A column ``title`` or ``name`` names items in lists and
-    pictures. A column in which everything said is a number is one of numbers; all else is text, several values joined
+    plots. A column whose fields are numbers or empty is numeric; all else is text, several values joined
     by ``|``.
 
     Args:
@@ -40,29 +39,27 @@ def read_entities(path: Path, role: str, encoding: str = "utf-8") -> Entities:
     """
     if not path.is_file():
         raise DataNotFoundError(f"table of {role}s {path} does not exist; give the path of a file")
-    columns = _columns(path, encoding)
-    key = _id_column(list(columns), role)
-    ids = columns.pop(key)
-    distinct, counts = np.unique(ids, return_counts=True)
-    if len(distinct) < len(ids):
-        twice = str(distinct[counts > 1][0])
-        raise DataError(f"{path}: {key} {twice!r} stands in {counts.max()} rows; give each {role} one row")
-    titled = next((name for name in columns if normalised(name) in _TITLES), None)
-    return Entities(ids, {"title" if name == titled else name: _typed(column) for name, column in columns.items()})
-
-
-def _columns(path: Path, encoding: str) -> dict[str, NDArray[np.str_]]:
-    """Read all columns as stripped text, what is missing as ``""``."""
     try:
         table = _parquet(path) if path.suffix.lower() in _PARQUET else _delimited(path, encoding)
     except _UNREADABLE as error:
         raise DataError(f"{path} cannot be read as a table with a header: {error}") from error
     if not table or not len(table[0][1]):
         raise DataError(f"{path} has no rows; expected a header that names the columns, then a row for each entity")
-    twice = [name for name, times in Counter(name for name, _ in table).items() if times > 1]
-    if twice:
-        raise DataError(f"{path} has two columns {twice[0]!r}; give each a name of its own")
-    return {name: np.char.strip(texts(column, f"{path}: a field in column {name!r}")) for name, column in table}
+    names = [name for name, _ in table]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"{path} has two columns {twice!r}; give each a name of its own")
+    # All columns as stripped text, what is missing as "".
+    columns = {name: np.char.strip(texts(column, f"{path}: a field in column {name!r}")) for name, column in table}
+    aliases = (*ALIASES[role], "id")
+    key = next((name for alias in aliases for name in names if normalised(name) == alias), names[0])
+    ids = columns.pop(key)
+    distinct, counts = np.unique(ids, return_counts=True)
+    if len(distinct) < len(ids):
+        repeated = str(distinct[counts > 1][0])
+        raise DataError(f"{path}: {key} {repeated!r} stands in {counts.max()} rows; give each {role} one row")
+    title = next((name for name in columns if normalised(name) in _TITLES), None)
+    return Entities(ids, {"title" if name == title else name: _typed(column) for name, column in columns.items()})
 
 
 def _delimited(path: Path, encoding: str) -> _Table:
@@ -100,17 +97,12 @@ def _parquet(path: Path) -> _Table:
     return [(str(name).strip(), column) for name, column in zip(frame.columns, columns, strict=True)]
 
 
-def _id_column(names: list[str], role: str) -> str:
-    wanted = (*ALIASES[role], "id")
-    return next((name for alias in wanted for name in names if normalised(name) == alias), names[0])
-
-
 def _typed(column: NDArray[np.str_]) -> NDArray[Any]:
-    """Make numbers of a column in which everything said is one, and at least something is said."""
-    said = column != ""
+    """Return numbers where every field that is not empty is one, and at least one is not empty."""
+    filled = column != ""
     try:
         with np.errstate(over="ignore"):
-            numbers = np.where(said, column, "nan").astype(np.float64).astype(np.float32)
+            numbers = np.where(filled, column, "nan").astype(np.float64).astype(np.float32)
     except ValueError:
         return column
-    return numbers if said.any() and np.isfinite(numbers[said]).all() else column
+    return numbers if filled.any() and np.isfinite(numbers[filled]).all() else column

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cfbench.data.dataset import Entities
 from cfbench.data.sources.assembly import described
@@ -29,12 +28,13 @@ _ML_1M_OCCUPATIONS = (
 
 def users_100k(path: Path) -> Entities | None:
     """Read ``u.user``: id, age, gender, occupation, zip code; None where there is no such file."""
-    return _users(path, "|", ("id", "age", "gender", "occupation", "zip"))
+    return _users(path, "|", ("id", "age", "gender", "occupation", "zip"), {})
 
 
 def users_1m(path: Path) -> Entities | None:
     """Read ``users.dat``: id, gender, age bracket, number of the occupation, zip code; None without the file."""
-    return _users(path, "::", ("id", "gender", "age", "occupation", "zip"), _ML_1M_OCCUPATIONS)
+    occupations = {str(number): name for number, name in enumerate(_ML_1M_OCCUPATIONS)}
+    return _users(path, "::", ("id", "gender", "age", "occupation", "zip"), occupations)
 
 
 def films_100k(path: Path) -> Entities | None:
@@ -49,7 +49,7 @@ def films_100k(path: Path) -> Entities | None:
 
 
 def by_title(items: IdColumn, table: Entities) -> tuple[IdColumn, Entities]:
-    """Merge items of one title; the first of them in ``table`` speaks for all."""
+    """Merge items of one title; columns are those of the first of them in ``table``."""
     titles, first = np.unique(table.columns["title"], return_index=True)
     own_title = described(items.labels, table).columns["title"]
     labels, merged = np.unique(own_title, return_inverse=True)
@@ -57,39 +57,29 @@ def by_title(items: IdColumn, table: Entities) -> tuple[IdColumn, Entities]:
     return IdColumn(labels, merged.astype(np.int32)[items.index]), Entities(titles, columns)
 
 
-def _users(path: Path, sep: str, layout: tuple[str, ...], occupations: tuple[str, ...] = ()) -> Entities | None:
-    """Read a file of users whose fields are as in ``layout``; occupations may be numbers into ``occupations``."""
+def _users(path: Path, sep: str, layout: tuple[str, ...], occupations: Mapping[str, str]) -> Entities | None:
+    """Read a file of users whose fields are as in ``layout``; occupations may be keys of ``occupations``."""
     if not path.is_file():
         return None
     rows = list(_rows(path, sep, len(layout)))
     if not rows:
         raise DataError(f"{path} is empty; unpack the archive again")
-    told = dict(zip(layout, zip(*rows, strict=True), strict=True))
+    fields = dict(zip(layout, zip(*rows, strict=True), strict=True))
     if occupations:
-        known = {str(number): name for number, name in enumerate(occupations)}
-        told["occupation"] = tuple(_known(known, number, path) for number in told["occupation"])
-    columns = {name: texts(told[name], f"{path}: the {name}") for name in ("gender", "occupation", "zip")}
-    ages = np.array([_age(age, path) for age in told["age"]], dtype=np.float32)
-    return Entities(_unique(told["id"], path), {"age": ages, **columns})
-
-
-def _known(known: Mapping[str, str], number: str, path: Path) -> str:
-    if number not in known:
-        raise DataError(f"{path}: {number!r} is no number of an occupation, 0 to {len(known) - 1}; unpack it again")
-    return known[number]
-
-
-def _age(text: str, path: Path) -> float:
-    if not text.isdecimal() or len(text) > 3:
-        raise DataError(f"{path}: {text!r} is no age in years; unpack the archive again")
-    return float(text)
-
-
-def _unique(ids: Sequence[str], path: Path) -> NDArray[np.str_]:
-    found = texts(ids, f"{path}: an id")
-    if len(np.unique(found)) < len(found):
+        unknown = next((number for number in fields["occupation"] if number not in occupations), None)
+        if unknown is not None:
+            raise DataError(
+                f"{path}: {unknown!r} is no number of an occupation, 0 to {len(occupations) - 1}; unpack it again"
+            )
+        fields["occupation"] = tuple(occupations[number] for number in fields["occupation"])
+    for age in fields["age"]:
+        if not age.isdecimal() or len(age) > 3:
+            raise DataError(f"{path}: {age!r} is no age in years; unpack the archive again")
+    ids = texts(fields["id"], f"{path}: an id")
+    if len(np.unique(ids)) < len(ids):
         raise DataError(f"{path}: an id stands in two rows; unpack the archive again")
-    return found
+    columns = {name: texts(fields[name], f"{path}: the {name}") for name in ("gender", "occupation", "zip")}
+    return Entities(ids, {"age": np.array(list(map(float, fields["age"])), dtype=np.float32), **columns})
 
 
 def _rows(path: Path, sep: str, width: int) -> Iterator[list[str]]:

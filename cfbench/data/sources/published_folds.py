@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.dataset import PublishedFold
 from cfbench.data.sources.assembly import positions_of
-from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
+from cfbench.data.sources.raw_ratings import RawRatings
 from cfbench.data.sources.tabular import read_ratings
 from cfbench.errors import DataError
 
@@ -24,14 +24,15 @@ def published_folds(folder: Path, names: Iterable[str], raw: RawRatings) -> dict
     for name in names:
         base, test = folder / f"{name}.base", folder / f"{name}.test"
         if base.is_file() and test.is_file():
-            folds[name] = PublishedFold(rows_of(read_ratings(base), raw), rows_of(read_ratings(test), raw))
+            folds[name] = PublishedFold(_rows_of(read_ratings(base), raw), _rows_of(read_ratings(test), raw))
     return folds
 
 
-def rows_of(part: RawRatings, whole: RawRatings) -> NDArray[np.int64]:
+def _rows_of(part: RawRatings, whole: RawRatings) -> NDArray[np.int64]:
     """Return for each row of ``part`` the row of ``whole`` with the same user, item and rating."""
-    users = _translated(part.users, whole.users)
-    items = _translated(part.items, whole.items)
+    # Positions of the part's ids among the labels of the whole, -1 where it lacks them.
+    users = positions_of(part.users.labels, whole.users.labels)[part.users.index]
+    items = positions_of(part.items.labels, whole.items.labels)[part.items.index]
     keys = whole.pair_keys()
     order = np.argsort(keys, kind="stable")
     wanted = users * len(whole.items.labels) + items
@@ -43,8 +44,3 @@ def rows_of(part: RawRatings, whole: RawRatings) -> NDArray[np.int64]:
             "the two files belong to different versions of the data: download them again"
         )
     return rows
-
-
-def _translated(part: IdColumn, whole: IdColumn) -> NDArray[np.int64]:
-    """Return the positions of ``part``'s ids among the labels of ``whole``, -1 where it lacks them."""
-    return positions_of(part.labels, whole.labels)[part.index]

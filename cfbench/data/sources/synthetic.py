@@ -1,4 +1,4 @@
-"""Made-up ratings of any size, from latent factors and power laws."""
+"""Synthetic ratings of any size, from latent factors and power laws."""
 
 from __future__ import annotations
 
@@ -80,35 +80,34 @@ class Synthetic:
         return self._generated() if self.n_ratings < _WORTH_CACHING else cached(self, storage, (), self._generated)
 
     def whereabouts(self, storage: Storage) -> str:  # noqa: ARG002 - part of the contract
-        """Say that nothing needs to be fetched."""
+        """Return that nothing needs to be fetched."""
         return "generated"
 
     def _generated(self) -> Dataset:
-        layout, tastes, *streams = np.random.SeedSequence(self.seed).spawn(2 + self._n_chunks())
+        # A chunk ends with the user who fills it, so each but the last has at least _CHUNK ratings.
+        n_chunks = self.n_ratings // _CHUNK + 1
+        layout, tastes, *streams = np.random.SeedSequence(self.seed).spawn(2 + n_chunks)
         rng = np.random.default_rng(layout)
         activity = _dealt(self.n_ratings, self.n_users, self.n_items, self.activity_exponent)[
             rng.permutation(self.n_users)
         ]
         popularity = _power_law(self.n_items, self.popularity_exponent)[rng.permutation(self.n_items)]
         world = _World.drawn(self, np.random.default_rng(tastes))
-        users = np.empty(self.n_ratings, dtype=np.int32)
-        items = np.empty(self.n_ratings, dtype=np.int32)
+        users, items = (np.empty(self.n_ratings, dtype=np.int32) for _ in range(2))
         ratings = np.empty(self.n_ratings, dtype=np.float32)
-        done = 0
-        for (first, last), stream in zip(_chunks(activity), streams, strict=False):
+        ends = np.cumsum(activity)
+        first = done = 0
+        for stream in streams:
+            if first == self.n_users:
+                break
+            # The next users who together have about _CHUNK ratings, none split.
+            last = min(int(np.searchsorted(ends, done + _CHUNK)) + 1, self.n_users)
             chunk_rng = np.random.default_rng(stream)
             keys = _distinct_pairs(activity[first:last], popularity, chunk_rng)
             part = slice(done, done + len(keys))
             users[part], items[part] = first + keys // self.n_items, keys % self.n_items
             ratings[part] = world.ratings(users[part], items[part], chunk_rng)
-            done = part.stop
-        return self._dataset(users, items, ratings)
-
-    def _n_chunks(self) -> int:
-        # A chunk ends with the user who fills it, so each but the last has at least _CHUNK ratings.
-        return self.n_ratings // _CHUNK + 1
-
-    def _dataset(self, users: NDArray[np.int32], items: NDArray[np.int32], ratings: NDArray[np.float32]) -> Dataset:
+            first, done = last, part.stop
         rated = np.flatnonzero(np.bincount(items, minlength=self.n_items))
         position = np.zeros(self.n_items, dtype=np.int32)
         position[rated] = np.arange(len(rated), dtype=np.int32)
@@ -128,7 +127,7 @@ class Synthetic:
 
 @dataclass(frozen=True, eq=False)
 class _World:
-    """The truth behind the ratings; factors are kept as (n_factors, n), one contiguous row per factor."""
+    """The parameters behind the ratings; factors are kept as (n_factors, n), one contiguous row per factor."""
 
     user_bias: NDArray[np.float32]
     item_bias: NDArray[np.float32]
@@ -181,28 +180,13 @@ def _dealt(total: int, n: int, most: int, exponent: float) -> Ints:
     left = total - n
     while left:
         open_to = np.flatnonzero(counts < most)
-        share = np.minimum(_proportional(left, weights[open_to]), most - counts[open_to])
+        proportional = np.floor(left * (weights[open_to] / weights[open_to].sum())).astype(np.int64)
+        share = np.minimum(proportional, most - counts[open_to])
         if not share.any():
             share[:left] = 1  # what rounding left over goes to the most active, one each
         counts[open_to] += share
         left -= int(share.sum())
     return counts
-
-
-def _proportional(total: int, weights: Ints) -> Ints:
-    return np.asarray(np.floor(total * (weights / weights.sum())), dtype=np.int64)
-
-
-def _chunks(activity: Ints) -> Iterator[tuple[int, int]]:
-    """Yield ranges of users who together have about ``_CHUNK`` ratings, none split."""
-    ends = np.cumsum(activity)
-    first = 0
-    while first < len(activity):
-        before = int(ends[first - 1]) if first else 0
-        last = int(np.searchsorted(ends, before + _CHUNK)) + 1
-        last = min(last, len(activity))
-        yield first, last
-        first = last
 
 
 def _distinct_pairs(activity: Ints, popularity: Ints, rng: np.random.Generator) -> Ints:
@@ -218,17 +202,13 @@ def _distinct_pairs(activity: Ints, popularity: Ints, rng: np.random.Generator) 
     for _ in range(_ROUNDS):
         wishing = np.repeat(np.arange(len(activity)), missing)
         drawn = np.searchsorted(ladder, rng.integers(ladder[-1], size=len(wishing)), side="right")
-        keys = _sorted_distinct(np.concatenate([keys, wishing * n_items + drawn]))
+        # numpy's unique goes through a hash table from version 2.3 on, ten times slower than sorting here.
+        keys = np.sort(np.concatenate([keys, wishing * n_items + drawn]))
+        keys = keys[np.r_[True, keys[1:] != keys[:-1]]]
         missing = activity - np.bincount(keys // n_items, minlength=len(activity))
         if not missing.any():
             return keys
     return np.sort(np.concatenate([keys, *_exact_rest(keys, missing, popularity, rng)]))
-
-
-def _sorted_distinct(keys: Ints) -> Ints:
-    # numpy's own unique goes through a hash table from version 2.3 on, ten times slower than sorting here.
-    ordered = np.sort(keys)
-    return ordered[np.r_[True, ordered[1:] != ordered[:-1]]]
 
 
 def _exact_rest(keys: Ints, missing: Ints, popularity: Ints, rng: np.random.Generator) -> Iterator[Ints]:
@@ -243,15 +223,10 @@ def _exact_rest(keys: Ints, missing: Ints, popularity: Ints, rng: np.random.Gene
         users = lacking[start : start + block]
         waiting = rng.exponential(size=(len(users), n_items)) / popularity
         low, high = np.searchsorted(keys, [users * n_items, (users + 1) * n_items])
-        taken = _concatenated_ranges(low, high)
-        waiting[np.repeat(np.arange(len(users)), high - low), keys[taken] % n_items] = np.inf
+        sizes = high - low
+        # Of each user, the rows low .. high - 1 of ``keys``, one range after another.
+        taken = np.arange(sizes.sum()) + np.repeat(low - (np.cumsum(sizes) - sizes), sizes)
+        waiting[np.repeat(np.arange(len(users)), sizes), keys[taken] % n_items] = np.inf
         first_come = np.argsort(waiting, axis=1, kind="stable")
         row, place = np.nonzero(np.arange(n_items) < missing[users][:, None])
         yield users[row] * n_items + first_come[row, place]
-
-
-def _concatenated_ranges(low: Ints, high: Ints) -> Ints:
-    """Return ``low[0] .. high[0]-1, low[1] .. high[1]-1, ...`` as one array."""
-    sizes = high - low
-    ends = np.cumsum(sizes)
-    return np.asarray(np.arange(ends[-1]) + np.repeat(low - (ends - sizes), sizes), dtype=np.int64)

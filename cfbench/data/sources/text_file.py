@@ -1,4 +1,4 @@
-"""A text file of records: opening (plain or gzip), separators of two characters, and finding lines for messages."""
+"""Delimited text files: opened plain or gzip, separators of two characters, line numbers for messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol, cast
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 DOUBLE = "::"
+_BYTES_PER_CHARACTER = 4
+_MOST_BYTES = 4 << 30
+_SURELY_FINE = 1_000  # characters of a field, of which 100 million would fit
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,32 @@ class TextFile:
 
     @classmethod
     def at(cls, path: Path, sep: str | None, encoding: str) -> TextFile:
-        """Look at the first line of ``path`` and settle the separator where ``sep`` is None.
+        """Return ``path`` as a text file, its separator taken from the first non-blank line where ``sep`` is None.
 
-        Raises DataNotFoundError where there is no file, DataError where it is empty or not text.
+        Raises DataNotFoundError where there is no file, DataError where it is empty or not text, and where
+        ``encoding`` is unknown or writes the characters of ASCII otherwise than ASCII does.
         """
-        check_encoding(path, encoding)
-        line = _first_line(path)
+        sample = bytes(range(128))
+        try:
+            text = sample.decode(encoding, "replace")
+            compatible = text.encode("ascii") == sample == text.encode(encoding, "replace")
+        except (LookupError, ValueError):  # not every codec is one of texts, or can replace what it does not know
+            compatible = False
+        if not compatible:
+            raise DataError(f"{path}: {encoding!r} is no known ASCII-compatible encoding; use utf-8, latin-1 or cp1252")
+        if not path.is_file():
+            fault = "is a folder" if path.is_dir() else "does not exist"
+            raise DataNotFoundError(f"file {path} {fault}; give the path of a file")
+        try:
+            with _opened(path) as source:
+                start = source.read(_BLOCK)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+        if start.startswith(_WIDE_MARKS) or b"\x00" in start:
+            raise DataError(f"{path} is not text in an ASCII-compatible encoding; save it as UTF-8")
+        if not start.strip():
+            raise DataError(f"{path} is empty; expected one row per line")
+        line = start.lstrip(b"\r\n \t").partition(b"\n")[0]
         if sep is None:
             sep = next((known for known in _SEPARATORS if known.encode() in line), ",")
         elif sep != DOUBLE and (len(sep) != 1 or not sep.isascii()):
@@ -113,15 +136,10 @@ class TextFile:
         return 0
 
 
-class _Source(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-    def close(self) -> None: ...
-
-
 class _Rewritten(io.RawIOBase):
     """Bytes of ``source`` after ``before``, with every ``::`` a tab, block by block."""
 
-    def __init__(self, source: _Source, before: bytes, narrow: bool) -> None:
+    def __init__(self, source: IO[bytes], before: bytes, narrow: bool) -> None:
         self._source, self._ready, self._narrow = source, before, narrow
         self._held = b""
 
@@ -133,7 +151,12 @@ class _Rewritten(io.RawIOBase):
             block = self._source.read(_BLOCK)
             if not block and not self._held:
                 return 0
-            self._ready = self._translated(block)
+            if self._narrow:
+                joined = self._held + block
+                # A colon at the very end may be half of a separator: it waits for the next block.
+                self._held = b":" if block and joined.endswith(b":") and not joined.endswith(b"::") else b""
+                block = joined[: len(joined) - len(self._held)].replace(b"::", b"\t")
+            self._ready = block
         part, self._ready = self._ready[: len(buffer)], self._ready[len(buffer) :]
         buffer[: len(part)] = part
         return len(part)
@@ -141,14 +164,6 @@ class _Rewritten(io.RawIOBase):
     def close(self) -> None:
         self._source.close()
         super().close()
-
-    def _translated(self, block: bytes) -> bytes:
-        if not self._narrow:
-            return block
-        joined = self._held + block
-        # A colon at the very end may be half of a separator: it waits for the next block.
-        self._held = b":" if block and joined.endswith(b":") and not joined.endswith(b"::") else b""
-        return joined[: len(joined) - len(self._held)].replace(b"::", b"\t")
 
 
 def _opened(path: Path) -> IO[bytes]:
@@ -159,40 +174,6 @@ def _opened(path: Path) -> IO[bytes]:
     if source.read(3) != _UTF8_MARK:
         source.seek(0)
     return source
-
-
-def _first_line(path: Path) -> bytes:
-    """Return the first non-blank line (at most 1 MiB of it), after checking that the file is text."""
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise DataNotFoundError(f"file {path} {what}; give the path of a file")
-    try:
-        with _opened(path) as source:
-            start = source.read(_BLOCK)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
-    if start.startswith(_WIDE_MARKS) or b"\x00" in start:
-        raise DataError(f"{path} is not text in an ASCII-compatible encoding; save it as UTF-8")
-    if not start.strip():
-        raise DataError(f"{path} is empty; expected one row per line")
-    return start.lstrip(b"\r\n \t").partition(b"\n")[0]
-
-
-def check_encoding(path: Path, encoding: str) -> None:
-    """Raise DataError where ``encoding`` is unknown, or writes the characters of ASCII otherwise than ASCII does."""
-    sample = bytes(range(128))
-    try:
-        text = sample.decode(encoding, "replace")
-        compatible = text.encode("ascii") == sample == text.encode(encoding, "replace")
-    except (LookupError, ValueError):  # not every codec is one of texts, or can replace what it does not know
-        compatible = False
-    if not compatible:
-        raise DataError(f"{path}: {encoding!r} is no known ASCII-compatible encoding; use utf-8, latin-1 or cp1252")
-
-
-_BYTES_PER_CHARACTER = 4
-_MOST_BYTES = 4 << 30
-_SURELY_FINE = 1_000  # characters of a field, of which 100 million would fit
 
 
 def texts(values: Sequence[Any] | NDArray[Any], what: str) -> NDArray[np.str_]:

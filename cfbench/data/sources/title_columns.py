@@ -36,15 +36,11 @@ def read_titles(path: Path, *, sep: str = "::", encoding: str = "utf-8", header:
 
 def films(ids: Sequence[str], titles: Sequence[str], genres: Sequence[str]) -> Entities:
     """Return a table of films with ``title`` (as published, with the year), ``genres`` and ``year``."""
-    columns = {"title": _text(titles), "genres": _text(genres), "year": years(titles)}
-    return Entities(_text(ids), columns)
+    id_texts, title, genre = (texts(values, "a title or id") for values in (ids, titles, genres))
+    return Entities(id_texts, {"title": title, "genres": genre, "year": years(titles)})
 
 
 def years(titles: Sequence[str]) -> NDArray[np.float32]:
     """Return the year that stands last in brackets in each title, e.g. 1995 in ``"Toy Story (1995)"``, else NaN."""
     found = (_YEAR.findall(title) for title in titles)
     return np.array([float(matches[-1]) if matches else np.nan for matches in found], dtype=np.float32)
-
-
-def _text(values: Sequence[str]) -> NDArray[np.str_]:
-    return texts(values, "a title or id")
