@@ -1,4 +1,4 @@
-"""The command line: one module per command, imported when it is called."""
+"""Command line: one module per command, imported when it is called."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ cfbench run -m 'dot-bias[n_factors=20,weight_decay=0.1]' -m svd -d ml-100k -s pr
 cfbench run -d path/to/ratings.csv -s 'kfold[k=5]' --dry-run"""
 
 _COMMANDS = {
-    "run": ("cfbench.cli.run:run", "Run a suite: fit, ask, measure, and print the tables.", _RUN_EXAMPLES),
+    "run": ("cfbench.cli.run:run", "Run a suite: fit, predict, measure, and print the tables.", _RUN_EXAMPLES),
     "report": (
         "cfbench.cli.report:report",
         "Render the tables of a finished run again, from its records.",
@@ -50,12 +50,12 @@ _COMMANDS = {
     ),
     "verify": (
         "cfbench.cli.verify:verify",
-        "Run a suite and hold it against published figures; exit 1 where one is missed.",
+        "Run a suite and compare it with published figures; exit 1 where one is missed.",
         "Examples:\n\ncfbench verify protocol-a\ncfbench verify my-suite.toml --jobs 2\ncfbench verify",
     ),
     "inspect": (
         "cfbench.cli.inspect:inspect",
-        "Look into the fitted model of a finished run: biases, neighbours, components, learning curves ...",
+        "Show what the fitted model of a finished run has learned: biases, neighbours, learning curves ...",
         "Examples:\n\ncfbench inspect runs/default svd\n"
         'cfbench inspect runs/default dot-bias --near "Silence of the Lambs" --only nearest,biases\n'
         "cfbench inspect runs/default dot-bias --map tsne --format svg,png --without-active 0.01",
@@ -74,7 +74,7 @@ _COMMANDS = {
     ),
     "doctor": (
         "cfbench.cli.doctor:doctor",
-        "Look over the installation and the machine: what is wrong, and how to mend it.",
+        "Check the installation and the machine: what is wrong, and how to mend it.",
         "Examples:\n\ncfbench doctor\ncfbench doctor --json",
     ),
     "data": (
@@ -85,8 +85,39 @@ _COMMANDS = {
 }
 
 
-def application() -> App:
-    """Build the command tree; commands are import paths, so that --help imports none of them."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 for success, 1 for a failed run, 2 for a usage error, 130 when interrupted.
+
+    Every failure becomes one line on standard error, unless ``--debug`` asks for its traceback.
+    """
+    stand_in_for_what_streams_lack()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        words = [word for word in given if word != "--debug"]
+        code = _application()(words, exit_on_error=False, print_error=False)
+    except BrokenPipeError:  # the reader of a listing, a pager for example, has left: not an error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except KeyboardInterrupt:
+        code = _fail("interrupted", 130)
+    except CycloptsError as error:
+        code = _fail(str(error), 2)
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        match error:
+            case CfbenchError():
+                code = _fail(str(error), error.exit_code)
+            case OSError():
+                code = _fail(f"{error.strerror or error}: {error.filename or 'a temporary file or the output'}", 1)
+            case _:
+                name = type(error).__name__
+                code = _fail(f"internal error, {name}: {error}; --debug shows where; please report it", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _application() -> App:
+    """Return the command tree; commands are import paths, so that --help imports none of them."""
     app = App(
         name="cfbench",
         help=_HELP,
@@ -102,42 +133,6 @@ def application() -> App:
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 well, 1 a failed run, 2 the user's mistake, 130 interrupted."""
-    stand_in_for_what_streams_lack()
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_code([word for word in given if word != "--debug"], debug="--debug" in given))
-
-
-def _code(words: list[str], debug: bool) -> int:
-    """Run the command and return its exit code; every failure becomes one line, unless ``debug`` lets it through."""
-    try:
-        code = application()(words, exit_on_error=False, print_error=False)
-    except BrokenPipeError:  # the reader of a listing, a pager say, has left: not an error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except KeyboardInterrupt:
-        return _complain("interrupted", 130)
-    except Exception as error:
-        if debug and not isinstance(error, CycloptsError):
-            raise
-        return _complain(*_told(error))
-    return code if isinstance(code, int) else 0
-
-
-def _told(error: Exception) -> tuple[str, int]:
-    """Return what to say of an error, and the exit code."""
-    match error:
-        case CycloptsError():
-            return str(error), 2
-        case CfbenchError():
-            return str(error), error.exit_code
-        case OSError():
-            return f"{error.strerror or error}: {error.filename or 'a temporary file or the output'}", 1
-        case _:
-            return f"internal error, {type(error).__name__}: {error}; --debug shows where; please report it", 1
-
-
-def _complain(message: str, code: int) -> int:
+def _fail(message: str, code: int) -> int:
     print(printable(f"cfbench: {message}"), file=sys.stderr)
     return code

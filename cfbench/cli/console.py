@@ -1,4 +1,4 @@
-"""The consoles that commands print to."""
+"""Consoles that commands print to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PAGE = 140  # columns where the output is a file or a pipe
 
 
 class _Output(Console):
-    """A console whose reader may leave: that is told, where rich would end the program with an error."""
+    """A console whose reader may leave: rich would end the program, here BrokenPipeError is raised."""
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
@@ -34,7 +34,7 @@ def output() -> Console:
 
 @contextmanager
 def until_the_reader_leaves() -> Iterator[None]:
-    """Print as long as somebody reads: a pager that was closed, say, is no error and stops nothing else."""
+    """Print as long as somebody reads: a closed pager, for example, is no error and stops nothing else."""
     try:
         yield
         sys.stdout.flush()
@@ -43,12 +43,17 @@ def until_the_reader_leaves() -> Iterator[None]:
 
 
 def tell(text: str) -> None:
-    """Print a remark on standard error; names from plugins, data and results folders are shown there, never obeyed."""
+    """Print a message on standard error; control characters in names of plugins, data or folders have no effect."""
     print(printable(text), file=sys.stderr)
 
 
+def complain(text: str) -> None:
+    """Print a message on standard error that begins with ``cfbench:``."""
+    tell(f"cfbench: {text}")
+
+
 def listing(title: Text, *columns: str) -> Table:
-    """Return an empty table of names and words, all of which stay readable on a narrow terminal."""
+    """Return an empty table of texts, all of which stay readable on a narrow terminal."""
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, no_wrap=column == "name", overflow="fold")
@@ -56,5 +61,5 @@ def listing(title: Text, *columns: str) -> Table:
 
 
 def messages() -> Console:
-    """Return standard error, for progress and remarks, so that standard output holds results only."""
+    """Return standard error, for progress and messages, so that standard output holds results only."""
     return Console(stderr=True)

@@ -37,14 +37,15 @@ def list_data(*, data_dir: Path | None = None) -> int:
     storage = default_storage(data_dir)
     table = listing(Text("data sets"), "name", "plugin", "comes from", "licence", "description")
     for plugin in Registry.discover().plugins("dataset"):
-        table.add_row(*(shown(text) for text in _row(plugin, storage)))
+        cells = plugin.name, f"{plugin.distribution} {plugin.version}", *_source_cells(plugin, storage)
+        table.add_row(*map(shown, cells))
     output().print(table)
     return 0
 
 
 @app.command
 def describe(dataset: str, /, *, data_dir: Path | None = None) -> int:
-    """Load a data set and tell its size, scale, licence, citation and fingerprint.
+    """Load a data set and show its size, scale, licence, citation and fingerprint.
 
     Parameters
     ----------
@@ -70,28 +71,27 @@ def fetch(dataset: str, /, *, data_dir: Path | None = None) -> int:
     dataset: str
         A name as in `cfbench data list`.
     data_dir: Path
-        A folder that is looked into first; CFBENCH_DATA where omitted.
+        A folder that is searched first; CFBENCH_DATA where omitted.
     """
     label, data = load_dataset(dataset, Registry.discover(), default_storage(data_dir))
     output().print(shown(f"{label}: {len(data):,} ratings, sha256 {data.fingerprint}"))
     return 0
 
 
-def _row(plugin: Plugin, storage: Storage) -> list[str]:
-    head = [plugin.name, f"{plugin.distribution} {plugin.version}"]
+def _source_cells(plugin: Plugin, storage: Storage) -> tuple[str, str, str]:
+    """Return where a data set would come from, its licence and its description, or why it cannot be used."""
     if plugin.problem:
-        return [*head, "cannot be used", "-", plugin.problem]
+        return "cannot be used", "-", plugin.problem
     required = any(parameter.required for parameter in plugin.declaration.parameters.values())
     try:
         source = plugin.load()
         whereabouts = "a path you give" if required else source().whereabouts(storage)
     except Exception as error:
-        return [*head, "cannot be used", "-", f"{type(error).__name__}: {error}"]
-    return [*head, whereabouts, source.origin.licence, plugin.declaration.description]
+        return "cannot be used", "-", f"{type(error).__name__}: {error}"
+    return whereabouts, source.origin.licence, plugin.declaration.description
 
 
 def _facts(data: Dataset) -> dict[str, str]:
-    times = "no" if data.timestamps is None else "yes"
     return {
         "ratings": f"{len(data):,}",
         "users": f"{len(data.users):,}" + _columns(data.users.columns),
@@ -99,7 +99,7 @@ def _facts(data: Dataset) -> dict[str, str]:
         "density": f"{data.density:.3%}",
         "scale": f"{data.scale}, mean {data.ratings.mean(dtype='float64'):.6f}",
         "relevant from": f"{data.relevant_from:g}",
-        "timestamps": times,
+        "timestamps": "no" if data.timestamps is None else "yes",
         "published folds": ", ".join(data.folds) or "none",
         "licence": data.origin.licence,
         "citation": data.origin.citation,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -11,15 +10,14 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from cfbench.cli.console import output
-from cfbench.cli.folders import OUTPUT
+from cfbench.cli.option_types import OUTPUT
 from cfbench.doctor.diagnosis import diagnose
 from cfbench.doctor.doctor_options import DoctorOptions
-from cfbench.doctor.finding import Finding, Level
+from cfbench.doctor.finding import Finding
 from cfbench.errors import UsageError
 from cfbench.files.printable import printable_line
 
@@ -33,7 +31,7 @@ def doctor(
     time_limit: float = 20.0,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
-    """Look over the installation and the machine: what is wrong, and how to mend it.
+    """Check the installation and the machine: what is wrong, and how to mend it.
 
     Plugins are really imported, each distribution's in a process of its own that may crash or hang. The exit code is
     1 where there is a problem; warnings leave it 0.
@@ -52,33 +50,29 @@ def doctor(
     if not time_limit > 0:
         raise UsageError(f"--time-limit must be above 0 seconds, got {time_limit:g}")
     findings = list(diagnose(DoctorOptions.here(folder, data_dir, time_limit)))
-    levels = Counter(finding.level for finding in findings)
+    problems, warnings = (sum(finding.level == level for finding in findings) for level in ("problem", "warning"))
     if as_json:
-        counts = {"problems": levels["problem"], "warnings": levels["warning"]}
+        counts = {"problems": problems, "warnings": warnings}
         print(json.dumps({"cfbench": version("cfbench"), **counts, "findings": [asdict(one) for one in findings]}))
+        return 1 if problems else 0
+    output().print(_table(findings))
+    if problems or warnings:
+        print(f"{problems} problem{'' if problems == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}")
     else:
-        _show(findings, output())
-        print(_verdict(levels))
-    return 1 if levels["problem"] else 0
+        print("all is well")
+    return 1 if problems else 0
 
 
-def _show(findings: Sequence[Finding], console: Console) -> None:
+def _table(findings: Sequence[Finding]) -> Table:
     table = Table(box=None, pad_edge=False)
     for column in ("topic", "", "what was found"):
         table.add_column(column, no_wrap=column != "what was found")
     topic = ""
     for finding in findings:
         mark, style = _MARKS[finding.level]
-        told = Text(printable_line(finding.text))
+        text = Text(printable_line(finding.text))
         if finding.remedy:
-            told.append(f"\n  -> {printable_line(finding.remedy)}", style="dim" if finding.level == "ok" else "bold")
-        table.add_row(Text(finding.topic if finding.topic != topic else "", style="bold"), Text(mark, style), told)
+            text.append(f"\n  -> {printable_line(finding.remedy)}", style="dim" if finding.level == "ok" else "bold")
+        table.add_row(Text(finding.topic if finding.topic != topic else "", style="bold"), Text(mark, style), text)
         topic = finding.topic
-    console.print(table)
-
-
-def _verdict(levels: Counter[Level]) -> str:
-    problems, warnings = levels["problem"], levels["warning"]
-    if not problems and not warnings:
-        return "all is well"
-    return f"{problems} problem{'' if problems == 1 else 's'}, {warnings} warning{'' if warnings == 1 else 's'}"
+    return table

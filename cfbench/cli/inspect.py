@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -19,14 +18,12 @@ from cfbench.analysis.views.gallery import require_views, subject_of
 from cfbench.analysis.views.gallery import views as views_of
 from cfbench.analysis.views.nearest_items_view import require_titles
 from cfbench.analysis.views.page import Format, write_views
-from cfbench.analysis.views.view import Options, View
-from cfbench.cli.console import NO_PICTURES, output, tell, until_the_reader_leaves
-from cfbench.cli.folders import OUTPUT
-from cfbench.cli.quantities import WHOLE
+from cfbench.analysis.views.view import Options
+from cfbench.cli.console import NO_PICTURES, complain, output, tell, until_the_reader_leaves
+from cfbench.cli.option_types import OUTPUT, WHOLE
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import UnknownNameError
 from cfbench.files.confined import confined
-from cfbench.records.record import Cell
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.reporting.plots.canvas import can_draw
@@ -51,7 +48,7 @@ def inspect(
     into: Annotated[Path | None, OUTPUT] = None,
     data_dir: Path | None = None,
 ) -> int:
-    """Look into the fitted model of one cell: biases, neighbours, components, popularity, learning curves and more.
+    """Show what the fitted model of one cell has learned: biases, neighbours, components, learning curves and more.
 
     The model is loaded where the run saved it, else fitted again.
 
@@ -77,7 +74,7 @@ def inspect(
     layout: str
         Lay the items out in the plane too.
     without_active: float
-        Refit without this share of the most active users, e.g. 0.01, and tell how far other users' lists move.
+        Refit without this share of the most active users, e.g. 0.01, and show how far other users' lists move.
     formats: str
         What pictures are written as: svg, png or both, separated by a comma.
     into: Path
@@ -85,57 +82,44 @@ def inspect(
     data_dir: Path
         A folder with data sets; CFBENCH_DATA where omitted.
     """
-    wanted, names = _formats(formats), _names(only)
-    require_views(names)  # here and below: what is wrong is told before a fit that may take minutes
+    # All options are checked before a fit that may take minutes.
+    picture_formats = _formats(formats)
+    names = [name.strip() for text in only or () for name in text.split(",")]
+    require_views(names)
     options = Options(n, tuple(near or ()), by, top, min_ratings, layout)
     if layout is not None:
         require_map(layout)
     if without_active is not None:
         require_share(without_active)
-    past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), _note)
+    past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), complain)
     require_titles(Catalogue.of(past.split), options.near)
     revived = revive(past)
     views = views_of(subject_of(revived), options, names)
     if without_active is not None:
         views["active"] = active(revived, without_active)
     if not can_draw() and any(view.plots for view in views.values()):
-        _note(NO_PICTURES)
-    place = into or confined(folder, "inspect", _folder_name(past.cell), "inspect.md").parent
+        complain(NO_PICTURES)
+    model = re.sub("[^A-Za-z0-9._-]", "_", Spec.parse(past.cell.model).name)
+    place = into or confined(folder, "inspect", f"{model}-{past.cell.key[:SHORT_KEY]}", "inspect.md").parent
     facts = (f"Cell {past.cell.key}: {past.cell.distribution} {past.cell.version}.",)
-    written = write_views(place, str(past.cell), facts, views, wanted)
+    written = write_views(place, str(past.cell), facts, views, picture_formats)
     with until_the_reader_leaves():
-        _print(views)
+        console = output()
+        for view in views.values():
+            console.rule(shown(view.title))
+            if view.remark:
+                console.print(shown(view.remark, "dim"))
+            for listing in view.listings:
+                print_table(listing.sheet(), console)
     for file in written:
         tell(f"wrote {file}")
     return 0
 
 
-def _print(views: Mapping[str, View]) -> None:
-    console = output()
-    for view in views.values():
-        console.rule(shown(view.title))
-        if view.remark:
-            console.print(shown(view.remark, "dim"))
-        for listing in view.listings:
-            print_table(listing.sheet(), console)
-
-
-def _names(only: Iterable[str] | None) -> list[str]:
-    return [name.strip() for text in only or () for name in text.split(",")]
-
-
 def _formats(text: str) -> list[Format]:
     known: tuple[Format, ...] = get_args(Format)
-    asked = [part.strip() for part in text.split(",")]
-    for one in asked:
+    wanted = [part.strip() for part in text.split(",")]
+    for one in wanted:
         if one not in known:
             raise UnknownNameError.among("format of pictures", one, known)
-    return [one for one in known if one in asked]
-
-
-def _folder_name(cell: Cell) -> str:
-    return f"{re.sub('[^A-Za-z0-9._-]', '_', Spec.parse(cell.model).name)}-{cell.key[:SHORT_KEY]}"
-
-
-def _note(text: str) -> None:
-    tell(f"cfbench: {text}")
+    return [one for one in known if one in wanted]

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from cfbench.analysis.recommend.recommendation import Recommendation, Wish, recommend_to_newcomer, recommend_to_user
+from cfbench.analysis.recommend.recommendation import Wish, recommend_to_newcomer, recommend_to_user
 from cfbench.analysis.recommend.rendering import as_csv, as_json, listings
 from cfbench.analysis.refit.revival import past_cell
-from cfbench.cli.console import output, tell, until_the_reader_leaves
-from cfbench.cli.quantities import WHOLE
+from cfbench.cli.console import complain, output, until_the_reader_leaves
+from cfbench.cli.option_types import WHOLE
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import UsageError
-from cfbench.records.record import Cell
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.reporting.terminal import print_table
-
-_Form: TypeAlias = Literal["table", "json", "csv"]
 
 
 def recommend(
@@ -32,7 +29,7 @@ def recommend(
     include_seen: Annotated[bool, Parameter(negative="--exclude-seen")] = False,
     ratings: Path | None = None,
     features: str = "",
-    form: Annotated[_Form, Parameter(name="--format")] = "table",
+    form: Annotated[Literal["table", "json", "csv"], Parameter(name="--format")] = "table",
     data_dir: Path | None = None,
 ) -> int:
     """Show what the model of one cell recommends to a user, beside what the user has rated highest.
@@ -55,39 +52,31 @@ def recommend(
         Ratings of somebody new, instead of --user: a CSV file with the columns title (or item) and rating. The model is
         fitted again with them.
     features: str
-        What is known of somebody new, as key=value,key=value; alone for models that can meet newcomers, or beside
+        Features of somebody new, as key=value,key=value; alone for models that take cold-start entities, or beside
         --ratings.
     form: str
         How to print it; json and csv hold everything unrounded.
     data_dir: Path
         A folder with data sets; CFBENCH_DATA where omitted.
     """
-    wish = Wish(n, include_seen)
     if (user is None) == (ratings is None and not features):
         raise UsageError(
             "expected either --user ID or, for somebody new, --ratings FILE.csv and/or --features key=value"
         )
-    past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), _note)
+    wish = Wish(n, include_seen)
+    past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), complain)
     if user is not None:
         found = recommend_to_user(past, user, wish)
     else:
         found = recommend_to_newcomer(past, ratings, features, wish)
     with until_the_reader_leaves():
-        _print(found, past.cell, form)
+        match form:
+            case "json":
+                print(as_json(found, str(past.cell)))
+            case "csv":
+                print(as_csv(found), end="")
+            case "table":
+                console = output()
+                for listing in listings(found, past.cell.model):
+                    print_table(listing.sheet(), console)
     return 0
-
-
-def _print(found: Recommendation, cell: Cell, form: _Form) -> None:
-    match form:
-        case "json":
-            print(as_json(found, str(cell)))
-        case "csv":
-            print(as_csv(found), end="")
-        case "table":
-            console = output()
-            for listing in listings(found, cell.model):
-                print_table(listing.sheet(), console)
-
-
-def _note(text: str) -> None:
-    tell(f"cfbench: {text}")

@@ -26,10 +26,10 @@ def report(folder: Path, /) -> int:
     return 0
 
 
-def show_tables(folder: Path, lines: Sequence[Line], told: Callable[[str], None] = tell) -> list[Path]:
-    """Write the tables into ``folder`` and print them, also what cannot be written; return the files.
+def show_tables(folder: Path, lines: Sequence[Line], notify: Callable[[str], None] = tell) -> list[Path]:
+    """Write the tables into ``folder`` and print them, also those that cannot be written; return the files.
 
-    ``told`` hears of each file, and of pictures that cannot be drawn.
+    ``notify`` is called with a message for each file, and one for pictures that cannot be drawn.
     """
     try:
         written = write_report(folder, lines)
@@ -37,7 +37,7 @@ def show_tables(folder: Path, lines: Sequence[Line], told: Callable[[str], None]
         with until_the_reader_leaves():
             print_report(lines, output())
     for file in written:
-        told(f"wrote {file}")
+        notify(f"wrote {file}")
     if not can_draw() and has_pictures(lines):
-        told(NO_PICTURES)
+        notify(NO_PICTURES)
     return written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cfbench.cli.console import tell
+from cfbench.cli.console import complain
 from cfbench.cli.execution import verdict
 from cfbench.cli.report import show_tables
 from cfbench.data.sources.source import default_storage
@@ -31,10 +31,6 @@ def rescore(folder: Path, /, *, metric: list[str] | None = None, data_dir: Path 
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder; give a run's, e.g. runs/default")
     further = [str(spec) for text in metric or [] for spec in Spec.parse_many(text)]
-
-    def note(text: str) -> None:
-        tell(f"cfbench: {text}")
-
-    lines = rescore_run(RunFolder(folder), Registry.discover(), default_storage(data_dir), further, note)
+    lines = rescore_run(RunFolder(folder), Registry.discover(), default_storage(data_dir), further, complain)
     show_tables(folder, lines)
     return verdict([line for line in lines if isinstance(line, Record)])

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from cfbench.cli.console import output, tell, until_the_reader_leaves
-from cfbench.cli.engine import Engine
-from cfbench.cli.execution import RunOptions, execute
-from cfbench.cli.folders import OUTPUT, make_folders
-from cfbench.cli.quantities import WHOLE
+from cfbench.cli.console import complain, output, tell, until_the_reader_leaves
+from cfbench.cli.execution import execute
+from cfbench.cli.execution_options import ExecutionOptions
+from cfbench.cli.option_types import OUTPUT, make_folders
 from cfbench.cli.watching import MonitorOptions, RunMonitor
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import DataNotFoundError, UsageError
-from cfbench.execution.executor import Executor
-from cfbench.experiment.plan import CellOptions, Plan, make_plan
+from cfbench.experiment.plan import make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.files.atomic import write_text
 from cfbench.records.lines import Line
@@ -31,110 +29,84 @@ def verify(
     suite: list[str] | None = None,
     /,
     *,
-    threads: Annotated[int, WHOLE] = 1,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
     folder: Annotated[Path, OUTPUT] = Path("runs"),
     data_dir: Path | None = None,
-    force: bool = False,
-    engine: Engine = Engine(),  # noqa: B008 - frozen
+    execution: ExecutionOptions = ExecutionOptions(),  # noqa: B008 - frozen
     monitoring: MonitorOptions = MonitorOptions(),  # noqa: B008 - frozen
 ) -> int:
-    """Hold suites against what is published of them: run what is missing, print ours, theirs and the verdict.
+    """Compare suites with published figures: run what is missing, print ours, theirs and the verdict.
 
     The exit code is 1 where a claim is missed or left open. Without SUITE every installed suite that states
-    expectations is verified; one whose data are not at hand is then told and passed over.
+    expectations is verified; one whose data are not at hand is then reported and skipped.
 
     Parameters
     ----------
     suite: list[str]
         Names of shipped suites (`cfbench list suites`) or suite files (.toml); all with expectations where omitted.
-    threads: int
-        Threads of each cell.
-    device: str
-        Where torch models run; auto takes CUDA where there is any.
     folder: Path
         The folder of all runs: suite S is run, or kept, in FOLDER/S, where verify.md and verify.csv are written too.
     data_dir: Path
         A folder with data sets; CFBENCH_DATA where omitted.
-    force: bool
-        Compute finished cells again.
     """
-    if threads < 1:
-        raise UsageError(f"--threads must be at least 1, got {threads}")
     registry, storage = Registry.discover(), default_storage(data_dir)
     monitoring.check(registry)
-    executor, how = (
-        engine.executed_by(registry),
-        RunOptions(force, terms=engine.terms(storage), workspace=engine.workspace),
-    )
-    named = [_stating(Suite.find(name), name) for name in dict.fromkeys(suite or ())]
+    executor, cell_options = execution.create_executor(registry), execution.cell_options()
+    run_options = execution.run_options(storage)
+    named = [_with_expectations(name) for name in dict.fromkeys(suite or ())]
     verdicts: list[Verdict] = []
-    for one in named or _all_stating():
+    for one in named or _all_with_expectations():
+        path = folder / one.name
         try:
-            plan = make_plan(one, registry, storage, CellOptions(device, threads))
+            plan = make_plan(one, registry, storage, cell_options)
         except DataNotFoundError as error:
             if named:
                 raise
-            tell(f"cfbench: suite {one.name} is not verified: {error}")
+            complain(f"suite {one.name} is not verified: {error}")
             continue
         check_measured(one, [metric.name for metric in plan.study.metrics])
-        with monitoring.over(plan, folder / one.name, registry) as monitor:
-            lines = _run(plan, folder / one.name, executor, how, monitor)
-            if lines is None:
+        with monitoring.over(plan, path, registry) as monitor:
+            monitor.tell(f"suite {one.name}: {one.description}")
+            make_folders(path, run_options.workspace)
+            executed = execute(plan, path, executor, run_options, monitor)
+            if executed is None:
                 return 130
-            verdicts += _shown(one, folder / one.name, lines, monitor)
-    return _concluded(verdicts)
+            with plan.study.clock.part("report"):
+                files = write_report(path, executed.lines)
+            monitor.complete(path, files)
+            verdicts += _judged(one, path, executed.lines, monitor)
+    tell(tally(verdicts) if verdicts else "cfbench: nothing was verified")
+    return 0 if verdicts and all(verdict.status == "met" for verdict in verdicts) else 1
 
 
-def _stating(suite: Suite, name: str) -> Suite:
+def _with_expectations(name: str) -> Suite:
+    """Return the suite called ``name``; raises UsageError where it states no expectations."""
+    suite = Suite.find(name)
     if not suite.expected:
-        known = ", ".join(one.name for one in _all_stating())
+        known = ", ".join(one.name for one in _all_with_expectations())
         raise UsageError(
             f"suite {name!r} states nothing that could be verified; give it [[expected]] tables, or take one of {known}"
         )
     return suite
 
 
-def _all_stating() -> list[Suite]:
-    """Return every usable installed suite with expectations; what cannot be used is told."""
+def _all_with_expectations() -> list[Suite]:
+    """Return every usable installed suite with expectations; those that cannot be used are reported."""
     found = []
     for name in shipped_suites():
         try:
             found.append(Suite.find(name))
         except UsageError as error:
-            tell(f"cfbench: {error}")
+            complain(str(error))
     return [suite for suite in found if suite.expected]
 
 
-def _run(plan: Plan, path: Path, executor: Executor, how: RunOptions, monitor: RunMonitor) -> Sequence[Line] | None:
-    """Run what is missing of ``plan`` and write its tables; None where it was interrupted."""
-    monitor.tell(f"suite {plan.suite.name}: {plan.suite.description}")
-    make_folders(path, how.workspace)
-    executed = execute(plan, path, executor, how, monitor)
-    if executed is None:
-        return None
-    with plan.study.clock.part("report"):
-        files = write_report(path, executed.lines)
-    monitor.complete(path, files)
-    return executed.lines
-
-
-def _shown(suite: Suite, path: Path, lines: Sequence[Line], monitor: RunMonitor) -> list[Verdict]:
-    """Judge, print and write the verdicts of one suite."""
+def _judged(suite: Suite, path: Path, lines: Sequence[Line], monitor: RunMonitor) -> list[Verdict]:
+    """Return the verdicts of one suite, printed and written into the folder ``path``."""
     verdicts = verify_claims(suite, lines)
-    sheet = verdict_table(suite.name, verdicts)
+    table = verdict_table(suite.name, verdicts)
     with until_the_reader_leaves():
-        print_table(sheet, output())
-    for name, text in (("verify.md", verdict_page(sheet)), ("verify.csv", verdict_csv(verdicts))):
+        print_table(table, output())
+    for name, text in (("verify.md", verdict_page(table)), ("verify.csv", verdict_csv(verdicts))):
         write_text(path / name, text)
         monitor.tell(f"wrote {path / name}")
     return verdicts
-
-
-def _concluded(verdicts: Sequence[Verdict]) -> int:
-    """Tell the tally of all suites; return 0 where everything was met, else 1."""
-    if not verdicts:
-        tell("cfbench: nothing was verified")
-        return 1
-    tell(tally(verdicts))
-    return 0 if all(verdict.status == "met" for verdict in verdicts) else 1

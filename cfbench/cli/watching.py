@@ -11,7 +11,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cfbench.cli.console import messages, tell
+from cfbench.cli.console import complain, messages, tell
 from cfbench.cli.display import display_on
 from cfbench.cli.timing_table import timing_table
 from cfbench.errors import PluginError, UsageError
@@ -89,9 +89,9 @@ class MonitorOptions:
         timing = Timing(plan.study.clock)
         members: list[RunEvents] = [timing]
         if self.log_json is not None:
-            members.append(JsonLog.to(self.log_json, _complain))
+            members.append(JsonLog.to(self.log_json, complain))
         trackers = map(Spec.parse, self.track or ())
-        members += [TrackerThread(str(spec), _tracker(spec, registry), _complain) for spec in trackers]
+        members += [TrackerThread(str(spec), _tracker(spec, registry), complain) for spec in trackers]
         settings = plan.suite.model_dump(mode="json")
         run = RunDescription(plan.suite.name, settings, folder, plan.study.cells, version("cfbench"))
         events = Broadcast(members)
@@ -115,7 +115,3 @@ def _tracker(spec: Spec, registry: Registry) -> RunEvents:
             "cfbench.execution.run_events.RunEvents"
         )
     return tracker
-
-
-def _complain(text: str) -> None:
-    tell(f"cfbench: {text}")

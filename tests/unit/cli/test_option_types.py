@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfbench.cli.quantities import seconds, size
+from cfbench.cli.option_types import seconds, size
 from cfbench.errors import UsageError
 
 
