@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model.ratings import Ratings
+from cfbench.model import Ratings
 
 Epochs = list[tuple[float, float]]
 """Wall and CPU seconds of every epoch."""

@@ -45,8 +45,7 @@ from cfbench.evaluation.statistics.bootstrap import RESAMPLES, bootstrap_interva
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import RatingScale
+from cfbench.model import FitContext, RatingScale
 from cfbench.registry.registry import Registry
 from cfbench.resources.clock import Clock
 from cfbench.resources.memory import peak_bytes

@@ -38,7 +38,7 @@ from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.rank import rank_items
-from cfbench.model.ratings import RatingScale
+from cfbench.model import RatingScale
 from cfbench.resources.clock import Clock
 
 K = 10

@@ -31,8 +31,7 @@ from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings
+from cfbench.model import FitContext, Ratings
 from cfbench.registry.loading import load_class
 from cfbench.registry.registry import Registry
 from cfbench.resources.clock import Clock

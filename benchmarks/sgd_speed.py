@@ -30,8 +30,7 @@ from cfbench.data.sources.source import Storage
 from cfbench.data.splits.holdout import Holdout
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold, Splitter
-from cfbench.model.protocols import EpochReport, FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import EpochReport, FitContext, Ratings, RatingScale
 from cfbench.resources.memory import peak_bytes
 from cfbench_numba.sgd_mf import SGDMatrixFactorization
 

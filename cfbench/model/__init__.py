@@ -1,6 +1,6 @@
-"""The model contract: everything that the author of a model plugin imports.
+"""Model contract: everything that the author of a model plugin imports.
 
-``from cfbench.model import FitContext, Ratings, Codes, Floats`` is the public surface; modules below are private.
+``from cfbench.model import FitContext, Ratings, Codes, Floats`` is the public surface; its modules are private.
 Importing this package loads numpy and the standard library, nothing else. :data:`CONTRACT` is the version of the
 contract: a new capability raises its minor number.
 """
@@ -35,7 +35,7 @@ from cfbench.model.protocols import (
 )
 from cfbench.model.ratings import Ratings, RatingScale
 from cfbench.model.saving import Fact, Saved, load_parts, parameters_of, save_parts
-from cfbench.model.vocabulary import Vocabulary
+from cfbench.model.vocabulary import Memberships, Vocabulary
 
 CONTRACT = (1, 0)
 """Version of the contract between cfbench and plugins: (major, minor)."""
@@ -53,6 +53,7 @@ __all__ = [
     "Floats",
     "HasEmbeddings",
     "HasRatingRange",
+    "Memberships",
     "ModelError",
     "PredictsRatings",
     "RatingScale",

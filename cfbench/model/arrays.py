@@ -11,14 +11,14 @@ Codes: TypeAlias = NDArray[np.int32]
 """Integer codes of users or items, ``0 .. n-1`` for those in training, ``n`` for unknown; shape (m,)."""
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
-"""Floating point answers of a model; NaN means "I cannot say"."""
+"""Floating point predictions or scores of a model; NaN where it has none."""
 
 
 _CELLS = 1 << 22  # numbers of a side's factors gathered at a time: at most 32 MiB
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a read-only view of ``array``, so that nobody downstream can change shared data."""
+    """Return a read-only view of ``array``, as models and metrics share the data."""
     view = array.view()
     view.flags.writeable = False
     return view

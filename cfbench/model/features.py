@@ -1,4 +1,4 @@
-"""Side information: what is known of users or items beside their ratings."""
+"""Side information of users and items: columns of text or numbers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from cfbench.model.arrays import frozen
 _TEXT, _NUMBERS = "U", "biuf"  # numpy's letters for the kinds of a column
 
 NO_FEATURES = frozenset({"title", "zip"})
-"""Columns of an entity table that name rather than describe: of a title or a zip code there is hardly a second
-bearer, so nothing can be learned from it about anybody else."""
+"""Columns of an entity table that name rather than describe: hardly two entities share a title or a zip code, so
+nothing can be learned from them about others."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ class Features:
 
     def __post_init__(self) -> None:
         if len({len(column) for column in self.columns.values()}) != 1:
-            told = {name: len(column) for name, column in self.columns.items()}
-            raise ValueError(f"features need one or more columns of equal length, got {told}")
+            lengths = {name: len(column) for name, column in self.columns.items()}
+            raise ValueError(f"features need one or more columns of equal length, got {lengths}")
         for name, column in self.columns.items():
             if column.ndim != 1 or column.dtype.kind not in _TEXT + _NUMBERS:
                 raise ValueError(
@@ -45,9 +45,9 @@ class Features:
 
     @classmethod
     def of(cls, table: Mapping[str, NDArray[Any]], rows: NDArray[np.integer[Any]]) -> Features | None:
-        """Take ``rows`` of an entity table's columns, in that order, without those that only name entities.
+        """Return ``rows`` of an entity table's columns, in that order, without columns that only name entities.
 
-        Returns None where no column is left. See :data:`NO_FEATURES`.
+        Returns None where no column is left; see :data:`NO_FEATURES`.
         """
         columns = {name: column[rows] for name, column in table.items() if name not in NO_FEATURES}
         return cls(columns) if columns else None
@@ -57,5 +57,5 @@ class Features:
 
 
 def is_text(column: NDArray[Any]) -> bool:
-    """Whether a feature is text, as against numbers."""
+    """Return whether a feature is text; otherwise it is numbers."""
     return column.dtype.kind in _TEXT

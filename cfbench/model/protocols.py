@@ -1,8 +1,8 @@
-"""What a model plugin must know: small protocols, one power each.
+"""Protocols of model plugins, one capability each.
 
-A recommender is a dataclass whose init fields are its hyperparameters (JSON scalars, or flat tuples
-of them). ``__init__`` only stores, ``fit`` learns, learned attributes end in ``_``. The harness makes
-one fresh instance per cell, so ``fit`` is called once.
+A recommender is a dataclass whose init fields are its hyperparameters (JSON scalars, or flat tuples of them).
+``__init__`` only stores, ``fit`` learns, learned attributes end in ``_``. The harness makes one fresh instance per
+cell, so ``fit`` is called once.
 
 It has ``fit`` and at least one of ``predict`` and ``score_items``::
 
@@ -16,8 +16,8 @@ It has ``fit`` and at least one of ``predict`` and ``score_items``::
         def predict(self, users: Codes, items: Codes) -> Floats:
             return np.full(len(users), self.mean_)
 
-Stability: these protocols are what third parties implement; they grow by new protocols, never by new
-methods on an existing one.
+Stability: third parties implement these protocols. The contract grows by new protocols, never by new methods on an
+existing one.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from cfbench.model.ratings import Codes, Floats, Ratings, frozen
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What an iterative model tells about one finished epoch.
+    """Report of an iterative model on one finished epoch.
 
     Attributes:
         epoch: 1 for the first finished epoch.
         epochs: how many are planned.
         train_loss: mean training loss of the epoch, in the model's own loss units, or None.
-        validation_loss: loss on the part the model carved out of its training rows, or None.
+        validation_loss: loss on the part of its training rows that the model holds out, or None.
     """
 
     epoch: int
@@ -51,18 +51,18 @@ class EpochReport:
 
 
 def _ignore(report: EpochReport) -> None:
-    """Do nothing with a report: the default where nobody listens."""
+    """Do nothing with a report: the default of :class:`FitContext`."""
 
 
 @dataclass(frozen=True)
 class FitContext:
-    """What the harness gives to ``fit`` beside the ratings.
+    """Seed, device and threads of one fit, and where it reports its epochs.
 
     Attributes:
-        seed: the seed of this cell, derived from its coordinates; the only source of randomness allowed.
+        seed: the seed of this cell, derived from its coordinates; all randomness must come from it.
         device: ``"auto"`` (an accelerator where there is one), ``"cpu"`` or ``"cuda"``.
-        threads: how many threads the model may use.
-        on_epoch: call it after every epoch; feeds the live display and the stored loss curve.
+        threads: the number of threads that the model may use.
+        on_epoch: to be called after every epoch; feeds the live display and the stored loss curve.
     """
 
     seed: int
@@ -72,7 +72,7 @@ class FitContext:
 
     @property
     def library_seed(self) -> int:
-        """The seed in the 32 bits, without sign, that generators of most libraries take."""
+        """The seed reduced to 32 bits, which the generators of most libraries take."""
         return self.seed % 2**32
 
     def rng(self) -> np.random.Generator:
@@ -82,7 +82,7 @@ class FitContext:
 
 @runtime_checkable
 class Recommender(Protocol):
-    """Learns from training ratings. Every model plugin has this."""
+    """A model that learns from training ratings. Every model plugin is one."""
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn from ``train`` (read-only arrays); must not touch global random state."""
@@ -91,34 +91,34 @@ class Recommender(Protocol):
 
 @runtime_checkable
 class PredictsRatings(Protocol):
-    """Can say which rating a user would give."""
+    """A model that predicts ratings."""
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Predict ratings, in rating units, for pairs of codes.
 
-        ``users`` and ``items`` have shape (m,); codes ``n_users`` / ``n_items`` mean "unknown" (newcomers apart, see
-        :class:`TakesColdEntities`). Returns shape (m,), any float dtype; NaN where the model cannot say. Clipping and
-        filling are the harness's.
+        ``users`` and ``items`` have shape (m,); codes ``n_users`` / ``n_items`` mean "unknown" (but see
+        :class:`TakesColdEntities`). Returns shape (m,), any float dtype; NaN where the model cannot predict. The
+        harness clips and fills.
         """
         ...
 
 
 @runtime_checkable
 class ScoresItems(Protocol):
-    """Can score the whole catalogue for a user; what ranking is made from."""
+    """A model that scores the whole catalogue for a user; rankings are made from the scores."""
 
     def score_items(self, users: Codes) -> Floats:
         """Score every training item for each of ``users`` (shape (b,)); higher is better.
 
-        Returns shape (b, n_items), unfiltered: the harness masks what the user has seen, breaks ties and
-        cuts the list. NaN marks items that the model cannot rank; a row of NaN means "no list for this user".
+        Returns shape (b, n_items), unfiltered: the harness masks what the user has seen, breaks ties and cuts the
+        list. NaN marks items that the model cannot rank; a row of NaN means that the user gets no list.
         """
         ...
 
 
 @runtime_checkable
 class WarmsUp(Protocol):
-    """Has one-off start-up work (imports, first calls of a library) to be kept out of the fit time."""
+    """A model with one-off start-up work (compilation, first calls of a library) that is no part of the fit time."""
 
     @classmethod
     def warm_up(cls) -> None:
@@ -128,21 +128,21 @@ class WarmsUp(Protocol):
 
 @runtime_checkable
 class RunsOnDevice(Protocol):
-    """Says after ``fit`` on which device it ran, for the record."""
+    """A model that names the device on which ``fit`` ran, for the record."""
 
     device_: str
 
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """What a model has learned about every training user and item, as vectors.
+    """Vectors and biases that a model has learned for every training user and item.
 
-    Of an entity about which nothing was learned the row is 0. There is no row for the unknown. Arrays are made
+    An entity about which nothing was learned has a row of 0. There is no row for the unknown. Arrays are made
     read-only.
 
     Attributes:
         users: user factors, shape (n_users, f), any float dtype, finite.
-        items: item factors, shape (n_items, f'), likewise; f' is f where the model multiplies them, but need not be.
+        items: item factors, shape (n_items, f'), likewise; f' may differ from f where the model does not multiply them.
         user_biases: shape (n_users,), or None where the model has none.
         item_biases: shape (n_items,), or None.
         offset: the constant part of a score.
@@ -157,13 +157,13 @@ class Embeddings:
     def __post_init__(self) -> None:
         for name in ("users", "items", "user_biases", "item_biases"):
             array = getattr(self, name)
-            if isinstance(array, np.ndarray):  # anything else is refused, with advice, by who asked
+            if isinstance(array, np.ndarray):  # anything else is refused, with advice, where it is used
                 object.__setattr__(self, name, frozen(array))
 
 
 @runtime_checkable
 class HasRatingRange(Protocol):
-    """Can state which ratings it can predict at all."""
+    """A model that states the range of ratings that it can predict."""
 
     def rating_range(self) -> tuple[float, float] | None:
         """Return the lowest and the highest rating that the fitted model can predict, or None without such limits.
@@ -175,45 +175,45 @@ class HasRatingRange(Protocol):
 
 @runtime_checkable
 class HasEmbeddings(Protocol):
-    """Can show what it has learned about every user and item."""
+    """A model that shows the factors of its users and items."""
 
     def embeddings(self) -> Embeddings:
-        """Return the factors of a fitted model; what similarities, maps and diversity are computed from."""
+        """Return the factors of a fitted model; similarities, maps and diversity are computed from them."""
         ...
 
 
 @runtime_checkable
 class TakesColdEntities(Protocol):
-    """Can meet users or items after ``fit``, by their features alone."""
+    """A model that takes cold-start users or items after ``fit``, by their features alone."""
 
     def add_cold_entities(self, users: Features | None, items: Features | None) -> None:
-        """Take note of newcomers: a users and b items, one row of features each.
+        """Add a cold-start users and b items, one row of features each.
 
-        Called at most once, after ``fit`` and before any question. From then on ``n_users .. n_users+a-1`` are the
-        codes of these users, in this order, and ``n_users+a`` is the unknown user; items likewise. None (a or b is
-        0) where nobody new is known on that side; not called where that is so on both sides, so a model must answer
-        without it too. ``score_items`` goes on scoring the training catalogue, ``n_items`` columns: all models have
-        the same candidates.
+        Called at most once, after ``fit`` and before any prediction. From then on ``n_users .. n_users+a-1`` are the
+        codes of these users, in this order, and ``n_users+a`` is the unknown user; items likewise. None where a side
+        has no such entities; not called where neither has, so a model must predict without the call too.
+        ``score_items`` goes on scoring the training catalogue, ``n_items`` columns: all models have the same
+        candidates.
         """
         ...
 
 
 @runtime_checkable
 class Saveable(Protocol):
-    """Can be written to disk and read back."""
+    """A model that can be saved and loaded; :class:`cfbench.model.Saved` derives both methods."""
 
     def save(self, directory: Path) -> None:
         """Write what ``fit`` learned into ``directory``, which exists and is empty: arrays and JSON, never pickle.
 
-        Newcomers that were introduced since are left out. :func:`cfbench.model.saving.save_parts` does most of it.
+        Cold-start entities that were added since are left out.
         """
         ...
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Return a fitted model that answers as the saved one did, to the bit.
+        """Return a fitted model that predicts as the saved one did, to the bit.
 
-        What is torn, altered or another model's is refused: :func:`cfbench.model.saving.load_parts` raises StoreError.
+        Raises StoreError for files that are torn, altered or another model's.
         """
         ...
 

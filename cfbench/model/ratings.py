@@ -1,4 +1,4 @@
-"""Arrays that models see: ratings by integer code, frozen."""
+"""Training ratings by integer codes, read-only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Codes", "Floats", "RatingScale", "Ratings", "frozen"]
 
 @dataclass(frozen=True)
 class RatingScale:
-    """The closed interval of ratings that the data declares, e.g. 1 to 5."""
+    """Closed interval of ratings that a data set declares, e.g. 1 to 5."""
 
     low: float
     high: float

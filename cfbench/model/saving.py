@@ -30,7 +30,7 @@ from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.files.strict_json import parse_json
 
 Fact: TypeAlias = bool | int | float | str | list["Fact"] | dict[str, "Fact"] | None
-"""What JSON can say. Floats come back to the bit; NaN and infinities have no place here."""
+"""Values that JSON can hold. Floats come back to the bit; NaN and infinities are refused."""
 
 SCHEMA = 1
 """Version of the two files' form."""
@@ -68,15 +68,18 @@ class Saved:
     def load(cls, directory: Path) -> Self:
         """Return a fitted model that answers as the saved one did; raises StoreError for any other files."""
         arrays, facts = load_parts(directory, cls._kind)
-        for path, array in arrays.items():
-            *parents, name = path.split(".")
-            parts = facts["state"]
-            for parent in parents:
-                parts = parts[parent]
-            parts[name] = array
-        model: Any = cls(**{name: _restored(None, value) for name, value in facts["parameters"].items()})
-        for name, hint in cls._state.items():
-            setattr(model, name, _restored(hint, facts["state"][name]))
+        try:
+            for path, array in arrays.items():
+                *parents, name = path.split(".")
+                parts = facts["state"]
+                for parent in parents:
+                    parts = parts[parent]
+                parts[name] = array
+            model: Any = cls(**{name: _restored(None, value) for name, value in facts["parameters"].items()})
+            for name, hint in cls._state.items():
+                setattr(model, name, _restored(hint, facts["state"][name]))
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _refused(directory, f"holds other parts than a model of {cls._kind!r} has: {error!r}") from error
         model.after_load()
         return model  # type: ignore[no-any-return]
 
@@ -123,28 +126,29 @@ def save_parts(
 
     Args:
         directory: gets the files ``model.npz`` and ``model.json``.
-        kind: names plugin, model and version of what is written, e.g. ``"cfbench-torch.dot-bias.1"``; the same is asked
-            for in :func:`load_parts`. Count up the version where the parts change.
+        kind: plugin, model and version of what is written, e.g. ``"my-plugin.my-model.1"``; :func:`load_parts` is
+            called with the same. Increase the version where the parts change.
         arrays: numbers or text of any shape, by name.
-        facts: whatever else is needed, as JSON has it: whole numbers of up to 64 bits, nested up to 30 deep.
+        facts: everything else, in JSON: whole numbers of up to 64 bits, nested up to 30 deep.
 
     Raises:
-        TypeError: an array holds Python objects or structures, or a fact is nothing that JSON knows.
+        TypeError: an array holds Python objects or structures, or a fact is of no JSON type.
         ValueError: a fact is NaN, infinite, larger or deeper than that.
         OSError: the folder cannot be written.
     """
     for name, array in arrays.items():
         if np.asarray(array).dtype.kind not in _KINDS:
             raise TypeError(f"array {name!r} of {kind} holds Python objects or structures; save numbers or text")
-    told = parse_json(json.dumps(dict(facts or {}), allow_nan=False))  # what could not be read back is told now
-    of_facts, path = _digest(told), directory / _ARRAYS
+    # Facts that could not be read back are refused now, not when the model is needed again.
+    written = parse_json(json.dumps(dict(facts or {}), allow_nan=False))
+    of_facts, path = _digest(written), directory / _ARRAYS
     np.savez(path, allow_pickle=False, **arrays)  # straight to disk: no second copy of arrays of gigabytes
     seal = {
         "schema_version": SCHEMA,
         "kind": kind,
         "arrays_sha256": file_sha256(path),
         "facts_sha256": of_facts,
-        "facts": told,
+        "facts": written,
     }
     (directory / _FACTS).write_text(json.dumps(seal, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 

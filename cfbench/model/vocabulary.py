@@ -1,4 +1,4 @@
-"""Features as yes-or-no indicators that any model can learn from; learned from training entities alone."""
+"""Vocabulary of features: yes-or-no indicators, learned from training entities alone."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from cfbench.model.arrays import frozen
 from cfbench.model.features import Features, is_text
 
 MOST_BINS = 10
-"""Into so many bins of about equal numbers of training entities a column of numbers is cut at most."""
+"""The most bins, of about equally many training entities, that a column of numbers is cut into."""
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
 class Memberships:
-    """Which indicators every entity has, in CSR form.
+    """Indicators of every entity, in CSR form.
 
     Attributes:
         indptr: entity ``e`` has ``indices[indptr[e]:indptr[e + 1]]``, shape (n + 1,), int64.
@@ -54,7 +54,7 @@ class Vocabulary:
     no training entity has are ignored later. A column of numbers has one for each bin: every distinct number where
     there are at most :data:`MOST_BINS`, else bins between the training entities' quantiles (tenths, so ages and years
     come out as cohorts of about equal size). A bin reaches from its least number to below the next bin's; the first
-    and the last are open to the outside. What is missing has no indicator.
+    and the last are open to the outside. Missing values have no indicator.
 
     Attributes:
         marks: by column, the values in ascending order (text) or the least number of each bin, shape (width of the
@@ -112,7 +112,7 @@ class Vocabulary:
         return cls.from_parts({name.removeprefix(prefix): array for name, array in arrays.items()})
 
     def memberships(self, features: Features) -> Memberships:
-        """Return the indicators of every entity of ``features``, which may be newcomers.
+        """Return the indicators of every entity of ``features``, be they training or cold-start entities.
 
         A column that is not there counts as missing, one that the vocabulary lacks is ignored. Raises ValueError
         where a column is text on one side and numbers on the other.
@@ -139,7 +139,7 @@ class Vocabulary:
 
 
 def _indicators(name: str, column: NDArray[Any], marks: NDArray[Any]) -> Pairs:
-    """Return entity and place among ``marks`` of everything that ``column`` says and ``marks`` know."""
+    """Return entity and place among ``marks`` of every value of ``column`` that is among ``marks``."""
     if is_text(column) != is_text(marks):
         raise ValueError(
             f"feature {name!r} was {marks.dtype} in training and is {column.dtype} now; "
@@ -160,8 +160,8 @@ def _parts(column: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.str_
         return np.empty(0, dtype=np.int64), column
     parts = np.array("|".join(column.tolist()).split("|"), dtype=np.str_)
     entities = np.repeat(np.arange(len(column)), np.strings.count(column, "|") + 1)
-    said = parts != ""
-    return entities[said], parts[said]
+    present = parts != ""
+    return entities[present], parts[present]
 
 
 def _least_of_bins(column: NDArray[Any]) -> NDArray[np.float64]:

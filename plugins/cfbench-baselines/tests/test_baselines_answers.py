@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import FitContext, Ratings, RatingScale
 from cfbench_baselines.bias import Bias
 from cfbench_baselines.global_mean import GlobalMean
 from cfbench_baselines.item_mean import ItemMean

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.features import Features
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import Features, FitContext, Ratings, RatingScale
 from cfbench_baselines.bias import Bias
 from cfbench_baselines.feature_mean import FeatureMean
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import FitContext
+from cfbench.model import FitContext
 from cfbench.testing import random_ratings
 from cfbench_implicit.als import ImplicitALS
 from cfbench_implicit.bpr import ImplicitBPR

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import FitContext, Ratings, RatingScale
 from cfbench_implicit.als import ImplicitALS
 from cfbench_implicit.bpr import ImplicitBPR
 from cfbench_implicit.confidence import confidences

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.model import EpochReport, FitContext
 from cfbench.testing import described_ratings, random_ratings
 from cfbench_myfm.factorization_machine import BayesianFactorizationMachine
 from cfbench_myfm.sampler import myfm

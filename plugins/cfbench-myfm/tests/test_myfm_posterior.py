@@ -1,8 +1,7 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from cfbench.model.features import Features
-from cfbench.model.vocabulary import Vocabulary
+from cfbench.model import Features, Vocabulary
 from cfbench_myfm.posterior import Posterior, Weights, summed
 from cfbench_myfm.side import Side, described
 

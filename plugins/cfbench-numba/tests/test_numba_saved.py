@@ -1,6 +1,6 @@
 import pytest
 
-from cfbench.model.protocols import FitContext
+from cfbench.model import FitContext
 from cfbench.testing import random_ratings, require_the_same_in_a_new_process
 from cfbench_numba.sgd_mf import SGDMatrixFactorization
 

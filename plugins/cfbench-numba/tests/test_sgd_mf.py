@@ -4,8 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import EpochReport, FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import EpochReport, FitContext, Ratings, RatingScale
 from cfbench.testing import random_ratings
 from cfbench_numba import compiled as module
 from cfbench_numba.compiled import compiled

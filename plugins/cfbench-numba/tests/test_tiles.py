@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import Ratings, RatingScale
 from cfbench_numba import tiles as module
 from cfbench_numba.tiles import Tiles
 

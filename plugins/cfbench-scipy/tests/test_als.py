@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import EpochReport, FitContext
+from cfbench.model import EpochReport, FitContext
 from cfbench.testing import random_ratings
 from cfbench_scipy import als as module
 from cfbench_scipy.als import AlternatingLeastSquares

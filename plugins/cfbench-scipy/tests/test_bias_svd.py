@@ -1,7 +1,6 @@
 import numpy as np
 
-from cfbench.model.protocols import EpochReport, FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import EpochReport, FitContext, Ratings, RatingScale
 from cfbench.testing import random_ratings
 from cfbench_scipy.bias_svd import BiasSVD
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from cfbench.model.protocols import FitContext
+from cfbench.model import FitContext
 from cfbench.testing import random_ratings
 from cfbench_scipy.truncated_svd import TruncatedSVD
 

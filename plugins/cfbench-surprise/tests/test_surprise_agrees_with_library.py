@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import surprise
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import FitContext, Ratings, RatingScale
 from cfbench_surprise.baseline import SurpriseBaseline
 from cfbench_surprise.co_clustering import SurpriseCoClustering
 from cfbench_surprise.knn import SurpriseKNNBaseline, SurpriseKNNBasic, SurpriseKNNMeans, SurpriseKNNZScore

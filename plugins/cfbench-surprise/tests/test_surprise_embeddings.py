@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import FitContext
+from cfbench.model import FitContext
 from cfbench.testing import random_ratings
 from cfbench_surprise.nmf import SurpriseNMF
 from cfbench_surprise.svd import SurpriseSVD

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import FitContext, Ratings, RatingScale
 from cfbench_surprise.co_clustering import SurpriseCoClustering
 from cfbench_surprise.slope_one import SurpriseSlopeOne
 from cfbench_surprise.whole_ratings import whole_ratings

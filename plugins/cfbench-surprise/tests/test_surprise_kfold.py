@@ -7,7 +7,7 @@ from surprise.model_selection import KFold
 
 from cfbench.data.dataset import Dataset, Entities, Origin
 from cfbench.errors import DataError
-from cfbench.model.ratings import RatingScale
+from cfbench.model import RatingScale
 from cfbench_surprise.kfold import SurpriseKFold
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import FitContext, Ratings, RatingScale
 from cfbench_surprise.normal import SurpriseNormal
 
 

@@ -12,8 +12,7 @@ from cfbench.data.dataset import Dataset
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import DataError
 from cfbench.evaluation.metrics import Contract, Evaluation, PerUser
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
+from cfbench.model import Codes, FitContext, Floats, Ratings
 
 
 @dataclass

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cfbench.errors import StoreError
-from cfbench.model import Features, Saved, Vocabulary
+from cfbench.model import Features, Saved, Vocabulary, save_parts
 from cfbench.registry.declaration import declaration_of
 
 
@@ -82,6 +82,22 @@ def test_the_files_of_another_kind_are_refused(tmp_path):
     fitted().save(tmp_path)
     with pytest.raises(StoreError, match=r"describes 'test\.nested\.1', expected 'test\.other\.1'"):
         Other.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "facts"),
+    [
+        ({}, {}),
+        ({}, {"parameters": {}, "state": {"device_": "cpu"}}),
+        ({}, {"parameters": {"depth": 2}, "state": {}}),
+        ({"factors_.rows": np.zeros(1)}, {"parameters": {}, "state": {"factors_": None}}),
+        ({}, {"parameters": {}, "state": {"factors_": {"odd": 1}, "device_": "", "extra_": None, "counts_": None}}),
+    ],
+)
+def test_parts_that_are_not_the_declared_ones_are_refused(tmp_path, arrays, facts):
+    save_parts(tmp_path, "test.nested.1", arrays, facts)
+    with pytest.raises(StoreError, match=r"holds other parts than a model of 'test\.nested\.1' has"):
+        Nested.load(tmp_path)
 
 
 def test_a_number_that_json_has_no_word_for_is_not_saved(tmp_path):

@@ -1,0 +1,30 @@
+"""Model plugins know the core by the facade ``cfbench.model`` alone, so that rooms can change inside."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+MODEL_PLUGINS = ("baselines", "implicit", "myfm", "numba", "scipy", "surprise")
+SPLITTER = {"cfbench.data.dataset", "cfbench.data.splits.splitter", "cfbench.errors"}
+BESIDE_MODELS = {"kfold.py": SPLITTER}  # a module that is no model, and what it needs
+
+
+def modules() -> list[Path]:
+    return [path for name in MODEL_PLUGINS for path in sorted((PLUGINS / f"cfbench-{name}" / "src").rglob("*.py"))]
+
+
+def test_every_model_plugin_is_looked_at():
+    assert {path.relative_to(PLUGINS).parts[0] for path in modules()} == {f"cfbench-{name}" for name in MODEL_PLUGINS}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PLUGINS)))
+def test_a_model_plugin_imports_the_facade_alone(path):
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    names = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    names |= {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    of_core = {name for name in names if name.split(".")[0] == "cfbench"}
+    assert of_core <= {"cfbench.model"} | BESIDE_MODELS.get(path.name, set())
