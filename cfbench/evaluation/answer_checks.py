@@ -1,11 +1,10 @@
-"""What looks wrong about one model's answers: leaks, answers to nobody in particular, figures on too few users."""
+"""Sanity checks of one model's output: leaks, predictions that are not personal, figures on too few users."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cfbench.evaluation.measure import Measured
 from cfbench.evaluation.metrics.evaluation import Evaluation, fill_and_clip
@@ -14,18 +13,18 @@ from cfbench.records.record import SanityWarning, figure_name
 
 _FEWEST_USERS = 30
 _FAR_BELOW = 0.9  # times the training RMSE; what a model has learned from, it usually predicts better, never far worse
-_CERTAIN = 4.0  # standard errors between the two, so that a small test part does not cry wolf
-_ENOUGH_REPEATS = 5  # users told the same of an item that another was told of: fewer may be chance
-_NAMED = 6  # figures that one sentence names
+_CERTAIN = 4.0  # standard errors between the two, so that a small test part gives no false alarm
+_ENOUGH_REPEATS = 5  # predictions of an item that another user's repeats: fewer may be chance
+_NAMED = 6  # figures that one warning names
 
 
 def answer_warnings(evaluation: Evaluation, measured: Measured, metrics: Sequence[Metric]) -> list[SanityWarning]:
-    """Look at a model's raw answers and at what was measured on them.
+    """Return warnings about a model's raw output and the figures measured on it.
 
     Args:
-        evaluation: the answers beside the truth.
-        measured: the figures.
-        metrics: what they are figures of.
+        evaluation: the output beside the truth.
+        measured: the results of ``metrics``.
+        metrics: the metrics.
     """
     warnings = [*_range_too_narrow(evaluation), *_few_users(measured, metrics)]
     if evaluation.output.predictions is not None:
@@ -36,12 +35,12 @@ def answer_warnings(evaluation: Evaluation, measured: Measured, metrics: Sequenc
 
 
 def _test_below_training(evaluation: Evaluation) -> Iterator[SanityWarning]:
-    """Nobody knows the unseen better than the seen: a test error far below the training error smells of a leak."""
-    answers, train = evaluation.output, evaluation.split.train
-    if answers.train_predictions is None or answers.train_rows is None or len(answers.train_rows) < 2:
+    """Warn of a test error far below the training error: a sign of a leak."""
+    output, train = evaluation.output, evaluation.split.train
+    if output.train_predictions is None or output.train_rows is None or len(output.train_rows) < 2:
         return
-    told = fill_and_clip(answers.train_predictions, train.mean, train.scale)
-    seen = np.square(told - train.ratings[answers.train_rows])
+    predicted = fill_and_clip(output.train_predictions, train.mean, train.scale)
+    seen = np.square(predicted - train.ratings[output.train_rows])
     unseen = np.square(evaluation.errors)
     error = np.hypot(*(squares.std() / np.sqrt(len(squares)) for squares in (seen, unseen)))
     below, above = np.sqrt(unseen.mean()), np.sqrt(seen.mean())
@@ -54,18 +53,18 @@ def _test_below_training(evaluation: Evaluation) -> Iterator[SanityWarning]:
 
 
 def _same_for_all(evaluation: Evaluation) -> Iterator[SanityWarning]:
-    """A model that says the same of an item to every user is not personal, whatever its name."""
+    """Warn of a model that predicts the same rating of an item for every user: it is not personalised."""
     test, train = evaluation.split.test, evaluation.split.train
     known = evaluation.predicted & (test.users < train.n_users)
-    things, told = test.item_positions[known], evaluation.predictions[known]
-    order = np.argsort(things, kind="stable")
-    repeated = np.diff(things[order]) == 0
-    if np.count_nonzero(repeated) >= _ENOUGH_REPEATS and not np.diff(told[order])[repeated].any():
+    items, predictions = test.item_positions[known], evaluation.predictions[known]
+    order = np.argsort(items, kind="stable")
+    repeated = np.diff(items[order]) == 0
+    if np.count_nonzero(repeated) >= _ENOUGH_REPEATS and not np.diff(predictions[order])[repeated].any():
         yield SanityWarning("same-for-all", "predicts the same rating of an item for every user: not personalised")
 
 
 def _range_too_narrow(evaluation: Evaluation) -> Iterator[SanityWarning]:
-    """A model confined to a range cannot reach ratings outside it, however long it learns."""
+    """Warn of training ratings outside the range that the model states: it can never predict them."""
     if evaluation.output.rating_range is None:
         return
     ratings = evaluation.split.train.ratings
@@ -81,53 +80,41 @@ def _range_too_narrow(evaluation: Evaluation) -> Iterator[SanityWarning]:
 
 
 def _popularity_order(evaluation: Evaluation) -> Iterator[SanityWarning]:
-    """Lists that follow popularity exactly are what counting gives; a model that learned tastes would differ."""
-    lists, item_popularity = evaluation.lists, evaluation.item_popularity
+    """Warn of lists that follow popularity exactly, as counting gives them: personal lists would differ."""
+    lists, item_popularity, train = evaluation.lists, evaluation.item_popularity, evaluation.split.train
     full = np.asarray((lists < len(item_popularity)).all(axis=1))
     if not full.any():
         return
-    worth = item_popularity[lists[full]]
-    last = worth[:, -1]
-    falling = (np.diff(worth, axis=1) <= 0).all()
-    better_listed = (worth > last[:, np.newaxis]).sum(axis=1)
-    if falling and np.array_equal(better_listed, _better_unseen(evaluation, full, last)):
+    listed, codes = item_popularity[lists[full]], evaluation.user_codes[full]
+    last = listed[:, -1]
+    falling = (np.diff(listed, axis=1) <= 0).all()
+    # A list leaves nothing out if it holds all unseen items that are more popular than its last.
+    better = len(item_popularity) - np.searchsorted(np.sort(item_popularity), last, side="right")
+    bar = np.full(train.n_users + 1, len(train) + 1, dtype=np.int64)
+    bar[codes] = last  # all unknown users share a code and a list
+    seen = evaluation.incidence.indices
+    seen_by = np.repeat(np.arange(train.n_users + 1), np.diff(evaluation.incidence.indptr))
+    better_seen = np.bincount(seen_by[item_popularity[seen] > bar[seen_by]], minlength=train.n_users + 1)
+    better_listed = (listed > last[:, np.newaxis]).sum(axis=1)
+    if falling and np.array_equal(better_listed, better - better_seen[codes]):
         yield SanityWarning(
             "popularity-order", "every list is the order of popularity: the model adds nothing to counting"
         )
 
 
-def _better_unseen(evaluation: Evaluation, users: NDArray[np.bool_], last: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count, for each of the users, the unseen items that are more popular than ``last``; shape (users,)."""
-    train, item_popularity = evaluation.split.train, evaluation.item_popularity
-    codes = evaluation.user_codes[users]
-    ordered = np.sort(item_popularity)
-    better: NDArray[np.int64] = len(item_popularity) - np.searchsorted(ordered, last, side="right")
-    bar = np.full(train.n_users + 1, len(train) + 1, dtype=np.int64)
-    bar[codes] = last  # all unknown users share a code and a list
-    seen = evaluation.incidence.indices
-    seen_by = np.repeat(np.arange(train.n_users + 1), np.diff(evaluation.incidence.indptr))
-    counts = np.bincount(seen_by[item_popularity[seen] > bar[seen_by]], minlength=train.n_users + 1)
-    return better - counts[codes]
-
-
 def _few_users(measured: Measured, metrics: Sequence[Metric]) -> Iterator[SanityWarning]:
-    """A mean over a handful of users is an anecdote."""
-    few = [
-        f"{name} ({n})" for metric in metrics for name, n in _users_behind(measured, metric) if 0 < n < _FEWEST_USERS
-    ]
+    """Warn of figures, of those that tables show, that rest on a handful of users."""
+    few = []
+    for metric in metrics:
+        strata = measured.tables[metric.name].rows if metric.name in measured.tables else ()
+        figures = {f"{metric.name} {stratum}": (metric.name, stratum, metric.contract.figure) for stratum in strata}
+        names = {metric.name: metric.name} | {shown: figure_name(*figure) for shown, figure in figures.items()}
+        for shown, name in names.items():
+            if name in measured.sums and 0 < (n := measured.sums[name].n_users) < _FEWEST_USERS:
+                few.append(f"{shown} ({n})")
     if few:
         more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
         yield SanityWarning(
             "few-users",
             f"measured on fewer than {_FEWEST_USERS} users (their number in brackets): {', '.join(few[:_NAMED])}{more}",
         )
-
-
-def _users_behind(measured: Measured, metric: Metric) -> Iterator[tuple[str, int]]:
-    """Yield the figures of a metric that tables show, with the number of users behind each."""
-    if metric.name in measured.sums:
-        yield metric.name, measured.sums[metric.name].n_users
-    for stratum in measured.tables[metric.name].rows if metric.name in measured.tables else ():
-        sums = measured.sums.get(figure_name(metric.name, stratum, metric.contract.figure))
-        if sums is not None:
-            yield f"{metric.name} {stratum}", sums.n_users

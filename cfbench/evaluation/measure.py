@@ -1,4 +1,4 @@
-"""Measuring one cell: raw answers and truth in, figures out. Pure: nothing is fitted, nothing is written."""
+"""Metrics of one cell from raw output and truth. Pure: nothing is fitted, nothing is written."""
 
 from __future__ import annotations
 
@@ -9,24 +9,31 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import Breakdown, Measurement, Metric, Need, NotApplicable, Single, apply_metric
+from cfbench.evaluation.metrics.metric import (
+    Breakdown,
+    Measurement,
+    Metric,
+    Need,
+    NotApplicable,
+    Single,
+    apply_metric,
+)
 from cfbench.evaluation.metrics.sums import PerUser, Pooled
 from cfbench.evaluation.statistics.bootstrap import Resampleable
 from cfbench.records.record import Figure, StrataTable, figure_name
 
-_WHY_NOT: Mapping[Need, str] = {
-    "ratings": "the model ranks only and predicts no ratings",
-    "lists": "the model gave no lists",
-    "scores": "the model gave no scores of the catalogue",
-    "embeddings": "the model shows no item embeddings",
-    "saved-model": "the model cannot be saved, or was not in this run",
-    "energy": "the cell's electricity was not metered",
+_NEEDED: Mapping[Need, tuple[str, str]] = {
+    "ratings": ("predictions", "the model ranks only and predicts no ratings"),
+    "lists": ("lists", "the model gave no lists"),
+    "scores": ("score_means", "the model gave no scores of the catalogue"),
+    "embeddings": ("item_factors", "the model shows no item embeddings"),
 }
+"""The array of the output that meets a need, and why a metric is not applicable without it."""
 
 
 @dataclass
 class Measured:
-    """What the metrics said of one model's answers.
+    """Results of all metrics on one model's output. Every metric is in one of the first four.
 
     Attributes:
         figures: by metric name.
@@ -43,8 +50,8 @@ class Measured:
     broken: dict[str, str] = field(default_factory=dict)
     sums: dict[str, Resampleable] = field(default_factory=dict)
 
-    def take(self, name: str, result: Measurement, n_users: int) -> None:
-        """Note what a metric returned; raises TypeError or ValueError where it is not what its contract asks."""
+    def add(self, name: str, result: Measurement, n_users: int) -> None:
+        """Add what a metric returned; raises TypeError or ValueError where it is not what its contract demands."""
         match result:
             case PerUser() | Pooled():
                 _check_users(result, n_users)
@@ -54,7 +61,16 @@ class Measured:
                 low, high = result.interval or (math.nan, math.nan)
                 self.figures[name] = Figure(finite(result.value), finite(low), finite(high), result.n)
             case Breakdown():
-                self._take_table(name, result, n_users)
+                rows: dict[str, dict[str, Figure]] = {stratum: {} for stratum in result.rows}
+                for stratum, figures in result.rows.items():
+                    for key, one in figures.items():
+                        if isinstance(one, PerUser):
+                            _check_users(one, n_users)
+                            self.sums[figure_name(name, stratum, key)] = one
+                            rows[stratum][key] = Figure(finite(one.value), n=one.n)
+                        else:
+                            rows[stratum][key] = Figure(finite(one))
+                self.tables[name] = StrataTable(rows, {fact: finite(value) for fact, value in result.facts.items()})
             case NotApplicable():
                 self.not_applicable[name] = result.reason
             case _:
@@ -63,53 +79,33 @@ class Measured:
                     f"got {type(result).__name__}"
                 )
 
-    def _take_table(self, name: str, result: Breakdown, n_users: int) -> None:
-        rows = {}
-        for stratum, figures in result.rows.items():
-            sums = {figure_name(name, stratum, key): one for key, one in figures.items() if isinstance(one, PerUser)}
-            for one in sums.values():
-                _check_users(one, n_users)
-            self.sums |= sums
-            rows[stratum] = {key: _stratum_figure(one) for key, one in figures.items()}
-        self.tables[name] = StrataTable(rows, {fact: finite(value) for fact, value in result.facts.items()})
-
 
 def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
-    """Compute every metric that the answers allow; intervals come later, when models are seen side by side."""
-    answers = evaluation.output
-    have: Mapping[Need, bool] = {
-        "ratings": answers.predictions is not None,
-        "lists": answers.lists is not None,
-        "scores": answers.score_means is not None,
-        "embeddings": answers.item_factors is not None,
-        "cost": True,
-        "saved-model": evaluation.cost.model_bytes is not None,
-        "energy": True,  # the metric itself says why a meter has no figure
-    }
+    """Return the results of all metrics; intervals come later, when models are compared."""
+    lacking = {need: why for need, (array, why) in _NEEDED.items() if getattr(evaluation.output, array) is None}
+    if evaluation.cost.model_bytes is None:
+        lacking["saved-model"] = "the model cannot be saved, or was not in this run"
     measured = Measured()
     for metric in metrics:
-        lacking = next((need for need in metric.contract.needs if not have[need]), None)
-        if lacking is not None:
-            measured.not_applicable[metric.name] = _WHY_NOT[lacking]
+        reason = next((lacking[need] for need in metric.contract.needs if need in lacking), None)
+        if reason is not None:
+            measured.not_applicable[metric.name] = reason
             continue
         try:
-            measured.take(metric.name, apply_metric(metric, evaluation), len(evaluation.test_user_positions))
+            result = apply_metric(metric, evaluation)
+            measured.add(metric.name, result, len(evaluation.test_user_positions))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a metric may raise anything; fits must not be lost
             measured.broken[metric.name] = f"{type(error).__name__}: {error}"
     return measured
 
 
 def finite(value: float) -> float | None:
-    """Turn NaN, the mark of nothing to average, into None, which JSON can say."""
+    """Return ``value``, or None for NaN, the mark of nothing to average, which JSON cannot hold."""
     return float(value) if math.isfinite(value) else None
 
 
-def _stratum_figure(value: PerUser | float) -> Figure:
-    return Figure(finite(value.value), n=value.n) if isinstance(value, PerUser) else Figure(finite(value))
-
-
 def _check_users(sums: Resampleable, n_users: int) -> None:
-    """Raise ValueError unless there is a row for each user and a pooled figure can be had of many samples at once."""
+    """Raise ValueError unless there is a row for each user and ``finish`` can pool many samples at once."""
     if len(sums) != n_users:
         raise ValueError(f"expected sums of {n_users} test users, got {len(sums)}")
     if isinstance(sums, PerUser) and not np.isfinite(sums.numerators[sums.denominators != 0]).all():

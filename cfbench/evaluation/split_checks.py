@@ -1,4 +1,4 @@
-"""What can be wrong with a split, whatever the model."""
+"""Sanity checks of a split, whatever the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 0.5
 
 
 def split_warnings(split: Split, in_time_order: bool) -> list[SanityWarning]:
-    """Look at a split before anything is fitted on it.
+    """Return warnings about a split, before anything is fitted on it.
 
     Args:
         split: the split.
@@ -25,25 +25,25 @@ def split_warnings(split: Split, in_time_order: bool) -> list[SanityWarning]:
 
 
 def _future_in_training(split: Split, in_time_order: bool) -> Iterator[SanityWarning]:
-    """A split that calls itself temporal must not train on what comes after a test row."""
+    """Warn of a split that promises time order and trains on rows that come after a test row."""
     times = split.dataset.timestamps
     if not in_time_order:
         return
     if times is None:
         yield SanityWarning("future-in-training", f"{split.name} promises time order, but the data have no timestamps")
         return
-    first_asked = times[split.test_rows].min()
-    later = int(np.count_nonzero(times[split.train_rows] >= first_asked))
+    first_tested = times[split.test_rows].min()
+    later = int(np.count_nonzero(times[split.train_rows] >= first_tested))
     if later:
         yield SanityWarning(
             "future-in-training",
             f"{split.name} promises time order, but {later:,} of {len(split.train_rows):,} training rows are not "
-            "older than the first test row: models have seen the future",
+            "older than the first test row: models learn from the future",
         )
 
 
 def _mostly_cold(split: Split) -> Iterator[SanityWarning]:
-    """A test of the unknown is a test of fallbacks; a curve's points are cold on purpose and say so."""
+    """Warn of a test part that is mostly cold, except in the points of a curve, which are cold on purpose."""
     if split.n_given is not None:
         return
     cold = (split.test.users == split.train.n_users) | (split.test.items == split.train.n_items)
@@ -57,18 +57,18 @@ def _mostly_cold(split: Split) -> Iterator[SanityWarning]:
 
 
 def _seen_before(split: Split) -> Iterator[SanityWarning]:
-    """Where users rate an item twice, one rating can be tested that the other gives away."""
+    """Warn of test rows whose user and item training has too: one of two ratings of a pair gives away the other."""
     known = (split.test.users < split.train.n_users) & (split.test.items < split.train.n_items)
-    asked = _sorted_pairs(split, split.test.users[known], split.test.items[known])
+    tested = _sorted_pairs(split, split.test.users[known], split.test.items[known])
     trained = _sorted_pairs(split, split.train.users, split.train.items)
     # Both sides in order: the search then goes through memory once, twenty times faster than np.isin.
-    at = np.minimum(np.searchsorted(trained, asked), len(trained) - 1)
-    seen = int(np.count_nonzero(trained[at] == asked))
+    at = np.minimum(np.searchsorted(trained, tested), len(trained) - 1)
+    seen = int(np.count_nonzero(trained[at] == tested))
     if seen:
         yield SanityWarning(
             "pair-in-both",
             f"{seen:,} of {len(split.test_rows):,} test rows have a user and item that training has too: the data hold "
-            "more than one rating of a pair, and models have seen these",
+            "more than one rating of a pair, and models learn from these",
         )
 
 

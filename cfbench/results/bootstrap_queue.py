@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.evaluation.metrics.sums import PerUser
-from cfbench.evaluation.statistics.bootstrap import Draw, Resampleable, resampled
+from cfbench.evaluation.statistics.bootstrap import MetricSamples, Resampleable, resampled
 from cfbench.experiment.study import Study
 from cfbench.records.record import Cell
 
@@ -31,7 +31,7 @@ class CellSamples:
             count here.
     """
 
-    draws: Mapping[str, Draw]
+    draws: Mapping[str, MetricSamples]
     per_user: Mapping[str, NDArray[np.float32]]
 
 
@@ -71,7 +71,7 @@ class BootstrapQueue:
     ) -> CellSamples:
         group_users = self._study.test_users(cell)
         places = np.searchsorted(group_users, users)
-        spread = {name: one.spread(places, len(group_users)) for name, one in sums.items()}
+        spread = {name: one.expanded(places, len(group_users)) for name, one in sums.items()}
         per_user = {
             name: one.per_user.astype(np.float32)
             for name, one in spread.items()

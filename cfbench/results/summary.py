@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.evaluation.measure import finite
-from cfbench.evaluation.statistics.bootstrap import Draw, RatioDraw, percentile_interval
+from cfbench.evaluation.statistics.bootstrap import MetricSamples, RatioSamples, percentile_interval
 from cfbench.records.lines import Summary
 from cfbench.records.record import Cell, Figure, Record, StrataTable, figure_name
 from cfbench.results.bootstrap_queue import BootstrapQueue
@@ -35,19 +35,19 @@ class GroupSamples:
         per_users: by model and metric, the figure of each user of the group, shape (u,), one for each cell.
     """
 
-    draws: Mapping[_Name, Sequence[Draw]] = field(default_factory=dict)
+    draws: Mapping[_Name, Sequence[MetricSamples]] = field(default_factory=dict)
     per_users: Mapping[_Name, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, records: Sequence[Record], queue: BootstrapQueue) -> GroupSamples:
         """Gather the samples of the cells of one group; ``records`` are those that are ok."""
-        draws: dict[_Name, list[Draw]] = {}
-        strata: dict[tuple[str, str, int], list[RatioDraw]] = {}
+        draws: dict[_Name, list[MetricSamples]] = {}
+        strata: dict[tuple[str, str, int], list[RatioSamples]] = {}
         per_users: dict[_Name, list[NDArray[np.float32]]] = {}
         for record in records:
             cell, of_cell = record.cell, queue.of(record.cell)
             for name, one in of_cell.draws.items():
-                if isinstance(one, RatioDraw) and name not in record.metrics:
+                if isinstance(one, RatioSamples) and name not in record.metrics:
                     strata.setdefault((cell.model, name, cell.repeat), []).append(one)
                 else:
                     draws.setdefault((cell.model, name), []).append(one)

@@ -1,4 +1,4 @@
-"""Figures as sums over users, so that users can be resampled: the form that gives a metric its interval."""
+"""Metrics as sums over users, so that users can be resampled: the form that gives a metric its interval."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class PerUser:
     value = ``root(sum(numerators) / sum(denominators))`` with ``root`` the square root if ``rooted``.
 
     Attributes:
-        numerators: one per user of ``Evaluation.people``, shape (t,), float64.
+        numerators: one per user of ``Evaluation.test_user_positions``, shape (t,), float64.
         denominators: likewise; 0 leaves a user out.
         rooted: take the square root (RMSE).
     """
@@ -42,7 +42,7 @@ class PerUser:
 
     @property
     def n_users(self) -> int:
-        """How many users add something to the sums: those who count."""
+        """How many users contribute to the sums: those who count."""
         return self.n
 
     @property
@@ -60,8 +60,8 @@ class PerUser:
         """The metric of each user alone, shape (t,); NaN for users who do not count."""
         return ratios(np.stack([self.numerators, self.denominators], axis=1), self.rooted)
 
-    def spread(self, places: NDArray[np.intp], size: int) -> PerUser:
-        """Put the users at ``places``, ascending, of ``size``; whoever is new there does not count."""
+    def expanded(self, places: NDArray[np.intp], size: int) -> PerUser:
+        """Return the same among ``size`` users, with these at ``places``, ascending; the others do not count."""
         if size == len(self):
             return self
         numerators, denominators = np.zeros(size), np.zeros(size)
@@ -93,13 +93,13 @@ class Pooled:
 
     @property
     def n_users(self) -> int:
-        """How many users add something to the sums."""
+        """How many users contribute to the sums."""
         if isinstance(self.sums, np.ndarray):
             return int(np.count_nonzero(self.sums.any(axis=1)))
         return int(np.count_nonzero(np.diff(self.sums.indptr)))
 
-    def spread(self, places: NDArray[np.intp], size: int) -> Pooled:
-        """Put the users at ``places``, ascending, of ``size``; whoever is new there adds nothing."""
+    def expanded(self, places: NDArray[np.intp], size: int) -> Pooled:
+        """Return the same among ``size`` users, with these at ``places``, ascending; the others add nothing."""
         if size == len(self):
             return self
         if isinstance(self.sums, np.ndarray):

@@ -32,7 +32,7 @@ class Interval:
 
 
 @dataclass(frozen=True, eq=False)
-class RatioDraw:
+class RatioSamples:
     """A ratio of sums over users on every resample; those of different test rows can be added up.
 
     Attributes:
@@ -49,7 +49,7 @@ class RatioDraw:
 
     @property
     def n_users(self) -> int:
-        """How many users add something to the sums: those who count."""
+        """How many users contribute to the sums: those who count."""
         return self.n
 
     @property
@@ -64,20 +64,20 @@ class RatioDraw:
             return np.full(len(self.sums), np.nan)
         return ratios(self.sums.astype(np.float64), self.rooted)
 
-    def __add__(self, other: RatioDraw) -> RatioDraw:
+    def __add__(self, other: RatioSamples) -> RatioSamples:
         """Pool the test rows of two folds."""
-        return RatioDraw(self.total + other.total, self.sums + other.sums, self.rooted, self.n + other.n)
+        return RatioSamples(self.total + other.total, self.sums + other.sums, self.rooted, self.n + other.n)
 
 
 @dataclass(frozen=True, eq=False)
-class WholeDraw:
+class PooledSamples:
     """A metric of the whole system on every resample.
 
     Attributes:
         value: the metric itself.
-        samples: the metric on each resample, moved as :func:`resampled` tells, shape (resamples,).
+        samples: the metric on each resample, centred and stretched as in :func:`resampled`, shape (resamples,).
         n: how many units it rests on.
-        n_users: how many users add something to it.
+        n_users: how many users contribute to it.
     """
 
     value: float
@@ -86,23 +86,10 @@ class WholeDraw:
     n_users: int
 
 
-Draw: TypeAlias = RatioDraw | WholeDraw
+MetricSamples: TypeAlias = RatioSamples | PooledSamples
 
 
-def bootstrap_intervals(
-    metrics: Mapping[str, Resampleable], seed: int, resamples: int = RESAMPLES, level: float = LEVEL
-) -> dict[str, Interval]:
-    """Return the percentile interval of every metric under :func:`resampled` users, by name.
-
-    ``level`` is the probability with which it should cover the true value, in (0, 1). NaN for a metric of fewer than
-    two users, from whom no spread can be learned. Raises ValueError as :func:`resampled` does, and for a level that
-    is no probability.
-    """
-    drawn = resampled(metrics, seed, resamples)
-    return {name: percentile_interval(one.samples, level) for name, one in drawn.items()}
-
-
-def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = RESAMPLES) -> dict[str, Draw]:
+def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = RESAMPLES) -> dict[str, MetricSamples]:
     """Return every metric on the same samples of users, by name.
 
     Ratings of one user are not independent, so whole users are drawn with replacement, not rows (cluster
@@ -124,66 +111,51 @@ def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = R
     Raises:
         ValueError: the metrics are not of the same number of users.
     """
+    sizes = {len(metric) for metric in metrics.values()}
+    if len(sizes) > 1:
+        raise ValueError(f"metrics to resample together must be of the same users, got {sorted(sizes)} users")
     if not metrics:
         return {}
-    sizes = {len(metric) for metric in metrics.values()}
-    if len(sizes) != 1:
-        raise ValueError(f"metrics to resample together must be of the same users, got {sorted(sizes)} users")
     n_users = sizes.pop()
     of_ratios = {name: metric for name, metric in metrics.items() if isinstance(metric, PerUser)}
-    of_wholes = {name: metric for name, metric in metrics.items() if isinstance(metric, Pooled)}
-    columns = _Columns.of(n_users, of_ratios)
-    shared = {id(metric.sums): metric.sums for metric in of_wholes.values()}
+    of_pooled = {name: metric for name, metric in metrics.items() if isinstance(metric, Pooled)}
+    columns, places = _distinct_columns(of_ratios, n_users)
+    shared = {id(metric.sums): metric.sums for metric in of_pooled.values()}
     sums: list[NDArray[np.float64]] = []
-    values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in of_wholes}
+    values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in of_pooled}
     for weights in _weights(n_users, seed, resamples):
-        sums.append(weights @ columns.distinct)
+        sums.append(weights @ columns)
         totals = {key: np.asarray(weights @ one) for key, one in shared.items()}
-        for name, metric in of_wholes.items():
+        for name, metric in of_pooled.items():
             values[name].append(metric.finish(totals[id(metric.sums)]))
-    drawn: dict[str, Draw] = columns.draws(of_ratios, np.concatenate(sums))
-    drawn |= {name: _whole(metric, np.concatenate(values[name]), seed) for name, metric in of_wholes.items()}
-    return {name: drawn[name] for name in metrics}
+    single = np.concatenate(sums).astype(np.float32)
+    samples: dict[str, MetricSamples] = {
+        name: RatioSamples(metric.total, single[:, places[name]], metric.rooted, metric.n)
+        for name, metric in of_ratios.items()
+    }
+    samples |= {name: _pooled_samples(metric, np.concatenate(values[name]), seed) for name, metric in of_pooled.items()}
+    return {name: samples[name] for name in metrics}
 
 
-@dataclass(frozen=True, eq=False)
-class _Columns:
-    """Numerators and denominators of many metrics as columns, equal ones once.
+def _distinct_columns(metrics: Mapping[str, PerUser], n_users: int) -> tuple[NDArray[np.float64], dict[str, list[int]]]:
+    """Return numerators and denominators as columns, equal ones once, and by metric the places of its two.
 
     The test rows of users, behind every error, are the same for many figures: half of the work.
-
-    Attributes:
-        distinct: the columns, shape (t, columns).
-        places: by metric, the columns of its numerator and denominator.
     """
-
-    distinct: NDArray[np.float64]
-    places: Mapping[str, list[int]]
-
-    @classmethod
-    def of(cls, n_users: int, metrics: Mapping[str, PerUser]) -> _Columns:
-        place_of: dict[bytes, int] = {}
-        columns: list[NDArray[np.float64]] = []
-        places: dict[str, list[int]] = {name: [] for name in metrics}
-        for name, metric in metrics.items():
-            for part in (metric.numerators, metric.denominators):
-                place = place_of.setdefault(part.tobytes(), len(columns))
-                if place == len(columns):
-                    columns.append(part)
-                places[name].append(place)
-        return cls(np.stack(columns, axis=1) if columns else np.empty((n_users, 0)), places)
-
-    def draws(self, metrics: Mapping[str, PerUser], sums: NDArray[np.float64]) -> dict[str, Draw]:
-        """Give every metric its columns of ``sums``, shape (resamples, columns)."""
-        single = sums.astype(np.float32)
-        return {
-            name: RatioDraw(metric.total, single[:, self.places[name]], metric.rooted, metric.n)
-            for name, metric in metrics.items()
-        }
+    place_of: dict[bytes, int] = {}
+    columns: list[NDArray[np.float64]] = []
+    places: dict[str, list[int]] = {name: [] for name in metrics}
+    for name, metric in metrics.items():
+        for part in (metric.numerators, metric.denominators):
+            place = place_of.setdefault(part.tobytes(), len(columns))
+            if place == len(columns):
+                columns.append(part)
+            places[name].append(place)
+    return np.stack(columns, axis=1) if columns else np.empty((n_users, 0)), places
 
 
 def _weights(n: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]:
-    """Yield how often each of ``n`` users was drawn, in chunks of samples, shape (c, n); rows sum to n."""
+    """Yield how often each of ``n`` users is drawn, in chunks of samples, shape (c, n); rows sum to n."""
     rng = np.random.default_rng(seed)
     step = max(1, _DRAWS_PER_CHUNK // n)
     for start in range(0, resamples, step):
@@ -193,16 +165,16 @@ def _weights(n: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]
         yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 
 
-def _whole(metric: Pooled, values: NDArray[np.float64], seed: int) -> WholeDraw:
-    """Centre the samples on the metric's value and give them the wider of the two spreads known."""
+def _pooled_samples(metric: Pooled, values: NDArray[np.float64], seed: int) -> PooledSamples:
+    """Centre the samples on the metric's value; stretch them to the jackknife's deviation where that is wider."""
     known = np.isfinite(values)
     if len(metric) < 2 or not known.any():
-        return WholeDraw(metric.value, np.full(len(values), np.nan), metric.n, metric.n_users)
+        return PooledSamples(metric.value, np.full(len(values), np.nan), metric.n, metric.n_users)
     deviation = float(values[known].std())
     wanted = jackknife_deviation(metric, seed)
     stretch = wanted / deviation if deviation > 0 and wanted > deviation else 1.0
     moved = (values - values[known].mean()) * stretch + metric.value
-    return WholeDraw(metric.value, moved.clip(*metric.bounds), metric.n, metric.n_users)
+    return PooledSamples(metric.value, moved.clip(*metric.bounds), metric.n, metric.n_users)
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:

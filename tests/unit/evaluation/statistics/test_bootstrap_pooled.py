@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from cfbench.evaluation.metrics.sums import PerUser, Pooled
-from cfbench.evaluation.statistics.bootstrap import bootstrap_intervals, resampled
+from cfbench.evaluation.statistics.bootstrap import percentile_interval, resampled
 from cfbench.evaluation.statistics.jackknife import jackknife_deviation
 
 
@@ -41,11 +41,11 @@ def test_sparse_and_dense_sums_are_the_same():
 
 
 @pytest.mark.parametrize("form", [np.asarray, csr_array])
-def test_users_spread_over_a_larger_table_keep_their_sums(form):
+def test_users_within_a_larger_table_keep_their_sums(form):
     pooled = Pooled(form(np.array([[1.0, 0.0], [2.0, 3.0]])), lambda sums: sums.sum(axis=1), n=2)
-    spread = pooled.spread(np.array([1, 3]), 5)
-    assert len(spread) == 5
-    rows = spread.sums if form is np.asarray else spread.sums.toarray()
+    expanded = pooled.expanded(np.array([1, 3]), 5)
+    assert len(expanded) == 5
+    rows = expanded.sums if form is np.asarray else expanded.sums.toarray()
     assert rows.tolist() == [[0, 0], [1, 0], [0, 0], [2, 3], [0, 0]]
 
 
@@ -56,7 +56,7 @@ def test_the_interval_of_coverage_holds_the_value_though_every_resample_covers_l
     for user in shown:
         user[rng.choice(2000, 10, replace=False)] = 1
     coverage = Pooled(shown, share_of_columns, n=2000)
-    interval = bootstrap_intervals({"coverage": coverage}, seed=0)["coverage"]
+    interval = percentile_interval(resampled({"coverage": coverage}, seed=0)["coverage"].samples)
     assert interval.low < coverage.value < interval.high
     raw = [share_of_columns(shown[rng.integers(0, 300, 300)].sum(axis=0, keepdims=True))[0] for _ in range(50)]
     assert max(raw) < interval.low
@@ -77,7 +77,7 @@ def test_intervals_of_coverage_hold_the_expected_coverage_of_as_many_users():
     truth = np.mean([drawn().value for _ in range(100)])
     held = 0
     for trial in range(60):
-        interval = bootstrap_intervals({"c": drawn()}, seed=trial, resamples=200)["c"]
+        interval = percentile_interval(resampled({"c": drawn()}, seed=trial, resamples=200)["c"].samples)
         held += interval.low <= truth <= interval.high
     assert held / 60 > 0.85
 

@@ -8,7 +8,6 @@ from cfbench.evaluation.metrics.sums import PerUser
 from cfbench.evaluation.statistics.bootstrap import (
     LEVEL,
     RESAMPLES,
-    bootstrap_intervals,
     percentile_interval,
     resampled,
 )
@@ -21,6 +20,11 @@ def values_of(drawn):
 def mean_of(values):
     values = np.asarray(values, dtype=np.float64)
     return PerUser(values, np.ones(len(values)))
+
+
+def bootstrap_intervals(metrics, seed, resamples=RESAMPLES, level=LEVEL):
+    samples = resampled(metrics, seed, resamples)
+    return {name: percentile_interval(one.samples, level) for name, one in samples.items()}
 
 
 def bootstrap_interval(per_user, seed, resamples=RESAMPLES, level=LEVEL):
