@@ -20,7 +20,7 @@ from cfbench.evaluation.metrics.metric import (
 )
 from cfbench.evaluation.metrics.sums import PerUser, Pooled
 from cfbench.evaluation.statistics.bootstrap import Resampleable
-from cfbench.records.record import Figure, StrataTable, figure_name
+from cfbench.records.record import Figure, MissingMetric, StrataTable, figure_name
 
 _NEEDED: Mapping[Need, tuple[str, str]] = {
     "ratings": ("predictions", "the model ranks only and predicts no ratings"),
@@ -33,21 +33,19 @@ _NEEDED: Mapping[Need, tuple[str, str]] = {
 
 @dataclass
 class Measured:
-    """Results of all metrics on one model's output. Every metric is in one of the first four.
+    """Results of all metrics on one model's output. Every metric is in one of the first three, by name.
 
     Attributes:
-        figures: by metric name.
-        tables: by metric name.
-        not_applicable: why a metric has no value.
-        broken: how a metric failed.
+        figures: of metrics with one value.
+        tables: of metrics with a table by stratum.
+        missing: of metrics that do not apply or have failed, and why.
         sums: the sums over users behind figures, by metric name, and behind figures of strata, by
             :func:`cfbench.records.record.figure_name`: what can be resampled.
     """
 
     figures: dict[str, Figure] = field(default_factory=dict)
     tables: dict[str, StrataTable] = field(default_factory=dict)
-    not_applicable: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, MissingMetric] = field(default_factory=dict)
     sums: dict[str, Resampleable] = field(default_factory=dict)
 
     def add(self, name: str, result: Measurement, n_users: int) -> None:
@@ -72,7 +70,7 @@ class Measured:
                             rows[stratum][key] = Figure(finite(one))
                 self.tables[name] = StrataTable(rows, {fact: finite(value) for fact, value in result.facts.items()})
             case NotApplicable():
-                self.not_applicable[name] = result.reason
+                self.missing[name] = MissingMetric("not-applicable", result.reason)
             case _:
                 raise TypeError(
                     "measure must return PerUser, Pooled, Single, Breakdown or NotApplicable, "
@@ -89,13 +87,13 @@ def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
     for metric in metrics:
         reason = next((lacking[need] for need in metric.contract.needs if need in lacking), None)
         if reason is not None:
-            measured.not_applicable[metric.name] = reason
+            measured.missing[metric.name] = MissingMetric("not-applicable", reason)
             continue
         try:
             result = apply_metric(metric, evaluation)
             measured.add(metric.name, result, len(evaluation.test_user_positions))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a metric may raise anything; fits must not be lost
-            measured.broken[metric.name] = f"{type(error).__name__}: {error}"
+            measured.missing[metric.name] = MissingMetric("failed", f"{type(error).__name__}: {error}")
     return measured
 
 

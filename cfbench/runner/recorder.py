@@ -16,7 +16,7 @@ from cfbench.execution.task import Outcome
 from cfbench.experiment.plan import Planned
 from cfbench.experiment.study import Study
 from cfbench.inference.output import ModelOutput
-from cfbench.records.record import MissingMetric, Record
+from cfbench.records.record import Record
 from cfbench.resources.clock import Clock
 from cfbench.results.bootstrap_queue import BootstrapQueue
 
@@ -69,10 +69,7 @@ class Recorder:
             record,
             metrics=measured.figures,
             tables=measured.tables,
-            missing={
-                **{name: MissingMetric("not-applicable", reason) for name, reason in measured.not_applicable.items()},
-                **{name: MissingMetric("failed", reason) for name, reason in measured.broken.items()},
-            },
+            missing=measured.missing,
             fallback=split.train.mean,
             warnings=tuple(warnings),
             cost=cost,

@@ -13,6 +13,7 @@ from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics import Contract, Evaluation, NotApplicable, PerUser, Pooled, Single
 from cfbench.evaluation.metrics.accuracy import RMSE
 from cfbench.evaluation.metrics.ranking import NDCG, Recall
+from cfbench.records.record import MissingMetric
 
 TRAIN = [(0, 0, 5), (1, 1, 4), (2, 2, 3), (0, 3, 1)]
 TEST = [(0, 1, 5), (1, 2, 1), (2, 0, 4)]
@@ -62,7 +63,8 @@ def ones(evaluation: Evaluation) -> np.ndarray:
 )
 def test_a_metric_that_fails_loses_its_own_figure_only(evaluation, how, complaint):
     measured = measure(evaluation, [Odd(how), RMSE()])
-    assert complaint in measured.broken["odd"]
+    assert measured.missing["odd"].status == "failed"
+    assert complaint in measured.missing["odd"].reason
     assert measured.figures["RMSE"].value == pytest.approx(1.0)
     assert "odd" not in measured.figures
     assert "odd" not in measured.sums
@@ -70,12 +72,12 @@ def test_a_metric_that_fails_loses_its_own_figure_only(evaluation, how, complain
 
 def test_users_who_do_not_count_may_have_any_numerator(evaluation):
     sums = PerUser(np.array([np.nan, 1, 0]), np.array([0.0, 1, 1]))
-    assert measure(evaluation, [Odd(lambda _: sums)]).broken == {}
+    assert measure(evaluation, [Odd(lambda _: sums)]).missing == {}
 
 
 def test_a_metric_may_say_that_the_data_cannot_have_it(evaluation):
     measured = measure(evaluation, [Odd(lambda _: NotApplicable("no genres"))])
-    assert measured.not_applicable == {"odd": "no genres"}
+    assert measured.missing == {"odd": MissingMetric("not-applicable", "no genres")}
 
 
 def test_a_single_figure_keeps_the_interval_that_it_brings(evaluation):
@@ -108,12 +110,14 @@ def test_lists_come_with_exactly_as_many_places_as_a_metric_looks_at(evaluation)
 
 
 def test_a_metric_that_looks_further_than_the_lists_go_is_told(evaluation):
-    assert "lists of 3 items are needed, the stored ones hold 2" in measure(evaluation, [NDCG(3)]).broken["NDCG@3"]
+    assert (
+        "lists of 3 items are needed, the stored ones hold 2" in measure(evaluation, [NDCG(3)]).missing["NDCG@3"].reason
+    )
 
 
 def test_a_pure_ranker_has_no_metric_of_ratings(make_evaluation):
     ranker = make_evaluation(TRAIN, TEST, None, [[1], [2], [0]], k=1)
-    assert "ranks only" in measure(ranker, [RMSE()]).not_applicable["RMSE"]
+    assert "ranks only" in measure(ranker, [RMSE()]).missing["RMSE"].reason
 
 
 @pytest.mark.parametrize(
