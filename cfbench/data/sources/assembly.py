@@ -1,4 +1,4 @@
-"""From checked columns to a data set."""
+"""Data sets made of validated columns."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def assembled(
 ) -> Dataset:
     """Build a data set of validated ``raw``, users and items in order of first appearance.
 
-    ``users`` and ``items`` may tell more about entities, in any order; those never rated are left out.
+    ``users`` and ``items`` describe entities, in any order; those never rated are left out.
     """
-    with ThreadPoolExecutor(1) as aside:
-        of_users = aside.submit(by_first_appearance, raw.users)
+    with ThreadPoolExecutor(1) as pool:
+        of_users = pool.submit(by_first_appearance, raw.users)
         item_ids, item_index = by_first_appearance(raw.items)
     user_ids, user_index = of_users.result()
     return Dataset(

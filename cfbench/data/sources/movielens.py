@@ -59,7 +59,7 @@ class MovieLens100K:
         return cached(self, storage, [folder / name for name in names], lambda: self._read(folder))
 
     def whereabouts(self, storage: Storage) -> str:
-        """Say where the data would come from."""
+        """Return where the data would come from."""
         return ML_100K.whereabouts(storage)
 
     def _read(self, folder: Path) -> Dataset:
@@ -107,7 +107,7 @@ class MovieLens1M:
         return cached(self, storage, [folder / name for name in names], lambda: self._read(folder))
 
     def whereabouts(self, storage: Storage) -> str:
-        """Say where the data would come from."""
+        """Return where the data would come from."""
         return ML_1M.whereabouts(storage)
 
     def _read(self, folder: Path) -> Dataset:
@@ -127,8 +127,7 @@ class MovieLens1M:
 class MovieLensLatestSmall:
     """MovieLens Latest Small, a development set of which two snapshots are in use: 0.5 to 5 stars in half steps.
 
-    2018: 100,836 ratings by 610 users of 9,724 films. 2016: 100,004 ratings by 671 users of 9,066 films, no
-        longer
+    2018: 100,836 ratings by 610 users of 9,724 films. 2016: 100,004 ratings by 671 users of 9,066 films, no longer
     published by GroupLens.
 
     Attributes:
@@ -152,7 +151,7 @@ class MovieLensLatestSmall:
         return cached(self, storage, inputs, lambda: self._read(folder))
 
     def whereabouts(self, storage: Storage) -> str:
-        """Say where the data would come from."""
+        """Return where the data would come from."""
         return self._edition.whereabouts(storage)
 
     @property

@@ -1,4 +1,4 @@
-"""The published versions of MovieLens: where they are and how to know them again."""
+"""Published versions of MovieLens: addresses, checksums, scales."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ _STARS = RatingScale(1.0, 5.0)
 _HALF_STARS = RatingScale(0.5, 5.0)
 
 
-def _official(file: str) -> tuple[str, ...]:
-    return (f"https://{_OFFICIAL}/{file}",)
-
-
 ML_100K = Edition(
     archive=Archive(
         name="ml-100k",
-        urls=_official("ml-100k.zip"),
+        urls=(f"https://{_OFFICIAL}/ml-100k.zip",),
         sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
         megabytes=5,
         homepage=HOMEPAGE + "100k/",
@@ -31,7 +27,7 @@ ML_100K = Edition(
 ML_1M = Edition(
     archive=Archive(
         name="ml-1m",
-        urls=_official("ml-1m.zip"),
+        urls=(f"https://{_OFFICIAL}/ml-1m.zip",),
         sha256="a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
         megabytes=6,
         homepage=HOMEPAGE + "1m/",
@@ -41,13 +37,12 @@ ML_1M = Edition(
     scale=_STARS,
     opening=(b"1::661::3::", b"1,1193,5"),
 )
-# GroupLens replaces ml-latest-small.zip in place, so no checksum of the archive is stable: the ratings are
-# checked.
+# GroupLens replaces ml-latest-small.zip in place, so no checksum of the archive is stable: the ratings are checked.
 ML_LATEST_SMALL = {
     "2018": Edition(
         archive=Archive(
             name="ml-latest-small-2018",
-            urls=_official("ml-latest-small.zip"),
+            urls=(f"https://{_OFFICIAL}/ml-latest-small.zip",),
             sha256=None,
             megabytes=1,
             homepage=HOMEPAGE + "latest/",

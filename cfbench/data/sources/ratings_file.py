@@ -1,12 +1,13 @@
-"""Any file of ratings, by its path."""
+"""A file of ratings as a data set."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from cfbench.data.dataset import Dataset, Entities, Origin
+from cfbench.data.dataset import Dataset, Origin
 from cfbench.data.sources.assembly import assembled, observed_scale
 from cfbench.data.sources.cache import cached
 from cfbench.data.sources.columns import ColumnNames
@@ -84,7 +85,7 @@ class RatingsFile:
         return cached(self, storage, [self._file, *tables], self._read)
 
     def whereabouts(self, storage: Storage) -> str:  # noqa: ARG002 - part of the contract
-        """Name the file."""
+        """Return the file's path, and whether it is missing."""
         return str(self._file) if self._file.exists() else f"{self._file} (missing)"
 
     @property
@@ -92,33 +93,30 @@ class RatingsFile:
         return Path(self.path).expanduser()
 
     def _read(self) -> Dataset:
-        named = ColumnNames(self.user_column, self.item_column, self.rating_column, self.timestamp_column)
         raw = read_ratings(
             self._file,
             sep=self.sep,
             encoding=self.encoding,
             header=self.header,
-            named=named,
+            named=ColumnNames(self.user_column, self.item_column, self.rating_column, self.timestamp_column),
             use_timestamps=self.use_timestamps,
         )
-        raw = validated(raw, self._declared_scale(), self.duplicates)
-        scale = observed_scale(raw, self.scale_low, self.scale_high)
+        low, high = self.scale_low, self.scale_high
+        # Open at an end that is not declared.
+        declared = RatingScale(-math.inf if low is None else float(low), math.inf if high is None else float(high))
+        raw = validated(raw, declared, self.duplicates)
+        scale = observed_scale(raw, low, high)
         relevant_from = scale.low + 0.75 * scale.width if self.relevant_from is None else float(self.relevant_from)
+        users, items = (
+            None if table is None else read_entities(Path(table).expanduser(), role, self.encoding)
+            for table, role in ((self.users, "user"), (self.items, "item"))
+        )
         return assembled(
             self.name,
             raw,
             scale=scale,
             relevant_from=relevant_from,
             origin=self.origin,
-            users=self._entities(self.users, "user"),
-            items=self._entities(self.items, "item"),
+            users=users,
+            items=items,
         )
-
-    def _entities(self, table: str | None, role: str) -> Entities | None:
-        return None if table is None else read_entities(Path(table).expanduser(), role, self.encoding)
-
-    def _declared_scale(self) -> RatingScale:
-        """Return the part of the scale that was declared, open at the other end."""
-        low = float("-inf") if self.scale_low is None else float(self.scale_low)
-        high = float("inf") if self.scale_high is None else float(self.scale_high)
-        return RatingScale(low, high)

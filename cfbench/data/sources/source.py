@@ -15,7 +15,7 @@ from cfbench.errors import DataNotFoundError
 
 @dataclass(frozen=True)
 class Storage:
-    """Where data is looked for and kept.
+    """Folders in which data is looked for and kept.
 
     Attributes:
         data_dir: a folder the user named (``--data-dir`` or ``CFBENCH_DATA``), holding one folder per data
@@ -30,7 +30,7 @@ class Storage:
 
 
 class DataSource(Protocol):
-    """Brings a data set. A dataclass whose init fields are its parameters.
+    """A source of a data set: a dataclass whose init fields are its parameters.
 
     The class attribute ``origin`` states licence and citation without loading anything.
     """
@@ -42,7 +42,7 @@ class DataSource(Protocol):
         ...
 
     def whereabouts(self, storage: Storage) -> str:
-        """Say in a few words where the data would come from: ``"embedded"``, a folder, ``"download (5 MB)"``."""
+        """Return in a few words where the data would come from: ``"embedded"``, a folder, ``"download (5 MB)"``."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Makes the embedded file out of the published one.
+"""The embedded file, made of the published one.
 
 Run as ``python -m cfbench.data.sources.embedded.build RATINGS MOVIES OUT`` with ``ratings.dat`` and ``movies.dat``
 of the MovieTweetings 100K snapshot. The same inputs give the same arrays; the compression may differ with the
@@ -29,14 +29,14 @@ def build(ratings: Path, movies: Path, out: Path) -> None:
     assert raw.timestamps is not None
     user_ids, users = by_first_appearance(raw.users)
     item_ids, items = by_first_appearance(raw.items)
-    told = described(item_ids, read_titles(movies)).columns
+    described_items = described(item_ids, read_titles(movies)).columns
     np.savez_compressed(
         out,
         allow_pickle=False,
         user_ids=_packed(user_ids),
         item_ids=_packed(item_ids),
-        titles=_packed(told["title"]),
-        genres=_packed(told["genres"]),
+        titles=_packed(described_items["title"]),
+        genres=_packed(described_items["genres"]),
         users=_narrowed(users, np.dtype(np.uint16)),
         items=_narrowed(items, np.dtype(np.uint16)),
         ratings=_narrowed(raw.ratings, np.dtype(np.uint8)),
