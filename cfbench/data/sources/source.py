@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from platformdirs import user_cache_path
-
 from cfbench.data.dataset import Dataset, Origin
 from cfbench.errors import DataNotFoundError
 
@@ -66,8 +64,12 @@ def named_folder(data_dir: Path | None = None) -> Path | None:
 
 def cache_folder() -> Path:
     """Return cfbench's own folder for downloads and parsed data: ``CFBENCH_CACHE`` over the system's cache."""
-    cache = _folder_from_environment("CFBENCH_CACHE") or user_cache_path("cfbench", appauthor=False)
-    return cache.expanduser()
+    named = _folder_from_environment("CFBENCH_CACHE")
+    if named is not None:
+        return named.expanduser()
+    from platformdirs import user_cache_path  # noqa: PLC0415 - keeps the import of contracts light
+
+    return user_cache_path("cfbench", appauthor=False)
 
 
 def _folder_from_environment(variable: str) -> Path | None:

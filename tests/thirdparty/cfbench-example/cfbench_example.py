@@ -8,9 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from cfbench.data.dataset import Dataset
-from cfbench.data.splits.splitter import Fold
-from cfbench.errors import DataError
+from cfbench.data.splits import DataError, Dataset, Fold
 from cfbench.evaluation.metrics import Contract, Evaluation, PerUser
 from cfbench.model import Codes, FitContext, Floats, Ratings
 

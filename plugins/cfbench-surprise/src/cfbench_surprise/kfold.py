@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cfbench.data.dataset import Dataset
-from cfbench.data.splits.splitter import Fold
-from cfbench.errors import DataError
+from cfbench.data.splits import DataError, Dataset, Fold
 
 
 @dataclass(frozen=True)
