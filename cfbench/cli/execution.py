@@ -15,8 +15,7 @@ from cfbench.execution.executor import Executor
 from cfbench.execution.run_events import RunEvents
 from cfbench.experiment.plan import Plan
 from cfbench.monitoring.broadcast import Broadcast
-from cfbench.records.lines import Line
-from cfbench.records.record import Record
+from cfbench.records.record import Line, Record
 from cfbench.records.store import RunFolder
 from cfbench.runner.dispatch import ResourceLimits
 from cfbench.runner.runner import Run

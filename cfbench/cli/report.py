@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cfbench.cli.console import NO_PICTURES, output, tell, until_the_reader_leaves
-from cfbench.records.lines import Line
+from cfbench.records.record import Line
 from cfbench.reporting.pictures import has_pictures
 from cfbench.reporting.plots.canvas import can_draw
 from cfbench.reporting.report_files import stored_lines, write_report

@@ -16,7 +16,7 @@ from cfbench.errors import DataNotFoundError, UsageError
 from cfbench.experiment.plan import make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.files.atomic import write_text
-from cfbench.records.lines import Line
+from cfbench.records.record import Line
 from cfbench.registry.registry import Registry
 from cfbench.registry.shipped_suites import shipped_suites
 from cfbench.reporting.report_files import write_report

@@ -27,7 +27,7 @@ from cfbench.model.saving import file_sha256
 from cfbench.records.record import Cell
 from cfbench.registry.registry import Plugin
 
-_SCHEMA = 1
+_SCHEMA = 2
 _LARGEST_NOTE = 64 * MEBIBYTE
 _AGAIN = "the same `cfbench run` with --save-models fits and saves it again"
 
@@ -38,11 +38,8 @@ class _Note:
 
     schema_version: int
     key: str
-    model: str
     entry_point: str
-    distribution: str
-    version: str
-    params: Mapping[str, Any]
+    cell: Cell
     files: Mapping[str, str]
 
 
@@ -78,9 +75,7 @@ class ModelFolder:
             place.mkdir(parents=True)
             shutil.move(saved, place / "saved")
             files = _digests(place / "saved")
-            note = _Note(
-                _SCHEMA, cell.key, cell.model, plugin.value, cell.distribution, cell.version, dict(cell.params), files
-            )
+            note = _Note(_SCHEMA, cell.key, plugin.value, cell, files)
             write_text(self._note(cell), json.dumps(asdict(note), indent=1) + "\n")
         except BaseException as error:
             shutil.rmtree(place, ignore_errors=True)  # without its note it is of no use, and may be what fills the disk

@@ -19,7 +19,8 @@ import hashlib
 import io
 import math
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -37,8 +38,7 @@ from cfbench.files.strict_json import parse_json
 from cfbench.inference.output import ModelOutput
 from cfbench.model.saving import file_sha256
 from cfbench.records.cell_locks import clear_abandoned
-from cfbench.records.lines import Line, Standing
-from cfbench.records.record import SCHEMA, Cell, Record
+from cfbench.records.record import SCHEMA, Cell, Line, Record, Standing
 from cfbench.resources.memory import machine_bytes
 
 _LARGEST_RECORD = 64 * MEBIBYTE  # a learning curve of a hundred thousand epochs has 10
@@ -163,32 +163,37 @@ class RunFolder:
 def read_lines(path: Path) -> Sequence[Line]:
     """Return the lines of a ``records.jsonl``; raises StoreError naming the first line that cannot be trusted."""
     lines = []
-    try:
+    with _refusing(path, "is no text in UTF-8"):
         content = read_plain(path, _LARGEST_LINES).decode().removesuffix("\n")
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except UnicodeDecodeError as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
     for number, text in enumerate(content.split("\n") if content else (), 1):  # splitlines would end at U+2028
-        try:
+        with _refusing(f"{path}, line {number}", "is not a record"):
             _require_schema(parse_json(text))
             line = _line_form().validate_json(text, strict=True)
             _require_possible(line)
-        except (ValueError, CfbenchError) as error:
-            raise StoreError(f"{path}, line {number} is not a record: {first_mistake(error)}") from error
         lines.append(line)
     return lines
 
 
+@contextmanager
+def _refusing(source: Path | str, fault: str) -> Iterator[None]:
+    """Raise StoreError about ``source`` where it cannot be read, or is not what it should be."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{source} cannot be read: {error.strerror or error}") from error
+    except ValueError as error:  # pydantic's ValidationError is one
+        raise StoreError(f"{source} {fault}: {first_mistake(error)}") from error
+
+
 def _require_schema(content: object) -> None:
-    """Raise StoreError where a JSON value was written by another version of the stored form."""
+    """Raise ValueError where a JSON value was written by another version of the stored form."""
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, int) and 0 < version < SCHEMA:
-        raise StoreError(
+        raise ValueError(
             f"written by an earlier cfbench (schema {version}, this one reads {SCHEMA}); start the same run again"
         )
     if version != SCHEMA:
-        raise StoreError(f"schema {version!r:.30}, this cfbench reads {SCHEMA}")
+        raise ValueError(f"schema {version!r:.30}, this cfbench reads {SCHEMA}")
 
 
 def _require_possible(line: Line) -> None:
@@ -217,42 +222,27 @@ def _sealed(content: bytes) -> bytes:
 
 def _read_stored(path: Path, key: str) -> _Stored:
     """Return what a record's file holds; raises StoreError where it was altered, or is not about the cell ``key``."""
-    try:
+    with _refusing(path, "is not a readable record"):
         data = read_plain(path, _LARGEST_RECORD)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if _sealed(b"{\n" + data[_SEALED_FROM:]) != data:
-        raise StoreError(
-            f"{path} is not as it was sealed: torn, altered by hand, or written by another version of cfbench"
-        )
-    try:
+        if _sealed(b"{\n" + data[_SEALED_FROM:]) != data:
+            raise StoreError(
+                f"{path} is not as it was sealed: torn, altered by hand, or written by another version of cfbench"
+            )
         content = parse_json(data)  # bounds what pydantic would take: depth, size of numbers, names that stand twice
         _require_schema(content.get("record") if isinstance(content, dict) else None)
         stored = _stored_form().validate_json(data, strict=True)
         _require_possible(stored.record)
-    except (ValueError, StoreError) as error:
-        raise StoreError(f"{path} is not a readable record: {first_mistake(error)}") from error
     if stored.record.cell.key != key:
         raise StoreError(f"{path} belongs to another cell or to another version of cfbench")
     return stored
 
 
 def _read_answers(path: Path, stored: _Stored) -> ModelOutput:
-    try:
+    with _refusing(path, "holds no readable answers"):
         require_plain(path, _LARGEST_ANSWERS)
-        found = file_sha256(path)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if found != stored.answers_sha256:
-        raise StoreError(f"{path} has another sha256 than its record states")
-    try:
+        if file_sha256(path) != stored.answers_sha256:
+            raise StoreError(f"{path} has another sha256 than its record states")
         return ModelOutput.of(read_arrays(path, min(_LARGEST_ANSWERS, machine_bytes() // 2)))
-    except ValueError as error:
-        raise StoreError(f"{path} holds no readable answers: {error}") from error
-
-
-def _unreadable(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path} cannot be read: {error.strerror or error}")
 
 
 def first_mistake(error: Exception) -> str:

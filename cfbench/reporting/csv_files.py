@@ -8,7 +8,7 @@ from contextlib import suppress
 from io import StringIO
 
 from cfbench.files.printable import printable_line
-from cfbench.records.lines import Comparison, Line, Summary
+from cfbench.records.record import Comparison, Line, Summary
 
 _BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 

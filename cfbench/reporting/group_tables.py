@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from cfbench.evaluation.metrics.metric import family_rank
-from cfbench.records.lines import Standing, Summary
-from cfbench.records.record import Figure, figure_name
+from cfbench.records.record import Figure, Standing, Summary, figure_name
 from cfbench.reporting.result_groups import COMPARED, Point, ResultGroup, without_parameter
 from cfbench.reporting.table import BETTER, Column, Mark, Table, TableCell
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from tabulate import tabulate
 
 from cfbench.files.printable import printable_line
-from cfbench.records.lines import Definition, Line
+from cfbench.records.record import Definition, Line
 from cfbench.reporting.group_tables import standing_table, tables_of
 from cfbench.reporting.notes import condition_sentences, definition_sentence
 from cfbench.reporting.pictures import Picture

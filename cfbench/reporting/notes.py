@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from cfbench.records.lines import Definition, RunConditions
+from cfbench.records.record import Definition, RunConditions
 from cfbench.reporting.table import BETTER
 
 _ORDER = ("formula", "averaging", "candidates", "relevance", "clipping", "cold_policy", "source")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cfbench.evaluation.statistics.ranks import cliques
-from cfbench.records.lines import Line, Standing
+from cfbench.records.record import Line, Standing
 from cfbench.reporting.plots.canvas import can_draw, new_canvas, style, svg
 from cfbench.reporting.result_groups import COMPARED, ResultGroup, result_groups, standings, without_parameter
 from cfbench.reporting.table import BETTER

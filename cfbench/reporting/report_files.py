@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cfbench.errors import UsageError
 from cfbench.files.atomic import clear_leftovers, write_text
-from cfbench.records.lines import Line, Summary
+from cfbench.records.record import Line, Summary
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.markdown import markdown_report

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cfbench.records.lines import Comparison, Definition, Line, RunConditions, Standing, Summary
+from cfbench.records.record import Comparison, Definition, Line, RunConditions, Standing, Summary
 from cfbench.reporting.table import Column, Mark
 
 COMPARED = ("accuracy", "ranking")

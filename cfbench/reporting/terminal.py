@@ -13,7 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cfbench.files.printable import printable_line
-from cfbench.records.lines import Line
+from cfbench.records.record import Line
 from cfbench.reporting.group_tables import standing_table, tables_of
 from cfbench.reporting.notes import condition_sentences
 from cfbench.reporting.result_groups import result_groups, standings

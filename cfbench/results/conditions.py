@@ -13,8 +13,7 @@ from cfbench.data.splits.split import Split
 from cfbench.evaluation.split_checks import split_warnings
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES
 from cfbench.experiment.study import Study
-from cfbench.records.lines import Definition, RunConditions
-from cfbench.records.record import Cell
+from cfbench.records.record import Cell, Definition, RunConditions
 
 _MOST_ACTIVE = (0.01, 0.1)
 

@@ -1,4 +1,4 @@
-"""Summaries: one per model of each result group, from the records of its cells.
+"""Lines of a whole run, derived from the records of its cells: summaries, comparisons, and ranks over data sets.
 
 Folds and repeats are averaged; the strata of tables pool the test rows of all folds. Intervals resample *users*, once
 for all models of a group, so that every model is seen on the same bootstrap samples: folds are pooled and differences
@@ -7,85 +7,62 @@ are paired.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
-from operator import add
-from typing import TypeAlias
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cfbench.evaluation.measure import finite
-from cfbench.evaluation.statistics.bootstrap import MetricSamples, RatioSamples, percentile_interval
-from cfbench.records.lines import Summary
-from cfbench.records.record import Cell, Figure, Record, StrataTable, figure_name
-from cfbench.results.bootstrap_queue import BootstrapQueue
+from cfbench.evaluation.metrics.metric import Metric
+from cfbench.evaluation.statistics.bootstrap import percentile_interval
+from cfbench.evaluation.statistics.ranks import FEWEST_DATASETS, FEWEST_MODELS, rank_test
+from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
+from cfbench.experiment.study import Study
+from cfbench.records.record import (
+    Cell,
+    Comparison,
+    Figure,
+    GroupKey,
+    Line,
+    Record,
+    Standing,
+    StrataTable,
+    Summary,
+    figure_name,
+)
+from cfbench.results.bootstrap_samples import BootstrapQueue, GroupSamples
+from cfbench.results.conditions import definitions, run_conditions
 
-_Name: TypeAlias = tuple[str, str]
-"""A model and a figure name."""
 
+def consolidated(study: Study, records: Mapping[Cell, Record], queue: BootstrapQueue) -> list[Line]:
+    """Return all lines that tables need, in one order, whether the run was completed, cut off or rescored.
 
-@dataclass(frozen=True, eq=False)
-class GroupSamples:
-    """The figures of all models of a result group on the same bootstrap samples of users.
-
-    Attributes:
-        draws: by model and figure name, one for each cell; of strata one for each repeat, its folds pooled.
-        per_users: by model and metric, the figure of each user of the group, shape (u,), one for each cell.
+    Args:
+        study: the cells planned, and their metrics.
+        records: what came of the study's cells; cells that were not run are missing.
+        queue: has resampled every record that is ok; it is closed.
     """
-
-    draws: Mapping[_Name, Sequence[MetricSamples]] = field(default_factory=dict)
-    per_users: Mapping[_Name, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, records: Sequence[Record], queue: BootstrapQueue) -> GroupSamples:
-        """Gather the samples of the cells of one group; ``records`` are those that are ok."""
-        draws: dict[_Name, list[MetricSamples]] = {}
-        strata: dict[tuple[str, str, int], list[RatioSamples]] = {}
-        per_users: dict[_Name, list[NDArray[np.float32]]] = {}
-        for record in records:
-            cell, of_cell = record.cell, queue.of(record.cell)
-            for name, one in of_cell.draws.items():
-                if isinstance(one, RatioSamples) and name not in record.metrics:
-                    strata.setdefault((cell.model, name, cell.repeat), []).append(one)
-                else:
-                    draws.setdefault((cell.model, name), []).append(one)
-            for name, values in of_cell.per_user.items():
-                per_users.setdefault((cell.model, name), []).append(values)
-        for (model, name, _), folds in strata.items():
-            draws.setdefault((model, name), []).append(reduce(add, folds))
-        return cls(draws, per_users)
-
-    @cached_property
-    def samples(self) -> Mapping[_Name, NDArray[np.float64]]:
-        """By model and figure name, its value in every sample, mean over the cells, shape (resamples,)."""
-        return {key: _mean_where_known(np.array([one.samples for one in cells])) for key, cells in self.draws.items()}
-
-    def figure(self, model: str, name: str, value: float | None, n: int) -> Figure:
-        """Return ``value`` with its interval, where the figure can be resampled."""
-        if (model, name) not in self.samples:
-            return Figure(value, n=n)
-        interval = percentile_interval(self.samples[model, name])
-        return Figure(value, finite(interval.low), finite(interval.high), n)
-
-    def n_users(self, model: str, name: str) -> int:
-        """Return how many users of the group the figure rests on, at the most, in one cell."""
-        return max(one.n_users for one in self.draws[model, name])
-
-    def per_user(self, model: str, name: str) -> NDArray[np.float64] | None:
-        """Return the figure of each user, mean over the cells that tested them, shape (u,); None for no such figure."""
-        cells = self.per_users.get((model, name))
-        return None if cells is None else _mean_where_known(np.array(cells, dtype=np.float64))
-
-
-def _mean_where_known(samples: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average over cells, shape (cells, n), those that have a value; NaN where none has."""
-    known = np.isfinite(samples)
-    count = known.sum(axis=0)
-    mean = np.full(samples.shape[1], np.nan)
-    np.divide(np.where(known, samples, 0.0).sum(axis=0), count, out=mean, where=count > 0)
-    return mean
+    ordered = [records[cell] for cell in study.cells if cell in records]
+    lines: list[Line] = [run_conditions(study, cells) for cells in study.groups.values()]
+    lines += [*definitions(study), *ordered]
+    summaries: list[Summary] = []
+    for group, cells in study.groups.items():
+        of_group = [record for record in ordered if record.cell.group == group]
+        samples = GroupSamples.of([record for record in of_group if record.status == "ok"], queue)
+        rows = [
+            summary(
+                [cell for cell in cells if cell.model == model],
+                [record for record in of_group if record.cell.model == model],
+                samples,
+            )
+            for model in dict.fromkeys(cell.model for cell in cells)
+        ]
+        complete = [one for one in rows if one.finished == one.cells]
+        lines += [*rows, *_comparisons(group, complete, study.metrics, samples)]
+        summaries += rows
+    queue.close()
+    return [*lines, *_standings(summaries, study.metrics)]
 
 
 def summary(cells: Sequence[Cell], records: Sequence[Record], samples: GroupSamples) -> Summary:
@@ -187,3 +164,97 @@ def _spread(done: Sequence[Record], names: Iterable[str], groups: Sequence[int |
         if len(known) == len(distinct):
             spread[name] = float(np.std(known, ddof=1))
     return spread
+
+
+def _comparisons(
+    group: GroupKey, complete: Sequence[Summary], metrics: Sequence[Metric], samples: GroupSamples
+) -> Iterator[Comparison]:
+    """Compare complete models with the best of each metric, its strata included; p-values corrected after Holm."""
+    for metric in metrics:
+        if metric.contract.direction == "none":
+            continue
+        pairs = [
+            pair
+            for name, values in _comparable(complete, metric, samples)
+            for pair in _against_best(group, metric, name, values, samples)
+        ]
+        p = holm([math.nan if pair.p is None else pair.p for pair in pairs])
+        wilcoxon = holm([math.nan if pair.wilcoxon is None else pair.wilcoxon for pair in pairs])
+        for pair, corrected, of_users in zip(pairs, p, wilcoxon, strict=True):
+            yield replace(pair, p_corrected=finite(corrected), wilcoxon_corrected=finite(of_users))
+
+
+def _comparable(
+    complete: Sequence[Summary], metric: Metric, samples: GroupSamples
+) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield values by model, for models that have one and can be resampled: of the metric, then of its strata."""
+    key = metric.contract.figure
+    tables = {one.model: one.tables[metric.name].rows for one in complete if metric.name in one.tables}
+    figures = {metric.name: {one.model: one.metrics[metric.name] for one in complete if metric.name in one.metrics}}
+    for stratum, row in next(iter(tables.values()), {}).items():
+        if key in row:
+            name = figure_name(metric.name, stratum, key)
+            figures[name] = {model: rows[stratum][key] for model, rows in tables.items()}
+    for name, of_models in figures.items():
+        yield (
+            name,
+            {
+                model: figure.value
+                for model, figure in of_models.items()
+                if figure.value is not None and (model, name) in samples.samples
+            },
+        )
+
+
+def _against_best(
+    group: GroupKey, metric: Metric, name: str, values: Mapping[str, float], samples: GroupSamples
+) -> Iterator[Comparison]:
+    """Compare every model with the best one; p-values are not corrected yet."""
+    sign = 1 if metric.contract.direction == "lower" else -1
+    best = min(values, key=lambda model: sign * values[model], default="")
+    for model, value in values.items():
+        if model == best:
+            continue
+        differences = samples.samples[model, name] - samples.samples[best, name]
+        interval, difference = percentile_interval(differences), value - values[best]
+        of_users, of_best = samples.per_user(model, name), samples.per_user(best, name)
+        # Strata are not tested by users: a user with a few rows in one has no error worth ranking.
+        wilcoxon = math.nan
+        if name == metric.name and of_users is not None and of_best is not None:
+            wilcoxon = wilcoxon_p(of_users, of_best)
+        yield Comparison(
+            dataset=group[0],
+            split=group[1],
+            n_given=group[2],
+            metric=name,
+            best=best,
+            model=model,
+            difference=difference,
+            low=finite(interval.low),
+            high=finite(interval.high),
+            p=finite(bootstrap_p(difference, differences, samples.n_users(model, name))),
+            wilcoxon=finite(wilcoxon),
+        )
+
+
+def _standings(summaries: Sequence[Summary], metrics: Sequence[Metric]) -> Iterator[Standing]:
+    """Rank models over the data sets of the same splitter, by every metric of quality; curves are left out."""
+    ranked = [
+        metric for metric in metrics if metric.contract.direction != "none" and "cost" not in metric.contract.needs
+    ]
+    for split in dict.fromkeys(one.split for one in summaries if one.n_given is None):
+        of_split = [one for one in summaries if one.split == split and one.n_given is None]
+        datasets = tuple(dict.fromkeys(one.dataset for one in of_split))
+        for metric in ranked:
+            values: dict[str, dict[str, float]] = {}
+            for one in of_split:
+                figure = one.metrics.get(metric.name)
+                if one.finished == one.cells and figure is not None and figure.value is not None:
+                    values.setdefault(one.model, {})[one.dataset] = figure.value
+            everywhere = [model for model, of_dataset in values.items() if len(of_dataset) == len(datasets)]
+            if len(datasets) < FEWEST_DATASETS or len(everywhere) < FEWEST_MODELS:
+                continue
+            table = np.array([[values[model][dataset] for model in everywhere] for dataset in datasets])
+            test = rank_test(table, lower=metric.contract.direction == "lower")
+            ranks = sorted(zip(everywhere, test.mean_ranks.tolist(), strict=True), key=lambda pair: pair[1])
+            yield Standing(split, metric.name, datasets, dict(ranks), test.p, test.critical_difference)

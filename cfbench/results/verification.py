@@ -11,8 +11,7 @@ from typing import Literal, TypeAlias
 from cfbench.errors import UnknownNameError
 from cfbench.experiment.expectation import Expected
 from cfbench.experiment.suite import Suite
-from cfbench.records.lines import Line, Summary
-from cfbench.records.record import figure_name
+from cfbench.records.record import Line, Summary, figure_name
 from cfbench.spec import Spec
 
 ClaimStatus: TypeAlias = Literal["met", "missed", "open"]

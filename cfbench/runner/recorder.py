@@ -18,7 +18,7 @@ from cfbench.experiment.study import Study
 from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Record
 from cfbench.resources.clock import Clock
-from cfbench.results.bootstrap_queue import BootstrapQueue
+from cfbench.results.bootstrap_samples import BootstrapQueue
 
 
 @dataclass

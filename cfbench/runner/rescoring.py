@@ -22,11 +22,10 @@ from cfbench.experiment.study import SplitPlan, Splits, Study
 from cfbench.experiment.suite import Suite
 from cfbench.inference.output import ModelOutput
 from cfbench.records.answer_shapes import require_answers_to
-from cfbench.records.lines import Line
-from cfbench.records.record import Cell, Record
+from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
-from cfbench.results.comparison import consolidated
+from cfbench.results.summary import consolidated
 from cfbench.runner.recorder import Recorder
 
 

@@ -20,10 +20,9 @@ from cfbench.inference.output import ModelOutput
 from cfbench.records.answer_shapes import require_answers_to
 from cfbench.records.cell_locks import CellLocks
 from cfbench.records.kept_models import ModelFolder
-from cfbench.records.lines import Line
-from cfbench.records.record import Cell, Record
+from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import RunFolder
-from cfbench.results.comparison import consolidated
+from cfbench.results.summary import consolidated
 from cfbench.runner.dispatch import ResourceLimits, RunTaskQueue, clear_workspaces, outcomes_of, task_of, workspace
 from cfbench.runner.recorder import Recorder
 

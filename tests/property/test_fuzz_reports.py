@@ -14,8 +14,17 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cfbench.errors import CfbenchError
-from cfbench.records.lines import Comparison, Definition, RunConditions, Standing, Summary
-from cfbench.records.record import Figure, MissingMetric, SanityWarning, StrataTable
+from cfbench.records.record import (
+    Comparison,
+    Definition,
+    Figure,
+    MissingMetric,
+    RunConditions,
+    SanityWarning,
+    Standing,
+    StrataTable,
+    Summary,
+)
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.markdown import markdown_report

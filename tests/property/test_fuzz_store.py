@@ -22,8 +22,18 @@ from cfbench.files.packed_arrays import read_arrays
 from cfbench.inference.output import ModelOutput
 from cfbench.model.saving import load_parts, save_parts
 from cfbench.records.kept_models import ModelFolder
-from cfbench.records.lines import Comparison, Definition, RunConditions, Standing, Summary
-from cfbench.records.record import Cell, Figure, Record, SanityWarning, StrataTable
+from cfbench.records.record import (
+    Cell,
+    Comparison,
+    Definition,
+    Figure,
+    Record,
+    RunConditions,
+    SanityWarning,
+    Standing,
+    StrataTable,
+    Summary,
+)
 from cfbench.records.store import RunFolder, read_lines
 
 CELL = Cell(

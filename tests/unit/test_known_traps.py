@@ -19,11 +19,11 @@ from cfbench.evaluation.statistics.bootstrap import percentile_interval, resampl
 from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
 from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.rank import rank_items
-from cfbench.records.lines import Comparison
-from cfbench.records.record import Cell, Figure, Record
+from cfbench.records.record import Cell, Comparison, Figure, Record
 from cfbench.registry.registry import Registry
 from cfbench.resources.clock import Clock
-from cfbench.results.summary import GroupSamples, summary
+from cfbench.results.bootstrap_samples import GroupSamples
+from cfbench.results.summary import summary
 
 OF_LISTS = [
     plugin

@@ -10,7 +10,7 @@ from cfbench.analysis.components import principal_components
 from cfbench.analysis.shrunk_means import bayesian_averages
 from cfbench.analysis.views.item_tables import Column, Listing
 from cfbench.analysis.views.view import InspectedModel, Options, Plot, View
-from cfbench.reporting.plots.title_map import title_map
+from cfbench.reporting.plots.charts import title_map
 
 _TITLE = "Best-rated items"
 _ITEMS = 30

@@ -11,7 +11,7 @@ from cfbench.analysis.components import Components, principal_components
 from cfbench.analysis.extremes import extremes
 from cfbench.analysis.views.item_tables import Column, Listing
 from cfbench.analysis.views.view import FEW_RATINGS, InspectedModel, Options, Plot, View, without
-from cfbench.reporting.plots.title_map import title_map
+from cfbench.reporting.plots.charts import title_map
 
 _TITLE = "Principal components of item factors"
 _TOLD_ENDS = 3  # components whose two ends are listed

@@ -6,7 +6,7 @@ from functools import partial
 
 from cfbench.analysis.views.item_tables import Column, Listing
 from cfbench.analysis.views.view import InspectedModel, Options, Plot, View, without
-from cfbench.reporting.plots.heatmap import heatmap
+from cfbench.reporting.plots.charts import heatmap
 
 _TITLE = "Factors of the most rated items"
 _ITEMS = 20

@@ -7,7 +7,7 @@ from functools import partial
 from cfbench.analysis.maps import mapped
 from cfbench.analysis.views.item_tables import Column, Listing
 from cfbench.analysis.views.view import FEW_RATINGS, InspectedModel, Options, Plot, View, without
-from cfbench.reporting.plots.title_map import title_map
+from cfbench.reporting.plots.charts import title_map
 
 _TITLE = "Map of items"
 _MOST = 2_000  # items that are laid out: what a picture can show, and seconds to compute

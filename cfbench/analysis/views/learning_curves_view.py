@@ -7,7 +7,7 @@ from functools import partial
 
 from cfbench.analysis.views.item_tables import Listing
 from cfbench.analysis.views.view import InspectedModel, Options, Plot, View, without
-from cfbench.reporting.plots.loss_curves import loss_curves
+from cfbench.reporting.plots.charts import loss_curves
 
 _TITLE = "Learning curves"
 

@@ -13,7 +13,7 @@ from cfbench.analysis.extremes import extremes
 from cfbench.analysis.views.item_tables import Column, Listing
 from cfbench.analysis.views.view import InspectedModel, Options, Plot, View, without
 from cfbench.model.ratings import Floats
-from cfbench.reporting.plots.scatter import against_popularity
+from cfbench.reporting.plots.charts import against_popularity
 
 _TITLE = "Popularity"
 _NAMED = 6  # items named at each end

@@ -9,7 +9,7 @@ import numpy as np
 from cfbench.analysis.spread import QUANTILES, measured_parts, quantiles
 from cfbench.analysis.views.item_tables import Column, Listing
 from cfbench.analysis.views.view import InspectedModel, Options, Plot, View, without
-from cfbench.reporting.plots.histograms import histograms
+from cfbench.reporting.plots.charts import histograms
 
 _TITLE = "Distribution of embeddings"
 _NAMES = {0.0: "least", 0.5: "median", 1.0: "most"}

@@ -11,8 +11,7 @@ import pytest
 from cfbench.errors import StoreError
 from cfbench.files.atomic import replacing, write_text
 from cfbench.inference.output import ModelOutput
-from cfbench.records.lines import Comparison
-from cfbench.records.record import Cell, Epoch, Figure, MissingMetric, Record, StrataTable
+from cfbench.records.record import Cell, Comparison, Epoch, Figure, MissingMetric, Record, StrataTable
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.resources.cost import Cost
 

@@ -7,8 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cfbench.records.lines import Definition, Standing, Summary
-from cfbench.records.record import Figure
+from cfbench.records.record import Definition, Figure, Standing, Summary
 from cfbench.reporting.markdown import markdown_report
 from cfbench.reporting.pictures import pictures
 from cfbench.reporting.plots import canvas

@@ -9,8 +9,17 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from cfbench.records.lines import Comparison, Definition, RunConditions, Standing, Summary
-from cfbench.records.record import Figure, MissingMetric, SanityWarning, StrataTable
+from cfbench.records.record import (
+    Comparison,
+    Definition,
+    Figure,
+    MissingMetric,
+    RunConditions,
+    SanityWarning,
+    Standing,
+    StrataTable,
+    Summary,
+)
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.group_tables import tables_of
 from cfbench.reporting.markdown import escaped, markdown_report

@@ -10,8 +10,7 @@ from cfbench.execution.in_process import InProcessExecutor
 from cfbench.execution.run_events import RunEvents
 from cfbench.experiment.plan import CellOptions, make_plan
 from cfbench.experiment.suite import Suite
-from cfbench.records.lines import Comparison, Summary
-from cfbench.records.record import Record
+from cfbench.records.record import Comparison, Record, Summary
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.runner.runner import Run

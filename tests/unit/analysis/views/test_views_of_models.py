@@ -10,7 +10,7 @@ from cfbench.analysis.views.view import InspectedModel, Options
 from cfbench.errors import UnknownNameError, UsageError
 from cfbench.model.protocols import Embeddings
 from cfbench.records.record import Epoch
-from cfbench.reporting.plots.histograms import histograms
+from cfbench.reporting.plots.charts import histograms
 
 N = 30
 

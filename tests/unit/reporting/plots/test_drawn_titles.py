@@ -6,11 +6,7 @@ import numpy as np
 import pytest
 
 from cfbench.reporting.plots.canvas import png, style, svg
-from cfbench.reporting.plots.heatmap import heatmap
-from cfbench.reporting.plots.histograms import histograms
-from cfbench.reporting.plots.loss_curves import loss_curves
-from cfbench.reporting.plots.scatter import against_popularity
-from cfbench.reporting.plots.title_map import title_map
+from cfbench.reporting.plots.charts import against_popularity, heatmap, histograms, loss_curves, title_map
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `plots`")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cfbench.evaluation.metrics.sums import PerUser
-from cfbench.results import bootstrap_queue
-from cfbench.results.bootstrap_queue import BootstrapQueue
+from cfbench.results import bootstrap_samples
+from cfbench.results.bootstrap_samples import BootstrapQueue
 
 PEOPLE = np.arange(4, dtype=np.int32)
 STUDY = SimpleNamespace(test_users=lambda _cell: PEOPLE, resampling_seed=lambda _cell: 0)
@@ -46,7 +46,7 @@ def test_sums_of_two_cells_at_most_wait_so_that_fast_models_do_not_fill_the_memo
             if cell == "second":
                 two_wait.set()
 
-    monkeypatch.setattr(bootstrap_queue, "resampled", slow)
+    monkeypatch.setattr(bootstrap_samples, "resampled", slow)
     adding = threading.Thread(target=add_three)
     adding.start()
     assert two_wait.wait(60)
@@ -61,7 +61,7 @@ def test_a_cell_that_cannot_be_drawn_makes_room_and_raises_where_it_is_asked_for
     def broken(*_):
         raise ValueError("no users")
 
-    monkeypatch.setattr(bootstrap_queue, "resampled", broken)
+    monkeypatch.setattr(bootstrap_samples, "resampled", broken)
     for cell in range(5):
         background.add(cell, PEOPLE, sums(), set())
     with pytest.raises(ValueError, match="no users"):
