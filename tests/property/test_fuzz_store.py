@@ -247,7 +247,7 @@ BOMB = archive({"predictions.npy": npy(header(shape=f"({1 << 24},)"), bytes(1 <<
         (archive({"predictions.npy": npy(header(), bytes(8), b"\x09\x00")}), "no array"),
         (archive({"predictions.npy": b"\x93NUMPY\x02\x00\xff\xff\xff\xff"}), "plain numbers"),
         (archive({"predictions.npy": b""}), "no array"),
-        (archive({"../../evil.npy": npy(header(), bytes(8))}), "no answers called"),
+        (archive({"../../evil.npy": npy(header(), bytes(8))}), "no array called"),
         (archive({"evil.py": b"import os"}), "no array"),
         (archive({"predictions.npy": npy(header(), bytes(8))}, zipfile.ZIP_LZMA), "packed in a way"),
         (archive({"lists.npy": npy(header(), bytes(8))}), "must be int32"),
