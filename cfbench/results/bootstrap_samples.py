@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from cfbench.evaluation.measure import finite
 from cfbench.evaluation.metrics.sums import PerUser
-from cfbench.evaluation.statistics.bootstrap import MetricSamples, RatioSamples, Resampleable, percentile_interval, resampled
+from cfbench.evaluation.statistics.bootstrap import (
+    MetricSamples,
+    RatioSamples,
+    Resampleable,
+    percentile_interval,
+    resampled,
+)
 from cfbench.experiment.study import Study
 from cfbench.records.record import Cell, Figure, Record
 
