@@ -1,16 +1,16 @@
-"""Carrying out one task in the present process: fit inside the clock, then answers, validated."""
+"""A cell's work in the present process: a model is fitted inside the clock, then queried and its answers validated."""
 
 from __future__ import annotations
 
 import shutil
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from cfbench.errors import CfbenchError, ModelError
 from cfbench.execution.outcome_writer import save_model
@@ -36,158 +36,137 @@ from cfbench.records.record import Epoch, Status
 from cfbench.registry.loading import instantiate, library_versions, load_class
 from cfbench.resources.clock import Clock
 from cfbench.resources.cost import Cost
-from cfbench.resources.energy import Energy, metered
+from cfbench.resources.energy import metered
 from cfbench.resources.memory import peak_bytes, reset_peak
 
-_REASON = 500  # characters of a failure's reason that records and tables keep
+# The environment of a cell limits its threads, too; threadpoolctl reaches libraries that have read it before.
+try:
+    from threadpoolctl import threadpool_limits
+except ImportError:
+    threadpool_limits = nullcontext
+
+_LONGEST_REASON = 500  # characters of a failure's reason that records and tables keep
 _ALLOCATION_REFUSED = ("can't allocate memory", "cannot allocate memory", "out of memory")
 
 
-def prepare(model: str, who: str) -> type[Any]:
-    """Import the class and let it do its one-off start-up work."""
-    cls = load_class(model, who)
+def prepare(model: str, label: str) -> type[Any]:
+    """Import the class ``package.module:Class`` and let it do its one-off start-up work."""
+    cls = load_class(model, label)
     if issubclass(cls, WarmsUp):
         cls.warm_up()
     return cls
 
 
 def perform(
-    task: Task, report: Callable[[EpochReport], None], announce: Callable[[str], None] = lambda _phase: None
+    task: Task, on_epoch: Callable[[EpochReport], None], on_phase: Callable[[str], None] = lambda _phase: None
 ) -> Outcome:
     """Carry out ``task``. A model's failure becomes an outcome; the traceback goes to standard error.
 
-    ``announce`` is told the parts of the work as they begin.
+    Args:
+        task: the task.
+        on_epoch: called with every epoch that the model reports, in plain numbers.
+        on_phase: called with the parts of the work as they begin.
     """
-    clock, losses = Clock(entered=announce), list[Epoch]()
+    clock, losses = Clock(entered=on_phase), list[Epoch]()
 
-    def on_epoch(epoch: EpochReport) -> None:
-        checked = _checked(epoch, task.label)
-        losses.append(Epoch(checked.epoch, checked.train_loss, checked.validation_loss))
-        report(checked)
+    def record_epoch(report: EpochReport) -> None:
+        plain = _plain_numbers(report, task.label)
+        losses.append(Epoch(plain.epoch, plain.train_loss, plain.validation_loss))
+        on_epoch(plain)
 
     reset_peak()
     try:
         with threadpool_limits(task.threads):
-            model, answers, energy = _fit_and_ask(task, clock, on_epoch)
-            peak = peak_bytes()  # before saving, which is no part of recommending
-            size = _saved(model, task, clock) if task.save else None
+            answers, cost = _fit_and_query(task, clock, record_epoch)
+        status: Status = "ok"
+        reason = ""
     except (Exception, SystemExit) as error:  # whatever a plugin raises loses its own cell only
         traceback.print_exc()
-        return _ended_early(task, error, clock, losses)
-    device = model.device_ if isinstance(model, RunsOnDevice) else "cpu"
-    cost = Cost(clock.wall, clock.cpu, peak, str(device), size, energy.kwh, energy.method)
-    return Outcome(task, "ok", "", answers, cost, tuple(losses), library_versions(task.distribution))
+        answers, cost = None, Cost(clock.wall, clock.cpu, peak_bytes())
+        status = "out-of-memory" if _lacks_memory(error) else "failed"
+        message = str(error) if isinstance(error, CfbenchError) else f"{type(error).__name__}: {error}"
+        reason = " ".join(message.encode("utf-8", "replace").decode().split())  # one printable line
+        if len(reason) > _LONGEST_REASON:
+            reason = f"{reason[:_LONGEST_REASON]} ..."
+    return Outcome(task, status, reason, answers, cost, tuple(losses), library_versions(task.distribution))
 
 
-def _saved(model: object, task: Task, clock: Clock) -> int | None:
-    """Let the model save itself; return its bytes, or None where it cannot, which must not cost the answers."""
-    if not isinstance(model, Saveable):
-        return None
-    try:
-        with clock.part("save"):
-            return save_model(model, saved_in(task))
-    except ModelError:
-        traceback.print_exc()
-        shutil.rmtree(saved_in(task), ignore_errors=True)
-        return None
-
-
-def _fit_and_ask(
-    task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]
-) -> tuple[object, ModelOutput, Energy]:
+def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]) -> tuple[ModelOutput, Cost]:
     with clock.part("import"):
         cls = prepare(task.model, task.label)
     with clock.part("load"):
-        questions = EvaluationInputs.read(Path(task.inputs))
+        inputs = EvaluationInputs.read(Path(task.inputs))
     model = instantiate(cls, task.params, f"model {task.label}")
-    context = FitContext(task.seed, task.device, task.threads, on_epoch)
     with metered(task.energy) as energy:
         with clock.part("fit"):
-            model.fit(questions.train, context)
-        answers = _ask(model, questions, task, clock)
-    return model, answers, energy
+            model.fit(inputs.train, FitContext(task.seed, task.device, task.threads, on_epoch))
+        answers = _query(model, inputs, task, clock)
+    peak = peak_bytes()  # before saving, which is no part of recommending
+    model_bytes = None
+    if task.save and isinstance(model, Saveable):
+        try:
+            with clock.part("save"):
+                model_bytes = save_model(model, saved_in(task))
+        except ModelError:  # must not cost the answers
+            traceback.print_exc()
+            shutil.rmtree(saved_in(task), ignore_errors=True)
+    device = str(model.device_) if isinstance(model, RunsOnDevice) else "cpu"
+    return answers, Cost(clock.wall, clock.cpu, peak, device, model_bytes, energy.kwh, energy.method)
 
 
-def _ask(model: object, questions: EvaluationInputs, task: Task, clock: Clock) -> ModelOutput:
-    rates, ranks = isinstance(model, PredictsRatings), isinstance(model, ScoresItems)
-    if not rates and not ranks:
+def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) -> ModelOutput:
+    """Return all that is stored of a fitted model: predictions, top-k lists, and what diagnoses need."""
+    if not isinstance(model, PredictsRatings | ScoresItems):
         raise ModelError(f"{task.label} has neither predict nor score_items; a model needs at least one of them")
-    asked = with_cold_entities(model, questions, clock)
-    given: dict[str, NDArray[Any]] = {}
+    train, arrays = inputs.train, dict[str, NDArray[Any]]()
+    queries = with_cold_entities(model, inputs, clock)
     if isinstance(model, PredictsRatings):
-        given["predictions"] = predict_ratings(model, asked.users, asked.items, clock)
+        arrays["predictions"] = predict_ratings(model, queries.users, queries.items, clock)
     with clock.part("rank"):
         rankings = rank_items(
             model,
-            questions.train,
-            asked.ranked_users,
+            train,
+            queries.ranked_users,
             k=task.list_length,
-            tie_seed=questions.tie_seed,
+            tie_seed=inputs.tie_seed,
             clock=clock,
-            withheld=questions.withheld,
+            withheld=inputs.withheld,
         )
-    given |= {"lists": rankings.lists, "score_means": rankings.score_means}
-    return ModelOutput.of(given | _looked_into(model, questions, clock))
-
-
-def with_cold_entities(model: object, questions: EvaluationInputs, clock: Clock) -> Queries:
-    """Introduce the newcomers to a model that can meet them; return the questions in the codes it then knows."""
-    cold_entities = questions.cold_entities
-    if cold_entities is None or not isinstance(model, TakesColdEntities):
-        return questions.queries
-    with clock.part("add_cold_entities"):
-        model.add_cold_entities(cold_entities.users, cold_entities.items)
-    return cold_entities.queries
-
-
-def _looked_into(model: object, questions: EvaluationInputs, clock: Clock) -> dict[str, NDArray[Any]]:
-    """Ask what no table of test errors needs: ratings of training rows, the range of ratings, the factors of items."""
-    found: dict[str, NDArray[Any]] = {}
-    train = questions.train
+    arrays |= {"lists": rankings.lists, "score_means": rankings.score_means}
     if isinstance(model, PredictsRatings):
-        rows = questions.checked_rows
-        told = predict_ratings(model, train.users[rows], train.items[rows], clock, part="check")
-        found |= {"train_rows": rows, "train_predictions": told}
+        rows = inputs.checked_rows
+        on_train = predict_ratings(model, train.users[rows], train.items[rows], clock, part="check")
+        arrays |= {"train_rows": rows, "train_predictions": on_train}
     if isinstance(model, HasRatingRange) and (stated := rating_range_of(model)) is not None:
-        found["rating_range"] = stated
+        arrays["rating_range"] = stated
     if isinstance(model, HasEmbeddings):
         with clock.part("check"):
             factors = embeddings_of(model, train.n_users, train.n_items).items.astype(np.float32)
         if factors.shape[1]:
-            found["item_factors"] = factors
-    return found
+            arrays["item_factors"] = factors
+    return ModelOutput.of(arrays)
 
 
-def _checked(epoch: EpochReport, who: str) -> EpochReport:
-    """Bring a model's report to plain numbers: numpy scalars and zero-dimensional tensors are what models have."""
+def with_cold_entities(model: object, inputs: EvaluationInputs, clock: Clock) -> Queries:
+    """Add the cold users and items to a model that takes them; return the queries in the codes that it then knows."""
+    cold = inputs.cold_entities
+    if cold is None or not isinstance(model, TakesColdEntities):
+        return inputs.queries
+    with clock.part("add_cold_entities"):
+        model.add_cold_entities(cold.users, cold.items)
+    return cold.queries
 
-    def loss(value: object) -> float | None:
-        return None if value is None else float(value)  # type: ignore[arg-type]
 
+def _plain_numbers(report: EpochReport, label: str) -> EpochReport:
+    """Convert a model's report to plain numbers: models have numpy scalars and zero-dimensional tensors."""
+    losses = (report.train_loss, report.validation_loss)
     try:
-        return EpochReport(int(epoch.epoch), int(epoch.epochs), loss(epoch.train_loss), loss(epoch.validation_loss))
+        plain = [None if loss is None else float(loss) for loss in losses]
+        return EpochReport(int(report.epoch), int(report.epochs), *plain)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{who} reported {epoch}; expected numbers, and None for a loss it does not have") from error
-
-
-def _short(reason: str) -> str:
-    """Bring what a plugin said to one printable line of bounded length; the log has the whole."""
-    line = " ".join(reason.encode("utf-8", "replace").decode().split())
-    return line if len(line) <= _REASON else f"{line[:_REASON]} ..."
-
-
-def _ended_early(task: Task, error: BaseException, clock: Clock, losses: Sequence[Epoch]) -> Outcome:
-    status: Status = "out-of-memory" if _lacks_memory(error) else "failed"
-    reason = _short(str(error) if isinstance(error, CfbenchError) else f"{type(error).__name__}: {error}")
-    return Outcome(
-        task,
-        status,
-        reason,
-        None,
-        Cost(clock.wall, clock.cpu, peak_bytes()),
-        tuple(losses),
-        library_versions(task.distribution),
-    )
+        raise ModelError(
+            f"{label} reported {report}; expected numbers, and None for a loss it does not have"
+        ) from error
 
 
 def _lacks_memory(error: BaseException | None) -> bool:

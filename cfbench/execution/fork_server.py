@@ -1,10 +1,16 @@
-"""The program that a plugin's cells are forked from, so that its heavy imports are paid once.
+"""Fork server: the program that a plugin's cells are forked from, so that its heavy imports are paid once.
 
 ``python -m cfbench.execution.fork_server EVENTS_FD HOME`` reads requests as JSON lines from standard input and writes
-events as JSON lines to the inherited descriptor. Every cell gets a warden, which is forked from here and forks the
-cell. End of input ends the server and all that it started: no cell outlives the run.
+events as JSON lines to the inherited descriptor:
 
-There is one server per plugin distribution: a plugin that spoils its process spoils its own cells only.
+* ``{"confine": [PATH, ...], "writable": [PATH, ...]}`` gives up writing below the first, except below the second; once.
+* ``{"prepare": ["package.module:Class", ...], "energy": BOOL}`` imports classes ahead of their cells and, where asked
+  for, readies the meter of energy.
+* ``{"run": TASK}`` carries a task out.
+
+Every cell gets a watchdog, which is forked from here and forks the cell. End of input ends the server and all that it
+started: no cell outlives the run. There is one server per plugin distribution: a plugin that spoils its process spoils
+its own cells only.
 """
 
 from __future__ import annotations
@@ -15,14 +21,12 @@ import selectors
 import signal
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cfbench.execution.events import LONGEST_TEXT, tell
 from cfbench.execution.fit_and_predict import prepare
+from cfbench.execution.pipe_events import LONGEST_TEXT, send
 from cfbench.execution.private_home import move_in
 from cfbench.execution.process_tree import adopt_orphans, die_with_the_parent, kill_descendants
 from cfbench.execution.sandbox import confine
@@ -35,109 +39,81 @@ _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisib
 
 def main(events: int, home: Path) -> None:
     """Serve until standard input ends; what imports and warm-ups write to their home lands in ``home``."""
-    die_with_the_parent()  # end of input says the same, but is not heard while a library that hangs is imported
+    die_with_the_parent()  # end of input says the same, but goes unnoticed while a library that hangs is imported
     adopt_orphans()
     move_in(home)
     os.set_inheritable(events, False)
-    os.set_blocking(events, False)  # for the wardens too: they inherit it
+    os.set_blocking(events, False)  # for the watchdogs too: they inherit it
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_read, False)
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write)
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    for stream in (sys.stdout, sys.stderr):  # so that a cell that crashes has said all that it printed
+    for stream in (sys.stdout, sys.stderr):  # so that the log of a cell that crashes has all that it printed
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     selector = selectors.DefaultSelector()
     selector.register(_STDIN, selectors.EVENT_READ)
     selector.register(wake_read, selectors.EVENT_READ)
-    wardens: dict[int, Task] = {}
+    watchdogs: dict[int, Task] = {}
     partial = b""
     while True:
         for key, _ in selector.select():
             if key.fd == wake_read:
                 os.read(wake_read, 4096)
-                _reap(wardens, events)
+                _reap(watchdogs, events)
             elif data := os.read(_STDIN, 65536):
                 *lines, partial = (partial + data).split(b"\n")
                 for line in lines:
-                    _obey(json.loads(line), wardens, events, home)
+                    _obey(json.loads(line), watchdogs, events, home)
             else:
-                _dismiss(wardens)
+                _end(watchdogs)
                 return
 
 
-def confine_line(protected: Sequence[str], writable: Sequence[str]) -> bytes:
-    """Return the request to give up writing below ``protected``, except below ``writable``; to be made once."""
-    return json.dumps({"confine": list(protected), "writable": list(writable)}).encode() + b"\n"
-
-
-def prepare_line(models: Sequence[str], *, energy: bool) -> bytes:
-    """Return the request to import classes, ``package.module:Class`` each, ahead of their cells.
-
-    With ``energy`` the meter is made ready too.
-    """
-    return json.dumps({"prepare": list(models), "energy": energy}).encode() + b"\n"
-
-
-def run_line(task: Task) -> bytes:
-    """Return the request to carry out a task."""
-    return json.dumps({"run": asdict(task)}).encode() + b"\n"
-
-
-def _obey(request: dict[str, Any], wardens: dict[int, Task], events: int, home: Path) -> None:
-    if "run" in request:
-        _start(Task.of(request["run"]), wardens, events, home)
-    elif "confine" in request:
-        confine([Path(path) for path in request["confine"]], [Path(path) for path in request["writable"]])
-    else:
+def _obey(request: dict[str, Any], watchdogs: dict[int, Task], events: int, home: Path) -> None:
+    if "confine" in request:
+        confine(map(Path, request["confine"]), map(Path, request["writable"]))
+    elif "prepare" in request:
         for model in request["prepare"]:
-            tell(events, "", event="importing", name=model[:LONGEST_TEXT])
-            _preload(model)
+            send(events, "", event="importing", name=model[:LONGEST_TEXT])
+            try:
+                prepare(model, model)
+            except (Exception, SystemExit):  # it fails again, and is reported, in the cell
+                traceback.print_exc()
         if request["energy"]:
             warm_up()
-        tell(events, "", event="prepared")
+        send(events, "", event="prepared")
+    else:
+        task, server = Task.of(request["run"]), os.getpid()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid == 0:
+            guard(task, events, server, home)
+        watchdogs[pid] = task
 
 
-def _start(task: Task, wardens: dict[int, Task], events: int, home: Path) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    server = os.getpid()
-    pid = os.fork()
-    if pid == 0:
-        guard(task, events, server, home)
-    wardens[pid] = task
-
-
-def _preload(model: str) -> None:
-    """Import the model's libraries here once; a failure shows again, and is reported, in the cell."""
-    try:
-        prepare(model, model)
-    except (Exception, SystemExit):
-        traceback.print_exc()
-
-
-def _reap(wardens: dict[int, Task], events: int) -> None:
-    """Take leave of the wardens that have ended; one that did not end by itself has left its cell to this process."""
-    for pid in list(wardens):
+def _reap(watchdogs: dict[int, Task], events: int) -> None:
+    """Reap watchdogs that have ended; one that was killed has left its cell to this process, which ends it."""
+    for pid in list(watchdogs):
         done, status = os.waitpid(pid, os.WNOHANG)
-        if not done:
-            continue
-        task = wardens.pop(pid)
-        if code := os.waitstatus_to_exitcode(status):
-            kill_descendants(os.getpid(), spared=frozenset(wardens))
-            tell(events, task.name, event="lost", code=code)
+        if done:
+            task = watchdogs.pop(pid)
+            if code := os.waitstatus_to_exitcode(status):
+                kill_descendants(os.getpid(), spared=frozenset(watchdogs))
+                send(events, task.name, event="lost", code=code)
 
 
-def _dismiss(wardens: Iterable[int]) -> None:
-    """Let wardens end what they keep; then end whatever else was started here.
+def _end(watchdogs: dict[int, Task]) -> None:
+    """Let watchdogs end their cells; then end whatever else was started here.
 
-    Wardens are asked, not killed: when a run is killed, so is this process a moment after the end of its input, and
-    what they keep would be nobody's.
+    They are asked, not killed: when a run is killed, so is this process a moment after the end of its input, and their
+    cells would have nobody left to end them.
     """
-    for pid in wardens:
+    for pid in watchdogs:
         os.kill(pid, signal.SIGTERM)
-    for pid in wardens:
+    for pid in watchdogs:
         with suppress(ChildProcessError):
             os.waitpid(pid, 0)
     kill_descendants(os.getpid())

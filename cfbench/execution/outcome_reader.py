@@ -1,9 +1,11 @@
-"""Reading what a cell's process handed over; that a model could write there, too, is kept in mind."""
+"""Reading of what a cell's process left, as the run's process does it: a model could have written there, too."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from cfbench.errors import CfbenchError
+from cfbench.execution.printed_log import tail_of
+from cfbench.execution.process_tree import how_ended
 from cfbench.execution.task import Outcome, Task, answers_in
 from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.inference.output import ModelOutput
@@ -21,11 +25,12 @@ from cfbench.resources.memory import machine_bytes
 
 _LARGEST = 256 * MEBIBYTE  # a learning curve of a million epochs has 100
 _LONGEST_REASON = 1000
+_QUOTED = 200  # characters of a log that a reason quotes
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What ``outcome.json`` holds: the names of the arrays, and the rest of the outcome."""
+class _OutcomeFile:
+    """The content of ``outcome.json``: the names of the arrays, and the rest of the outcome."""
 
     status: Literal["ok", "failed", "out-of-memory"]
     answers: tuple[str, ...] | None
@@ -35,13 +40,12 @@ class _Told:
     versions: dict[str, str]
 
 
-@cache
-def _form() -> TypeAdapter[_Told]:
-    return TypeAdapter(_Told)
+# Building the adapter takes longer than a whole command that runs no cell.
+_outcome_file = cache(lambda: TypeAdapter(_OutcomeFile))
 
 
-def collect(task: Task) -> Outcome | None:
-    """Read what :func:`cfbench.execution.outcome_writer.deliver` left, or None where the process did not get so far.
+def read_outcome(task: Task) -> Outcome | None:
+    """Read what :func:`cfbench.execution.outcome_writer.write_outcome` left, None where there is nothing.
 
     A model can write into the folder itself: what cannot be read becomes a failure, not an error of the run.
     """
@@ -49,20 +53,16 @@ def collect(task: Task) -> Outcome | None:
     if not path.is_file():
         return None
     try:
-        return _outcome(task, _form().validate_json(read_plain(path, _LARGEST)))
+        facts = _outcome_file().validate_json(read_plain(path, _LARGEST))
+        if (facts.answers is None) == (facts.status == "ok"):
+            raise ValueError(f"status {facts.status!r} with answers {facts.answers!r}")
+        answers = (
+            None if facts.answers is None else ModelOutput.of({name: _array(task, name) for name in facts.answers})
+        )
     except (OSError, ValueError, TypeError, MemoryError, CfbenchError) as error:
         return Outcome(task, "failed", f"its process left an outcome that cannot be read: {first_mistake(error)}")
-
-
-def _outcome(task: Task, told: _Told) -> Outcome:
-    if (told.answers is None) == (told.status == "ok"):
-        raise ValueError(f"status {told.status!r} with answers {told.answers!r}")
-    answers = None
-    if told.answers is not None:
-        answers = ModelOutput.of({name: _array(task, name) for name in told.answers})
-    return Outcome(
-        task, told.status, told.reason[:_LONGEST_REASON], answers, told.cost, told.losses, dict(told.versions)
-    )
+    reason = facts.reason[:_LONGEST_REASON]
+    return Outcome(task, facts.status, reason, answers, facts.cost, facts.losses, facts.versions)
 
 
 def _array(task: Task, name: str) -> NDArray[Any]:
@@ -70,3 +70,31 @@ def _array(task: Task, name: str) -> NDArray[Any]:
     require_plain(path, machine_bytes() // 2)
     array: NDArray[Any] = np.load(path, allow_pickle=False)
     return array
+
+
+def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a task whose process has ended, by the ``exited`` event of its watchdog."""
+    tail, peak = tail_of(Path(task.log)), int(event["peak"])
+    cost = Cost(seconds={"cell": float(event["seconds"])}, peak_memory=peak)
+    if event["exceeded"] == "timeout":
+        reason = f"took longer than the {task.timeout:g} s allowed and was ended"
+        return Outcome(task, "timeout", reason, cost=cost, log_tail=tail)
+    if event["exceeded"] == "out-of-memory":
+        held = f"{peak / 2**20:,.0f} MiB"
+        if task.memory_limit is not None and peak > task.memory_limit:
+            reason = f"held {held}, more than the {task.memory_limit / 2**20:,.0f} MiB allowed, and was ended"
+        else:
+            reason = f"was ended by the kernel, which had no more memory; it held {held} when last looked at"
+        return Outcome(task, "out-of-memory", reason, cost=cost, log_tail=tail)
+    if event["unwritten"]:
+        reason = f"its answers could not be written: {event['unwritten']}; free the disk, or set TMPDIR to another"
+        return Outcome(task, "failed", reason, cost=cost, log_tail=tail)
+    outcome = read_outcome(task)
+    if outcome is None:
+        printed = " ".join(tail.split())[-_QUOTED:]
+        reason = f"its process {how_ended(int(event['code']))} before it answered"
+        reason += f"; it last printed: {printed}" if printed else ""
+        return Outcome(task, "crashed", reason, cost=cost, log_tail=tail)
+    if outcome.status != "ok":
+        return replace(outcome, log_tail=tail)
+    return replace(outcome, cost=replace(outcome.cost, peak_memory=max(outcome.cost.peak_memory, peak)))

@@ -1,4 +1,4 @@
-"""How a cell's process hands its outcome over: arrays as ``.npy``, the rest as JSON, nothing that executes."""
+"""Writing of a cell's outcome in its own process: arrays as ``.npy``, the rest as JSON, nothing that executes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cfbench.execution.task import Outcome, answers_in
 from cfbench.model.protocols import Saveable
 
 
-def deliver(outcome: Outcome) -> None:
+def write_outcome(outcome: Outcome) -> None:
     """Write the outcome to the task's output folder; the JSON comes last."""
     folder = answers_in(outcome.task)
     folder.mkdir(parents=True, exist_ok=True)

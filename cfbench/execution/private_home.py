@@ -10,14 +10,10 @@ process therefore names its home ``/proc/self/fd/N``: a path that leads every pr
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
-
-from cfbench.data.sources.source import cache_folder
 
 _DESCRIPTOR = 180  # above what a process opens while it starts, below the usual limit of 1024
 _VARIABLES = {
@@ -51,33 +47,13 @@ _VARIABLES = {
 """Environment variables that name folders libraries write to, with their place below the home."""
 
 
-def persistent_home(distribution: str, fallback: Path) -> Path:
-    """Return the home of a plugin distribution's imports and warm-ups, made where it is missing.
-
-    It lies below ``fallback`` where the cache folder cannot be written to.
-    """
-    name = re.sub(r"[^A-Za-z0-9._-]|^\.", "_", distribution)
-    if name != distribution:  # a name that was altered must not meet another that was not
-        name += "-" + hashlib.sha256(distribution.encode()).hexdigest()[:8]
-    home = cache_folder().absolute() / "homes" / name
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(home, os.W_OK | os.X_OK):
-            return home
-    except OSError:  # no home at all, a full disk, a file in its place: the run must not depend on it
-        pass
-    home = fallback / f"home-{name}"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return home
-
-
 def home_variables(home: str | Path) -> dict[str, str]:
     """Return the environment variables that make ``home`` the home of a process and of the libraries it imports."""
     return {name: os.path.normpath(f"{home}/{below}") for name, below in _VARIABLES.items()}
 
 
 def move_in(home: Path) -> None:
-    """Make ``home`` this process's home, by a path that its forks can lead elsewhere where the system has one."""
+    """Make ``home`` the home of this process, by a path that its forks can redirect where the system has one."""
     os.environ.update(home_variables(_held_open(home) or home))
 
 

@@ -1,4 +1,7 @@
-"""A process with everything that it started: its memory, and its end."""
+"""A process with everything that it started: its memory, and its end.
+
+Linux tells all of it in ``/proc``; psutil, which workers may lack, is imported on other systems alone.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,16 @@ import ctypes
 import os
 import signal
 import sys
+import time
+from collections.abc import Iterable
 from contextlib import suppress
-
-import psutil
+from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
 _ROUNDS = 20  # of killing; what survives them waits for a device and ends when that answers
+_ROUND_SECONDS, _LOOK = 1.0, 0.01
+_LINUX = sys.platform == "linux"
+_PROC = Path("/proc")
 
 
 def die_with_the_parent(parent: int | None = None, by: signal.Signals = signal.SIGKILL) -> None:
@@ -19,7 +26,7 @@ def die_with_the_parent(parent: int | None = None, by: signal.Signals = signal.S
 
     ``parent`` is its process: where that has gone already, the signal comes at once.
     """
-    if sys.platform == "linux":
+    if _LINUX:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by)
     if parent is not None and os.getppid() != parent:
         os.kill(os.getpid(), by)
@@ -27,69 +34,86 @@ def die_with_the_parent(parent: int | None = None, by: signal.Signals = signal.S
 
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent ends, so that none gets out of sight; only Linux can."""
-    if sys.platform == "linux":
+    if _LINUX:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def descendants(pid: int) -> list[psutil.Process]:
-    """Return the living descendants of a process, none where it has gone."""
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
+def descendants(roots: Iterable[int]) -> set[int]:
+    """Return all living processes below ``roots``, these excepted; zombies do not count."""
+    parent_of = dict[int, int]()
+    if _LINUX:
+        for entry in os.listdir(_PROC):  # noqa: PTH208 - called every second, of all processes
+            with suppress(OSError):  # it has ended meanwhile
+                if entry.isdecimal():
+                    # The second field, the name in parentheses, may hold anything.
+                    state, parent = (_PROC / entry / "stat").read_bytes().rpartition(b")")[2].split()[:2]
+                    if state not in (b"Z", b"X"):
+                        parent_of[int(entry)] = int(parent)
+    else:
+        import psutil  # noqa: PLC0415 - see above
+
+        for one in psutil.process_iter(["ppid", "status"]):
+            if one.info["status"] != psutil.STATUS_ZOMBIE:
+                parent_of[one.pid] = one.info["ppid"]
+    found, below = set[int](), set(roots)
+    while below := {pid for pid, parent in parent_of.items() if parent in below} - found:
+        found |= below
+    return found
 
 
 def resident_bytes(pid: int) -> int:
     """Return the resident memory of one process, 0 where it has gone."""
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
+    if _LINUX:
+        with suppress(OSError):
+            return int((_PROC / str(pid) / "statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return 0
+    import psutil  # noqa: PLC0415 - see above
+
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
 
 
-def unshared_bytes(processes: list[psutil.Process]) -> int:
-    """Return the memory that ``processes`` do not share with others: what forked children add to their parent's."""
+def unshared_bytes(pids: Iterable[int]) -> int:
+    """Return the memory that processes do not share with others: what forked children add to their parent's."""
     total = 0
-    for process in processes:
+    if _LINUX:
+        for pid in pids:
+            with suppress(OSError):
+                lines = (_PROC / str(pid) / "smaps_rollup").read_bytes().splitlines()
+                total += sum(int(line.split()[1]) for line in lines if line.startswith(b"Private_")) * 1024
+        return total
+    import psutil  # noqa: PLC0415 - see above
+
+    for pid in pids:
         with suppress(psutil.Error):
-            total += process.memory_full_info().uss
+            total += psutil.Process(pid).memory_full_info().uss
     return total
 
 
 def kill_descendants(pid: int, spared: frozenset[int] = frozenset()) -> None:
-    """Kill all descendants of a process until none is left, those below ``spared`` children excepted.
+    """Kill all descendants of a process until none is left, ``spared`` children and those below them excepted.
 
     A process that is being killed may have started another a moment before, hence the repetition.
     """
     for _ in range(_ROUNDS):
-        doomed = _living(pid, spared)
+        doomed = descendants([pid]) - spared - descendants(spared)
         if not doomed:
             return
-        for process in doomed:
-            with suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(doomed, timeout=1)
-
-
-def _living(pid: int, spared: frozenset[int]) -> list[psutil.Process]:
-    keep = spared.union(*({one.pid for one in descendants(child)} for child in spared))
-    return [one for one in descendants(pid) if one.pid not in keep and _alive(one)]
-
-
-def _alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+        for one in doomed:
+            with suppress(OSError):
+                os.kill(one, signal.SIGKILL)
+        until = time.monotonic() + _ROUND_SECONDS
+        while doomed & descendants([pid]) and time.monotonic() < until:
+            time.sleep(_LOOK)
+        for one in doomed:  # children of this process would stay as zombies
+            with suppress(ChildProcessError):
+                os.waitpid(one, os.WNOHANG)
 
 
 def how_ended(code: int) -> str:
     """Say how a process ended, by its exit code or, below 0, the signal that killed it."""
-    return f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # real-time signals have no names
-        return f"signal {number}"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    names = {int(known): known.name for known in signal.Signals}  # real-time signals have no names
+    return f"was killed by {names.get(-code, f'signal {-code}')}"

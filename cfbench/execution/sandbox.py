@@ -1,4 +1,4 @@
-"""What a cell's process may not do: write into the run's folder or the data, and signal processes that are not its own.
+"""A sandbox for cells: no writing into the run's folder or the data, no signals to processes that are not their own.
 
 Linux alone can be asked for that without privileges, by its Landlock module (5.13 and later, signals from 6.12 on;
 https://docs.kernel.org/userspace-api/landlock.html). Elsewhere a cell is kept apart by its process alone.
@@ -39,18 +39,22 @@ def confine(protected: Iterable[Path], writable: Iterable[Path]) -> bool:
 
     Returns whether the kernel could do it; nothing is denied where it could not.
     """
-    version = landlock_version()
+    version, libc = landlock_version(), _libc()
     if version == 0:
         return False
     in_files = _WRITE_FILE | (_TRUNCATE if version >= _SINCE_TRUNCATE else 0)
     rights = in_files | _CHANGE_FOLDER | (_REFER if version >= _SINCE_REFER else 0)
-    rules = _ruleset(rights, version)
+    attributes = struct.pack("QQQ", rights, 0, _SCOPE_SIGNALS) if version >= _SINCE_SCOPES else struct.pack("Q", rights)
+    rules = int(libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
     if rules < 0:
         return False
     try:
         for path in (*_everything_but([folder.resolve() for folder in protected]), *writable):
-            _permit(rules, path, rights, in_files)
-        libc = _libc()
+            with suppress(OSError):  # what vanishes meanwhile, or cannot be opened, needs no permission
+                descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+                rule = struct.pack("=Qi", rights if path.is_dir() else in_files, descriptor)
+                libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0)
+                os.close(descriptor)
         return bool(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0 and libc.syscall(_RESTRICT_SELF, rules, 0) == 0)
     finally:
         os.close(rules)
@@ -58,24 +62,6 @@ def confine(protected: Iterable[Path], writable: Iterable[Path]) -> bool:
 
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
-
-
-def _ruleset(rights: int, version: int) -> int:
-    """Return the descriptor of an empty set of rules over ``rights``; below 0 where the kernel refuses."""
-    attributes = struct.pack("QQQ", rights, 0, _SCOPE_SIGNALS) if version >= _SINCE_SCOPES else struct.pack("Q", rights)
-    return int(_libc().syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
-
-
-def _permit(rules: int, path: Path, rights: int, in_files: int) -> None:
-    """Allow writing at or below ``path``; what vanishes meanwhile, or cannot be opened, needs no permission."""
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-        try:
-            allowed = rights if path.is_dir() else in_files
-            rule = struct.pack("=Qi", allowed, descriptor)
-            _libc().syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0)
-        finally:
-            os.close(descriptor)
 
 
 def _everything_but(protected: list[Path]) -> Iterator[Path]:

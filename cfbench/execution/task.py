@@ -1,4 +1,4 @@
-"""What an executor is given and what it gives back."""
+"""Task and outcome: what an executor gets and what it gives back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Task:
         output: a folder of its own, empty: answers and whatever the model writes go there.
         log: the file that takes what the model prints, outside of ``output``.
         seed: the model's seed.
-        list_length: how long the top-k lists are.
+        list_length: length of the top-k lists.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         threads: threads allowed.
         save: whether the model is to save itself, where it can, into :func:`saved_in`.
@@ -62,13 +62,13 @@ class Task:
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Task:
         """Make a task of fields that have been through JSON, which knows no tuples."""
-        lists = {key: tuple(value) if isinstance(value, list) else value for key, value in fields["params"].items()}
-        return cls(**{**fields, "params": lists, "protected": tuple(fields.get("protected", ()))})
+        params = {key: tuple(value) if isinstance(value, list) else value for key, value in fields["params"].items()}
+        return cls(**{**fields, "params": params, "protected": tuple(fields.get("protected", ()))})
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of a task.
+    """Outcome of a task.
 
     Attributes:
         task: the task.
@@ -77,7 +77,7 @@ class Outcome:
         answers: the raw answers where ok.
         cost: seconds and memory, as far as measured.
         losses: the learning curve.
-        versions: versions of numpy and of what the model's distribution requires, in the model's process.
+        versions: versions of numpy and of the libraries that the model's distribution requires.
         log_tail: the last lines that it printed, where it is not ok.
     """
 
@@ -92,20 +92,10 @@ class Outcome:
 
 
 def answers_in(task: Task) -> Path:
-    """Return the folder that the task's answers are left in."""
+    """Return the folder that the task's answers are written to."""
     return Path(task.output) / "answers"
 
 
 def saved_in(task: Task) -> Path:
-    """Return the folder that a model which can be saved is left in; it goes with the answers' unless it is moved."""
+    """Return the folder of a model that saved itself; it is removed with ``task.output`` unless it is moved."""
     return Path(task.output) / "saved"
-
-
-def scratch_of(task: Task) -> Path:
-    """Return the folder that the model works in: its current folder, and where its temporary files go."""
-    return Path(task.output) / "scratch"
-
-
-def home_of(task: Task) -> Path:
-    """Return the folder that is the home of the model's process, a copy that goes with the cell."""
-    return Path(task.output) / "home"

@@ -161,7 +161,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_table_says_what_is_missing(
 
 
 def grandchildren(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the wardens of running cells."""
+    """Return the watchdogs of running cells."""
     found = []
     for server in psutil.Process(process.pid).children():
         with suppress(psutil.NoSuchProcess):
@@ -169,13 +169,13 @@ def grandchildren(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return found
 
 
-def the_cell_of(wardens: list[psutil.Process]) -> tuple[psutil.Process, psutil.Process] | None:
+def the_cell_of(watchdogs: list[psutil.Process]) -> tuple[psutil.Process, psutil.Process] | None:
     """Return a running cell and its fork server."""
-    for warden in wardens:
+    for watchdog in watchdogs:
         with suppress(psutil.NoSuchProcess):
-            server = warden.parent()
-            if server is not None and warden.children():
-                return warden.children()[0], server
+            server = watchdog.parent()
+            if server is not None and watchdog.children():
+                return watchdog.children()[0], server
     return None
 
 
@@ -202,7 +202,7 @@ def test_nothing_of_a_killed_run_lingers_and_the_next_one_removes_its_working_fo
     mark, home = uuid.uuid4().hex, tmp_path / "temporary"
     finished(start(tmp_path / "here", "honest"))  # the next run, below, finds nothing to compute
     process = start(tmp_path / "here", "lingers,nurses", "--workspace", str(home), CFBENCH_MARK=mark)
-    wait_for(lambda: len(grandchildren(process)) == 1 and len(marked(mark)) == 5)  # run, server, warden, cell, child
+    wait_for(lambda: len(grandchildren(process)) == 1 and len(marked(mark)) == 5)  # run, server, watchdog, cell, child
     process.kill()
     process.communicate()
     wait_for(lambda: not marked(mark))

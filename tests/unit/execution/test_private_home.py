@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.execution.private_home import home_variables, move_in, move_into_copy, persistent_home
+from cfbench.execution.fork_server_client import persistent_home
+from cfbench.execution.private_home import home_variables, move_in, move_into_copy
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_limits_hold_while_the_supervisor_is_busy(supervisor, task_for, tmp_path
 
 def test_a_server_that_dies_is_missed_even_where_a_helper_of_its_plugin_lives_on(supervisor, task_for, wait_for):
     supervisor.start(task_for("Helped", seconds=60.0))
-    wait_for(lambda: any(child.children() for child in server_of(supervisor).children()))  # a warden with its cell
+    wait_for(lambda: any(child.children() for child in server_of(supervisor).children()))  # a watchdog with its cell
     server_of(supervisor).kill()
     wait_for(lambda: supervisor.wait() or supervisor.events.notes)
     assert "SIGKILL; the cell is tried once more" in supervisor.events.notes[0]
@@ -207,8 +207,8 @@ def test_a_server_that_dies_is_missed_even_where_a_helper_of_its_plugin_lives_on
 def test_a_cell_that_is_tried_again_begins_with_an_empty_folder(supervisor, task_for, tmp_path, wait_for):
     supervisor.start(replace(task_for("Saved", flag=str(tmp_path / "flag")), save=True))
     wait_for((tmp_path / "flag").exists)
-    (warden,) = server_of(supervisor).children()
-    warden.kill()
+    (watchdog,) = server_of(supervisor).children()
+    watchdog.kill()
     outcome = outcome_of(supervisor)
     assert "tried once more" in supervisor.events.notes[0]
     assert (outcome.status, outcome.cost.model_bytes) == ("ok", 3)
@@ -223,7 +223,7 @@ def test_no_dead_process_is_left_unburied(supervisor, task_for, wait_for):
 def test_what_a_dying_server_kept_ends_with_it_children_of_cells_included(supervisor, task_for, wait_for):
     supervisor.start(task_for("Parent"))
     server = server_of(supervisor)
-    wait_for(lambda: len(server.children(recursive=True)) == 3)  # a warden, its cell, and the cell's child
+    wait_for(lambda: len(server.children(recursive=True)) == 3)  # a watchdog, its cell, and the cell's child
     below = server.children(recursive=True)
     os.kill(server.pid, 9)
     wait_for(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in below))

@@ -16,7 +16,7 @@ from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
 from cfbench.errors import StoreError
-from cfbench.execution.outcome_reader import collect
+from cfbench.execution.outcome_reader import read_outcome
 from cfbench.execution.task import Outcome, Task, answers_in
 from cfbench.model import EpochReport
 from cfbench.records.record import Status
@@ -198,7 +198,7 @@ class OutcomeReader:
         answers_in(self.task).mkdir(exist_ok=True)
         (answers_in(self.task) / "outcome.json").write_text(json.dumps({"answers": None, **facts}))
         try:
-            outcome = collect(self.task)
+            outcome = read_outcome(self.task)
         except MemoryError as error:
             raise ValueError("its answers claim more memory than there is") from error
         if outcome is None or not isinstance(outcome.reason, str) or outcome.reason != facts["reason"]:

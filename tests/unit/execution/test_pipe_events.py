@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfbench.execution.events import LONGEST_TEXT, heard, line_of, mention, tell, widen
+from cfbench.execution.pipe_events import LONGEST_TEXT, event_line, parse_event, send, send_if_room, widen
 
 
 @pytest.fixture
@@ -41,12 +41,12 @@ def pipe():
     ],
 )
 def test_what_is_no_event_is_passed_over(line):
-    assert heard(line) is None
+    assert parse_event(line) is None
 
 
 def test_an_event_keeps_its_own_fields_and_no_others():
     line = b'{"event": "epoch", "epoch": 1, "epochs": 2, "train_loss": NaN, "validation_loss": null, "self": 1}'
-    told = heard(line)
+    told = parse_event(line)
     assert told is not None
     assert told.pop("train_loss") != 0
     assert told == {"event": "epoch", "task": "", "epoch": 1, "epochs": 2, "validation_loss": None}
@@ -55,31 +55,31 @@ def test_an_event_keeps_its_own_fields_and_no_others():
 @given(st.text(st.characters(), min_size=LONGEST_TEXT, max_size=LONGEST_TEXT))
 def test_the_longest_event_is_written_in_one_piece_whatever_is_in_it(text):
     seconds, key = 12345.678901234567, "f" * 32
-    line = line_of(
-        event="exited", task=key, code=-9, verdict="timeout", undelivered=text, peak=1 << 40, seconds=seconds
+    line = event_line(
+        event="exited", task=key, code=-9, exceeded="timeout", unwritten=text, peak=1 << 40, seconds=seconds
     )
     assert len(line) <= select.PIPE_BUF
-    assert heard(line) is not None
+    assert parse_event(line) is not None
 
 
 def test_progress_is_left_untold_where_the_reader_is_busy(pipe):
     _, write = pipe
     widen(write)
     told = 0
-    while mention(write, "key", event="phase", name="fit"):
+    while send_if_room(write, "key", event="phase", name="fit"):
         told += 1
     assert told > 10
-    assert not mention(write, "key", event="phase", name="fit")
+    assert not send_if_room(write, "key", event="phase", name="fit")
 
 
 def test_an_end_waits_until_the_reader_has_time(pipe):
     read, write = pipe
-    while mention(write, "key", event="phase", name="fit"):
+    while send_if_room(write, "key", event="phase", name="fit"):
         pass
-    telling = threading.Thread(target=tell, args=(write, "key"), kwargs={"event": "lost", "code": 1})
+    telling = threading.Thread(target=send, args=(write, "key"), kwargs={"event": "lost", "code": 1})
     telling.start()
     received = b""
     while b"lost" not in received:
         received += os.read(read, 65536)
     telling.join()
-    assert heard(received.splitlines()[-1]) == {"event": "lost", "task": "key", "code": 1}
+    assert parse_event(received.splitlines()[-1]) == {"event": "lost", "task": "key", "code": 1}

@@ -11,8 +11,8 @@ from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.execution.fit_and_predict import perform
-from cfbench.execution.outcome_reader import collect
-from cfbench.execution.outcome_writer import deliver
+from cfbench.execution.outcome_reader import read_outcome
+from cfbench.execution.outcome_writer import write_outcome
 from cfbench.execution.task import Task
 from cfbench.inference.inputs import EvaluationInputs
 
@@ -144,8 +144,8 @@ def work(make_split, tmp_path, monkeypatch):
             inputs=str(tmp_path / "inputs"), output=str(output), log="", seed=1, list_length=2, device="cpu",
             threads=1, save=True,
         )  # fmt: skip
-        deliver(perform(task, lambda report: None))
-        return collect(task)
+        write_outcome(perform(task, lambda report: None))
+        return read_outcome(task)
 
     return carry_out
 
@@ -261,7 +261,7 @@ def test_a_refused_allocation_is_told_from_other_failures_whoever_raises_it(work
 def test_an_outcome_that_a_model_has_tampered_with_is_a_failure_and_no_error_of_the_run(work, tmp_path, text):
     task = work("Plain").task
     (tmp_path / "output" / "answers" / "outcome.json").write_text(text)
-    assert "cannot be read" in collect(task).reason
+    assert "cannot be read" in read_outcome(task).reason
 
 
 def test_answers_that_are_no_file_or_claim_to_be_huge_are_a_failure_and_hold_nobody_up(work, tmp_path):
@@ -269,15 +269,15 @@ def test_answers_that_are_no_file_or_claim_to_be_huge_are_a_failure_and_hold_nob
     answers = tmp_path / "output" / "answers" / "predictions.npy"
     answers.unlink()
     os.mkfifo(answers)
-    assert "no plain file" in collect(task).reason
+    assert "no plain file" in read_outcome(task).reason
     answers.unlink()
     with answers.open("wb") as file:
         header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
         np.lib.format.write_array_header_1_0(file, header)
-    assert "cannot be read" in collect(task).reason
+    assert "cannot be read" in read_outcome(task).reason
 
 
 def test_no_outcome_is_none(work, tmp_path):
     task = work("Plain").task
     (tmp_path / "output" / "answers" / "outcome.json").unlink()
-    assert collect(task) is None
+    assert read_outcome(task) is None
