@@ -15,22 +15,21 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 import numpy as np
 
 from cfbench.model.protocols import Embeddings, EpochReport, FitContext
 from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
+from cfbench.model.saving import Saved
 from cfbench.spec import Value
 
-_FORM = "cfbench-executor-models.learner.1"
 _SLEEP = 90.0  # seconds: much longer than ending it may take, and an end where nobody does
 _MEBIBYTE = 1 << 20
 
 
 @dataclass
-class Learner:
+class Learner(Saved, kind="cfbench-executor-models.learner.2", mean_=float, users_=np.ndarray, items_=np.ndarray):
     """Draws its factors: whatever it answers follows from the questions, the seed and its parameters."""
 
     scale: float = 0.1
@@ -57,19 +56,6 @@ class Learner:
     def embeddings(self) -> Embeddings:
         """Show the factors."""
         return Embeddings(self.users_[:-1], self.items_[:-1])
-
-    def save(self, directory: Path) -> None:
-        """Write the factors."""
-        arrays = {"users": self.users_, "items": self.items_}
-        save_parts(directory, _FORM, arrays, {"scale": self.scale, "mean": self.mean_})
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Read what :meth:`save` wrote."""
-        arrays, facts = load_parts(directory, _FORM)
-        model = cls(facts["scale"])
-        model.mean_, model.users_, model.items_ = facts["mean"], arrays["users"], arrays["items"]
-        return model
 
 
 @dataclass
