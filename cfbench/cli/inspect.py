@@ -9,16 +9,16 @@ from typing import Annotated, get_args
 from cyclopts import Parameter
 
 from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.maps import Map, require_map
-from cfbench.analysis.neighbours import Likeness
-from cfbench.analysis.refit.choosing import SHORT_KEY
-from cfbench.analysis.refit.revival import past_cell, revive
-from cfbench.analysis.views.active_users_view import active, require_share
-from cfbench.analysis.views.gallery import require_views, subject_of
+from cfbench.analysis.embedding_statistics import Similarity
+from cfbench.analysis.maps import MapMethod, require_map
+from cfbench.analysis.refit.cell_selection import SHORT_KEY
+from cfbench.analysis.refit.finished_cell import load_cell
+from cfbench.analysis.refit.fitted_model import fitted_model
+from cfbench.analysis.views.active_users_view import active_users, require_share
+from cfbench.analysis.views.gallery import require_views
 from cfbench.analysis.views.gallery import views as views_of
-from cfbench.analysis.views.nearest_items_view import require_titles
-from cfbench.analysis.views.page import Format, write_views
-from cfbench.analysis.views.view import Options
+from cfbench.analysis.views.view import InspectedModel, ViewOptions
+from cfbench.analysis.views.view_files import Format, write_views
 from cfbench.cli.console import NO_PICTURES, complain, output, tell, until_the_reader_leaves
 from cfbench.cli.option_types import OUTPUT, WHOLE
 from cfbench.data.sources.source import default_storage
@@ -38,11 +38,11 @@ def inspect(
     *,
     only: list[str] | None = None,
     near: list[str] | None = None,
-    by: Likeness = "cosine",
+    by: Similarity = "cosine",
     n: Annotated[int, WHOLE, Parameter(name=["-n", "--n"])] = 5,
     top: Annotated[int, WHOLE] = 40,
     min_ratings: Annotated[int | None, WHOLE] = None,
-    layout: Annotated[Map | None, Parameter(name="--map")] = None,
+    layout: Annotated[MapMethod | None, Parameter(name="--map")] = None,
     without_active: float | None = None,
     formats: Annotated[str, Parameter(name="--format")] = "svg",
     into: Annotated[Path | None, OUTPUT] = None,
@@ -86,31 +86,33 @@ def inspect(
     picture_formats = _formats(formats)
     names = [name.strip() for text in only or () for name in text.split(",")]
     require_views(names)
-    options = Options(n, tuple(near or ()), by, top, min_ratings, layout)
+    options = ViewOptions(n, tuple(near or ()), by, top, min_ratings, layout)
     if layout is not None:
         require_map(layout)
     if without_active is not None:
         require_share(without_active)
-    past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), complain)
-    require_titles(Catalogue.of(past.split), options.near)
-    revived = revive(past)
-    views = views_of(subject_of(revived), options, names)
+    loaded = load_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), complain)
+    titles = Catalogue.of(loaded.split).title_index
+    for text in options.near:
+        titles.find(text)
+    fitted = fitted_model(loaded)
+    views = views_of(InspectedModel.of(fitted), options, names)
     if without_active is not None:
-        views["active"] = active(revived, without_active)
+        views["active"] = active_users(fitted, without_active)
     if not can_draw() and any(view.plots for view in views.values()):
         complain(NO_PICTURES)
-    model = re.sub("[^A-Za-z0-9._-]", "_", Spec.parse(past.cell.model).name)
-    place = into or confined(folder, "inspect", f"{model}-{past.cell.key[:SHORT_KEY]}", "inspect.md").parent
-    facts = (f"Cell {past.cell.key}: {past.cell.distribution} {past.cell.version}.",)
-    written = write_views(place, str(past.cell), facts, views, picture_formats)
+    model = re.sub("[^A-Za-z0-9._-]", "_", Spec.parse(loaded.cell.model).name)
+    place = into or confined(folder, "inspect", f"{model}-{loaded.cell.key[:SHORT_KEY]}", "inspect.md").parent
+    facts = (f"Cell {loaded.cell.key}: {loaded.cell.distribution} {loaded.cell.version}.",)
+    written = write_views(place, str(loaded.cell), facts, views, picture_formats)
     with until_the_reader_leaves():
         console = output()
         for view in views.values():
             console.rule(shown(view.title))
             if view.remark:
                 console.print(shown(view.remark, "dim"))
-            for listing in view.listings:
-                print_table(listing.sheet(), console)
+            for table in view.tables:
+                print_table(table.table(), console)
     for file in written:
         tell(f"wrote {file}")
     return 0

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from cfbench.analysis.recommend.recommendation import Wish, recommend_to_newcomer, recommend_to_user
-from cfbench.analysis.recommend.rendering import as_csv, as_json, listings
-from cfbench.analysis.refit.revival import past_cell
+from cfbench.analysis.recommend.recommendation import RecommendationRequest
+from cfbench.analysis.recommend.recommendation import recommend as recommended_by
+from cfbench.analysis.recommend.rendering import as_csv, as_json, as_tables
+from cfbench.analysis.refit.finished_cell import load_cell
 from cfbench.cli.console import complain, output, until_the_reader_leaves
 from cfbench.cli.option_types import WHOLE
 from cfbench.data.sources.source import default_storage
-from cfbench.errors import UsageError
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.reporting.terminal import print_table
@@ -49,34 +49,27 @@ def recommend(
     include_seen: bool
         Whether items that the user has rated in training may be recommended.
     ratings: Path
-        Ratings of somebody new, instead of --user: a CSV file with the columns title (or item) and rating. The model is
+        Ratings of a new user, instead of --user: a CSV file with the columns title (or item) and rating. The model is
         fitted again with them.
     features: str
-        Features of somebody new, as key=value,key=value; alone for models that take cold-start entities, or beside
+        Features of a new user, as key=value,key=value; alone for models that take cold-start entities, or beside
         --ratings.
     form: str
         How to print it; json and csv hold everything unrounded.
     data_dir: Path
         A folder with data sets; CFBENCH_DATA where omitted.
     """
-    if (user is None) == (ratings is None and not features):
-        raise UsageError(
-            "expected either --user ID or, for somebody new, --ratings FILE.csv and/or --features key=value"
-        )
-    wish = Wish(n, include_seen)
-    past = past_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), complain)
-    if user is not None:
-        found = recommend_to_user(past, user, wish)
-    else:
-        found = recommend_to_newcomer(past, ratings, features, wish)
+    request = RecommendationRequest(user, ratings, features, n, include_seen)
+    loaded = load_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), complain)
+    found = recommended_by(loaded, request)
     with until_the_reader_leaves():
         match form:
             case "json":
-                print(as_json(found, str(past.cell)))
+                print(as_json(found, str(loaded.cell)))
             case "csv":
                 print(as_csv(found), end="")
             case "table":
                 console = output()
-                for listing in listings(found, past.cell.model):
-                    print_table(listing.sheet(), console)
+                for table in as_tables(found, loaded.cell.model):
+                    print_table(table.table(), console)
     return 0

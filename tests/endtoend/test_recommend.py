@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.analysis.refit.revival import past_cell
+from cfbench.analysis.refit.finished_cell import load_cell
 from cfbench.cli import main
 from cfbench.data.sources.source import default_storage
 from cfbench.experiment.past_run import past_records, past_suite
@@ -44,7 +44,7 @@ def recommend(capsys):
 
 
 def past(folder: Path, text: str):
-    return past_cell(RunFolder(folder), text, Registry.discover(), default_storage(None), lambda note: None)
+    return load_cell(RunFolder(folder), text, Registry.discover(), default_storage(None), lambda note: None)
 
 
 def stored_lists(folder: Path, text: str) -> dict[str, list[str]]:
@@ -54,7 +54,7 @@ def stored_lists(folder: Path, text: str) -> dict[str, list[str]]:
     codes = cell.split.item_coding.positions
     return {
         str(users[person]): [str(one) for one in items[codes[row[row < len(codes)]]]]
-        for person, row in zip(cell.split.test_user_positions, cell.answers.lists, strict=True)
+        for person, row in zip(cell.split.test_user_positions, cell.output.lists, strict=True)
     }
 
 
@@ -135,7 +135,7 @@ def test_recommending_to_somebody_new_twice_gives_the_same(recommend, finished, 
     ("arguments", "said"),
     [
         (["--user", "no-such-user"], "has no user 'no-such-user'"),
-        ([], "expected either --user ID or, for somebody new, --ratings"),
+        ([], "expected either --user ID or, for a new user, --ratings"),
         (["--user", "1", "--ratings", "mine.csv"], "expected either --user ID"),
         (["--ratings", "missing.csv"], "cannot read missing.csv"),
         (["--features", "age=3"], "know nothing of their users beside ratings"),

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cfbench.analysis.recommend.new_user_features import newcomer_features
-from cfbench.analysis.recommend.own_ratings import read_own_ratings
+from cfbench.analysis.recommend.new_user import new_user_features, read_user_ratings
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources import csv as delimited
 from cfbench.data.sources import plain_numbers
@@ -255,15 +254,15 @@ def test_any_file_of_ones_own_ratings_is_read_or_refused(text):
     with tempfile.TemporaryDirectory() as folder:
         for content in (encoded(text, "utf-8"), encoded("title,rating\n" + text, "utf-8")):
             with contextlib.suppress(UsageError):
-                found = read_own_ratings(file_of(folder, content), Titles(), RatingScale(1, 5))
-                assert set(found.items.tolist()) <= {0, 1}
-                assert 1 <= found.ratings.min() <= found.ratings.max() <= 5
+                found = read_user_ratings(file_of(folder, content), Titles(), RatingScale(1, 5))
+                assert set(found) <= {0, 1}
+                assert 1 <= min(found.values()) <= max(found.values()) <= 5
 
 
 @given(st.text(max_size=60))
 def test_any_text_of_features_is_refused_where_nothing_is_known(text):
     with pytest.raises(CfbenchError):
-        newcomer_features(text, None)
+        new_user_features(text, None)
 
 
 META = st.recursive(

@@ -10,7 +10,7 @@ import pytest
 
 from cfbench.analysis.catalogue import Catalogue
 from cfbench.analysis.views.gallery import views
-from cfbench.analysis.views.view import Options, Subject, View
+from cfbench.analysis.views.view import InspectedModel, View, ViewOptions
 from cfbench.data.sources.movielens import MovieLens100K
 from cfbench.data.sources.source import Storage
 from cfbench.data.splits.holdout import Holdout
@@ -55,12 +55,12 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[str, View]:
         learning_rate=5e-3,
     )
     model.fit(split.train, FitContext(0, device="cpu"))
-    subject = Subject("dot-bias", Catalogue.of(split), model.embeddings(), (), None)
-    return views(subject, Options(near=("Silence of the Lambs",), n=5))
+    inspected = InspectedModel("dot-bias", Catalogue.of(split), model.embeddings(), (), None)
+    return views(inspected, ViewOptions(near=("Silence of the Lambs",), n=5))
 
 
 def titles(view: View, table: int) -> list[str]:
-    return [str(title) for title in view.listings[table].columns["title"]]
+    return [str(title) for title in view.tables[table].columns["title"]]
 
 
 def test_items_of_lowest_bias_are_the_published_ones_in_part(shown):
@@ -74,14 +74,14 @@ def test_items_of_highest_bias_are_the_published_ones(shown):
 
 
 def test_neighbours_of_silence_of_the_lambs_are_films_liked_as_much(shown):
-    near = shown["nearest"].listings[0].columns
-    assert shown["nearest"].listings[0].title == "Nearest to Silence of the Lambs, The (1991)"
+    near = shown["nearest"].tables[0].columns
+    assert shown["nearest"].tables[0].title == "Nearest to Silence of the Lambs, The (1991)"
     assert np.mean(near["mean rating"]) > 3.8  # 4.27 is its own, 3.53 the mean of all
     assert near["cosine"][0] > 0.6
 
 
 def test_the_first_component_tells_classics_from_what_was_laughed_at(shown):
-    ends = shown["components"].listings[1].columns
+    ends = shown["components"].tables[1].columns
     said = dict(zip(ends["title"], ends["end"], strict=True))
     classics = {said.get(title) for title in ("Casablanca (1942)", "Chinatown (1974)")} - {None}
     mocked = {said.get(title) for title in ("Jungle2Jungle (1997)", "McHale's Navy (1997)")} - {None}
@@ -90,6 +90,6 @@ def test_the_first_component_tells_classics_from_what_was_laughed_at(shown):
 
 
 def test_no_rarely_rated_film_is_among_the_thirty_best(shown):
-    counts = shown["best"].listings[0].columns["ratings"]
+    counts = shown["best"].tables[0].columns["ratings"]
     assert len(counts) == 30
     assert min(counts) >= 50

@@ -1,4 +1,4 @@
-"""What to watch next: lists with titles, for a user of the data or for somebody new."""
+"""Recommendations for a user of the data or for a new one: the best items by a model, with titles."""
 
 from __future__ import annotations
 
@@ -11,166 +11,192 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.item_titles import Titles
-from cfbench.analysis.recommend.favourites import favourite_rows
-from cfbench.analysis.recommend.new_user_features import newcomer_features
-from cfbench.analysis.recommend.own_ratings import read_own_ratings, with_user
-from cfbench.analysis.recommend.suggestions import Suggestions, suggestions
-from cfbench.analysis.refit.fitting import at_work
-from cfbench.analysis.refit.revival import PastCell, revive
-from cfbench.analysis.views.item_tables import Column
+from cfbench.analysis.recommend.new_user import new_user_features, read_user_ratings, with_user
+from cfbench.analysis.refit.finished_cell import FinishedCell
+from cfbench.analysis.refit.fitted_model import fitted_model, load_or_fit
+from cfbench.analysis.views.view import Values
+from cfbench.data.splits.withheld import Withheld
 from cfbench.errors import RunError, UnknownNameError, UsageError
-from cfbench.model.features import Features
-from cfbench.model.protocols import TakesColdEntities
+from cfbench.evaluation.metrics.evaluation import fill_and_clip
+from cfbench.inference.predict import predict_ratings
+from cfbench.inference.rank import rank_items
+from cfbench.model.protocols import PredictsRatings, ScoresItems, TakesColdEntities
 from cfbench.model.ratings import Ratings
+from cfbench.resources.clock import Clock
 
-_SEARCHED = 50_000  # ids among which near ones are looked for: difflib reads them all
+_MAX_SEARCHED = 50_000  # ids among which near ones are looked for: difflib reads them all
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is asked for.
+class RecommendationRequest:
+    """A request for recommendations: a user of the data, or ratings and/or features of a new one.
 
     Attributes:
+        user: the user's id in the data; None for a new user.
+        ratings: a new user's ratings, a file as :func:`read_user_ratings` reads it, or None.
+        features: a new user's features as :func:`new_user_features` reads them, or an empty text.
         n: how many items, at least 1.
         include_seen: whether items that the user has rated may be among them.
     """
 
+    user: str | None = None
+    ratings: Path | None = None
+    features: str = ""
     n: int = 10
     include_seen: bool = False
 
     def __post_init__(self) -> None:
         if self.n < 1:
             raise UsageError(f"n={self.n}: expected a whole number of at least 1")
+        if (self.user is None) == (self.ratings is None and not self.features):
+            raise UsageError(
+                "expected either --user ID or, for a new user, --ratings FILE.csv and/or --features key=value"
+            )
 
 
 @dataclass(frozen=True, eq=False)
 class Recommendation:
-    """What a model recommends to one user.
+    """Items that a model recommends to one user.
 
     Attributes:
-        who: the user, for headings.
-        suggested: columns ``item`` (id), ``title``, ``genres``, ``score``, ``predicted`` of models that rate, and
-            ``own rating``, NaN for what the user has not rated; best first.
+        user: the user, for headings.
+        recommended: columns ``item`` (id), ``title``, ``genres``, ``score``, ``predicted`` of models that predict
+            ratings, and ``own rating``, NaN for what the user has not rated; best first.
         favourites: columns ``item``, ``title``, ``genres``, ``rating`` of what the user has rated highest.
     """
 
-    who: str
-    suggested: Mapping[str, Column]
-    favourites: Mapping[str, Column]
+    user: str
+    recommended: Mapping[str, Values]
+    favourites: Mapping[str, Values]
 
 
-def recommend_to_user(past: PastCell, user: str, wish: Wish) -> Recommendation:
-    """Recommend to the user with this id: the beginning of the list of the run, where the user was tested.
+def recommend(cell: FinishedCell, request: RecommendationRequest) -> Recommendation:
+    """Recommend items by the model of a finished cell.
+
+    A user who was tested in the run gets the beginning of the list of the run. A new user's ratings become rows of one
+    more training user, and the model is fitted again: any model can do that. Features alone are given to a model that
+    takes cold-start entities.
 
     Raises:
         UnknownNameError: the data have no such user.
+        UsageError: the model cannot do with features alone, or something in them is not understood.
         RunError: the model has no list for the user, or broke its contract.
     """
-    position = _position(past, user)
-    revived = revive(past)
-    split = past.split
-    known = int(split.user_coding.code_of[position])
-    with at_work(past.cell):
-        found = suggestions(
-            revived.model,
-            split.train,
-            int(revived.user_codes(np.array([position], dtype=np.int32))[0]),
-            wish.n,
-            tie_seed=past.questions.tie_seed,
-            include_seen=wish.include_seen,
-            withheld=_withheld(past, position),
-        )
-    return _recommendation(past, f"user {user}", split.train, known, found, wish)
-
-
-def recommend_to_newcomer(past: PastCell, ratings: Path | None, features: str, wish: Wish) -> Recommendation:
-    """Recommend to somebody who is not in the data, from ratings, from features, or from both.
-
-    Ratings become rows of one more training user, and the model is fitted again: what any model can do. Features alone
-    are told to a model that can meet newcomers.
-
-    Args:
-        past: the cell whose data, parameters and seed count.
-        ratings: a file as :func:`read_own_ratings` reads it, or None.
-        features: as :func:`newcomer_features` reads them, or an empty text.
-        wish: what is asked for.
-
-    Raises:
-        UsageError: neither is given, the model cannot do with features alone, or something in them is not understood.
-        RunError: the model has no list for the user, or broke its contract.
-    """
-    train = past.split.train
-    told = newcomer_features(features, train.user_features) if features or train.user_features is not None else None
-    if ratings is not None:
-        catalogue = Catalogue.of(past.split)
-        own = read_own_ratings(ratings, Titles(catalogue.titles, catalogue.ids), train.scale)
-        train = with_user(train, own, told)
-        past.note(f"fitting {past.cell.model} with {len(own.items)} ratings of a new user")
-        model = past.refitted(train)
-    elif features:
-        model = _introduced(past, told)
+    split, train = cell.split, cell.split.train
+    withheld: NDArray[np.int32] | None = None
+    if request.user is not None:
+        name, position = f"user {request.user}", _user_position(cell, request.user)
+        fitted = fitted_model(cell)
+        model, user = fitted.model, int(fitted.user_codes(np.array([position], dtype=np.int32))[0])
+        training_user = int(split.user_coding.code_of[position])
+        if split.withheld is not None and position in split.test_user_positions:
+            place = np.searchsorted(split.test_user_positions, position)
+            withheld = split.withheld.items[split.withheld.places == place]
     else:
-        raise UsageError("of a new user there must be ratings or features: --ratings FILE.csv, --features age=24")
-    user = past.split.train.n_users
-    with at_work(past.cell):
-        found = suggestions(
-            model, train, user, wish.n, tie_seed=past.questions.tie_seed, include_seen=wish.include_seen
-        )
-    return _recommendation(past, "a new user", train, user, found, wish)
+        name, user, training_user = "a new user", train.n_users, train.n_users
+        model, train = _model_of_new_user(cell, request)
+    catalogue = Catalogue.of(split)
 
+    def described(items: NDArray[np.int32]) -> dict[str, Values]:
+        return {"item": catalogue.ids[items], "title": catalogue.titles[items], "genres": catalogue.genres[items]}
 
-def _introduced(past: PastCell, features: Features | None) -> TakesColdEntities:
-    if not issubclass(past.plugin.load(), TakesColdEntities):
-        raise UsageError(
-            f"{past.cell.model} cannot meet a newcomer by features alone; give ratings: --ratings FILE.csv, or take a "
-            "model with the power 'newcomers' (`cfbench list models`)"
-        )
-    model = past.fresh()
-    assert isinstance(model, TakesColdEntities)
-    with at_work(past.cell):
-        model.add_cold_entities(features, None)
-    return model
-
-
-def _position(past: PastCell, user: str) -> int:
-    ids = past.split.dataset.users.ids
-    found = np.flatnonzero(ids == user)
-    if len(found):
-        return int(found[0])
-    close = get_close_matches(user, ids.tolist(), n=3) if len(ids) <= _SEARCHED else []
-    near = close or ids[:3].tolist()
-    hint = f"did you mean {' or '.join(map(repr, near))}?" if close else f"ids are like {', '.join(map(repr, near))}."
-    raise UnknownNameError(
-        f"{past.cell.dataset} has no user {user!r}; {hint} Somebody new gives a few ratings: --ratings FILE.csv"
+    with cell.guarded():
+        items, values = best_items(model, train, user, request, tie_seed=cell.inputs.tie_seed, withheld=withheld)
+    if not len(items):
+        raise RunError(f"{cell.cell.model} has no list for {name}: it has no score for the user or for any item left")
+    own = np.full(train.n_items, np.nan)
+    rows = train.users == training_user
+    own[train.items[rows]] = train.ratings[rows]
+    best_rows = favourite_rows(train, training_user, request.n)
+    return Recommendation(
+        name,
+        {**described(items), **values, "own rating": own[items]},
+        {**described(train.items[best_rows]), "rating": train.ratings[best_rows]},
     )
 
 
-def _withheld(past: PastCell, position: int) -> NDArray[np.int32] | None:
-    withheld = past.split.withheld
-    if withheld is None:
-        return None
-    place = np.searchsorted(past.split.test_user_positions, position)
-    return withheld.items[withheld.places == place] if position in past.split.test_user_positions else None
+def _user_position(cell: FinishedCell, user: str) -> int:
+    ids = cell.split.dataset.users.ids
+    found = np.flatnonzero(ids == user)
+    if len(found):
+        return int(found[0])
+    close = get_close_matches(user, ids.tolist(), n=3) if len(ids) <= _MAX_SEARCHED else []
+    near = close or ids[:3].tolist()
+    hint = f"did you mean {' or '.join(map(repr, near))}?" if close else f"ids are like {', '.join(map(repr, near))}."
+    raise UnknownNameError(
+        f"{cell.cell.dataset} has no user {user!r}; {hint} A new user gives a few ratings: --ratings FILE.csv"
+    )
 
 
-def _recommendation(
-    past: PastCell, who: str, train: Ratings, user: int, found: Suggestions, wish: Wish
-) -> Recommendation:
-    if not len(found.items):
-        raise RunError(f"{past.cell.model} has no list for {who}: it can say nothing of the user or of any item left")
-    catalogue = Catalogue.of(past.split)
-    mine = train.users == user
-    own = np.full(train.n_items, np.nan)
-    own[train.items[mine]] = train.ratings[mine]
-    suggested = _described(catalogue, found.items)
-    if found.predicted is not None:
-        suggested["predicted"] = found.predicted
-    suggested |= {"score": found.scores, "own rating": own[found.items]}
-    rows = favourite_rows(train, user, wish.n)
-    favourites = {**_described(catalogue, train.items[rows]), "rating": train.ratings[rows]}
-    return Recommendation(who, suggested, favourites)
+def _model_of_new_user(cell: FinishedCell, request: RecommendationRequest) -> tuple[object, Ratings]:
+    """Return a model that knows a new user by the code ``n_users`` of the cell's training data, and its own data."""
+    train, features = cell.split.train, None
+    if request.features or train.user_features is not None:
+        features = new_user_features(request.features, train.user_features)
+    if request.ratings is not None:
+        ratings = read_user_ratings(request.ratings, Catalogue.of(cell.split).title_index, train.scale)
+        train = with_user(train, ratings, features)
+        cell.note(f"fitting {cell.cell.model} with {len(ratings)} ratings of a new user")
+        return cell.refit(train), train
+    if not issubclass(cell.plugin.load(), TakesColdEntities):
+        raise UsageError(
+            f"{cell.cell.model} cannot take a new user by features alone; give ratings: --ratings FILE.csv, or take a "
+            "model with the capability 'cold-entities' (`cfbench list models`)"
+        )
+    model = load_or_fit(cell)
+    assert isinstance(model, TakesColdEntities)
+    with cell.guarded():
+        model.add_cold_entities(features, None)
+    return model, train
 
 
-def _described(catalogue: Catalogue, items: NDArray[np.int32]) -> dict[str, Column]:
-    return {"item": catalogue.ids[items], "title": catalogue.titles[items], "genres": catalogue.genres[items]}
+def best_items(
+    model: object,
+    train: Ratings,
+    user: int,
+    request: RecommendationRequest,
+    *,
+    tie_seed: int,
+    withheld: NDArray[np.int32] | None = None,
+) -> tuple[NDArray[np.int32], dict[str, Values]]:
+    """Return the best items for one user: the beginning of the list that a run of the harness would store.
+
+    Args:
+        model: a fitted model.
+        train: what it was fitted to.
+        user: the user's code, of a cold user too where the model was given it.
+        request: says how many items, fewer where there are fewer candidates, and whether seen ones are candidates.
+        tie_seed: the split's, so that equal scores are ordered as in the run.
+        withheld: item codes that are no candidates for this user, or None.
+
+    Returns item codes, best first, shape (m,), and columns: ``predicted`` ratings clipped to the scale, the training
+    mean where the model has none, only of models that predict; ``score``, in the model's own units. Raises ModelError
+    where the model breaks its contract.
+    """
+    users = np.array([user], dtype=np.int32)
+    if request.include_seen:  # the same users and items without any rating, so that nothing counts as seen
+        seen = Ratings(users[:0], users[:0], train.ratings[:0], None, train.n_users, train.n_items, train.scale)
+    else:
+        seen = train
+    taken = None if withheld is None else Withheld(np.zeros(len(withheld), dtype=np.int64), withheld)
+    rankings = rank_items(model, seen, users, k=request.n, tie_seed=tie_seed, clock=Clock(), withheld=taken)
+    items = rankings.lists[0][rankings.lists[0] < train.n_items]
+    values: dict[str, Values] = {}
+    scores = None
+    if isinstance(model, PredictsRatings):
+        scores = predict_ratings(model, np.repeat(users, len(items)), items, Clock())
+        values["predicted"] = fill_and_clip(scores, train.mean, train.scale)
+    if isinstance(model, ScoresItems):
+        scores = model.score_items(users)[0][items]
+    assert scores is not None  # a model that can do neither was refused above
+    return items, {**values, "score": scores.astype(np.float64)}
+
+
+def favourite_rows(train: Ratings, user: int, n: int) -> NDArray[np.int64]:
+    """Return the rows of the user's ``n`` highest training ratings, best first; of equal ones the latest first.
+
+    Without times the order of the rows stands in for them. A user without training rows has none.
+    """
+    rows = np.flatnonzero(train.users == user)
+    times = rows if train.timestamps is None else train.timestamps[rows]
+    return rows[np.lexsort((-rows, -times, -train.ratings[rows]))][:n]

@@ -1,16 +1,16 @@
-"""What a few very active users do to everybody's lists: the model refitted without them."""
+"""View of the effect of the most active users: the model refitted without them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.analysis.moves import moves
-from cfbench.analysis.refit.revival import PastCell, Revived
-from cfbench.analysis.views.item_tables import Column, Listing
-from cfbench.analysis.views.view import View
+from cfbench.analysis.list_changes import list_changes
+from cfbench.analysis.refit.finished_cell import FinishedCell
+from cfbench.analysis.refit.fitted_model import FittedModel
+from cfbench.analysis.views.view import Values, View, ViewTable
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import UsageError
@@ -18,23 +18,14 @@ from cfbench.experiment.plan import model_seed
 from cfbench.inference.rank import rank_items
 from cfbench.resources.clock import Clock
 
-_LENGTH = 10
-_SAMPLE = 500
-_SAID = (
+_LIST_LENGTH = 10
+_SAMPLE_SIZE = 500
+_NOTE = (
     "Top-10 lists of {sample:,} users who are left out nowhere, against those of the model as it was fitted. "
     "Refitting moves lists by itself: what the most active users do is what the first row has beyond the others. "
     "Overlap: share of the ten items that stay. Average overlap: the same over the first 1, 2, ... 10 places, where "
     "changes at the top weigh more (Fagin et al. 2003). 1 is no change."
 )
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """One refit: what it is called, which users (codes) it does without, and its seed, None for the cell's own."""
-
-    name: str
-    dropped: NDArray[np.int64]
-    seed: int | None = None
 
 
 def require_share(share: float) -> None:
@@ -43,8 +34,8 @@ def require_share(share: float) -> None:
         raise UsageError(f"--without-active {share:g}: expected a share of the users, above 0 and below 1")
 
 
-def active(revived: Revived, share: float) -> View:
-    """Refit without the ``share`` of users with the most training ratings, and tell how far other users' lists move.
+def active_users(fitted: FittedModel, share: float) -> View:
+    """Refit without the ``share`` of users with the most training ratings; return how far other users' lists move.
 
     Three controls are fitted too: without as many users drawn at random, without random users who have as many
     ratings together, and with nothing left out but another seed.
@@ -54,51 +45,47 @@ def active(revived: Revived, share: float) -> View:
         ModelError: the model failed to fit.
     """
     require_share(share)
-    past, split = revived.past, revived.past.split
-    trials = _trials(past, share)
-    spared = np.setdiff1d(np.arange(split.train.n_users), np.concatenate([trial.dropped for trial in trials]))
-    if not len(spared):
+    cell, split = fitted.cell, fitted.cell.split
+    trials = _trials(cell, share)
+    others = np.setdiff1d(np.arange(split.train.n_users), np.concatenate([dropped for dropped, _ in trials.values()]))
+    if not len(others):
         raise UsageError(f"--without-active {share:g} leaves no user to look at; take a smaller share")
-    rng = np.random.default_rng([past.questions.tie_seed, _SAMPLE])
-    sample = split.user_coding.positions[rng.permutation(spared)[:_SAMPLE]]
-    before = _lists(revived.model, split, sample)
-    rows = []
-    for trial in trials:
-        past.note(f"fitting {past.cell.model} {trial.name}")
-        smaller = _smaller(split, trial.dropped)
-        model = past.refitted(smaller.train, seed=trial.seed)
-        moved = moves(before, _lists(model, smaller, sample))
-        ratings = len(split.train) - len(smaller.train)
-        rows.append((trial.name, len(trial.dropped), ratings, *vars(moved).values()))
-    names = ("refitted", "users left out", "ratings left out", "overlap", "Jaccard", "average overlap", "same first")
-    columns: dict[str, Column] = dict(zip(names, zip(*rows, strict=True), strict=True))
-    said = _SAID.format(sample=len(sample))
-    return View("Effect of the most active users", (Listing("active", "How far top-10 lists move", columns, (said,)),))
+    rng = np.random.default_rng([cell.inputs.tie_seed, _SAMPLE_SIZE])
+    sample = split.user_coding.positions[rng.permutation(others)[:_SAMPLE_SIZE]]
+    before = _lists(fitted.model, split, sample)
+    rows: list[dict[str, object]] = []
+    for name, (dropped, seed) in trials.items():
+        cell.note(f"fitting {cell.cell.model} {name}")
+        kept = split.train_rows[~np.isin(split.train.users, dropped)]
+        smaller = Split.of(split.dataset, split.name, Fold(split.fold, kept, split.test_rows))  # with codes of its own
+        after = _lists(cell.refit(smaller.train, seed=seed), smaller, sample)
+        left_out = {"users left out": len(dropped), "ratings left out": len(split.train) - len(smaller.train)}
+        rows.append({"refitted": name, **left_out, **list_changes(before, after)})
+    columns: dict[str, Values] = {name: [row[name] for row in rows] for name in rows[0]}
+    note = _NOTE.format(sample=len(sample))
+    table = ViewTable("active", "How far top-10 lists move", columns, (note,))
+    return View((table,), title="Effect of the most active users")
 
 
-def _trials(past: PastCell, share: float) -> list[_Trial]:
-    counts = past.split.train.user_counts
+def _trials(cell: FinishedCell, share: float) -> dict[str, tuple[NDArray[np.int64], int | None]]:
+    """Return the refits by name: codes of the users who are left out, and the seed, None for the cell's own."""
+    counts = cell.split.train.user_counts
     n = max(1, round(share * len(counts)))
-    most = np.argsort(-counts, kind="stable")
-    others = np.random.default_rng(past.questions.tie_seed).permutation(most[n:])
-    together = np.searchsorted(counts[others].cumsum(), counts[most[:n]].sum()) + 1
-    other_seed = model_seed(replace(past.cell, repeat=past.cell.repeat + 1), past.plugin.declaration.seed_names)
-    return [
-        _Trial(f"without the most active {share:.2%}", most[:n]),
-        _Trial("without as many random users", others[:n]),
-        _Trial("without random users of as many ratings", others[: min(int(together), len(others) // 2)]),
-        _Trial("with another seed", most[:0], other_seed),
-    ]
+    by_count = np.argsort(-counts, kind="stable")
+    most, others = by_count[:n], np.random.default_rng(cell.inputs.tie_seed).permutation(by_count[n:])
+    # As many random users as it takes to have the ratings of the most active ones, at most half of them.
+    together = int(np.searchsorted(counts[others].cumsum(), counts[most].sum()) + 1)
+    other_seed = model_seed(replace(cell.cell, repeat=cell.cell.repeat + 1), cell.plugin.declaration.seed_names)
+    return {
+        f"without the most active {share:.2%}": (most, None),
+        "without as many random users": (others[:n], None),
+        "without random users of as many ratings": (others[: min(together, len(others) // 2)], None),
+        "with another seed": (most[:0], other_seed),
+    }
 
 
-def _smaller(split: Split, dropped: NDArray[np.int64]) -> Split:
-    """Return the split without the training rows of some users; codes are learned anew."""
-    kept = split.train_rows[~np.isin(split.train.users, dropped)]
-    return Split.of(split.dataset, split.name, Fold(split.fold, kept, split.test_rows))
-
-
-def _lists(model: object, split: Split, people: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return the lists of users, given as positions in the data's table, as positions of items, -1 for no item."""
-    users = split.user_coding.codes(people)
-    rankings = rank_items(model, split.train, users, k=_LENGTH, tie_seed=0, clock=Clock())
+def _lists(model: object, split: Split, user_positions: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return top-10 lists of users, given by positions in the data's table, as positions of items, -1 for no item."""
+    users = split.user_coding.codes(user_positions)
+    rankings = rank_items(model, split.train, users, k=_LIST_LENGTH, tie_seed=0, clock=Clock())
     return np.append(split.item_coding.positions.astype(np.int64), -1)[rankings.lists]

@@ -1,64 +1,33 @@
-"""All views by name, and what they look at."""
+"""Gallery of all views that need no refit, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.refit.revival import Revived
-from cfbench.analysis.views.best_items_view import best
-from cfbench.analysis.views.biases_view import biases
-from cfbench.analysis.views.components_view import components
-from cfbench.analysis.views.factors_view import factors
-from cfbench.analysis.views.layout import layout
-from cfbench.analysis.views.learning_curves_view import learning
-from cfbench.analysis.views.nearest_items_view import nearest
-from cfbench.analysis.views.popularity_view import popularity
-from cfbench.analysis.views.spread_view import spread
-from cfbench.analysis.views.view import InspectedModel, Options, View
+from cfbench.analysis.views.item_views import best, biases, components, factors, item_map, nearest
+from cfbench.analysis.views.model_views import learning, popularity, spread
+from cfbench.analysis.views.view import InspectedModel, NothingToShow, View, ViewOptions
 from cfbench.errors import UnknownNameError
-from cfbench.inference.embeddings import embeddings_of
-from cfbench.inference.output import ModelOutput
-from cfbench.model.protocols import HasEmbeddings
-from cfbench.model.ratings import Floats
 
-_View: TypeAlias = Callable[[InspectedModel, Options], View]
+_MakeView: TypeAlias = Callable[[InspectedModel, ViewOptions], View]
 
-VIEWS: Mapping[str, _View] = MappingProxyType(
+VIEWS: Mapping[str, tuple[str, _MakeView]] = MappingProxyType(
     {
-        "biases": biases,
-        "nearest": nearest,
-        "best": best,
-        "components": components,
-        "map": layout,
-        "factors": factors,
-        "popularity": popularity,
-        "learning": learning,
-        "spread": spread,
+        "biases": ("Item biases", biases),
+        "nearest": ("Nearest items", nearest),
+        "best": ("Best-rated items", best),
+        "components": ("Principal components of item factors", components),
+        "map": ("Map of items", item_map),
+        "factors": ("Factors of the most rated items", factors),
+        "popularity": ("Popularity", popularity),
+        "learning": ("Learning curves", learning),
+        "spread": ("Distribution of embeddings", spread),
     }
 )
-"""Every view that needs no refit, in the order in which they are shown."""
-
-
-def subject_of(revived: Revived) -> InspectedModel:
-    """Ask a revived model for what views look at.
-
-    Raises ModelError where its embeddings are not what the contract asks for.
-    """
-    model, train = revived.model, revived.past.split.train
-    shown = embeddings_of(model, train.n_users, train.n_items) if isinstance(model, HasEmbeddings) else None
-    return InspectedModel(
-        name=revived.past.cell.model,
-        catalogue=Catalogue.of(revived.past.split),
-        embeddings=shown,
-        losses=revived.past.record.losses,
-        mean_scores=_mean_scores(revived.past.answers),
-    )
+"""Title and function of every view, in the order in which they are shown."""
 
 
 def require_views(names: Iterable[str]) -> None:
@@ -68,25 +37,19 @@ def require_views(names: Iterable[str]) -> None:
             raise UnknownNameError.among("view", name, VIEWS)
 
 
-def views(subject: InspectedModel, options: Options, only: Iterable[str] = ()) -> dict[str, View]:
-    """Return the views that ``only`` names, by name; without names all, the map only where one is asked for.
+def views(model: InspectedModel, options: ViewOptions, only: Iterable[str] = ()) -> dict[str, View]:
+    """Return the views that ``only`` names, by name; without names all, the map only where one is wanted.
 
     Raises UnknownNameError for a name that is no view's.
     """
-    chosen = list(dict.fromkeys(only))
+    chosen = set(only)
     require_views(chosen)
-    names = chosen or [name for name in VIEWS if name != "map" or options.map is not None]
-    return {name: VIEWS[name](subject, options) for name in VIEWS if name in names}
-
-
-def _mean_scores(answers: ModelOutput) -> Floats | None:
-    """Return each item's mean score over the test users; of an item that no group has a score of, NaN."""
-    if answers.score_means is None or answers.lists is None:
-        return None
-    means = answers.score_means.astype(np.float64)  # (g, n_items)
-    sizes = np.bincount(np.arange(len(answers.lists)) % len(means), minlength=len(means))  # as users were dealt out
-    weights = np.where(np.isnan(means), 0, sizes[:, None])
-    totals = weights.sum(axis=0)
-    sums = (np.nan_to_num(means) * weights).sum(axis=0)
-    mean: NDArray[np.float64] = np.divide(sums, totals, out=np.full(len(totals), np.nan), where=totals > 0)
-    return mean
+    shown = {}
+    for name, (title, make) in VIEWS.items():
+        if name in chosen or (not chosen and (name != "map" or options.map is not None)):
+            try:
+                view = make(model, options)
+            except NothingToShow as lacking:
+                view = View(remark=f"{model.name} {lacking}.")
+            shown[name] = replace(view, title=title)
+    return shown

@@ -1,35 +1,56 @@
-"""One question about a fitted model, answered by tables and pictures."""
+"""Views of a fitted model: what they show, and what they are made from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from io import StringIO
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.maps import Map
-from cfbench.analysis.neighbours import Likeness
-from cfbench.analysis.views.item_tables import Listing
+from cfbench.analysis.embedding_statistics import Similarity
+from cfbench.analysis.maps import MapMethod
+from cfbench.analysis.refit.fitted_model import FittedModel
 from cfbench.errors import UsageError
-from cfbench.model.protocols import Embeddings
-from cfbench.model.ratings import Floats
+from cfbench.inference.embeddings import embeddings_of
+from cfbench.inference.output import ModelOutput
+from cfbench.model.arrays import Floats
+from cfbench.model.protocols import Embeddings, HasEmbeddings
 from cfbench.records.record import Epoch
+from cfbench.reporting.csv_files import inert
+from cfbench.reporting.table import Column, Table, TableCell
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
+    from matplotlib.figure import Figure
 
-FEW_RATINGS = 20
-"""Items with fewer training ratings are left out where a few ratings would decide, unless the user says otherwise."""
+T = TypeVar("T")
+Values: TypeAlias = Sequence[object] | NDArray[Any]
+
+
+class NothingToShow(Exception):
+    """The model lacks what a view needs; the text completes a sentence that begins with the model's name."""
+
+
+def required(value: T | None, lacking: str) -> T:
+    """Return ``value``; raise NothingToShow where it is None."""
+    if value is None:
+        raise NothingToShow(lacking)
+    return value
 
 
 @dataclass(frozen=True, eq=False)
 class InspectedModel:
-    """What is looked at.
+    """A fitted model with what views look at.
 
     Attributes:
         name: the model, for headings.
         catalogue: the training items.
-        embeddings: what the model shows of itself, or None where it shows nothing.
+        embeddings: the model's embeddings, or None where it shows none.
         losses: its learning curve, empty where it reported none.
         mean_scores: mean score of each item over the run's test users, shape (n_items,), NaN where there is none; None
             for a model that could not rank.
@@ -41,41 +62,76 @@ class InspectedModel:
     losses: tuple[Epoch, ...]
     mean_scores: Floats | None
 
+    @classmethod
+    def of(cls, fitted: FittedModel) -> InspectedModel:
+        """Ask a fitted model for its embeddings; raises ModelError where they break the contract."""
+        model, cell, train = fitted.model, fitted.cell, fitted.cell.split.train
+        return cls(
+            name=cell.cell.model,
+            catalogue=Catalogue.of(cell.split),
+            embeddings=embeddings_of(model, train.n_users, train.n_items) if isinstance(model, HasEmbeddings) else None,
+            losses=cell.record.losses,
+            mean_scores=mean_item_scores(cell.output),
+        )
+
     @property
     def item_vectors(self) -> Floats | None:
         """Item factors, shape (n_items, f), f at least 1, or None where the model shows none."""
         return self.embeddings.items if self.embeddings is not None and self.embeddings.items.shape[1] else None
 
+    @property
+    def item_biases(self) -> Floats | None:
+        """Item biases, shape (n_items,), or None where the model shows none."""
+        return None if self.embeddings is None else self.embeddings.item_biases
+
+
+def mean_item_scores(output: ModelOutput) -> Floats | None:
+    """Return each item's mean score over the test users, shape (n_items,); NaN where no group has a score of it."""
+    if output.score_means is None or output.lists is None:
+        return None
+    means = output.score_means.astype(np.float64)  # (g, n_items)
+    sizes = np.bincount(np.arange(len(output.lists)) % len(means), minlength=len(means))  # as users were dealt out
+    weights = np.where(np.isnan(means), 0, sizes[:, None])
+    totals = weights.sum(axis=0)
+    sums = (np.nan_to_num(means) * weights).sum(axis=0)
+    mean: NDArray[np.float64] = np.divide(sums, totals, out=np.full(len(totals), np.nan), where=totals > 0)
+    return mean
+
 
 @dataclass(frozen=True)
-class Options:
-    """What the user may choose.
+class ViewOptions:
+    """Options of views.
 
     Attributes:
         n: length of lists, at least 1.
-        near: titles whose neighbours are asked for; the most rated item where empty.
-        by: the likeness of neighbours.
-        top: how many of the most rated items pictures name, at least 1.
+        near: titles whose nearest items are shown; the most rated item where empty.
+        by: the similarity of neighbours.
+        top: how many of the most rated items plots name, at least 1.
         min_ratings: items with fewer training ratings are left out; None for each view's own.
         map: how item factors are laid out in the plane, None for not at all.
     """
 
     n: int = 5
     near: tuple[str, ...] = ()
-    by: Likeness = "cosine"
+    by: Similarity = "cosine"
     top: int = 40
     min_ratings: int | None = None
-    map: Map | None = None
+    map: MapMethod | None = None
 
     def __post_init__(self) -> None:
         for name in ("n", "top"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}={getattr(self, name)}: expected a whole number of at least 1")
 
+    @property
+    def min_ratings_of_factors(self) -> int:
+        """As ``min_ratings``, of views where a few ratings would decide: factors of rarely rated items are chance."""
+        return 20 if self.min_ratings is None else self.min_ratings
+
 
 @dataclass(frozen=True, eq=False)
 class Plot:
-    """A picture that is yet to be drawn.
+    """A plot that is yet to be drawn.
 
     Attributes:
         stem: name of its file, without ending.
@@ -85,28 +141,69 @@ class Plot:
 
     stem: str
     caption: str
-    draw: Callable[[], Canvas]
+    draw: Callable[[], Figure]
+
+
+@dataclass(frozen=True, eq=False)
+class ViewTable:
+    """A table of named columns: rounded for readers, exact in files.
+
+    Attributes:
+        stem: name of its file, without ending.
+        title: its heading.
+        columns: columns by name, equally long: text, whole numbers or floats, NaN where there is no value.
+        notes: what a reader must know.
+    """
+
+    stem: str
+    title: str
+    columns: Mapping[str, Values]
+    notes: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        """Return the table for readers: floats with three decimals."""
+
+        def cell(value: object) -> TableCell:
+            if isinstance(value, float | np.floating):
+                return TableCell(f"{value:.3f}" if math.isfinite(value) else "-")
+            return TableCell(f"{value:,d}" if isinstance(value, int | np.integer) else str(value))
+
+        columns = tuple(
+            Column(name, "text" if number == 0 or any(isinstance(one, str) for one in values) else "figure")
+            for number, (name, values) in enumerate(self.columns.items())
+        )
+        rows = tuple(tuple(map(cell, row)) for row in zip(*self.columns.values(), strict=True))
+        return Table(self.title, columns, rows, self.notes)
+
+    def csv(self) -> str:
+        """Return the table as CSV: nothing rounded, empty fields for NaN, no text that a spreadsheet obeys."""
+
+        def field(value: object) -> object:
+            if isinstance(value, float | np.floating):
+                return repr(float(value)) if math.isfinite(value) else ""
+            return inert(value)
+
+        text = StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(map(inert, self.columns))
+        writer.writerows(map(field, row) for row in zip(*self.columns.values(), strict=True))
+        return text.getvalue()
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What there is to see.
+    """Tables and plots that answer one question about a fitted model.
 
     Attributes:
-        title: its heading.
-        listings: its tables.
-        plots: its pictures.
+        tables: its tables.
+        plots: its plots.
         remark: why there is nothing, or what a reader must know of all of it.
         files: tables too long to be read, written as files alone.
+        title: its heading.
     """
 
-    title: str
-    listings: tuple[Listing, ...] = ()
+    tables: tuple[ViewTable, ...] = ()
     plots: tuple[Plot, ...] = ()
     remark: str = ""
-    files: tuple[Listing, ...] = ()
-
-
-def without(title: str, subject: InspectedModel, lacking: str) -> View:
-    """Return the view that says that the model has nothing to show here."""
-    return View(title, remark=f"{subject.name} {lacking}.")
+    files: tuple[ViewTable, ...] = ()
+    title: str = ""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cfbench.analysis import maps
-from cfbench.analysis.maps import mapped
+from cfbench.analysis.maps import map_items
 from cfbench.errors import UsageError
 
 
@@ -15,9 +15,9 @@ def groups() -> np.ndarray:
 
 def test_tsne_keeps_two_groups_apart_and_gives_the_same_places_again():
     pytest.importorskip("sklearn", reason="t-SNE needs the extra `maps`")
-    places = mapped(groups(), "tsne")
+    places = map_items(groups(), "tsne")
     assert places.shape == (24, 2)
-    assert np.array_equal(places, mapped(groups(), "tsne"))
+    assert np.array_equal(places, map_items(groups(), "tsne"))
     apart = np.linalg.norm(places[:, None] - places[None], axis=2)
     same = np.arange(24) // 12
     assert apart[same[:, None] == same].max() < np.linalg.norm(places[:12].mean(0) - places[12:].mean(0)) * 2
@@ -25,17 +25,17 @@ def test_tsne_keeps_two_groups_apart_and_gives_the_same_places_again():
 
 def test_umap_gives_the_same_places_again():
     pytest.importorskip("umap", reason="UMAP needs the extra `umap`")
-    assert np.array_equal(mapped(groups(), "umap"), mapped(groups(), "umap"))
+    assert np.array_equal(map_items(groups(), "umap"), map_items(groups(), "umap"))
 
 
 @pytest.mark.parametrize(("kind", "package"), [("tsne", "scikit-learn"), ("umap", "umap-learn")])
 def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch, kind, package):
     monkeypatch.setattr(maps, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=f"needs {package}, which is not installed: pip install {package}"):
-        mapped(groups(), kind)
+        map_items(groups(), kind)
 
 
 def test_three_items_are_too_few_for_a_map():
     pytest.importorskip("sklearn", reason="t-SNE needs the extra `maps`")
     with pytest.raises(UsageError, match="needs 4 items or more, got 3"):
-        mapped(groups()[:3], "tsne")
+        map_items(groups()[:3], "tsne")

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import pytest
 
-from cfbench.analysis.refit import fitting
-from cfbench.analysis.refit.fitting import fitted, plugin_of
+from cfbench.analysis.refit import finished_cell
+from cfbench.analysis.refit.finished_cell import FinishedCell, plugin_of
 from cfbench.errors import ModelError, UsageError
 from cfbench.experiment.plan import model_seed
-from cfbench.records.record import Cell
+from cfbench.records.record import Cell, Record
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.spec import derived_seed
 
@@ -34,14 +34,15 @@ def cell(**params) -> Cell:
 
 
 @pytest.fixture
-def prepared(monkeypatch):
-    """Let ``prepare`` return a class of this module."""
+def finished(monkeypatch):
+    """Make a finished cell whose model is a class of this module."""
 
-    def use(cls):
-        monkeypatch.setattr(fitting, "prepare", lambda value, who: cls)
-        return SimpleNamespace(value="toys:Toy")
+    def make(cls, cell):
+        monkeypatch.setattr(finished_cell, "prepare", lambda value, who: cls)
+        plugin = SimpleNamespace(value="toys:Toy")
+        return FinishedCell(None, Record(cell, "ok"), None, plugin, None, print)
 
-    return use
+    return make
 
 
 def test_the_seed_is_the_one_of_the_plan_whatever_version_the_plugin_has():
@@ -49,25 +50,25 @@ def test_the_seed_is_the_one_of_the_plan_whatever_version_the_plugin_has():
     assert model_seed(cell(sizes=[3, 2]), {}) == model_seed(cell(sizes=(3, 2)), {}) == expected
 
 
-def test_a_renamed_parameter_keeps_its_seed(prepared):
+def test_a_renamed_parameter_keeps_its_seed(finished):
     class Renamed(Listens):
         seed_names: ClassVar[dict[str, str]] = {"sizes": "layers"}
 
     expected = derived_seed(7, split="f" * 64, model="toy", params={"layers": [3, 2]}, repeat=2)
     assert model_seed(cell(sizes=[3, 2]), Renamed.seed_names) == expected
-    assert fitted(cell(sizes=[3, 2]), prepared(Renamed), None).context.seed == expected
+    assert finished(Renamed, cell(sizes=[3, 2])).refit(None).context.seed == expected
 
 
-def test_lists_that_came_out_of_json_are_tuples_again(prepared):
-    model = fitted(cell(sizes=[3, 2]), prepared(Listens), None)
+def test_lists_that_came_out_of_json_are_tuples_again(finished):
+    model = finished(Listens, cell(sizes=[3, 2])).refit(None)
     assert model.sizes == (3, 2)
     assert model.context.seed == model_seed(cell(sizes=[3, 2]), {})
-    assert fitted(cell(), prepared(Listens), None, seed=5).context.seed == 5
+    assert finished(Listens, cell()).refit(None, seed=5).context.seed == 5
 
 
-def test_whatever_a_model_raises_is_its_own_failure(prepared, capsys):
+def test_whatever_a_model_raises_is_its_own_failure(finished, capsys):
     with pytest.raises(ModelError, match=r"toy\[a=1\] failed: SystemExit: no such luck"):
-        fitted(cell(), prepared(Raises), None)
+        finished(Raises, cell()).refit(None)
     assert "Traceback" in capsys.readouterr().err
 
 

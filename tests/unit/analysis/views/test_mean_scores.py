@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.analysis.views.gallery import _mean_scores
+from cfbench.analysis.views.view import mean_item_scores
 from cfbench.inference.output import ModelOutput
 
 
@@ -11,9 +11,9 @@ def test_groups_weigh_as_many_users_as_they_have():
     # Three users in two groups: users 0 and 2 say 1 and 3, so 2; user 1 says 5. All say the mean (1 + 3 + 5) / 3.
     means = np.array([[2.0, np.nan], [5.0, 7.0]], dtype=np.float32)
     answers = ModelOutput(None, np.zeros((3, 1), dtype=np.int32), score_means=means)
-    assert _mean_scores(answers).tolist() == [pytest.approx(3.0), 7.0]
+    assert mean_item_scores(answers).tolist() == [pytest.approx(3.0), 7.0]
 
 
 def test_an_item_without_any_score_has_no_mean():
     means = np.full((2, 1), np.nan, dtype=np.float32)
-    assert np.isnan(_mean_scores(ModelOutput(None, np.zeros((3, 1), dtype=np.int32), score_means=means))).all()
+    assert np.isnan(mean_item_scores(ModelOutput(None, np.zeros((3, 1), dtype=np.int32), score_means=means))).all()

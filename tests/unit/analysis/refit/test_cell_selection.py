@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfbench.analysis.refit.choosing import chosen_record
+from cfbench.analysis.refit.cell_selection import select_record
 from cfbench.errors import UnknownNameError, UsageError
 from cfbench.records.record import Cell, Record
 
@@ -27,37 +27,37 @@ RUN = (record("svd"), record("dot-bias[epochs=2]"), record("dot-bias[epochs=3]")
     ],
 )
 def test_a_cell_is_named_by_its_model_its_key_or_a_part_of_its_name(text, place):
-    assert chosen_record(RUN, text) is RUN[place]
+    assert select_record(RUN, text) is RUN[place]
 
 
 def test_several_cells_are_listed_with_keys_to_choose_by():
     with pytest.raises(UsageError, match="'dot-bias' fits 2 cells") as refused:
-        chosen_record(RUN, "dot-bias")
+        select_record(RUN, "dot-bias")
     assert f"{RUN[1].cell.key[:8]}  dot-bias[epochs=2] on ml-100k holdout" in str(refused.value)
     assert "svd" not in str(refused.value)
 
 
 def test_the_only_finished_cell_need_not_be_named():
-    assert chosen_record([RUN[0], RUN[3]], None) is RUN[0]
+    assert select_record([RUN[0], RUN[3]], None) is RUN[0]
     with pytest.raises(UsageError, match="there are 3 cells; name one"):
-        chosen_record(RUN, None)
+        select_record(RUN, None)
 
 
 def test_an_unknown_cell_is_answered_by_the_nearest_and_the_list():
     with pytest.raises(UnknownNameError, match="did you mean 'svd'") as refused:
-        chosen_record(RUN, "svdd")
+        select_record(RUN, "svdd")
     assert RUN[0].cell.key[:8] in str(refused.value)
 
 
 def test_failed_cells_have_no_model_to_show():
     with pytest.raises(UnknownNameError):
-        chosen_record(RUN, "nn")
+        select_record(RUN, "nn")
     with pytest.raises(UsageError, match="no cell of this run is finished"):
-        chosen_record([RUN[3]], None)
+        select_record([RUN[3]], None)
 
 
 def test_folds_of_one_model_are_told_apart_by_their_place():
     folds = [record("svd", "1/2"), record("svd", "2/2"), record("svd", "2/21")]
-    assert chosen_record(folds, "svd on ml-100k holdout 2/2") is folds[1]
+    assert select_record(folds, "svd on ml-100k holdout 2/2") is folds[1]
     with pytest.raises(UsageError, match="fits 3 cells"):
-        chosen_record(folds, "svd")
+        select_record(folds, "svd")

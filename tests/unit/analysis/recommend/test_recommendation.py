@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cfbench.analysis.recommend.recommendation import Wish, recommend_to_newcomer
-from cfbench.analysis.refit.revival import PastCell
+from cfbench.analysis.recommend.recommendation import RecommendationRequest, recommend
+from cfbench.analysis.refit.finished_cell import FinishedCell
 from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
@@ -27,7 +27,7 @@ FeatureMean = pytest.importorskip(
 def past(make_dataset, tmp_path):
     """Build a finished cell on data where the young love even items and others odd ones."""
 
-    def build(model: str) -> PastCell:
+    def build(model: str) -> FinishedCell:
         rows = [(u, i, 5 if (u + i) % 2 == 0 else 1) for u in range(8) for i in range(6) if (u, i) != (0, 0)]
         dataset = make_dataset([*rows, (0, 0, 5)])
         groups = np.array(["young" if user % 2 == 0 else "old" for user in range(8)])
@@ -39,14 +39,14 @@ def past(make_dataset, tmp_path):
         split = Split.of(dataset, "by-hand", Fold("", np.arange(last), np.array([last])))
         plugin = Registry.discover().named("model", model)
         cell = Cell("d", "by-hand", "", split.fingerprint, model, {}, plugin.distribution, "1", "", 0, 0, 10)
-        return PastCell(RunFolder(tmp_path), Record(cell, "ok"), split, plugin, ModelOutput(None, None), [].append)
+        return FinishedCell(RunFolder(tmp_path), Record(cell, "ok"), split, plugin, ModelOutput(None, None), [].append)
 
     return build
 
 
 def test_a_newcomer_by_features_gets_what_the_model_says_of_such_a_user(past):
     cell = past("feature-mean")
-    found = recommend_to_newcomer(cell, None, "group=young", Wish(n=6))
+    found = recommend(cell, RecommendationRequest(features="group=young", n=6))
     model = FeatureMean()
     model.fit(cell.split.train, FitContext(0))
     model.add_cold_entities(Features({"group": np.array(["young"])}), None)
@@ -55,16 +55,18 @@ def test_a_newcomer_by_features_gets_what_the_model_says_of_such_a_user(past):
     places = {
         title: code for code, title in enumerate(np.char.add("Film ", cell.split.item_coding.positions.astype(str)))
     }
-    assert sorted(found.suggested["title"]) == [f"Film {number}" for number in range(6)]
-    assert list(found.suggested["score"]) == pytest.approx([expected[places[one]] for one in found.suggested["title"]])
+    assert sorted(found.recommended["title"]) == [f"Film {number}" for number in range(6)]
+    assert list(found.recommended["score"]) == pytest.approx(
+        [expected[places[one]] for one in found.recommended["title"]]
+    )
     assert len(found.favourites["rating"]) == 0
 
 
 def test_ratings_and_features_make_one_training_user_more(past, tmp_path):
     mine = tmp_path / "mine.csv"
     mine.write_text("title,rating\nFilm 2,5\nFilm 3,1\n")
-    found = recommend_to_newcomer(past("feature-mean"), mine, "group=young", Wish(n=6))
-    assert set(found.suggested["title"]) == {"Film 0", "Film 1", "Film 4", "Film 5"}
+    found = recommend(past("feature-mean"), RecommendationRequest(ratings=mine, features="group=young", n=6))
+    assert set(found.recommended["title"]) == {"Film 0", "Film 1", "Film 4", "Film 5"}
     assert list(found.favourites["title"]) == ["Film 2", "Film 3"]
     assert list(found.favourites["rating"]) == [5, 1]
 
@@ -72,19 +74,20 @@ def test_ratings_and_features_make_one_training_user_more(past, tmp_path):
 def test_seen_items_come_with_the_newcomers_own_ratings(past, tmp_path):
     mine = tmp_path / "mine.csv"
     mine.write_text("title,rating\nFilm 2,5\n")
-    found = recommend_to_newcomer(past("item-mean"), mine, "", Wish(n=6, include_seen=True))
-    own = dict(zip(found.suggested["title"], found.suggested["own rating"], strict=True))
+    found = recommend(past("item-mean"), RecommendationRequest(ratings=mine, n=6, include_seen=True))
+    own = dict(zip(found.recommended["title"], found.recommended["own rating"], strict=True))
     assert own.pop("Film 2") == 5
     assert np.isnan(list(own.values())).all()
 
 
 def test_a_model_that_cannot_meet_newcomers_is_told_so_before_it_is_fitted(past):
     cell = past("item-mean")
-    with pytest.raises(UsageError, match="item-mean cannot meet a newcomer by features alone; give ratings"):
-        recommend_to_newcomer(cell, None, "group=young", Wish())
+    with pytest.raises(UsageError, match="item-mean cannot take a new user by features alone; give ratings"):
+        recommend(cell, RecommendationRequest(features="group=young"))
     assert cell.note.__self__ == []
 
 
-def test_of_a_stranger_something_must_be_known(past):
-    with pytest.raises(UsageError, match="there must be ratings or features"):
-        recommend_to_newcomer(past("item-mean"), None, "", Wish())
+@pytest.mark.parametrize("known", [{}, {"user": "7", "features": "age=3"}])
+def test_a_user_is_one_of_the_data_or_a_new_one_of_whom_something_is_known(known):
+    with pytest.raises(UsageError, match="expected either --user ID or, for a new user, --ratings"):
+        RecommendationRequest(**known)

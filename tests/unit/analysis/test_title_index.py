@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfbench.analysis.item_titles import Titles, plain_form
+from cfbench.analysis.title_index import TitleIndex, plain_form
 from cfbench.errors import UnknownNameError, UsageError
 
 FILMS = (
@@ -19,8 +19,8 @@ FILMS = (
 
 
 @pytest.fixture(scope="module")
-def films() -> Titles:
-    return Titles(FILMS, [f"i{number}" for number in range(len(FILMS))])
+def films() -> TitleIndex:
+    return TitleIndex(FILMS, [f"i{number}" for number in range(len(FILMS))])
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from cfbench.analysis.item_titles import Titles
-from cfbench.analysis.recommend.favourites import favourite_rows
-from cfbench.analysis.recommend.new_user_features import newcomer_features
-from cfbench.analysis.recommend.own_ratings import read_own_ratings, with_user
+from cfbench.analysis.recommend.new_user import new_user_features, read_user_ratings, with_user
+from cfbench.analysis.recommend.recommendation import favourite_rows
+from cfbench.analysis.title_index import TitleIndex
 from cfbench.errors import DataError, SpecError, UnknownNameError, UsageError
 from cfbench.model.features import Features
 from cfbench.model.ratings import Ratings, RatingScale
 
-TITLES = Titles(["Silence of the Lambs, The (1991)", "Alien (1979)", "Emma (1996)"], ["7", "8", "9"])
+TITLES = TitleIndex(["Silence of the Lambs, The (1991)", "Alien (1979)", "Emma (1996)"], ["7", "8", "9"])
 SCALE = RatingScale(1, 5)
 KNOWN = Features({"age": np.array([20, 30]), "job": np.array(["artist", "lawyer|artist"])})
 
@@ -21,7 +20,7 @@ def read(tmp_path):
     def call(text: str):
         path = tmp_path / "mine.csv"
         path.write_text(text)
-        return read_own_ratings(path, TITLES, SCALE)
+        return read_user_ratings(path, TITLES, SCALE)
 
     return call
 
@@ -49,9 +48,7 @@ def train(**changes) -> Ratings:
     ],
 )
 def test_items_go_by_title_or_id_and_other_columns_are_passed_over(read, text):
-    own = read(text)
-    assert own.items.tolist() == [0, 1]
-    assert own.ratings.tolist() == [5, 3.5]
+    assert list(read(text).items()) == [(0, 5), (1, 3.5)]
 
 
 @pytest.mark.parametrize(
@@ -83,11 +80,11 @@ def test_all_mistakes_are_told_at_once(read):
 
 def test_a_missing_file_is_the_users_mistake(tmp_path):
     with pytest.raises(DataError, match=r"cannot read .*No such file"):
-        read_own_ratings(tmp_path / "none.csv", TITLES, SCALE)
+        read_user_ratings(tmp_path / "none.csv", TITLES, SCALE)
 
 
 def test_a_new_user_joins_training_last_with_features_of_their_own(read):
-    joined = with_user(train(), read("item,rating\n9,2\n"), newcomer_features("age=25", KNOWN))
+    joined = with_user(train(), read("item,rating\n9,2\n"), new_user_features("age=25", KNOWN))
     assert joined.n_users == 3
     assert joined.users.tolist() == [0, 1, 0, 2]
     assert joined.items.tolist() == [0, 1, 2, 2]
@@ -104,10 +101,10 @@ def test_data_without_times_and_features_stay_without(read):
 
 
 def test_features_that_are_not_told_are_missing():
-    told = newcomer_features("job=lawyer", KNOWN)
+    told = new_user_features("job=lawyer", KNOWN)
     assert np.isnan(told.columns["age"][0])
     assert told.columns["job"].tolist() == ["lawyer"]
-    assert newcomer_features("", KNOWN).columns["job"].tolist() == [""]
+    assert new_user_features("", KNOWN).columns["job"].tolist() == [""]
 
 
 @pytest.mark.parametrize(
@@ -123,12 +120,12 @@ def test_features_that_are_not_told_are_missing():
 )
 def test_features_that_training_does_not_know_are_refused(text, error, said):
     with pytest.raises(error, match=said):
-        newcomer_features(text, KNOWN)
+        new_user_features(text, KNOWN)
 
 
 def test_where_nothing_is_known_of_users_features_teach_nothing():
     with pytest.raises(UsageError, match="know nothing of their users"):
-        newcomer_features("age=3", None)
+        new_user_features("age=3", None)
 
 
 def test_favourites_are_the_highest_ratings_the_latest_first():

@@ -5,10 +5,10 @@ import io
 
 import numpy as np
 
-from cfbench.analysis.views.item_tables import Listing
+from cfbench.analysis.views.view import ViewTable
 from cfbench.reporting.markdown import markdown_table
 
-TABLE = Listing(
+TABLE = ViewTable(
     "t",
     "Table",
     {
@@ -20,7 +20,7 @@ TABLE = Listing(
 
 
 def test_readers_see_three_decimals_and_a_dash_for_nothing():
-    assert [[one.text for one in row] for row in TABLE.sheet().rows] == [
+    assert [[one.text for one in row] for row in TABLE.table().rows] == [
         ["a | b, c", "0.123", "1,234"],
         ["<i>$x$", "-", "5"],
     ]
@@ -32,7 +32,7 @@ def test_files_hold_everything_and_an_empty_field_for_nothing():
 
 
 def test_no_title_breaks_a_markdown_table():
-    rows = markdown_table(TABLE.sheet()).splitlines()
+    rows = markdown_table(TABLE.table()).splitlines()
     assert len(rows) == 4
     assert rows[2].replace(r"\|", "").count("|") == 4
     assert "<i>" not in rows[3]

@@ -1,0 +1,160 @@
+"""Finished cells of a run, with their data: what it takes to fit their models again."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+from threadpoolctl import threadpool_limits
+
+from cfbench.analysis.refit.cell_selection import select_record
+from cfbench.data.sources.source import Storage
+from cfbench.data.splits.split import Split
+from cfbench.errors import CfbenchError, ModelError, StoreError, UsageError
+from cfbench.execution.fit_and_predict import prepare
+from cfbench.experiment.past_run import past_records, past_suite
+from cfbench.experiment.plan import model_seed
+from cfbench.experiment.split_plans import split_plans
+from cfbench.experiment.suite import Suite
+from cfbench.inference.inputs import EvaluationInputs
+from cfbench.inference.output import ModelOutput
+from cfbench.model.protocols import FitContext
+from cfbench.model.ratings import Ratings
+from cfbench.records.answer_shapes import require_answers_to
+from cfbench.records.record import Cell, Record
+from cfbench.records.store import RunFolder
+from cfbench.registry.loading import instantiate
+from cfbench.registry.registry import Plugin, Registry
+from cfbench.spec import Spec
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedCell:
+    """A finished cell with its data.
+
+    Attributes:
+        folder: the run's.
+        record: the cell's results.
+        split: the data that the model was fitted to and evaluated on.
+        plugin: the model's plugin.
+        output: the model's output in the run.
+        note: called with messages for the user: what takes time, and what is not as it was in the run.
+    """
+
+    folder: RunFolder
+    record: Record
+    split: Split
+    plugin: Plugin
+    output: ModelOutput
+    note: Callable[[str], None]
+
+    @property
+    def cell(self) -> Cell:
+        """The cell's coordinates."""
+        return self.record.cell
+
+    @cached_property
+    def inputs(self) -> EvaluationInputs:
+        """The inputs that the model had in the run."""
+        return EvaluationInputs.of(self.split)
+
+    def refit(self, train: Ratings, *, seed: int | None = None) -> object:
+        """Return a fresh model with the cell's parameters, fitted to ``train`` in this process.
+
+        Args:
+            train: the training data; the cell's own give the model of the run again.
+            seed: another seed than the cell's.
+
+        Raises:
+            PluginError: the plugin cannot be loaded.
+            ModelError: the model raised; the traceback goes to standard error.
+        """
+        cell = self.cell
+        with threadpool_limits(cell.threads):
+            cls = prepare(self.plugin.value, f"model {cell.model}")
+            # Lists that have been through JSON were tuples.
+            params = {name: tuple(value) if isinstance(value, list) else value for name, value in cell.params.items()}
+            model = instantiate(cls, params, f"model {cell.model}")
+            if seed is None:
+                seed = model_seed(cell, getattr(cls, "seed_names", {}))
+            with self.guarded():
+                model.fit(train, FitContext(seed, cell.device, cell.threads))
+        return model
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Call the cell's model with the threads of its run; whatever it raises becomes a ModelError naming it.
+
+        The traceback goes to standard error.
+        """
+        try:
+            with threadpool_limits(self.cell.threads):  # the last digits of a sum may depend on their number
+                yield
+        except CfbenchError:
+            raise
+        except (Exception, SystemExit) as error:  # a plugin may raise anything
+            traceback.print_exc()
+            raise ModelError(f"{self.cell.model} failed: {type(error).__name__}: {error}") from error
+
+
+def load_cell(
+    folder: RunFolder, text: str | None, registry: Registry, storage: Storage, note: Callable[[str], None]
+) -> FinishedCell:
+    """Return the finished cell that ``text`` names, with its data.
+
+    Args:
+        folder: the run's folder.
+        text: the cell, see :func:`cfbench.analysis.refit.cell_selection.select_record`; None for the only one.
+        registry: gives data sets, preprocessors, splitters and models.
+        storage: where data are found.
+        note: called with messages for the user.
+
+    Raises:
+        UsageError: no such run or cell, other data than the run's, or a plugin that cannot be used.
+        StoreError: the stored model output cannot be read, or does not fit the cell's inputs.
+    """
+    suite = past_suite(folder)
+    record = select_record(past_records(folder, suite, note).values(), text)
+    cell, plugin = record.cell, plugin_of(record.cell, registry)
+    split = _split_of(cell, suite, registry, storage)
+    stored = folder.load(cell)
+    output = None if stored is None else stored[1]
+    if output is None:
+        raise StoreError(f"the stored output of {cell} is gone; the same `cfbench run` computes it anew")
+    require_answers_to(split, cell, output)
+    return FinishedCell(folder, record, split, plugin, output, note)
+
+
+def plugin_of(cell: Cell, registry: Registry) -> Plugin:
+    """Return the plugin that registers the cell's model; raises UsageError where it cannot be used here."""
+    plugin = registry.named("model", Spec.parse(cell.model).name)
+    if plugin.problem:
+        raise UsageError(f"model {cell.model} of {plugin.distribution} cannot be used: {plugin.problem}")
+    return plugin
+
+
+def _split_of(cell: Cell, suite: Suite, registry: Registry, storage: Storage) -> Split:
+    """Load the data of ``cell`` and split them as its run did.
+
+    Raises UsageError where the data, the side information or the split are not those of the run.
+    """
+    # Names that the cell's label begins with come first, so that few data sets are loaded.
+    likely = sorted(suite.datasets, key=lambda text: not cell.dataset.startswith(text))
+    narrowed = suite.model_copy(update={"datasets": tuple(likely), "splits": (cell.split,)})
+    plan = next((one for one in split_plans(narrowed, registry, storage) if one.label == cell.dataset), None)
+    if plan is None:
+        raise UsageError(f"no data set of suite {suite.name!r} is {cell.dataset!r} any more; run again")
+    fold = next((one for one in plan.folds if one.name == cell.fold), None)
+    split = None if fold is None else Split.of(plan.dataset, plan.split, fold)
+    if split is None or split.fingerprint != cell.split_fingerprint:
+        raise UsageError(
+            f"{cell.dataset}, {cell.split} has other rows now than {cell} was fitted to; restore the data, or run again"
+        )
+    if split.dataset.features_fingerprint != cell.features:
+        raise UsageError(
+            f"{cell.dataset} has other side information now than {cell} was fitted to; restore it, or run again"
+        )
+    return split
