@@ -1,4 +1,4 @@
-"""A data set: validated ratings, the entities they speak of, and where they come from."""
+"""Data sets: validated ratings, their users and items, and where they come from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Entities:
 
     Attributes:
         ids: the data's own ids as text, shape (n,), unique.
-        columns: what is known of them, each of shape (n,): ``title``, ``genres`` (joined by ``|``),
+        columns: titles and features, each of shape (n,): ``title``, ``genres`` (joined by ``|``),
             ``year``, ``age``, ``gender``, ``occupation`` ... Missing text is ``""``, missing numbers NaN.
     """
 
@@ -43,7 +43,7 @@ class Entities:
 
 @dataclass(frozen=True, eq=False)
 class PublishedFold:
-    """A train/test division that was published with the data, as row indices in published order."""
+    """A train/test split that was published with the data, as row indices in published order."""
 
     train_rows: NDArray[np.int64]
     test_rows: NDArray[np.int64]
@@ -79,7 +79,7 @@ class Dataset:
         scale: the declared rating scale.
         relevant_from: the rating from which an item counts as relevant, in rating units.
         origin: licence, citation, homepage.
-        folds: published train/test divisions by name.
+        folds: published train/test splits by name.
     """
 
     name: str
@@ -113,11 +113,12 @@ class Dataset:
 
     @cached_property
     def features_fingerprint(self) -> str:
-        """sha256 over the features of users and items, on which answers of models that use them depend."""
+        """sha256 over the features of users and items, on which the output of models that use them depends."""
         digest = hashlib.sha256(b"cfbench-features-1")
         for entities in (self.users, self.items):
-            features = {name: column for name, column in entities.columns.items() if name not in NO_FEATURES}
-            for name, column in sorted(features.items()):
+            for name, column in sorted(entities.columns.items()):
+                if name in NO_FEATURES:
+                    continue
                 digest.update(f"{name}\x1f{column.dtype.kind}\x1f".encode())
                 digest.update("\x1f".join(map(str, column.tolist())).encode())
             digest.update(b"\x1e")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset
 from cfbench.data.preprocessing.subset import subset
@@ -32,7 +31,14 @@ class KCore:
 
     def apply(self, dataset: Dataset) -> Dataset:
         """Return the k-core; raises DataError where it is empty."""
-        rows = self._rows(dataset.user_index, dataset.item_index)
+        users, items = dataset.user_index, dataset.item_index
+        rows = np.arange(len(dataset))
+        # Every pass counts the ratings that are left, of users and items at once.
+        while len(rows):
+            enough = (np.bincount(users) >= self.k)[users] & (np.bincount(items) >= self.k)[items]
+            if enough.all():
+                break
+            rows, users, items = rows[enough], users[enough], items[enough]
         if not len(rows):
             raise DataError(
                 f"k-core[k={self.k}] of {dataset.name!r} leaves none of its {len(dataset)} ratings; use a smaller k"
@@ -40,13 +46,3 @@ class KCore:
         keep = np.zeros(len(dataset), dtype=np.bool_)
         keep[rows] = True
         return subset(dataset, keep)
-
-    def _rows(self, users: NDArray[np.int32], items: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Return the rows of the core, ascending; every pass counts the rows that are left, users and items at once."""
-        rows = np.arange(len(users))
-        while len(rows):
-            enough = (np.bincount(users) >= self.k)[users] & (np.bincount(items) >= self.k)[items]
-            if enough.all():
-                break
-            rows, users, items = rows[enough], users[enough], items[enough]
-        return rows

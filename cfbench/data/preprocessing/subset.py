@@ -1,8 +1,7 @@
-"""Some rows of a data set, as a data set."""
+"""Subsets of a data set's rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +22,12 @@ def subset(dataset: Dataset, keep: NDArray[np.bool_]) -> Dataset:
     items, item_index = _remaining(dataset.items, dataset.item_index[keep])
     if keep.all() and len(users) == len(dataset.users) and len(items) == len(dataset.items):
         return dataset
+    new_row = np.cumsum(keep) - 1
+    folds = {}
+    for name, fold in dataset.folds.items():
+        train, test = (new_row[rows[keep[rows]]] for rows in (fold.train_rows, fold.test_rows))
+        if len(train) and len(test):
+            folds[name] = PublishedFold(train, test)
     return replace(
         dataset,
         users=users,
@@ -31,22 +36,12 @@ def subset(dataset: Dataset, keep: NDArray[np.bool_]) -> Dataset:
         item_index=item_index,
         ratings=dataset.ratings[keep],
         timestamps=None if dataset.timestamps is None else dataset.timestamps[keep],
-        folds=_remaining_folds(dataset.folds, keep),
+        folds=folds,
     )
 
 
 def _remaining(table: Entities, index: NDArray[np.int32]) -> tuple[Entities, NDArray[np.int32]]:
-    """Return the entities that the rows in ``index`` speak of, and the rows' positions among them."""
+    """Return the entities of the rows in ``index``, and the rows' positions among them."""
     coding = Coding.of(index, len(table))
     columns = {name: column[coding.positions] for name, column in table.columns.items()}
     return Entities(table.ids[coding.positions], columns), coding.codes(index)
-
-
-def _remaining_folds(folds: Mapping[str, PublishedFold], keep: NDArray[np.bool_]) -> dict[str, PublishedFold]:
-    new_row = np.cumsum(keep) - 1
-    remaining = {}
-    for name, fold in folds.items():
-        train, test = (new_row[rows[keep[rows]]] for rows in (fold.train_rows, fold.test_rows))
-        if len(train) and len(test):
-            remaining[name] = PublishedFold(train, test)
-    return remaining

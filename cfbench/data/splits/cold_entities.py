@@ -1,4 +1,4 @@
-"""Whole users or items held out, and some of their ratings given back: the curve of getting to know them."""
+"""Cold-start splits: whole users or items held out, and n of their ratings given back (Given-n)."""
 
 from __future__ import annotations
 

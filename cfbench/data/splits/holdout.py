@@ -1,4 +1,4 @@
-"""One random division into training and test rows."""
+"""Holdout: one random split into training and test rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-validation: every row is asked about exactly once."""
+"""K-fold cross-validation: every row is tested exactly once."""
 
 from __future__ import annotations
 

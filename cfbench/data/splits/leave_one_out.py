@@ -1,4 +1,4 @@
-"""One rating of every user for the test."""
+"""Leave-one-out: one rating of every user for the test."""
 
 from __future__ import annotations
 

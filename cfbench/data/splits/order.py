@@ -1,4 +1,4 @@
-"""The order of ratings within a user or an item: at random, or by time."""
+"""Order of ratings within a user or an item: at random, or by time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A random share of every user's ratings for the test."""
+"""Per-user holdout: a random share of every user's ratings for the test."""
 
 from __future__ import annotations
 

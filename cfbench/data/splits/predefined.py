@@ -1,7 +1,8 @@
-"""Divisions that were published together with the data."""
+"""Predefined splits, published together with the data."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -44,10 +45,7 @@ class Predefined:
 
 
 def largest_family(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the most names that differ only by the number at their end, in the order given; first on a tie."""
-    families: dict[str, tuple[str, ...]] = {}
-    for name in names:
-        stem = name.rstrip("0123456789")
-        families[stem] = (*families.get(stem, ()), name)
-    largest = max((len(family) for family in families.values()), default=0)
-    return next((family for family in families.values() if len(family) == largest), ())
+    """Return the largest group of names that differ only by the number at their end, in order; first on a tie."""
+    stems = {name: name.rstrip("0123456789") for name in names}
+    largest = [stem for stem, _ in Counter(stems.values()).most_common(1)]
+    return tuple(name for name, stem in stems.items() if stem in largest)

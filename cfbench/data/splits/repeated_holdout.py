@@ -1,4 +1,4 @@
-"""Several random divisions into training and test rows, each drawn anew."""
+"""Repeated holdout: several random splits, each drawn anew."""
 
 from __future__ import annotations
 
@@ -37,11 +37,9 @@ class RepeatedHoldout:
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return ``n_repeats`` folds named ``"1/n"`` to ``"n/n"``; raises DataError where a part would be empty."""
-        holdout = Holdout(self.share)
-        return [
-            replace(holdout.folds(dataset, self._seed(seed, number))[0], name=f"{number}/{self.n_repeats}")
-            for number in range(1, self.n_repeats + 1)
-        ]
-
-    def _seed(self, seed: int, number: int) -> int:
-        return derived_seed(seed, repeat=number) if self.random_state is None else self.random_state + number - 1
+        holdout, folds = Holdout(self.share), []
+        for number in range(1, self.n_repeats + 1):
+            fixed = self.random_state
+            draw = derived_seed(seed, repeat=number) if fixed is None else fixed + number - 1
+            folds += [replace(fold, name=f"{number}/{self.n_repeats}") for fold in holdout.folds(dataset, draw)]
+        return folds

@@ -20,7 +20,7 @@ from cfbench.model.ratings import Codes, Ratings, frozen
 
 @dataclass(frozen=True, eq=False)
 class TestRows:
-    """The rows that every model is asked about, in the split's order.
+    """Test rows, in the split's order.
 
     Attributes:
         users: user codes, shape (m,), ``train.n_users`` where the user is not in training.
@@ -49,14 +49,14 @@ class TestRows:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A train/test division as data.
+    """A train/test split as data.
 
     Attributes:
-        dataset: what was divided.
+        dataset: the data set.
         name: the splitter as written in tables, e.g. ``"holdout[share=0.2]"``.
         fold: the fold's name, ``""`` for a single holdout.
-        train: what models learn from.
-        test: what they are asked about.
+        train: training ratings.
+        test: test ratings.
         user_coding: raw user ids <-> codes.
         item_coding: raw item ids <-> codes.
         train_rows: row indices of the data set, in training order.
@@ -83,14 +83,14 @@ class Split:
         """Learn the codes from the training rows of ``fold`` and translate both parts."""
         _check_partition(dataset, name, fold)
         users, items = dataset.user_index, dataset.item_index
-        rows, asked = fold.train_rows, fold.test_rows
-        user_coding = Coding.of(users[rows], len(dataset.users))
-        item_coding = Coding.of(items[rows], len(dataset.items))
+        train_rows, test_rows = fold.train_rows, fold.test_rows
+        user_coding = Coding.of(users[train_rows], len(dataset.users))
+        item_coding = Coding.of(items[train_rows], len(dataset.items))
         train = Ratings(
-            users=user_coding.codes(users[rows]),
-            items=item_coding.codes(items[rows]),
-            ratings=dataset.ratings[rows],
-            timestamps=None if dataset.timestamps is None else dataset.timestamps[rows],
+            users=user_coding.codes(users[train_rows]),
+            items=item_coding.codes(items[train_rows]),
+            ratings=dataset.ratings[train_rows],
+            timestamps=None if dataset.timestamps is None else dataset.timestamps[train_rows],
             n_users=len(user_coding),
             n_items=len(item_coding),
             scale=dataset.scale,
@@ -98,11 +98,11 @@ class Split:
             item_features=Features.of(dataset.items.columns, item_coding.positions),
         )
         test = TestRows(
-            users=user_coding.codes(users[asked]),
-            items=item_coding.codes(items[asked]),
-            ratings=dataset.ratings[asked],
-            user_positions=users[asked],
-            item_positions=items[asked],
+            users=user_coding.codes(users[test_rows]),
+            items=item_coding.codes(items[test_rows]),
+            ratings=dataset.ratings[test_rows],
+            user_positions=users[test_rows],
+            item_positions=items[test_rows],
         )
         return cls(
             dataset=dataset,
@@ -112,8 +112,8 @@ class Split:
             test=test,
             user_coding=user_coding,
             item_coding=item_coding,
-            train_rows=frozen(rows),
-            test_rows=frozen(asked),
+            train_rows=frozen(train_rows),
+            test_rows=frozen(test_rows),
             n_given=fold.n_given,
             withheld_rows=None if fold.withheld_rows is None else frozen(fold.withheld_rows),
         )

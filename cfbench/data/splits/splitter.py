@@ -14,14 +14,14 @@ from cfbench.data.dataset import Dataset
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One train/test division: row indices into the data set, in the order in which models see them.
+    """One train/test split: row indices into the data set, in the order in which models see them.
 
     Rows in none of the parts do not exist for the split, but for ``withheld_rows``.
 
     Attributes:
         name: ``""`` for a single holdout, else e.g. ``"2/5"`` or ``"u1"``.
         train_rows: rows to learn from, shape (a,), int64.
-        test_rows: rows to be asked about, shape (b,), int64; disjoint from ``train_rows``.
+        test_rows: rows to test on, shape (b,), int64; disjoint from ``train_rows``.
         n_given: how many ratings of each held-out user or item were given back to training, or None where that is
             not what the folds are about. Folds of different ``n_given`` are points of a curve and are never
             averaged with each other.

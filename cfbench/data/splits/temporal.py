@@ -1,4 +1,4 @@
-"""The past for training, the future for the test."""
+"""Temporal split: the past for training, the future for the test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.order import times_of
@@ -49,25 +48,22 @@ class Temporal:
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:  # noqa: ARG002 - part of the contract
         """Return the one fold, named ``""``; raises DataError without timestamps or where a part would be empty."""
         times = times_of(dataset, "temporal", "use a splitter that needs none, e.g. holdout")
-        cut = self._cut(times)
+        if not len(times):
+            raise DataError(f"temporal: {dataset.name!r} has no ratings; both parts need at least one")
+        if self.after is not None:
+            cut = seconds_since_1970(self.after)
+        else:
+            share = _DEFAULT_SHARE if self.share is None else self.share
+            size = min(max(round(share * len(times)), 1), len(times))
+            cut = int(np.partition(times, len(times) - size)[len(times) - size])
         future = times >= cut
         if future.all() or not future.any():
             raise DataError(
                 f"temporal: cut at {_readable(cut)}, {dataset.name!r} would have {np.count_nonzero(~future)} training "
-                f"and {np.count_nonzero(future)} test rows; both parts need at least one. "
-                f"Its ratings run from {_span(times)}: cut in between"
+                f"and {np.count_nonzero(future)} test rows; both parts need at least one. Its ratings run from "
+                f"{_readable(int(times.min()))} to {_readable(int(times.max()))}: cut in between"
             )
         return [Fold("", np.flatnonzero(~future), np.flatnonzero(future))]
-
-    def _cut(self, times: NDArray[np.int64]) -> int:
-        """Return the earliest time of the test, in seconds since 1970."""
-        if self.after is not None:
-            return seconds_since_1970(self.after)
-        if not len(times):
-            return 0
-        share = _DEFAULT_SHARE if self.share is None else self.share
-        size = min(max(round(share * len(times)), 1), len(times))
-        return int(np.partition(times, len(times) - size)[len(times) - size])
 
 
 def seconds_since_1970(moment: int | str) -> int:
@@ -77,22 +73,12 @@ def seconds_since_1970(moment: int | str) -> int:
     """
     if isinstance(moment, int) and not isinstance(moment, bool):
         return moment
-    read = _date(moment) if isinstance(moment, str) else None
-    if read is None:
-        raise ValueError(f"after must be a date such as 2014-01-01 or seconds since 1970, got {moment!r}")
+    try:
+        read = datetime.fromisoformat(str(moment))
+    except ValueError:
+        raise ValueError(f"after must be a date such as 2014-01-01 or seconds since 1970, got {moment!r}") from None
     aware = read if read.tzinfo else read.replace(tzinfo=UTC)
     return math.ceil((aware - _EPOCH).total_seconds())
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _span(times: NDArray[np.int64]) -> str:
-    return f"{_readable(int(times.min()))} to {_readable(int(times.max()))}" if len(times) else "nowhere to nowhere"
 
 
 def _readable(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""Ratings that are in neither part of a split, and whose items no list may hold."""
+"""Withheld ratings: in neither part of a split, and their items are no candidates for their users."""
 
 from __future__ import annotations
 
