@@ -1,6 +1,6 @@
 """Checks of parameters, in one wording for models, splitters, preprocessors, metrics and executors.
 
-A plugin is a dataclass; its ``__post_init__`` says what its fields may be::
+A plugin is a dataclass; its ``__post_init__`` checks its fields::
 
     def __post_init__(self) -> None:
         require_whole(self, 1, "n_factors", "epochs")

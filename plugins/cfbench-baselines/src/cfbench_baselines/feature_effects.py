@@ -14,8 +14,8 @@ from cfbench.model import Features, Vocabulary
 class FeatureEffects:
     """An effect on the bias for every value that a feature can have.
 
-    What an entity's features let expect of its bias is, added up over the columns, the mean effect of the values it
-    has in the column (a film's genres, say); 0 where nothing is known::
+    The expected bias of an entity is the sum over columns of the mean effect of the values that it has in the column
+    (the genres of a film); 0 where nothing is known::
 
         p_e = sum over columns c of (sum of f_v over the values v of e in c) / their number
 

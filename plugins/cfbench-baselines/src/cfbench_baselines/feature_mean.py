@@ -1,4 +1,4 @@
-"""Biases that start from what others with the same features have."""
+"""Damped biases that shrink to the mean of entities with the same features."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class FeatureMean(
 
     ``f_v`` is the effect of a feature's value v, and ``p_e*`` is ``p_e`` without the column of v: columns share out
     what they explain. An effect is thus the mean bias of the training entities that have the value. Their weight
-    is a compromise: where each counts alike the many little known ones decide, who are no measure for the popular,
-    and where each rating counts the popular decide alone. Entities that the model is introduced to have the bias
-    ``p_e``, unknown ones 0; without features it is ``bias``. See :class:`cfbench.model.vocabulary.Vocabulary` for what
+    is a compromise: with equal weights the many entities of few ratings decide, which are not typical of the popular
+    ones; weighted by their ratings the popular ones decide alone. Cold-start entities have the bias ``p_e``, unknown
+    ones 0; without features the model is ``bias``. See :class:`cfbench.model.vocabulary.Vocabulary` for what
     counts as a value. Koren, "Factor in the neighbors", TKDD 2010, section 2.1, for the biases; Efron and Morris, "Data
     analysis using Stein's estimator and its generalizations", JASA 1975, for shrinking towards a group's mean.
 

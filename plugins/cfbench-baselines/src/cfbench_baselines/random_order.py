@@ -18,8 +18,8 @@ class RandomOrder(Saved, kind="cfbench-baselines.random.2", seed_=int, n_items_=
     """Ranks items at random, by user and seed; predicts no ratings.
 
     ``s(u, i)`` is uniform on [0, 1) and a pure function of the seed, u and i (the SplitMix64 mixing of Steele,
-    Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), so a user's order is the same
-    whatever else is asked. The floor of every ranking table, and the ideal of equal exposure.
+    Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014), so a user's order does
+    not depend on other requests. The floor of every ranking table, and the ideal of equal exposure.
     """
 
     def fit(self, train: Ratings, context: FitContext) -> None:

@@ -14,7 +14,7 @@ from cfbench_implicit.factors import AnswersFromFactors, fit_factors
 
 @dataclass
 class ImplicitALS(AnswersFromFactors, kind="cfbench-implicit.implicit-als.2"):
-    """Ranks by weighted matrix factorisation of who rated what (ALS).
+    """Ranks by weighted matrix factorisation of the pairs that have a rating (ALS).
 
     Minimises ``sum over all (u, i) of c(u, i) (x(u, i) - p_u . q_i)^2 + regularization (|p_u|^2 + |q_i|^2)``, where
     ``x`` is 1 for a positive pair and 0 elsewhere, and the confidence ``c`` is 1 elsewhere and grows with the rating

@@ -32,12 +32,12 @@ class BayesianFactorizationMachine(
     """A factorisation machine averaged over Gibbs samples of its posterior: no step sizes, no regularisation to tune.
 
     Each sample predicts ``r(u, i) = mu + w0 + c_u + c_i + s_u . s_i``; the answer is the mean over all that are kept.
-    ``s`` sums up the factors of an entity's columns: its own; with ``history``, those of whom it met in training (for
-    a user the items they rated, as in SVD++, for an item its raters); with ``side_information``, those of its
+    ``s`` sums up the factors of an entity's columns: its own; with ``history``, those of the entities it has ratings
+    with (for a user the rated items, as in SVD++, for an item its raters); with ``side_information``, those of its
     features. ``c`` holds their linear weights and their products among themselves. See :mod:`cfbench_myfm.side` and
-    :func:`cfbench_myfm.posterior.summed`. Unknown users and items have what the prior lets expect of one of whom
-    nothing is known, cold-start entities also what their features say. Memory grows with ``iterations * n_factors``
-    numbers for each user and item. One thread. Rendle, "Factorization machines", ICDM 2010; Freudenthaler,
+    :func:`cfbench_myfm.posterior.summed`. Unknown users and items have the expectation of the prior,
+    cold-start entities also what was learned of their features. Memory grows with ``iterations * n_factors`` numbers for
+    each user and item. One thread. Rendle, "Factorization machines", ICDM 2010; Freudenthaler,
     Schmidt-Thieme and Rendle, "Bayesian factorization machines", NIPS workshop 2011; Rendle, Zhang and Koren, "On the
     difficulty of evaluating baselines", 2019; the sampler is Ohtsuki's myFM.
 
@@ -45,7 +45,7 @@ class BayesianFactorizationMachine(
         n_factors: length of the factor vectors.
         iterations: Gibbs iterations.
         burn_in: how many of the first are thrown away.
-        history: learn from who rated what, too.
+        history: learn from the pairs of users and items that have a rating, too.
         side_information: learn from the features of users and items, where there are any.
         init_std: standard deviation of the first factors.
     """
@@ -131,10 +131,10 @@ class BayesianFactorizationMachine(
         )
 
     def _sides(self, train: Ratings) -> tuple[Side, Side]:
-        """Return the columns of users and of items, histories and features among them where they are asked for."""
+        """Return the columns of users and of items, with histories and features where the parameters say so."""
         features = (train.user_features, train.item_features) if self.side_information else (None, None)
-        met = (train.items, train.users) if self.history else (None, None)
+        history = (train.items, train.users) if self.history else (None, None)
         return (
-            Side.of(train.users, met[0], train.n_users, train.n_items, features[0]),
-            Side.of(train.items, met[1], train.n_items, train.n_users, features[1]),
+            Side.of(train.users, history[0], train.n_users, train.n_items, features[0]),
+            Side.of(train.items, history[1], train.n_items, train.n_users, features[1]),
         )

@@ -57,8 +57,8 @@ def draw(
     """
     machine = myfm.MyFMRegressor(rank=n_factors, init_stdev=init_std, random_seed=seed)
 
-    def report(number: int, drawn: Any, priors: Any, _history: Any) -> tuple[bool, None]:
-        listen(number, _sample(drawn, priors, users))
+    def report(number: int, sampled: Any, priors: Any, _history: Any) -> tuple[bool, None]:
+        listen(number, _sample(sampled, priors, users))
         return False, None
 
     with redirect_stderr(io.StringIO()):  # where its progress bar goes
@@ -77,13 +77,13 @@ def _block(codes: NDArray[np.int32], side: Side) -> Any:
     return myfm.RelationBlock(codes.tolist(), csr_matrix(side.matrix))
 
 
-def _sample(drawn: Any, priors: Any, users: Side) -> Sample:
+def _sample(sampled: Any, priors: Any, users: Side) -> Sample:
     """Copy a sample out of the library's memory; its columns are the users', then the items'."""
-    linear, factors = np.array(drawn.w), np.array(drawn.V)
+    linear, factors = np.array(sampled.w), np.array(sampled.V)
     width, groups = sum(users.groups), len(users.groups)
     means, mean_factors = np.array(priors.mu_w), np.array(priors.mu_V)
     return Sample(
-        offset=float(drawn.w0),
+        offset=float(sampled.w0),
         users=Weights(linear[:width], factors[:width], float(means[0]), mean_factors[0]),
         items=Weights(linear[width:], factors[width:], float(means[groups]), mean_factors[groups]),
         variance=1 / float(priors.alpha),

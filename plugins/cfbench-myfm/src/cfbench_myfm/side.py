@@ -1,4 +1,4 @@
-"""What a factorisation machine sees of a user, or of an item."""
+"""Columns of a factorisation machine that belong to users, or to items."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ class Side:
     """The features ``x_e`` of every training user ``e`` (or item): groups of columns, each with a prior of its own.
 
     The first group is a column for each entity, 1 for itself. A second, of history, has a column for each entity of the
-    other side, ``1 / sqrt(n_e)`` where the two have a training rating. The last has a column for each thing that
-    ``vocabulary`` knows of side information, 1 over the root of how many of a kind (genres, say) are said of the
-    entity.
+    other side, ``1 / sqrt(n_e)`` where the two have a training rating. The last has a column for each indicator of
+    ``vocabulary``, 1 over the root of the number of values that the entity has in the same column of features.
 
     Attributes:
         matrix: ``x_e`` row by row, shape (n, width), float64.
@@ -57,7 +56,7 @@ def described(features: Features, vocabulary: Vocabulary) -> csr_array:
 
 
 def _history(codes: Codes, others: Codes, n: int, n_others: int) -> csr_array:
-    """Return who rated what, rows of length 1; a pair that was rated twice counts twice."""
+    """Return the history of every entity, rows of length 1; a pair that was rated twice counts twice."""
     counts: NDArray[np.int64] = np.bincount(codes, minlength=n)
     weights = 1 / np.sqrt(counts[codes])
     return csr_array((weights, (codes, others)), shape=(n, n_others))

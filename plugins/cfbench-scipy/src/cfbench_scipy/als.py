@@ -83,13 +83,13 @@ class AlternatingLeastSquares(AnswersFromFactors, kind="cfbench-scipy.als.2"):
         penalties = np.append(np.full(self.n_factors, self.regularization), self.regularization_biases)
         for entities, rows, real in side.batches(_CELLS // width, width):
             # The normal equations of b entities at a time, X'X + penalty; padding rows are 0 and add nothing.
-            met = fixed[others[rows]]  # (b, w, k + 1)
-            targets = np.where(real, centred[rows] - met[:, :, -1], 0)
-            met[:, :, -1] = 1
-            met[~real] = 0
+            rated = fixed[others[rows]]  # (b, w, k + 1)
+            targets = np.where(real, centred[rows] - rated[:, :, -1], 0)
+            rated[:, :, -1] = 1
+            rated[~real] = 0
             weights = real.sum(axis=1).astype(np.float64) ** self.weighting
-            normal = met.transpose(0, 2, 1) @ met  # (b, k + 1, k + 1)
+            normal = rated.transpose(0, 2, 1) @ rated  # (b, k + 1, k + 1)
             normal[:, np.arange(width), np.arange(width)] += weights[:, None] * penalties
-            sums = met.transpose(0, 2, 1) @ targets[:, :, None]
+            sums = rated.transpose(0, 2, 1) @ targets[:, :, None]
             solved[entities] = np.linalg.solve(normal, sums)[:, :, 0]
         return solved

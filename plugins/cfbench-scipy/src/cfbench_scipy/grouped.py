@@ -35,8 +35,8 @@ class Grouped:
         """Yield entities of about equally many rows together, as tables of at most ``cells`` cells (or one entity).
 
         An entity counts as ``entity_cells`` cells at least, whatever few rows it has. Each batch is the entities, shape
-        (b,), their rows, shape (b, w), and where those are real, likewise: who has fewer than ``w`` rows is padded with
-        the first of all rows.
+        (b,), their rows, shape (b, w), and where those are real, likewise: an entity of fewer than ``w`` rows is padded
+        with the first of all rows.
         """
         counts = np.diff(self.starts)
         by_count = np.argsort(counts, kind="stable")[::-1]

@@ -1,4 +1,4 @@
-"""What all adapters of this plugin share: arguments for the library, answers from what was learned."""
+"""Base of all adapters: arguments for the library, predictions from what it has learned."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Adapter(Saved):
     learned_: Any
 
     def predict(self, users: Codes, items: Codes) -> Floats:
-        """Return the formula's ratings, shape (m,); NaN where it cannot say."""
+        """Return the formula's ratings, shape (m,); NaN where it has none."""
         return self.learned_.of_pairs(users, items)  # type: ignore[no-any-return]
 
     def score_items(self, users: Codes) -> Floats:
-        """Return the formula's ratings of every item, shape (b, n_items); NaN where it cannot say."""
+        """Return the formula's ratings of every item, shape (b, n_items); NaN where it has none."""
         return self.learned_.of_rows(users)  # type: ignore[no-any-return]
 
     def arguments(self, context: FitContext) -> dict[str, Any]:

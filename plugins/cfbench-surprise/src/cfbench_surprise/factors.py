@@ -42,7 +42,7 @@ class BiasedFactors:
 
     Attributes:
         biases: ``mean + b_u + b_i``.
-        users: ``p_u``, shape (n_users + 1, k); NaN in the last row where strangers get no answer.
+        users: ``p_u``, shape (n_users + 1, k); NaN in the last row where unknown users get no prediction.
         items: ``q_i``, shape (n_items + 1, k), likewise.
     """
 
@@ -54,8 +54,8 @@ class BiasedFactors:
     def of(cls, algo: Any, coded: CodedTrainset) -> BiasedFactors:
         """Take ``bu``, ``bi``, ``pu``, ``qi`` out of a fitted SVD or NMF of the library.
 
-        Where it is biased, unknown users and items have biases and factors 0; otherwise it has nothing to say about
-        them, which NaN factors carry into every answer.
+        Where it is biased, unknown users and items have biases and factors 0; otherwise it has no
+        prediction for them: factors of NaN.
         """
         mean, unknown = (coded.mean, 0.0) if algo.biased else (0.0, np.nan)
         biases = Biases(mean, coded.by_user(algo.bu), coded.by_item(algo.bi))

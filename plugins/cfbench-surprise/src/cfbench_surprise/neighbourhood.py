@@ -35,7 +35,7 @@ class NeighbourMeans:
         values: what they have there, shape (n,).
         k: the most neighbours taken.
         min_k: the fewest that make a mean.
-        silent: whether the mean is NaN, "cannot say", where there are fewer; otherwise it is 0.
+        silent: whether the mean is NaN where there are fewer; otherwise it is 0.
     """
 
     similarity: NDArray[np.float64]
@@ -112,7 +112,7 @@ class Neighbourhood:
     """``r(u, i) = base(u, i) + spread_x * a(x, y)``, with a from residuals ``(r - base) / spread``.
 
     Attributes:
-        base: what is said without neighbours, NaN for unknown codes where that is nothing.
+        base: the prediction without neighbours, NaN where there is none for unknown codes.
         spread: rating points per unit of ``a``, shape (n_x + 1,).
         means: ``a``.
         user_based: whether x is the user and y the item, or the other way round.
@@ -175,7 +175,7 @@ class NeighbourhoodModel(Adapter, learned_=Neighbourhood):
         return algo.fit(coded.trainset), coded
 
     def one_sided_base(self, coded: CodedTrainset, of_x: NDArray[np.float64] | float) -> Biases:
-        """Return the base ``of_x``, by inner id of x, shape (n_x,), that says nothing (NaN) about strangers."""
+        """Return the base ``of_x``, by inner id of x, shape (n_x,), NaN for the unknown."""
         users, items = np.zeros(coded.trainset.n_users), np.zeros(coded.trainset.n_items)
         side = users if self.user_based else items
         side[:] = of_x

@@ -1,4 +1,4 @@
-"""Ratings drawn at random from what training ratings are like."""
+"""Random ratings from the normal distribution of the training ratings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class SurpriseNormal(
 ):
     """Surprise's NormalPredictor: a draw from N(mu, sigma), fitted to the training ratings by maximum likelihood.
 
-    The floor of the library's tables: right on average, and of nobody in particular. The library draws anew whenever
-    it is asked, from numpy's global generator; here ``r(u, i) = mu + sigma z``, with ``z`` the normal quantile of the
-    fractional part of ``a_u + b_i``, all ``a`` and ``b`` uniform on [0, 1) by the seed: the same distribution for every
-    pair, and the same answer to the same question. Unknown users and items have a draw of their own.
+    The floor of the library's tables: right on average, the same distribution for every pair. The library draws at
+    every prediction from numpy's global generator; here ``r(u, i) = mu + sigma z``, with ``z`` the normal quantile of
+    the fractional part of ``a_u + b_i``, all ``a`` and ``b`` uniform on [0, 1) by the seed, so that a pair has the same
+    prediction every time. Unknown users and items have a draw of their own.
     """
 
     random_state: int | None = None

@@ -55,18 +55,18 @@ class SurpriseSlopeOne(
         self.after_load()
 
     def after_load(self) -> None:
-        """Put together the sparse matrix of who rated what, shape (n_users + 1, n_items)."""
+        """Put together the sparse matrix of the rated items, shape (n_users + 1, n_items)."""
         shape = (len(self.means_), len(self.deviations_))
         self.rated_ = csr_array((self.rated_values_, self.rated_items_, self.rated_starts_), shape=shape)
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Return the formula's ratings, shape (m,); NaN for unknown users and items."""
         answers = np.full(len(users), np.nan)
-        asked, row = np.unique(users, return_inverse=True)
+        distinct, row = np.unique(users, return_inverse=True)
         known = items < len(self.deviations_)
-        for start in range(0, len(asked), _CHUNK):
+        for start in range(0, len(distinct), _CHUNK):
             here = known & (row >= start) & (row < start + _CHUNK)
-            scores = self.score_items(asked[start : start + _CHUNK])
+            scores = self.score_items(distinct[start : start + _CHUNK])
             answers[here] = scores[row[here] - start, items[here]]
         return answers
 
