@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from numbers import Real
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,19 +62,17 @@ def rating_range_of(model: HasRatingRange) -> NDArray[np.float64] | None:
 
     Raises ModelError where it states something else than two finite numbers, the lower one first.
     """
-    stated = model.rating_range()
-    if stated is None:
-        return None
-    try:
-        ends = np.array(stated, dtype=np.float64)
-    except (TypeError, ValueError):
-        ends = np.empty(0)
-    if ends.shape != (2,) or not np.isfinite(ends).all() or ends[0] >= ends[1]:
-        raise ModelError(
-            f"{type(model).__name__}.rating_range must return two finite numbers (low, high) with low < high, "
-            f"or None where nothing limits its predictions; got {stated!r}"
-        )
-    return ends
+    stated: Any = model.rating_range()
+    match stated:
+        case None:
+            return None
+        case (Real() as low, Real() as high) if -math.inf < float(low) < float(high) < math.inf:
+            return np.array([low, high], dtype=np.float64)
+        case _:
+            raise ModelError(
+                f"{type(model).__name__}.rating_range must return two finite numbers (low, high) with low < high, "
+                f"or None where nothing limits its predictions; got {stated!r}"
+            )
 
 
 def shaped_floats(array: object, shape: tuple[int, ...], who: str) -> Floats:

@@ -114,9 +114,7 @@ class SeenItems:
     @classmethod
     def of(cls, train: Ratings) -> SeenItems:
         """Order the training rows by user."""
-        starts = np.zeros(train.n_users + 2, dtype=np.int64)
-        np.cumsum(train.user_counts, out=starts[1:-1])
-        starts[-1] = starts[-2]
+        starts = np.concatenate([[0], np.cumsum(train.user_counts), [len(train)]])
         # Sorting user and item packed into one number is several times faster than an argsort by user.
         packed = train.users.astype(np.int64)
         packed *= train.n_items  # in place, for memory's sake

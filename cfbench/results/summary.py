@@ -130,7 +130,7 @@ def _pooled_table(name: str, done: Sequence[Record], samples: GroupSamples) -> S
             repeats = samples.draws.get((model, full_name))
             if repeats:
                 value = _mean([finite(one.value) for one in repeats])
-                rows[stratum][key] = samples.figure(model, full_name, value, max(one.n for one in repeats))
+                rows[stratum][key] = samples.figure(model, full_name, value, max(one.n_users for one in repeats))
             else:  # a count, which is summed over folds
                 total = sum(table.rows[stratum][key].value or 0.0 for table in tables)
                 rows[stratum][key] = Figure(total / _n_repeats(done))

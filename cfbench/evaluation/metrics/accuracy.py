@@ -211,4 +211,4 @@ class Clipped:
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Count the rows predicted off the scale."""
-        return evaluation.mean_over_rows(evaluation.clipped)
+        return evaluation.mean_over_rows(evaluation.off_scale)

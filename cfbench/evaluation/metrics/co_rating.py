@@ -43,23 +43,23 @@ class CoRating:
 
         Places after the end of a list hold the code ``n_items``.
         """
-        step = max(1, _PAIRS_PER_CHUNK // lists.shape[1] ** 2)
-        parts = (np.sort(lists[start : start + step], axis=1) for start in range(0, len(lists), step))
-        return np.concatenate([self._cosine_sums(part) for part in parts])
-
-    def _cosine_sums(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
-        """Sum cosines over lists whose items ascend, so that a pair has one key and padding comes last."""
-        n_items = len(self.item_popularity)
+        n_items, n_users = len(self.item_popularity), self.incidence.shape[0]
         first, second = np.triu_indices(lists.shape[1], 1)
-        row, pair = np.nonzero(lists[:, second] < n_items)
-        keys = lists[row, first[pair]].astype(np.int64) * n_items + lists[row, second[pair]]
-        pairs, place = np.unique(keys, return_inverse=True)
-        if self._users_listed(lists).sum() < len(pairs) * -(-self.incidence.shape[0] // _WORD):
-            return self._by_lists(lists)
-        one, other = np.divmod(pairs, n_items)
-        cosines = self._common_users(one, other) / np.sqrt(self.item_popularity[one] * self.item_popularity[other])
-        sums: NDArray[np.float64] = np.bincount(row, weights=cosines[place], minlength=len(lists)).astype(np.float64)
-        return sums  # without any pair, bincount counts in whole numbers
+        step = max(1, _PAIRS_PER_CHUNK // lists.shape[1] ** 2)
+        sums = []
+        for start in range(0, len(lists), step):
+            part = np.sort(lists[start : start + step], axis=1)  # a pair has one key, and padding comes last
+            row, pair = np.nonzero(part[:, second] < n_items)
+            keys = part[row, first[pair]].astype(np.int64) * n_items + part[row, second[pair]]
+            pairs, place = np.unique(keys, return_inverse=True)
+            if self._users_listed(part).sum() < len(pairs) * -(-n_users // _WORD):
+                sums.append(self._by_lists(part))
+                continue
+            one, other = np.divmod(pairs, n_items)
+            cosines = self._common_users(one, other) / np.sqrt(self.item_popularity[one] * self.item_popularity[other])
+            of_lists = np.bincount(row, weights=cosines[place], minlength=len(part))
+            sums.append(of_lists.astype(np.float64))  # without any pair, bincount counts in whole numbers
+        return np.concatenate(sums)
 
     def _users_listed(self, lists: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return the sum of phi over each list, shape (t,)."""

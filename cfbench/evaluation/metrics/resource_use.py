@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from cfbench.evaluation.metrics import Contract, Evaluation, NotApplicable, Single
@@ -13,6 +14,8 @@ _OUTSIDE = "imports, first-call warm-up, loading of data, masking, cutting of li
 _QUERIED = "cold users and items are queried like all others"
 _WALL = "cfbench; the clock is Python's time.perf_counter"
 _NO_FIT = "the cell's clock has no part 'fit'"
+
+_of_clock = partial(of_cell, source=_WALL, unit="s", display=",.3f")
 
 
 def _figure(value: float | None, n: int, missing: str) -> Single | NotApplicable:
@@ -25,12 +28,9 @@ class FitSeconds:
     """Wall seconds that the model's own ``fit`` took, and nothing else."""
 
     name: ClassVar[str] = "fit-seconds"
-    contract: ClassVar[Contract] = of_cell(
+    contract: ClassVar[Contract] = _of_clock(
         title="wall seconds of fitting",
         formula=f"wall seconds inside the model's fit; {_OUTSIDE}",
-        source=_WALL,
-        unit="s",
-        display=",.3f",
     )
 
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
@@ -43,12 +43,10 @@ class FitCPUSeconds:
     """CPU seconds that the model's own ``fit`` took, over all its threads; above wall seconds where it uses several."""
 
     name: ClassVar[str] = "fit-CPU-seconds"
-    contract: ClassVar[Contract] = of_cell(
+    contract: ClassVar[Contract] = _of_clock(
         title="CPU seconds of fitting, over all threads",
         formula=f"user and system CPU seconds of the process inside the model's fit; {_OUTSIDE}",
         source="cfbench; the clock is Python's time.process_time",
-        unit="s",
-        display=",.3f",
     )
 
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
@@ -61,15 +59,12 @@ class PredictSeconds:
     """Wall seconds of the model's own predictions: every test rating and every test user's scores of the catalogue."""
 
     name: ClassVar[str] = "predict-seconds"
-    contract: ClassVar[Contract] = of_cell(
+    contract: ClassVar[Contract] = _of_clock(
         title="wall seconds of predicting",
         formula="wall seconds inside the model's predict and score_items, for all test rows and for the scores of the "
         f"whole catalogue of every test user; {_OUTSIDE}",
         candidates="the whole training catalogue is scored; seen items are masked outside the clock",
         cold_policy=_QUERIED,
-        source=_WALL,
-        unit="s",
-        display=",.3f",
     )
 
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:

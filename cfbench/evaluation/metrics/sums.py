@@ -40,10 +40,7 @@ class PerUser:
         """How many users count."""
         return int(np.count_nonzero(self.denominators))
 
-    @property
-    def n_users(self) -> int:
-        """How many users contribute to the sums: those who count."""
-        return self.n
+    n_users = n  # who contributes to the sums are those who count
 
     @property
     def value(self) -> float:

@@ -39,18 +39,13 @@ class RatioSamples:
         total: numerator and denominator over all users, shape (2,).
         sums: the same on each resample, shape (resamples, 2); kept in single precision, since there are many.
         rooted: whether the metric is the root of the ratio.
-        n: how many users count; of folds, those of each.
+        n_users: how many users count; of folds, those of each.
     """
 
     total: NDArray[np.float64]
     sums: NDArray[np.float32]
     rooted: bool
-    n: int
-
-    @property
-    def n_users(self) -> int:
-        """How many users contribute to the sums: those who count."""
-        return self.n
+    n_users: int
 
     @property
     def value(self) -> float:
@@ -60,13 +55,14 @@ class RatioSamples:
     @property
     def samples(self) -> NDArray[np.float64]:
         """The metric on each resample, shape (resamples,); NaN where fewer than two users count."""
-        if self.n < 2:
+        if self.n_users < 2:
             return np.full(len(self.sums), np.nan)
         return ratios(self.sums.astype(np.float64), self.rooted)
 
     def __add__(self, other: RatioSamples) -> RatioSamples:
         """Pool the test rows of two folds."""
-        return RatioSamples(self.total + other.total, self.sums + other.sums, self.rooted, self.n + other.n)
+        n_users = self.n_users + other.n_users
+        return RatioSamples(self.total + other.total, self.sums + other.sums, self.rooted, n_users)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +72,11 @@ class PooledSamples:
     Attributes:
         value: the metric itself.
         samples: the metric on each resample, centred and stretched as in :func:`resampled`, shape (resamples,).
-        n: how many units it rests on.
         n_users: how many users contribute to it.
     """
 
     value: float
     samples: NDArray[np.float64]
-    n: int
     n_users: int
 
 
@@ -169,12 +163,12 @@ def _pooled_samples(metric: Pooled, values: NDArray[np.float64], seed: int) -> P
     """Centre the samples on the metric's value; stretch them to the jackknife's deviation where that is wider."""
     known = np.isfinite(values)
     if len(metric) < 2 or not known.any():
-        return PooledSamples(metric.value, np.full(len(values), np.nan), metric.n, metric.n_users)
+        return PooledSamples(metric.value, np.full(len(values), np.nan), metric.n_users)
     deviation = float(values[known].std())
     wanted = jackknife_deviation(metric, seed)
     stretch = wanted / deviation if deviation > 0 and wanted > deviation else 1.0
     moved = (values - values[known].mean()) * stretch + metric.value
-    return PooledSamples(metric.value, moved.clip(*metric.bounds), metric.n, metric.n_users)
+    return PooledSamples(metric.value, moved.clip(*metric.bounds), metric.n_users)
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:

@@ -127,7 +127,7 @@ class Ranged:
         return self.stated
 
 
-@pytest.mark.parametrize("stated", [(1, 5), [1.0, 5.0], np.array([1, 5], dtype=np.float32)])
+@pytest.mark.parametrize("stated", [(1, 5), [1.0, 5.0], (np.float32(1), np.int64(5))])
 def test_a_stated_range_of_ratings_is_two_numbers(stated):
     assert rating_range_of(Ranged(stated)).tolist() == [1, 5]
 
