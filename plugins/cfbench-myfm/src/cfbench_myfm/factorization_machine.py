@@ -35,11 +35,11 @@ class BayesianFactorizationMachine(
     ``s`` sums up the factors of an entity's columns: its own; with ``history``, those of the entities it has ratings
     with (for a user the rated items, as in SVD++, for an item its raters); with ``side_information``, those of its
     features. ``c`` holds their linear weights and their products among themselves. See :mod:`cfbench_myfm.side` and
-    :func:`cfbench_myfm.posterior.summed`. Unknown users and items have the expectation of the prior,
-    cold-start entities also what was learned of their features. Memory grows with ``iterations * n_factors`` numbers for
-    each user and item. One thread. Rendle, "Factorization machines", ICDM 2010; Freudenthaler,
-    Schmidt-Thieme and Rendle, "Bayesian factorization machines", NIPS workshop 2011; Rendle, Zhang and Koren, "On the
-    difficulty of evaluating baselines", 2019; the sampler is Ohtsuki's myFM.
+    :func:`cfbench_myfm.posterior.summed`. Unknown users and items have the expectation of the prior, cold-start
+    entities also what was learned of their features. Memory grows with ``iterations * n_factors`` numbers for each user
+    and item. One thread. Rendle, "Factorization machines", ICDM 2010; Freudenthaler, Schmidt-Thieme and Rendle,
+    "Bayesian factorization machines", NIPS workshop 2011; Rendle, Zhang and Koren, "On the difficulty of evaluating
+    baselines", 2019; the sampler is Ohtsuki's myFM.
 
     Attributes:
         n_factors: length of the factor vectors.
