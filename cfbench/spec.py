@@ -88,7 +88,7 @@ class Spec:
 
     @classmethod
     def parse_many(cls, text: str) -> list[Spec]:
-        """Read a comma-separated list of specs, e.g. ``"dot,nn[layers=[100,50]]"``; raises SpecError as ``parse``."""
+        """Read a comma-separated list of specs, e.g. ``"one,two[layers=[100,50]]"``; raises SpecError as ``parse``."""
         _require_short(text)
         return [cls.parse(part) for part in _split_outside_brackets(text)]
 

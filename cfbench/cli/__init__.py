@@ -33,7 +33,7 @@ Examples:
 cfbench run
 cfbench run --quick
 cfbench run my-suite.toml --jobs 2
-cfbench run -m 'dot-bias[n_factors=20,weight_decay=0.1]' -m svd -d ml-100k -s predefined
+cfbench run -m 'MODEL[n_factors=20,weight_decay=0.1]' -m ANOTHER -d ml-100k -s predefined
 cfbench run -d path/to/ratings.csv -s 'kfold[k=5]' --dry-run"""
 
 _COMMANDS = {
@@ -56,16 +56,16 @@ _COMMANDS = {
     "inspect": (
         "cfbench.cli.inspect:inspect",
         "Show what the fitted model of a finished run has learned: biases, neighbours, learning curves ...",
-        "Examples:\n\ncfbench inspect runs/default svd\n"
-        'cfbench inspect runs/default dot-bias --near "Silence of the Lambs" --only nearest,biases\n'
-        "cfbench inspect runs/default dot-bias --map tsne --format svg,png --without-active 0.01",
+        "Examples:\n\ncfbench inspect runs/default MODEL\n"
+        'cfbench inspect runs/default MODEL --near "Silence of the Lambs" --only nearest,biases\n'
+        "cfbench inspect runs/default MODEL --map tsne --format svg,png --without-active 0.01",
     ),
     "recommend": (
         "cfbench.cli.recommend:recommend",
         "Show what a model of a finished run recommends to a user, or to somebody new.",
-        "Examples:\n\ncfbench recommend runs/default svd --user 42 -n 10\n"
-        "cfbench recommend runs/default svd --ratings mine.csv\n"
-        "cfbench recommend runs/default feature-mean --features age=24,occupation=student",
+        "Examples:\n\ncfbench recommend runs/default MODEL --user 42 -n 10\n"
+        "cfbench recommend runs/default MODEL --ratings mine.csv\n"
+        "cfbench recommend runs/default MODEL --features age=24,occupation=student",
     ),
     "list": (
         "cfbench.cli.listing:show",

@@ -73,8 +73,7 @@ class MonitorOptions:
     log_json: str
         A file that every event is added to as a line of JSON; "-" is standard error, instead of the display.
     track: list[str]
-        Trackers that get the run too, as NAME[param=value,...], e.g. mlflow[experiment=mine]; `cfbench list trackers`
-        shows them.
+        Trackers that get the run too, as NAME[param=value,...]; `cfbench list trackers` shows them.
     """
 
     log_json: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None  # "-" is a value
@@ -112,6 +111,6 @@ def _tracker(spec: Spec, registry: Registry) -> RunEvents:
     if not isinstance(tracker, RunEvents):
         raise UsageError(
             f"--track {spec.name} is no tracker: {type(tracker).__name__} must be derived from "
-            "cfbench.execution.run_events.RunEvents"
+            "cfbench.execution.RunEvents"
         )
     return tracker

@@ -53,9 +53,9 @@ class Expectation(BaseModel):
 
         [[expected]]
         metric = "RMSE"
-        source = "Surprise's README, table of ML-100K"
+        source = "A. Author, A paper, 2001, table 2"
         tolerance = 0.001
-        published = { "surprise-svd" = 0.934, "surprise-nmf" = 0.963 }
+        published = { "my-model" = 0.934, "my-model[n_factors=50]" = 0.963 }
 
     Attributes:
         metric: the figure that ``published``, ``at_most`` and ``at_least`` are about.

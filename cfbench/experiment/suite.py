@@ -53,7 +53,7 @@ _MOST_DOTS = 300  # in one line: of a key a.a.a... tomllib keeps every beginning
 class Suite(BaseModel):
     """A benchmark, fully described.
 
-    In TOML a component is a text ``"dot-bias[n_factors=50]"`` or a table ``{name = "dot-bias", n_factors = 50}``.
+    In TOML a component is a text ``"my-model[n_factors=50]"`` or a table ``{name = "my-model", n_factors = 50}``.
 
     Attributes:
         name: names the run's folder.

@@ -3,7 +3,7 @@
 A model declares what it learns, and :class:`Saved` derives ``save`` and ``load`` from that::
 
     @dataclass
-    class UserMean(Saved, kind="my-plugin.user-mean.1", means_=np.ndarray, n_items_=int):
+    class UserMean(Saved, kind="my-plugin.mean-of-user.1", means_=np.ndarray, n_items_=int):
         ...
 
 Below it are :func:`save_parts` and :func:`load_parts`, which write and read arrays and facts by name. The digest of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from cfbench.records.record import Record, figure_name
+from cfbench.execution import Record, figure_name
 
 _MILLISECONDS = 1000
 _LONGEST_TAG = 5000  # characters; MLflow 3 takes 8,000, older servers 5,000

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfbench.execution.run_events import RunDescription, RunEvents
-from cfbench.records.record import Record
+from cfbench.execution import Record, RunDescription, RunEvents
 from cfbench_mlflow.facts import curve, measurements, parameters, span, tags
 from cfbench_mlflow.names import with_legal_names
 
