@@ -131,3 +131,13 @@ def test_every_number_is_in_exactly_one_bin_and_no_bin_of_training_is_empty(numb
 def test_joined_text_says_what_its_parts_say(parts):
     features = Features({"x": np.array(["|".join(each) for each in parts], dtype=np.str_)})
     assert told(Vocabulary.of(features), features) == [[f"x={part}" for part in sorted(set(each))] for each in parts]
+
+
+def test_values_are_counted_by_entity_and_column():
+    features = Features({"genres": np.array(["a|b|c", "b", ""]), "year": np.array([1990.0, np.nan, 2000])})
+    vocabulary = Vocabulary.of(features)
+    found = vocabulary.memberships(features)
+    assert found.rows.tolist() == [0, 0, 0, 0, 1, 2]
+    assert vocabulary.values_per_column(found).tolist() == [3, 3, 3, 1, 1, 1]
+    nothing = vocabulary.memberships(Features({"genres": np.array(["z"])}))
+    assert vocabulary.values_per_column(nothing).tolist() == []
