@@ -1,1 +1,1 @@
-"""Files that others may have made, or may read meanwhile: atomic writing, guarded reading, locks."""
+"""Safe file access: atomic writing, guarded reading, locks."""

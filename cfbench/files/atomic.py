@@ -1,4 +1,4 @@
-"""Writing files so that a reader, or a crash, never meets half of one."""
+"""Atomic writing: neither a reader nor a crash ever leaves half a file."""
 
 from __future__ import annotations
 
@@ -36,23 +36,19 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
             temporary.chmod(0o644)
-            temporary.replace(path)  # before the file is closed, and its lock gone: it would pass for a leftover
-        _flush_folder(path.parent)
+            temporary.replace(path)  # before the file is closed, and its lock gone: it would look like a leftover
+        # The rename itself is to survive a power cut, where the file system can.
+        with suppress(OSError):
+            descriptor = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def _flush_folder(folder: Path) -> None:
-    """Let the rename itself survive a power cut, where the file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -66,7 +62,7 @@ def clear_leftovers(folder: Path) -> None:
 
 
 def _temporary_beside(path: Path) -> tuple[int, Path]:
-    """Make a locked file; again where it was taken for a leftover before it could be locked."""
+    """Make a locked file, again where it was removed as a leftover before it could be locked."""
     while True:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_OURS, dir=path.parent)
         with suppress(OSError):  # a file system without locks: nothing is taken for a leftover there
@@ -84,6 +80,6 @@ def write_text(path: Path, text: str) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> StoreError:
-    """Say that ``path`` cannot be written, why, and what to do."""
+    """Return an error that says why ``path`` cannot be written, and what to do."""
     why = error.strerror or str(error) or type(error).__name__
     return StoreError(f"cannot write {path}: {why}; free the disk, or use another folder")

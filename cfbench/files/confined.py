@@ -1,4 +1,4 @@
-"""Paths for writing that stay inside a folder which somebody else may have filled."""
+"""Confined paths: for writing, inside a folder which somebody else may have filled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lock of the kernel, on a file that is there as long as the lock is held; it ends with the process that holds it."""
+"""Kernel locks on files that exist as long as the lock is held; a lock ends with its process."""
 
 from __future__ import annotations
 
@@ -29,42 +29,32 @@ class LockFile:
     @classmethod
     def take(cls, path: Path) -> Self | None:
         """Make the file and lock it; None where another process has it. Raises OSError where it cannot be made."""
-        while True:  # whoever has it may take the file away before it is locked here
+        while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-            locked = _locked(descriptor)
-            if locked is not False and _is_the_file(descriptor, path):
-                return cls(path, locked is True, descriptor)
+            sure = True
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in _TAKEN:
+                    os.close(descriptor)
+                    return None
+                sure = False
+            # Its owner may have removed the file before it was locked here: then ``path`` names another one, or none.
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    return cls(path, sure, descriptor)
             os.close(descriptor)
-            if locked is False:
-                return None
 
     def __enter__(self) -> Self:
-        """Nothing to open."""
+        """Return the lock."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give up the lock."""
+        """Release the lock."""
         self.release()
 
     def release(self) -> None:
-        """Remove the file and give up the lock."""
+        """Remove the file and release the lock."""
         with suppress(OSError):
             self.path.unlink()
         os.close(self._descriptor)
-
-
-def _locked(descriptor: int) -> bool | None:
-    """Lock a file; False where another process has it, None where it cannot be known."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return False if error.errno in _TAKEN else None
-    return True
-
-
-def _is_the_file(descriptor: int, path: Path) -> bool:
-    """Whether ``path`` still names the file that was opened."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False

@@ -1,4 +1,4 @@
-"""Temporary folders with an owner: what killed processes have left goes with the next folder that is made beside it."""
+"""Temporary folders with an owner: those of killed processes are removed when the next one is made."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from cfbench.files.lock_file import LockFile
 
 _OWNER = "owner.lock"
-_DRAWN = "?" * 8  # how tempfile ends names
+_RANDOM = "?" * 8  # how tempfile ends names
 
 
 @contextmanager
@@ -28,7 +28,12 @@ def owned_folder(home: Path, prefix: str, parts: Collection[str]) -> Iterator[Pa
     Raises OSError where none can be made.
     """
     sweep(home, prefix, parts)
-    folder, lock = _taken(home, prefix)
+    lock = None
+    # Until it is locked, the folder looks like an abandoned one, and another process may sweep it.
+    while lock is None:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
+        with suppress(FileNotFoundError):
+            lock = LockFile.take(folder / _OWNER)
     with lock:
         try:
             yield folder
@@ -41,9 +46,14 @@ def sweep(home: Path, prefix: str, parts: Collection[str]) -> None:
 
     On a file system without locks nothing is taken for abandoned.
     """
-    for folder in home.glob(f"{prefix}{_DRAWN}"):
+    for folder in home.glob(f"{prefix}{_RANDOM}"):
         with suppress(OSError):  # gone meanwhile
-            if not _may_be_ours(folder, parts):
+            # Folders of other users are theirs to sweep; they could also turn into links while they are examined. One
+            # of ours holds all of its parts, or what an interrupted making or removal left, and nothing else.
+            state = folder.lstat()
+            if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid():
+                continue
+            if not {entry.name for entry in folder.iterdir()} <= {*parts, _OWNER}:
                 continue
             lock = LockFile.take(folder / _OWNER)
             if lock is not None:
@@ -52,29 +62,8 @@ def sweep(home: Path, prefix: str, parts: Collection[str]) -> None:
                         _remove(folder, parts)
 
 
-def _taken(home: Path, prefix: str) -> tuple[Path, LockFile]:
-    """Make a folder and own it; until then it looks like an abandoned one, and another process may sweep it."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
-        with suppress(FileNotFoundError):
-            lock = LockFile.take(folder / _OWNER)
-            if lock is not None:
-                return folder, lock
-
-
-def _may_be_ours(folder: Path, parts: Collection[str]) -> bool:
-    """Whether a folder holds what ours do, all of it or what an interrupted making or removal left, no more.
-
-    Those of others are theirs to sweep; they could also turn into links elsewhere while they are looked at.
-    """
-    state = folder.lstat()
-    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid():
-        return False
-    return {entry.name for entry in folder.iterdir()} <= {*parts, _OWNER}
-
-
 def _remove(folder: Path, parts: Collection[str]) -> None:
-    """Remove a folder, what tells that it has an owner last."""
+    """Remove a folder, the file of its owner's lock last."""
     for name in parts:
         shutil.rmtree(folder / name, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Reading a whole file that somebody else may have put there: no device, no pipe, and no more bytes than make sense."""
+"""Guarded reading of whole files from elsewhere: no device, no pipe, and a limit on the size."""
 
 from __future__ import annotations
 

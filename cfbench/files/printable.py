@@ -1,4 +1,4 @@
-"""Text from plugins, data and files, harmless on a terminal and in a page."""
+"""Printable text: from plugins, data and files, harmless on a terminal and in a page."""
 
 from __future__ import annotations
 
@@ -17,29 +17,14 @@ _OBEYED = re.compile(f"[{_CONTROL}{_REORDERING}{_LINES}{_HALVES}]")
 _OBEYED_IN_A_LINE = re.compile(f"[\t\n{_CONTROL}{_REORDERING}{_LINES}{_HALVES}]")
 
 _STAND_INS = {
-    "\N{ALMOST EQUAL TO}": "~",
-    "\N{DAGGER}": "+",
-    "\N{PLUS-MINUS SIGN}": "+-",
-    "\N{MULTIPLICATION SIGN}": "x",
-    "\N{MIDDLE DOT}": ".",
-    "\N{BULLET}": "*",
-    "\N{HORIZONTAL ELLIPSIS}": "...",
-    "\N{EN DASH}": "-",
-    "\N{EM DASH}": "-",
-    "\N{MINUS SIGN}": "-",
-    "\N{RIGHTWARDS ARROW}": "->",
-    "\N{LEFT SINGLE QUOTATION MARK}": "'",
-    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
-    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
-    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
-    "\N{GREATER-THAN OR EQUAL TO}": ">=",
-    "\N{LESS-THAN OR EQUAL TO}": "<=",
-    "\N{INFINITY}": "inf",
-    "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
-    "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
-    "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}": "+",
-    "\N{BOX DRAWINGS LIGHT UP AND RIGHT}": "+",
-}
+    "\N{ALMOST EQUAL TO}": "~", "\N{DAGGER}": "+", "\N{PLUS-MINUS SIGN}": "+-", "\N{MULTIPLICATION SIGN}": "x",
+    "\N{MIDDLE DOT}": ".", "\N{BULLET}": "*", "\N{HORIZONTAL ELLIPSIS}": "...", "\N{EN DASH}": "-", "\N{EM DASH}": "-",
+    "\N{MINUS SIGN}": "-", "\N{RIGHTWARDS ARROW}": "->", "\N{LEFT SINGLE QUOTATION MARK}": "'",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"', "\N{GREATER-THAN OR EQUAL TO}": ">=", "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{INFINITY}": "inf", "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-", "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
+    "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}": "+", "\N{BOX DRAWINGS LIGHT UP AND RIGHT}": "+",
+}  # fmt: skip
 """What is written for a character that the encoding of a stream does not have."""
 
 
@@ -55,18 +40,16 @@ def _stand_in(error: UnicodeError) -> tuple[str, int]:
     """Return what is written for the characters that cannot be encoded, and where encoding goes on."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
-    return "".join(_STAND_INS.get(one) or _plain(one) for one in lacking), error.end
-
-
-def _plain(character: str) -> str:
-    """Return the ASCII letters that an accented letter or a ligature is made of; a question mark for others."""
-    made_of = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-    return made_of or "?"
+    written = ""
+    for character in error.object[error.start : error.end]:
+        # The ASCII letters that an accented letter or a ligature is made of; a question mark for others.
+        letters = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+        written += _STAND_INS.get(character) or letters or "?"
+    return written, error.end
 
 
 def printable(text: str) -> str:
-    """Replace characters that a terminal or a page obeys instead of showing them; line ends and tabs stay.
+    """Return ``text`` without characters that a terminal or a page obeys instead of showing; line ends and tabs stay.
 
     Control characters (escape sequences begin with one), marks that turn the direction of writing, separators that
     only some programs take for line ends, and halves of characters become the replacement character.
@@ -75,10 +58,10 @@ def printable(text: str) -> str:
 
 
 def printable_line(text: str) -> str:
-    """Do the same, and keep ``text`` on one line: line ends and tabs are replaced too."""
+    """Return ``text`` as :func:`printable` does, on one line: line ends and tabs are replaced too."""
     return _OBEYED_IN_A_LINE.sub(_REPLACEMENT, text)
 
 
 def escaped_json(text: str) -> str:
-    """Write the characters that :func:`printable` replaces as escapes; ``text`` is JSON and stays the same JSON."""
+    """Return JSON ``text`` with the characters that :func:`printable` replaces as escapes; it means the same."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

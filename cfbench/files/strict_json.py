@@ -1,4 +1,4 @@
-"""JSON as cfbench writes it, and nothing that Python's reader grants beyond: for files that others may have changed."""
+"""Strict JSON, without what Python's reader accepts beyond the standard: for files that others may have changed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def parse_json(text: str | bytes) -> Any:
     read, and fail far from here.
     """
     try:
-        told = text.decode() if isinstance(text, bytes) else text
+        content = text.decode() if isinstance(text, bytes) else text
         value = json.loads(
-            told, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_float, parse_int=_whole
+            content, object_pairs_hook=_object, parse_constant=_float, parse_float=_float, parse_int=_whole
         )
         require_shallow(value)
-        if _SURROGATE.search(told):
+        if _SURROGATE.search(content):
             json.dumps(value, ensure_ascii=False).encode()  # a half without its other half cannot be encoded
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
@@ -42,12 +42,10 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
-
-
 def _float(text: str) -> float:
     value = float(text)
+    if text in ("NaN", "Infinity", "-Infinity"):
+        raise ValueError(f"{text} is no JSON")
     if not math.isfinite(value):
         raise ValueError(f"{_begun(text)} is beyond what a float can hold")
     return value
