@@ -30,7 +30,8 @@ FACADES = {
 PYTHON_API = {
     "docs/inspecting.md": {
         "cfbench.analysis.recommend.recommendation",
-        "cfbench.analysis.refit.revival",
+        "cfbench.analysis.refit.finished_cell",
+        "cfbench.analysis.refit.fitted_model",
         "cfbench.analysis.views.gallery",
         "cfbench.analysis.views.view",
         "cfbench.data.sources.source",
