@@ -57,32 +57,32 @@ class Evaluation:
     def _views(self) -> dict[int, Evaluation]:
         return {}
 
-    def _required(self, name: str) -> NDArray[Any]:
-        """Return an array of the output; raises RunError without it."""
+    def _required(self, name: str, who: str) -> NDArray[Any]:
+        """Return an array of the output; raises RunError without it, naming the metrics that need it."""
         array: NDArray[Any] | None = getattr(self.output, name)
         if array is None:
-            raise RunError(f"a metric that needs {name} was applied to output without {name}; skip it: it is n/a")
+            raise RunError(f"a metric of {who} was applied to output without {name}; skip it: it is n/a")
         return array
 
     @property
     def predictions(self) -> NDArray[np.float32]:
         """The raw predicted ratings, shape (m,); raises RunError for a pure ranker, which has none."""
-        return self._required("predictions")
+        return self._required("predictions", "ratings")
 
     @property
     def lists(self) -> NDArray[np.int32]:
         """The raw top-k lists, shape (t, k), padded with ``n_items``; raises RunError without any."""
-        return self._required("lists")
+        return self._required("lists", "lists")
 
     @property
     def score_means(self) -> NDArray[np.float32]:
         """Mean score of each item over each group of users, shape (g, n_items); raises RunError without any."""
-        return self._required("score_means")
+        return self._required("score_means", "the catalogue's scores")
 
     @property
     def item_factors(self) -> NDArray[np.float32]:
         """The model's own item embeddings, shape (n_items, f); raises RunError for a model without."""
-        return self._required("item_factors")
+        return self._required("item_factors", "embeddings")
 
     @property
     def test_user_positions(self) -> NDArray[np.int32]:

@@ -27,7 +27,7 @@ def test_holes_get_the_training_mean_and_the_rest_is_clipped_once(make_evaluatio
     evaluation = make_evaluation(TRAIN, TEST, predictions=[np.nan, 6, 0, 3, np.nan])
     assert evaluation.predicted.tolist() == [False, True, True, True, False]
     assert evaluation.filled.tolist() == pytest.approx([3.6, 5, 1, 3, 3.6])
-    assert evaluation.clipped.tolist() == [False, True, True, False, False]
+    assert evaluation.off_scale.tolist() == [False, True, True, False, False]
     assert evaluation.errors.tolist() == pytest.approx([-1.4, 1, -4, 1, 0.6])
     assert np.isnan(evaluation.output.predictions).sum() == 2, "raw answers stay as they were"
 
