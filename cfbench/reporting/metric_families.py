@@ -1,4 +1,4 @@
-"""The installed metrics by family, each with the contract that its class states."""
+"""Installed metrics by family, each with the contract that its class states."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ _STATED = (
     "figure",
     "source",
 )
-_OF_TABLES = "figure"  # what stands for a table: other metrics have none to name
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,16 @@ class Described:
     @property
     def definition(self) -> list[tuple[str, str]]:
         """The contract, title and family apart, as pairs of a heading and one line of text."""
-        stated = [name for name in _STATED if name != _OF_TABLES or self.contract.figure]
-        return [(name.replace("_", " "), _line(name, getattr(self.contract, name))) for name in stated]
+        lines = []
+        for name in _STATED:
+            value = getattr(self.contract, name)
+            if name == "direction":
+                text = BETTER.get(str(value), "neither higher nor lower is better")
+            else:  # what a plugin states may be of any type
+                text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            if text or name != "figure":  # only strata tables have a figure to name
+                lines.append((name.replace("_", " "), " ".join(text.split()) or "n/a"))
+        return lines
 
 
 @dataclass(frozen=True)
@@ -70,26 +77,14 @@ class MetricFamilies:
         broken: dict[Plugin, str] = {}
         for plugin in sorted(plugins, key=lambda plugin: (plugin.name.lower(), plugin.distribution)):
             try:
-                described = Described(plugin, _contract(plugin))
+                contract = None if plugin.problem else getattr(plugin.load(), "contract", None)
             except PluginError as error:
                 broken[plugin] = str(error)
+                continue
+            if plugin.problem:
+                broken[plugin] = f"cannot be used: {plugin.problem}"
+            elif isinstance(contract, Contract):
+                families.setdefault(str(contract.family), []).append(Described(plugin, contract))
             else:
-                families.setdefault(str(described.contract.family), []).append(described)
+                broken[plugin] = "states no definition: it needs a class attribute 'contract' of type Contract"
         return cls({name: families[name] for name in sorted(families, key=family_rank)}, broken)
-
-
-def _contract(plugin: Plugin) -> Contract:
-    if plugin.problem:
-        raise PluginError(f"cannot be used: {plugin.problem}")
-    contract = getattr(plugin.load(), "contract", None)
-    if not isinstance(contract, Contract):
-        raise PluginError("states no definition: it needs a class attribute 'contract' of type Contract")
-    return contract
-
-
-def _line(name: str, value: object) -> str:
-    """Render one field; what a plugin states may be of any type."""
-    if name == "direction":
-        return BETTER.get(str(value), "neither higher nor lower is better")
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    return " ".join(text.split()) or "n/a"

@@ -1,4 +1,4 @@
-"""The pages of docs/metrics, rendered from the metrics' contracts.
+"""Pages of docs/metrics, rendered from the metrics' contracts.
 
 ``python -m cfbench.reporting.metric_pages docs/metrics`` writes them anew: one page per family, and the table of all
 metrics between the marks of the index, whose other text is written by hand.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tabulate import tabulate
@@ -22,19 +22,30 @@ INDEX = "README.md"
 """The page whose table of metrics is generated and whose other text is not."""
 
 _NOTICE = "<!-- Generated from the contracts of the metrics by `python -m cfbench.reporting.metric_pages`. -->"
+_HEAD = f"{_NOTICE}\n\nNotation, candidates, filling and intervals: [all metrics]({INDEX})."
 _TABLE = re.compile(r"(<!-- metrics -->\n).*?(<!-- end of metrics -->)", re.DOTALL)
 
 
 def pages(families: Mapping[str, Sequence[Described]], index: str) -> dict[str, str]:
-    """Render every page, by file name: one per family, and ``index`` with its table of metrics brought up to date.
+    """Return every page, by file name: one per family, and ``index`` with its table of metrics brought up to date.
 
     Raises UsageError where ``index`` lacks the marks ``<!-- metrics -->`` and ``<!-- end of metrics -->``.
     """
     if not _TABLE.search(index):
         raise UsageError(f"{INDEX} needs the lines <!-- metrics --> and <!-- end of metrics --> around its table")
-    table = _index_table(families)
-    texts = {INDEX: _TABLE.sub(lambda marks: f"{marks[1]}\n{table}\n\n{marks[2]}", index)}
-    return texts | {file_of(family): _page(family, metrics) for family, metrics in families.items()}
+    texts, rows = {}, []
+    for family, metrics in families.items():
+        file = file_of(family)
+        texts[file] = "\n\n".join([f"# Metrics: {escaped(family)}", _HEAD, *map(_section, metrics)]) + "\n"
+        for one in metrics:
+            name, contract = one.plugin.name, one.contract
+            # Markdown renderers make anchors of headings: small letters, digits, hyphens.
+            anchor = re.sub(r"[^a-z0-9_-]", "", name.lower().replace(" ", "-"))
+            better = "neither" if contract.direction == "none" else contract.direction
+            texts_of_row = map(escaped, (contract.title, better, contract.unit or "-", family))
+            rows.append((f"[{escaped(name)}]({file}#{anchor})", *texts_of_row))
+    table = tabulate(rows, headers=("metric", "what it is", "better", "unit", "family"), tablefmt="pipe")
+    return {INDEX: _TABLE.sub(lambda marks: f"{marks[1]}\n{table}\n\n{marks[2]}", index), **texts}
 
 
 def file_of(family: str) -> str:
@@ -61,59 +72,20 @@ def write(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _index_table(families: Mapping[str, Sequence[Described]]) -> str:
-    rows = [
-        (
-            f"[{escaped(one.plugin.name)}]({file_of(family)}#{_anchor(one.plugin.name)})",
-            escaped(one.contract.title),
-            escaped({"none": "neither"}.get(one.contract.direction, one.contract.direction)),
-            escaped(one.contract.unit or "-"),
-            escaped(family),
-        )
-        for family, metrics in families.items()
-        for one in metrics
-    ]
-    return tabulate(rows, headers=("metric", "what it is", "better", "unit", "family"), tablefmt="pipe")
-
-
-def _anchor(heading: str) -> str:
-    """Return the anchor that Markdown renderers give to a heading: small letters, digits, hyphens."""
-    return re.sub(r"[^a-z0-9_-]", "", heading.lower().replace(" ", "-"))
-
-
-def _page(family: str, metrics: Iterable[Described]) -> str:
-    sections = [
-        f"# Metrics: {escaped(family)}",
-        _NOTICE,
-        f"Notation, candidates, filling and intervals: [all metrics]({INDEX}).",
-        *(_section(one) for one in metrics),
-    ]
-    return "\n\n".join(sections) + "\n"
-
-
 def _section(one: Described) -> str:
     (_, formula), *others = one.definition
-    lines = [*others, *(("parameter", told) for told in one.parameters)]
-    description = one.plugin.declaration.description.replace("`", "")
+    lines = [*others, *(("parameter", parameter) for parameter in one.parameters)]
+    title, description = one.contract.title, one.plugin.declaration.description.replace("`", "")
+    # A formula is set apart, letter by letter; the fence is longer than any run of backticks inside.
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", formula))])
     return "\n\n".join(
         [
             f"## {escaped(one.plugin.name)}",
-            escaped(f"{_sentence(one.contract.title)} {description}"),
-            _fenced(formula),
+            escaped(f"{title[:1].upper()}{title[1:].rstrip('.')}. {description}"),
+            f"{fence}text\n{formula}\n{fence}",
             "\n".join(f"- **{heading}**: {escaped(text)}" for heading, text in lines),
         ]
     )
-
-
-def _sentence(title: str) -> str:
-    return f"{title[:1].upper()}{title[1:].rstrip('.')}."
-
-
-def _fenced(formula: str) -> str:
-    """Set a formula apart, letter by letter; the fence is longer than any run of backticks inside."""
-    runs = [len(run) for run in re.findall("`+", formula)]
-    fence = "`" * max([3, *(run + 1 for run in runs)])
-    return f"{fence}text\n{formula}\n{fence}"
 
 
 if __name__ == "__main__":

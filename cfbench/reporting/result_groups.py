@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cfbench.records.record import Comparison, Definition, Line, RunConditions, Standing, Summary
+from cfbench.records.record import Comparison, Definition, GroupKey, Line, RunConditions, Standing, Summary
 from cfbench.reporting.table import Column, Mark
 
 COMPARED = ("accuracy", "ranking")
@@ -104,33 +104,26 @@ def result_groups(lines: Iterable[Line]) -> list[ResultGroup]:
     lines = list(lines)
     definitions = {line.metric: line.contract for line in lines if isinstance(line, Definition)}
     # One pass over the lines: a run of many data sets has thousands of comparisons.
-    points: dict[tuple[str, str], dict[int | None, list[Summary]]] = {}
-    comparisons: dict[tuple[str, str, int | None], dict[tuple[str, str], Comparison]] = {}
-    conditions: dict[tuple[str, str, int | None], RunConditions] = {}
+    summaries: dict[tuple[str, str], dict[int | None, list[Summary]]] = {}
+    comparisons: dict[GroupKey, dict[tuple[str, str], Comparison]] = {}
+    conditions: dict[GroupKey, RunConditions] = {}
     for line in lines:
         match line:
             case Summary():
-                points.setdefault((line.dataset, line.split), {}).setdefault(line.n_given, []).append(line)
+                summaries.setdefault((line.dataset, line.split), {}).setdefault(line.n_given, []).append(line)
             case Comparison():
                 comparisons.setdefault(line.group, {})[line.metric, line.model] = line
             case RunConditions():
                 conditions.setdefault(line.group, line)
-    return [
-        ResultGroup(
-            *names,
-            tuple(
-                Point(
-                    n_given,
-                    tuple(sorted(summaries, key=_rank)),
-                    comparisons.get((*names, n_given), {}),
-                    conditions.get((*names, n_given)),
-                )
-                for n_given, summaries in of_group.items()
-            ),
-            definitions,
-        )
-        for names, of_group in points.items()
-    ]
+    groups = []
+    for (dataset, split), of_group in summaries.items():
+        points = []
+        for n_given, rows in of_group.items():
+            key = (dataset, split, n_given)
+            ordered = tuple(sorted(rows, key=_rank))
+            points.append(Point(n_given, ordered, comparisons.get(key, {}), conditions.get(key)))
+        groups.append(ResultGroup(dataset, split, tuple(points), definitions))
+    return groups
 
 
 def standings(lines: Iterable[Line]) -> list[Standing]:
