@@ -15,7 +15,8 @@ from cfbench.data.sources.movielens_files import by_title, films_100k, users_1m,
 from cfbench.data.sources.published_folds import published_folds
 from cfbench.data.sources.source import Storage
 from cfbench.data.sources.title_columns import read_titles
-from cfbench.errors import DataError, SpecError
+from cfbench.errors import DataError
+from cfbench.model.limits import require, require_choice
 
 _ORIGIN = Origin(
     licence="GroupLens research licence: no redistribution, no commercial use without permission",
@@ -49,8 +50,7 @@ class MovieLens100K:
     origin: ClassVar[Origin] = _ORIGIN
 
     def __post_init__(self) -> None:
-        if self.items not in ("id", "title"):
-            raise SpecError(f"ml-100k: items must be 'id' or 'title', got {self.items!r}")
+        require_choice(self, ("id", "title"), "items")
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
@@ -141,8 +141,7 @@ class MovieLensLatestSmall:
     origin: ClassVar[Origin] = _ORIGIN
 
     def __post_init__(self) -> None:
-        if str(self.year) not in ML_LATEST_SMALL:
-            raise SpecError(f"ml-latest-small: year must be {' or '.join(ML_LATEST_SMALL)}, got {self.year!r}")
+        require(self, lambda year: str(year) in ML_LATEST_SMALL, " or ".join(ML_LATEST_SMALL), "year")
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""

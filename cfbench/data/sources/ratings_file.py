@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from cfbench.data.dataset import Dataset, Origin
 from cfbench.data.sources.assembly import assembled, observed_scale
@@ -14,8 +14,8 @@ from cfbench.data.sources.columns import ColumnNames
 from cfbench.data.sources.entity_table import read_entities
 from cfbench.data.sources.source import Storage
 from cfbench.data.sources.tabular import read_ratings
-from cfbench.data.sources.validation import Duplicates, check_duplicates_policy, validated
-from cfbench.errors import SpecError
+from cfbench.data.sources.validation import Duplicates, validated
+from cfbench.model.limits import require_choice
 from cfbench.model.ratings import RatingScale
 
 _SUFFIXES = (".gz", ".csv", ".tsv", ".txt", ".dat", ".data", ".inter", ".parquet", ".pq")
@@ -67,9 +67,9 @@ class RatingsFile:
     origin: ClassVar[Origin] = Origin(licence="the file's own terms", citation="")
 
     def __post_init__(self) -> None:
-        check_duplicates_policy(self.duplicates)
+        require_choice(self, get_args(Duplicates), "duplicates")
         if self.scale_low is not None and self.scale_high is not None and not self.scale_low < self.scale_high:
-            raise SpecError(f"file: scale_low={self.scale_low} must be below scale_high={self.scale_high}")
+            raise ValueError(f"scale_low={self.scale_low}: expected less than scale_high={self.scale_high}")
 
     @property
     def name(self) -> str:

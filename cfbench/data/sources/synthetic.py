@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cfbench.data.dataset import Dataset, Entities, Origin
 from cfbench.data.sources.cache import cached
 from cfbench.data.sources.source import Storage
-from cfbench.errors import SpecError
+from cfbench.model.limits import require, require_at_least, require_whole
 from cfbench.model.ratings import RatingScale
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -63,17 +63,13 @@ class Synthetic:
     origin: ClassVar[Origin] = Origin(licence="none needed: generated", citation="")
 
     def __post_init__(self) -> None:
-        if self.n_users < 2 or self.n_items < 2 or self.n_factors < 1:
-            raise SpecError("synthetic: needs n_users >= 2, n_items >= 2 and n_factors >= 1")
-        if not self.n_users <= self.n_ratings <= self.n_users * self.n_items:
-            raise SpecError(
-                f"synthetic: n_ratings must be from n_users ({self.n_users}) to n_users * n_items "
-                f"({self.n_users * self.n_items}), got {self.n_ratings}"
-            )
-        if self.step not in (0.5, 1.0):
-            raise SpecError(f"synthetic: step must be 1 or 0.5, got {self.step!r}")
-        if min(self.popularity_exponent, self.activity_exponent, self.noise, self.seed) < 0:
-            raise SpecError("synthetic: exponents, noise and seed must not be negative")
+        require_whole(self, 2, "n_users", "n_items")
+        require_whole(self, 1, "n_factors")
+        possible = self.n_users, self.n_users * self.n_items
+        expected = f"a number from n_users ({possible[0]}) to n_users * n_items ({possible[1]})"
+        require(self, lambda n_ratings: possible[0] <= n_ratings <= possible[1], expected, "n_ratings")
+        require(self, lambda step: step in (0.5, 1.0), "1 or 0.5", "step")
+        require_at_least(self, 0, "popularity_exponent", "activity_exponent", "noise", "seed")
 
     def load(self, storage: Storage) -> Dataset:
         """Generate the data, or take it from the cache where it is large."""

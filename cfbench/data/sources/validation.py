@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
-from cfbench.errors import DataError, SpecError
+from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 
 Duplicates: TypeAlias = Literal["error", "first", "last", "mean", "keep"]
@@ -18,12 +18,6 @@ Duplicates: TypeAlias = Literal["error", "first", "last", "mean", "keep"]
 ``error`` refuses them; ``first`` and ``last`` keep that row in file order; ``mean`` keeps the first row's
 place with the mean rating and the latest time; ``keep`` leaves all of them as separate ratings.
 """
-
-
-def check_duplicates_policy(policy: str) -> None:
-    """Raise SpecError unless ``policy`` is one of ``Duplicates``."""
-    if policy not in get_args(Duplicates):
-        raise SpecError(f"duplicates must be one of {', '.join(get_args(Duplicates))}, got {policy!r}")
 
 
 def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates) -> RawRatings:

@@ -4,7 +4,7 @@ import pytest
 
 from cfbench.data.sources.ratings_file import RatingsFile
 from cfbench.data.sources.source import Storage
-from cfbench.errors import DataError, SpecError
+from cfbench.errors import DataError
 
 
 @pytest.fixture
@@ -80,9 +80,9 @@ def test_the_name_is_the_file_name_without_its_format(file, name):
 
 
 def test_wrong_parameters_are_refused_before_any_reading():
-    with pytest.raises(SpecError, match="scale_low=5 must be below scale_high=1"):
+    with pytest.raises(ValueError, match="scale_low=5: expected less than scale_high=1"):
         RatingsFile("x.csv", scale_low=5, scale_high=1)
-    with pytest.raises(SpecError, match="duplicates must be one of"):
+    with pytest.raises(ValueError, match="duplicates='drop': expected 'error' or 'first'"):
         RatingsFile("x.csv", duplicates="drop")
 
 

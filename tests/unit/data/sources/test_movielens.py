@@ -7,7 +7,7 @@ import pytest
 
 from cfbench.data.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
 from cfbench.data.sources.source import Storage
-from cfbench.errors import DataError, DataNotFoundError, SpecError
+from cfbench.errors import DataError, DataNotFoundError
 
 NO_GENRE = "|".join(["0"] * 19)
 COMEDY_DRAMA = "|".join("1" if at in (5, 8) else "0" for at in range(19))
@@ -128,7 +128,7 @@ def test_quoted_titles_missing_years_and_missing_genres_are_understood(storage):
 
 
 def test_unknown_choices_are_refused():
-    with pytest.raises(SpecError, match="items must be 'id' or 'title', got 'name'"):
+    with pytest.raises(ValueError, match="items='name': expected 'id' or 'title'"):
         MovieLens100K(items="name")
-    with pytest.raises(SpecError, match="year must be 2018 or 2016, got 2017"):
+    with pytest.raises(ValueError, match="year=2017: expected 2018 or 2016"):
         MovieLensLatestSmall(2017)

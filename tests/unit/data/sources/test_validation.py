@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from cfbench.data.sources.ratings_file import RatingsFile
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
-from cfbench.data.sources.validation import check_duplicates_policy, validated
-from cfbench.errors import DataError, SpecError
+from cfbench.data.sources.validation import validated
+from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 
 STARS = RatingScale(1, 5)
@@ -87,5 +88,5 @@ def test_a_scale_that_float32_cannot_hold_exactly_accepts_its_own_ends():
 
 
 def test_an_unknown_policy_lists_the_known_ones():
-    with pytest.raises(SpecError, match="one of error, first, last, mean, keep, got 'drop'"):
-        check_duplicates_policy("drop")
+    with pytest.raises(ValueError, match="'drop': expected 'error' or 'first' or 'last' or 'mean' or 'keep'"):
+        RatingsFile("x.csv", duplicates="drop")
