@@ -9,29 +9,26 @@ from hypothesis import strategies as st
 from cfbench.data.sources.movietweetings import MovieTweetings100K
 from cfbench.data.splits.cold_entities import ColdItems
 from cfbench.data.splits.split import Split
-from cfbench.model.features import Features
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
-from cfbench.model.vocabulary import Vocabulary
+from cfbench.model import Features, FitContext, Ratings, RatingScale, Vocabulary
 from cfbench.testing import require_the_same_in_a_new_process
 from cfbench_torch.bootstrapped import BootstrappedDotProduct
-from cfbench_torch.described import Described
+from cfbench_torch.design_matrix import DesignMatrix
 from cfbench_torch.dot_bias import BiasedDotProduct
-from cfbench_torch.expectation import Expected
-from cfbench_torch.feature_ridge import PENALTIES, FeatureRidge, fit_ridge
-from cfbench_torch.few_ratings import ModelOutput
-from cfbench_torch.link import Identity, SigmoidRange
-from cfbench_torch.machine import Machine
-from cfbench_torch.sides import sides_of, with_sides
+from cfbench_torch.empirical_bayes import PENALTIES, FeatureRidge, Prior, SideRatings, fit_ridge
+from cfbench_torch.link import Link
 
 COLOURS = Features({"colour": np.array(["red", "red", "blue", "blue"])})
 
 
 def ridge(features: Features, numbers, counts, weighting: float = 1.0):
     vocabulary = Vocabulary.of(features)
-    described = Described.of(features, vocabulary)
-    numbers = np.array(numbers, dtype=np.float64).reshape(len(described), -1)
-    return fit_ridge(vocabulary, described, numbers, np.array(counts), weighting)
+    matrix = DesignMatrix.of(features, vocabulary)
+    numbers = np.array(numbers, dtype=np.float64).reshape(len(matrix), -1)
+    return fit_ridge(vocabulary, matrix, numbers, np.array(counts), weighting)
+
+
+def expected(fit: FeatureRidge, features: Features) -> np.ndarray:
+    return fit.expected(DesignMatrix.of(features, fit.vocabulary))
 
 
 def genre_tastes(n_users: int = 60, n_items: int = 40, seed: int = 0) -> Ratings:
@@ -56,12 +53,12 @@ def fitted(train: Ratings | None = None, **parameters) -> BootstrappedDotProduct
 
 def test_values_of_a_column_share_a_weight_of_one_and_missing_columns_are_the_mean():
     features = Features({"genres": np.array(["War", "Drama|War", ""]), "year": np.array([1990.0, np.nan, 2000.0])})
-    described = Described.of(features, Vocabulary.of(features))  # Drama, War, 1990, 2000
-    means = described.means(np.array([1.0, 3.0, 5.0]))
+    matrix = DesignMatrix.of(features, Vocabulary.of(features))  # Drama, War, 1990, 2000
+    means = matrix.means(np.array([1.0, 3.0, 5.0]))
     np.testing.assert_allclose(means, [1.5 / 4, 2.5 / 4, 1 / 6, 5 / 6])  # of entities 0 and 1; of 0 and 2
-    ((_, rows),) = described.centred(means)
-    expected = [[-0.375, 0.375, 5 / 6, -5 / 6], [0.125, -0.125, 0, 0], [0, 0, -1 / 6, 1 / 6]]
-    np.testing.assert_allclose(rows, expected)
+    ((_, rows),) = matrix.centred(means)
+    centred = [[-0.375, 0.375, 5 / 6, -5 / 6], [0.125, -0.125, 0, 0], [0, 0, -1 / 6, 1 / 6]]
+    np.testing.assert_allclose(rows, centred)
 
 
 @pytest.mark.parametrize("numbers", [1, 5, 1000])
@@ -70,19 +67,19 @@ def test_chunks_of_rows_change_no_regression(monkeypatch, numbers):
     features = Features({"colour": np.array(["red", "blue", "green"])[rng.integers(0, 3, 30)]})
     learned, counts = rng.normal(size=(30, 2)), rng.integers(1, 9, 30)
     whole = ridge(features, learned, counts)
-    monkeypatch.setattr("cfbench_torch.described._CHUNK", numbers)
+    monkeypatch.setattr("cfbench_torch.design_matrix._CHUNK", numbers)
     again = ridge(features, learned, counts)
-    np.testing.assert_allclose(again.ridge.expected(features), whole.ridge.expected(features))
-    np.testing.assert_allclose(again.missed, whole.missed)
+    np.testing.assert_allclose(expected(again, features), expected(whole, features))
+    np.testing.assert_allclose(again.loo_error, whole.loo_error)
 
 
 def test_ridge_shrinks_a_planted_effect_exactly_as_its_formula_says(monkeypatch):
-    monkeypatch.setattr("cfbench_torch.feature_ridge.PENALTIES", (0.25,))
-    found = ridge(COLOURS, [3, 3, 1, 1], counts=[1, 1, 1, 1]).ridge
+    monkeypatch.setattr("cfbench_torch.empirical_bayes.PENALTIES", (0.25,))
+    found = ridge(COLOURS, [3, 3, 1, 1], counts=[1, 1, 1, 1])
     # Rows less their mean are (-.5, .5) for red and (.5, -.5) for blue: x'y = 2 each way, X'X = [[1, -1], [-1, 1]]; the
     # penalty of .25 times 4 entities is 1, so c = (2 + 1)^-1 (-2, 2), and red gets 2 + (.5 + .5) 2/3.
     np.testing.assert_allclose(found.coefficients.ravel(), [-2 / 3, 2 / 3])
-    np.testing.assert_allclose(found.expected(COLOURS).ravel(), [2 + 2 / 3, 2 + 2 / 3, 2 - 2 / 3, 2 - 2 / 3])
+    np.testing.assert_allclose(expected(found, COLOURS).ravel(), [2 + 2 / 3, 2 + 2 / 3, 2 - 2 / 3, 2 - 2 / 3])
 
 
 def test_a_strong_effect_is_recovered_with_the_smallest_penalty_and_none_with_the_largest():
@@ -90,8 +87,8 @@ def test_a_strong_effect_is_recovered_with_the_smallest_penalty_and_none_with_th
     red = rng.random(400) < 0.5
     features = Features({"colour": np.where(red, "red", "blue")})
     planted = ridge(features, np.where(red, 3.0, 1.0) + rng.normal(0, 0.01, 400), np.full(400, 5))
-    np.testing.assert_allclose(planted.ridge.expected(features).ravel(), np.where(red, 3, 1), atol=0.01)
-    assert planted.missed[0] == pytest.approx(1e-4, rel=0.2)
+    np.testing.assert_allclose(expected(planted, features).ravel(), np.where(red, 3, 1), atol=0.01)
+    assert planted.loo_error[0] == pytest.approx(1e-4, rel=0.2)
     alternating = ridge(Features({"colour": np.array(["red", "blue", "red", "blue"])}), [3, 3, 1, 1], np.full(4, 5))
     assert alternating.penalty == PENALTIES[-1]
 
@@ -105,7 +102,7 @@ def test_what_is_missed_without_an_entity_is_as_if_it_were_fitted_without_it(see
     fit = ridge(features, learned, counts, weighting)
     vocabulary = Vocabulary.of(features)
     weights = counts**weighting
-    ((_, rows),) = Described.of(features, vocabulary).centred(fit.ridge.centre)
+    ((_, rows),) = DesignMatrix.of(features, vocabulary).centred(fit.centre)
     design = np.column_stack([np.ones(9), rows])
     penalty = np.diag([0.0] + [fit.penalty * weights.sum()] * len(vocabulary))
     square = np.zeros(2)
@@ -114,25 +111,25 @@ def test_what_is_missed_without_an_entity_is_as_if_it_were_fitted_without_it(see
         weighed = design[rest] * weights[rest, None]
         solved = np.linalg.solve(weighed.T @ design[rest] + penalty, weighed.T @ learned[rest])
         square += counts[out] * (learned[out] - design[out] @ solved) ** 2
-    np.testing.assert_allclose(fit.missed, square / counts.sum(), rtol=1e-6)
+    np.testing.assert_allclose(fit.loo_error, square / counts.sum(), rtol=1e-6)
 
 
 def test_weights_decide_between_the_many_and_the_popular():
     features = Features({"colour": np.array(["red"] * 4)})
     numbers, counts = [0, 0, 0, 4], [1, 1, 1, 9]
-    means = [ridge(features, numbers, counts, weighting).ridge.mean[0] for weighting in (0.0, 0.5, 1.0)]
+    means = [ridge(features, numbers, counts, weighting).mean[0] for weighting in (0.0, 0.5, 1.0)]
     assert means == pytest.approx([1, 2, 3])
 
 
 def test_of_entities_without_features_their_weighted_mean_is_expected():
-    expected = Expected.of(None, np.array([[1.0, 0.0], [4.0, 3.0]]), np.array([1, 2]), weighting=1.0)
-    np.testing.assert_allclose(expected.numbers, [[3, 2], [3, 2]])
-    np.testing.assert_allclose(expected.expectation.of(COLOURS), [[3, 2]] * 4)
+    prior, means = Prior.of(None, np.array([[1.0, 0.0], [4.0, 3.0]]), np.array([1, 2]), weighting=1.0)
+    np.testing.assert_allclose(means, [[3, 2], [3, 2]])
+    np.testing.assert_allclose(prior.means(COLOURS), [[3, 2]] * 4)
 
 
-def answers(ratings, link, noise: float) -> ModelOutput:
+def side_ratings(ratings, link, noise: float) -> SideRatings:
     """Entity 0 rated others 0 and 1, entity 1 other 1; directions are (1, 1) and (2, 1), levels 3 and 2."""
-    return ModelOutput(
+    return SideRatings(
         codes=np.array([0, 1, 0], dtype=np.int32),
         others=np.array([0, 1, 1], dtype=np.int32),
         ratings=np.array(ratings, dtype=np.float32),
@@ -144,26 +141,26 @@ def answers(ratings, link, noise: float) -> ModelOutput:
 
 
 def test_few_ratings_pull_away_from_what_was_expected_as_bayes_says():
-    expected, variances = np.array([[0.5, 0.0], [0.0, 1.0], [7.0, 7.0]]), np.array([0.5, 2.0])
-    entities, numbers = answers([4, 5, 3], Identity(), noise=0.25).reconsidered(expected, variances, at_most=2)
+    means, variances = np.array([[0.5, 0.0], [0.0, 1.0], [7.0, 7.0]]), np.array([0.5, 2.0])
+    entities, numbers = side_ratings([4, 5, 3], Link(), noise=0.25).posterior_modes(means, variances, at_most=2)
     assert entities.tolist() == [1, 0]  # by number of ratings; entity 2 has none
     # Entity 1: missed 5 - (2 + 1) = 2; variance of its prediction 4 * .5 + 2 = 4; gain V a / (4 + .25) = (1, 2) / 4.25.
     np.testing.assert_allclose(numbers[0], [2 / 4.25, 1 + 4 / 4.25])
     directions = np.array([[1.0, 1.0], [2.0, 1.0]])
     precision = directions.T @ directions / 0.25 + np.diag(1 / variances)
-    pull = directions.T @ (np.array([4, 3]) - [3, 2]) / 0.25 + expected[0] / variances
+    pull = directions.T @ (np.array([4, 3]) - [3, 2]) / 0.25 + means[0] / variances
     np.testing.assert_allclose(numbers[1], np.linalg.solve(precision, pull))
 
 
 def test_those_with_more_ratings_than_asked_for_are_left_out():
-    entities, _ = answers([4, 5, 3], Identity(), 1.0).reconsidered(np.zeros((2, 2)), np.ones(2), at_most=1)
+    entities, _ = side_ratings([4, 5, 3], Link(), 1.0).posterior_modes(np.zeros((2, 2)), np.ones(2), at_most=1)
     assert entities.tolist() == [1]
-    entities, numbers = answers([4, 5, 3], Identity(), 1.0).reconsidered(np.zeros((2, 2)), np.ones(2), at_most=0)
+    entities, numbers = side_ratings([4, 5, 3], Link(), 1.0).posterior_modes(np.zeros((2, 2)), np.ones(2), at_most=0)
     assert len(entities) == 0
     assert numbers.shape == (0, 2)
 
 
-def curved_loss(asked: ModelOutput, point: np.ndarray, variances: np.ndarray) -> float:
+def curved_loss(asked: SideRatings, point: np.ndarray, variances: np.ndarray) -> float:
     """The loss of entity 0 at ``point``, who is expected at 0."""
     scores = torch.from_numpy(asked.levels + asked.directions @ point)
     errors = asked.link.rating(scores).numpy() - asked.ratings[[0, 2]]
@@ -172,8 +169,8 @@ def curved_loss(asked: ModelOutput, point: np.ndarray, variances: np.ndarray) ->
 
 @pytest.mark.parametrize("ratings", [(4, 5, 3), (5, 5, 5), (1, 1, 1)])
 def test_behind_a_curved_link_the_loss_is_at_a_minimum(ratings):
-    asked, variances = answers(ratings, SigmoidRange(0.5, 5.5), noise=0.5), np.array([0.5, 2.0])
-    (_, first), numbers = asked.reconsidered(np.zeros((2, 2)), variances, at_most=2)
+    asked, variances = side_ratings(ratings, Link(0.5, 5.5, sigmoid=True), noise=0.5), np.array([0.5, 2.0])
+    (_, first), numbers = asked.posterior_modes(np.zeros((2, 2)), variances, at_most=2)
     assert first == 0
     steps = 0.05 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
     around = [curved_loss(asked, numbers[1] + step, variances) for step in steps]
@@ -183,33 +180,33 @@ def test_behind_a_curved_link_the_loss_is_at_a_minimum(ratings):
 @settings(max_examples=50)
 @given(ratings=st.tuples(*[st.floats(-20, 20, width=32)] * 3), noise=st.floats(0.01, 10))
 def test_whatever_the_ratings_the_loss_is_never_above_that_of_what_was_expected(ratings, noise):
-    asked, variances = answers(ratings, SigmoidRange(0.5, 5.5), noise), np.array([0.5, 2.0])
-    _, numbers = asked.reconsidered(np.zeros((2, 2)), variances, at_most=2)
+    asked, variances = side_ratings(ratings, Link(0.5, 5.5, sigmoid=True), noise), np.array([0.5, 2.0])
+    _, numbers = asked.posterior_modes(np.zeros((2, 2)), variances, at_most=2)
     before = curved_loss(asked, np.zeros(2), variances)
     assert curved_loss(asked, numbers[1], variances) <= before * (1 + 1e-9)
 
 
 def test_chunks_of_entities_change_no_answer(monkeypatch):
-    expected, variances = np.zeros((2, 2)), np.ones(2)
-    _, whole = answers([4, 5, 3], SigmoidRange(0, 6), 1.0).reconsidered(expected, variances, at_most=2)
-    monkeypatch.setattr("cfbench_torch.few_ratings._CHUNK", 1)
-    _, chunked = answers([4, 5, 3], SigmoidRange(0, 6), 1.0).reconsidered(expected, variances, at_most=2)
+    means, variances = np.zeros((2, 2)), np.ones(2)
+    _, whole = side_ratings([4, 5, 3], Link(0, 6, sigmoid=True), 1.0).posterior_modes(means, variances, at_most=2)
+    monkeypatch.setattr("cfbench_torch.empirical_bayes._CHUNK", 1)
+    _, chunked = side_ratings([4, 5, 3], Link(0, 6, sigmoid=True), 1.0).posterior_modes(means, variances, at_most=2)
     np.testing.assert_allclose(chunked, whole)
 
 
 def test_taking_a_factorisation_apart_and_together_changes_no_bit():
     model = fitted(bias_scale=3.0)
-    again = with_sides(model.factors_, sides_of(model.factors_), Machine("cpu", 1))
+    again = model.factors_.with_sides(model.factors_.sides())
     assert torch.equal(again.table, model.factors_.table)
 
 
 def test_a_newcomer_of_a_known_genre_has_the_expected_vector_and_bias():
     model = fitted()
     model.add_cold_entities(None, Features({"genres": np.array(["Comedy", "War"])}))
-    _, items = sides_of(model.asked_)
-    coefficients, centre = model.items_expected_.biases.coefficients, model.items_expected_.biases.centre
+    _, items = model.network_.sides()
+    ridge = model.item_prior_.biases
     for newcomer, row in ((40, [1, 0]), (41, [0, 1])):  # the vocabulary is Comedy, War
-        bias = model.items_expected_.biases.mean + (row - centre) @ coefficients
+        bias = ridge.mean + (row - ridge.centre) @ ridge.coefficients
         np.testing.assert_allclose(items[newcomer, -1], bias[0], rtol=1e-5)
     predicted = model.predict(np.zeros(3, dtype=np.int32), np.array([40, 41, 42], dtype=np.int32))
     assert predicted[0] == pytest.approx(4, abs=0.3)
@@ -247,7 +244,7 @@ def test_without_a_second_look_known_entities_are_those_of_dot_bias_to_the_bit()
     train = genre_tastes()
     plain = BiasedDotProduct(n_factors=4)
     plain.fit(train, FitContext(1, device="cpu"))
-    assert torch.equal(fitted(train, answers=0).factors_.table, plain.factors_.table)
+    assert torch.equal(fitted(train, answers=0).factors_.table, plain.network_.table)
 
 
 def test_saved_it_answers_the_same_in_a_new_process():
@@ -261,7 +258,7 @@ def test_loaded_it_gives_newcomers_the_same_embeddings(tmp_path):
     cold_entities = Features({"genres": np.array(["Comedy", "War|Comedy", "Opera"])})
     for each in (model, loaded):
         each.add_cold_entities(None, cold_entities)
-    assert torch.equal(model.asked_.table, loaded.asked_.table)
+    assert torch.equal(model.network_.table, loaded.network_.table)
 
 
 @pytest.mark.parametrize(
@@ -299,9 +296,11 @@ def test_introduced_new_items_are_predicted_better_than_as_unknown_ones():
     assert squared_error(items) < before - 0.1
 
 
-def test_an_expectation_comes_back_from_its_parts():
-    expectation = Expected.of(COLOURS, np.arange(12.0).reshape(4, 3), np.ones(4, dtype=int), 0.5).expectation
-    again = type(expectation).among(expectation.arrays())
-    np.testing.assert_array_equal(again.of(COLOURS), expectation.of(COLOURS))
-    assert isinstance(again.vectors, FeatureRidge)
-    assert list(again.vectors.vocabulary.marks) == ["colour"]
+def test_a_prior_comes_back_from_saved_files(tmp_path):
+    model = fitted()
+    model.save(tmp_path)
+    saved = BootstrappedDotProduct.load(tmp_path).item_prior_
+    comedy = Features({"genres": np.array(["Comedy"])})
+    np.testing.assert_array_equal(saved.means(comedy), model.item_prior_.means(comedy))
+    assert isinstance(saved.vectors, FeatureRidge)
+    assert list(saved.vectors.vocabulary.marks) == ["genres"]

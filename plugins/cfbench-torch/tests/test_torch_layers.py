@@ -7,13 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
-from cfbench_torch.layers import BatchNorm, Dropout, Linear, Rectifier
-from cfbench_torch.link import Identity, SigmoidRange
+from cfbench.model import FitContext, Ratings, RatingScale
+from cfbench_torch.layers import BatchNorm, Dropout, Linear, ReLU
+from cfbench_torch.link import Link
 from cfbench_torch.nn import NeuralNetwork
-from cfbench_torch.packing import packed
-from cfbench_torch.perceptron import Perceptron, Shape
+from cfbench_torch.optimizer import packed
 
 USERS, ITEMS = 5, 4
 
@@ -33,11 +31,13 @@ def pairs_and_truth(train: Ratings) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def with_gradients(*tensors: torch.Tensor) -> list[torch.Tensor]:
-    return packed(tensors)[1]
+    return list(packed(dict(enumerate(tensors)))[1].values())
 
 
 def test_packed_tensors_share_values_and_gradients_with_the_flat_one():
-    flat, (row, square) = packed([torch.tensor([1.0, 2.0]), torch.tensor([[3.0, 4.0], [5.0, 6.0]])])
+    tensors = {"row": torch.tensor([1.0, 2.0]), "square": torch.tensor([[3.0, 4.0], [5.0, 6.0]])}
+    flat, views = packed(tensors)
+    row, square = views["row"], views["square"]
     assert flat.tolist() == [1, 2, 3, 4, 5, 6]
     flat.add_(1)
     flat.grad[3] = 7.0
@@ -55,7 +55,7 @@ def test_a_linear_layer_by_hand():
 
 
 def test_a_rectifier_passes_on_what_is_positive():
-    layer = Rectifier()
+    layer = ReLU()
     assert layer.forward(torch.tensor([[-1.0, 0.0, 2.0]]), generator()).tolist() == [[0, 0, 2]]
     assert layer.backward(torch.tensor([[5.0, 6.0, 7.0]])).tolist() == [[0, 0, 7]]
 
@@ -67,7 +67,7 @@ def test_dropout_leaves_out_the_same_numbers_forwards_and_backwards_and_none_aft
     outputs = layer.forward(ones, generator(seed))
     assert all(value in (0.0, pytest.approx(1 / (1 - share))) for value in outputs.unique().tolist())
     assert torch.equal(layer.backward(ones), outputs)
-    assert torch.equal(layer.answer(ones), ones)
+    assert torch.equal(layer.infer(ones), ones)
     assert outputs.mean().item() == pytest.approx(1, abs=0.5 * (share / (1 - share)) ** 0.5)
 
 
@@ -90,7 +90,7 @@ def test_batch_normalisation_is_torchs_own_in_training_and_afterwards():
     torch.testing.assert_close(mine.gain.grad, theirs.weight.grad)
     torch.testing.assert_close(mine.shift.grad, theirs.bias.grad)
     theirs.eval()
-    torch.testing.assert_close(mine.answer(inputs.detach().clone()), theirs(inputs).detach())
+    torch.testing.assert_close(mine.infer(inputs.detach().clone()), theirs(inputs).detach())
 
 
 def test_a_batch_of_one_row_is_normalised_by_the_running_means_which_stay():
@@ -102,17 +102,18 @@ def test_a_batch_of_one_row_is_normalised_by_the_running_means_which_stay():
     assert layer.variance.tolist() == [1, 1]
 
 
-@pytest.mark.parametrize("link", [Identity(), SigmoidRange(0, 5.5)], ids=["identity", "range"])
+@pytest.mark.parametrize("link", [Link(), Link(0, 5.5, sigmoid=True)], ids=["identity", "range"])
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("hidden", [(6,), (6, 3)])
 def test_the_written_out_gradient_of_a_network_is_that_of_autograd(hidden, batch_norm, link):
     train = grid()
-    network = Perceptron.random(train, Shape(3, 2, hidden, batch_norm), generator(3), link)
+    model = NeuralNetwork(layers=hidden, user_size=3, item_size=2, batch_norm=batch_norm)
+    model.link_ = link
+    network = model.network(model.initial_tensors(train, generator(3)))
     pairs, truth = pairs_and_truth(train)
     total = network.learn(pairs, truth, generator(4))
 
-    arrays, _ = network.parts()
-    own = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}
+    own = {name: tensor.clone().requires_grad_(True) for name, tensor in network.tensors.items()}
     outputs = torch.cat([own["user_table"][pairs[0]], own["item_table"][pairs[1]]], dim=1)
     for n in range(len(hidden)):
         outputs = functional.relu(functional.linear(outputs, own[f"weight_{n}"], own[f"bias_{n}"]))

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from cfbench.errors import ModelError
-from cfbench.model.protocols import EpochReport, FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import EpochReport, FitContext, ModelError, Ratings, RatingScale
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct
-from cfbench_torch.dot_lookup import Lookup, LookupDotProduct
+from cfbench_torch.dot_lookup import DotProductModule, LookupDotProduct
+from cfbench_torch.link import Link
 
 
 def ratings(n_users: int = 30, n_items: int = 20) -> Ratings:
@@ -39,12 +38,13 @@ def test_dot_learns_what_autograd_learns_from_the_same_start_and_batches(schedul
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_a_lookup_gives_rows_and_collects_what_their_repetitions_say():
-    lookup = Lookup(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-    found = lookup(torch.tensor([1, 1, 0]))
-    assert found.tolist() == [[3, 4], [3, 4], [1, 2]]
-    found.sum().backward()
-    assert lookup.vectors.grad.tolist() == [[1, 1], [2, 2]]
+def test_the_module_multiplies_rows_and_sums_the_gradients_of_repeated_ones():
+    module = DotProductModule(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[5.0, 6.0], [7.0, 8.0]]), Link())
+    ratings = module(torch.tensor([1, 1, 0]), torch.tensor([0, 1, 1]))
+    assert ratings.tolist() == [3 * 5 + 4 * 6, 3 * 7 + 4 * 8, 1 * 7 + 2 * 8]
+    ratings.sum().backward()
+    assert module.users.grad.tolist() == [[7, 8], [5 + 7, 6 + 8]]
+    assert module.items.grad.tolist() == [[3, 4], [3 + 1, 4 + 2]]
 
 
 @pytest.mark.parametrize("kind", [DotProduct, LookupDotProduct])

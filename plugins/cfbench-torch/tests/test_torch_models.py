@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from cfbench.errors import ModelError
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import FitContext, ModelError, Ratings, RatingScale
+from cfbench_torch.device import Device
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.dot_lookup import LookupDotProduct
-from cfbench_torch.factors import Factors
-from cfbench_torch.link import Identity, SigmoidRange, link_for
-from cfbench_torch.machine import Machine
+from cfbench_torch.link import Link, link_for
+from cfbench_torch.matrix_factorization import Factors, initial_table
 from cfbench_torch.nn import NeuralNetwork, embedding_size
 
 MODELS = {
@@ -47,7 +45,7 @@ def fitted(model, train=None):
 
 def factors(table: list[list[float]], **settings) -> Factors:
     """One known user and one known item: rows are user, unknown, item, unknown."""
-    return Factors(torch.tensor(table), 1, 1, n_factors=2, **settings)
+    return Factors(torch.tensor(table), 1, n_factors=2, **settings)
 
 
 PAIR = torch.zeros((2, 1), dtype=torch.int32)
@@ -55,12 +53,12 @@ PAIR = torch.zeros((2, 1), dtype=torch.int32)
 
 def test_a_score_is_the_dot_product_plus_scaled_biases_plus_offset():
     table = [[1.0, 2.0, 0.1], [0.0, 0.0, 0.0], [3.0, -1.0, 0.2], [0.0, 0.0, 0.0]]
-    model = factors(table, link=Identity(), offset=3.0, bias_scale=2.0)
+    model = factors(table, link=Link(), offset=3.0, bias_scale=2.0)
     assert model.rate(PAIR).item() == pytest.approx(3 * 1 - 2 * 1 + 2 * (0.1 + 0.2) + 3)
 
 
 def test_a_sigmoid_range_puts_score_0_in_the_middle_and_never_reaches_its_ends():
-    link = SigmoidRange(0, 5.5)
+    link = Link(0, 5.5, sigmoid=True)
     assert link.rating(torch.zeros(1)).item() == pytest.approx(2.75)
     assert link.rating(torch.tensor([np.log(10.0)])).item() == pytest.approx(5.0)  # 5.5 * 10 / 11
     assert link.score(5.0) == pytest.approx(np.log(10.0))
@@ -68,13 +66,13 @@ def test_a_sigmoid_range_puts_score_0_in_the_middle_and_never_reaches_its_ends()
 
 
 def test_scale_range_is_the_scale_widened_by_a_tenth_on_each_side():
-    assert link_for("scale", ratings()) == SigmoidRange(pytest.approx(0.6), pytest.approx(5.4))
+    assert link_for("scale", ratings()) == Link(pytest.approx(0.6), pytest.approx(5.4), sigmoid=True)
 
 
 def test_the_observed_range_reaches_from_the_lowest_to_the_highest_training_rating():
     one = np.zeros(3, dtype=np.int32)
     train = Ratings(one, one, np.array([2, 4.5, 3], dtype=np.float32), None, 1, 1, RatingScale(0, 10))
-    assert link_for("observed", train) == SigmoidRange(2, 4.5)
+    assert link_for("observed", train) == Link(2, 4.5, sigmoid=True)
 
 
 def test_the_observed_range_of_equal_ratings_is_refused_with_advice():
@@ -85,23 +83,22 @@ def test_the_observed_range_of_equal_ratings_is_refused_with_advice():
 
 
 @pytest.mark.parametrize("biases", [False, True])
-@pytest.mark.parametrize("link", [Identity(), SigmoidRange(0, 5.5)], ids=["identity", "range"])
+@pytest.mark.parametrize("link", [Link(), Link(0, 5.5, sigmoid=True)], ids=["identity", "range"])
 @pytest.mark.parametrize("dropout", [(0.0, 0.0), (0.3, 0.6)], ids=["whole", "dropout"])
 def test_the_written_out_gradient_is_that_of_autograd(biases, link, dropout):
-    train, machine = ratings(), Machine("cpu", 1)
-    model = Factors.random(
-        train, 4, machine.generator(0), biases=biases, link=link, offset=0.4, bias_scale=3.0, dropout=dropout
-    )
-    model.table += torch.randn(model.table.shape, generator=machine.generator(5))
-    pairs = machine.tensor(np.stack([train.users, train.items]))
-    truth = machine.tensor(train.ratings)
-    total = model.learn(pairs, truth, machine.generator(7))
+    train, device = ratings(), Device("cpu", 1)
+    table = initial_table(train, 4 + biases, device.generator(0))
+    model = Factors(table, train.n_users, 4, link, offset=0.4, bias_scale=3.0, dropout=dropout)
+    model.table += torch.randn(model.table.shape, generator=device.generator(5))
+    pairs = device.tensor(np.stack([train.users, train.items]))
+    truth = device.tensor(train.ratings)
+    total = model.learn(pairs, truth, device.generator(7))
 
     table = model.table.clone().requires_grad_(True)
     vectors = table[pairs.long() + torch.tensor([[0], [train.n_users + 1]])]
     if any(dropout):
         kept = 1 - torch.tensor(dropout).view(2, 1, 1)
-        mask = (torch.rand(vectors.shape, generator=machine.generator(7)) < kept) / kept
+        mask = (torch.rand(vectors.shape, generator=device.generator(7)) < kept) / kept
         mask[:, :, 4:] = 1
         vectors = vectors * mask
     score = (vectors[0, :, :4] * vectors[1, :, :4]).sum(1) + 0.4 + 3 * vectors[:, :, 4:].sum((0, 2))
@@ -127,7 +124,7 @@ def test_chunks_do_not_change_the_answers(monkeypatch, pairs):
     model = fitted(NeuralNetwork())
     users = np.arange(10, dtype=np.int32)
     whole = model.score_items(users)
-    monkeypatch.setattr("cfbench_torch.perceptron._HIDDEN_NUMBERS", {"cpu": pairs * 100})
+    monkeypatch.setattr("cfbench_torch.layers._HIDDEN_NUMBERS", {"cpu": pairs * 100})
     np.testing.assert_allclose(model.score_items(users), whole, rtol=1e-5)
 
 
@@ -141,7 +138,7 @@ def test_dot_cannot_say_anything_about_the_unknown():
 def test_dot_bias_falls_back_to_the_known_sides_bias_and_then_to_the_mean():
     train = ratings()
     model = fitted(BiasedDotProduct(y_range=None), train)
-    table, scale = model.factors_.table.numpy(), model.bias_scale
+    table, scale = model.network_.table.numpy(), model.bias_scale
     answers = model.predict(np.array([2, 9, 9], dtype=np.int32), np.array([7, 3, 7], dtype=np.int32))
     expected = [train.mean + scale * table[2, -1], train.mean + scale * table[10 + 3, -1], train.mean]
     np.testing.assert_allclose(answers, expected, rtol=1e-5)
@@ -159,14 +156,14 @@ def test_nn_answers_for_one_unknown_side_but_not_for_two():
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_rows_of_the_unknown_stay_zero(name):
+def test_training_never_moves_the_rows_of_the_unknown(name):
     model = fitted(MODELS[name]())
     if isinstance(model, NeuralNetwork):
-        rows = [model.network_.user_table[-1], model.network_.item_table[-1]]
-    elif isinstance(model, LookupDotProduct):
-        rows = [model.users_.vectors[-1], model.items_.vectors[-1]]
+        rows = [model.network_.users[-1], model.network_.items[-1]]
+    elif isinstance(model, LookupDotProduct):  # they start as NaN, and say so; elsewhere they start as 0
+        rows = [model.module_.users[-1].isfinite(), model.module_.items[-1].isfinite()]
     else:
-        rows = [model.factors_.table[9], model.factors_.table[-1]]
+        rows = [model.network_.table[9], model.network_.table[-1]]
     assert not any(row.any() for row in rows)
 
 
@@ -199,7 +196,7 @@ def test_a_mistyped_range_that_no_rating_is_in_is_kept_to_and_shows_in_the_error
     ("rating", "score"), [(9, np.log(999)), (5, np.log(999)), (1, -np.log(999)), (-9, -np.log(999))]
 )
 def test_the_score_of_a_rating_at_or_beyond_the_end_of_a_range_is_finite(rating, score):
-    assert SigmoidRange(1, 5).score(rating) == pytest.approx(score)
+    assert Link(1, 5, sigmoid=True).score(rating) == pytest.approx(score)
 
 
 @pytest.mark.parametrize("y_range", [(5, 1), (1,), "wide", (0, "5"), (0, float("inf")), (float("nan"), 1)])
@@ -232,17 +229,18 @@ def test_embedding_sizes_follow_the_published_rule(n_levels, size):
 
 def test_unset_embedding_sizes_count_the_unknown_row():
     network = fitted(NeuralNetwork()).network_
-    assert network.user_table.shape == (10, embedding_size(10))
-    assert network.item_table.shape == (8, embedding_size(8))
+    assert network.users.shape == (10, embedding_size(10))
+    assert network.items.shape == (8, embedding_size(8))
 
 
 def test_warming_up_starts_no_threads_and_runs_nothing_backwards():
     script = (
         "import os, torch\n"
-        "from cfbench_torch.dot import DotProduct; from cfbench_torch.nn import NeuralNetwork\n"
+        "from cfbench_torch.bootstrapped import BootstrappedDotProduct; from cfbench_torch.dot import DotProduct\n"
+        "from cfbench_torch.nn import NeuralNetwork; from cfbench_torch.wide_deep import WideDeepNetwork\n"
         "before = len(os.listdir('/proc/self/task'))\n"
         "torch.Tensor.backward = None\n"
-        "DotProduct.warm_up(); NeuralNetwork.warm_up()\n"
+        "for model in (BootstrappedDotProduct, DotProduct, NeuralNetwork, WideDeepNetwork): model.warm_up()\n"
         "print(len(os.listdir('/proc/self/task')) - before)\n"
     )
     if not Path("/proc/self/task").is_dir():

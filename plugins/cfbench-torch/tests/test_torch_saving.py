@@ -6,9 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from cfbench.errors import StoreError
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import FitContext, Ratings, RatingScale, StoreError
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.dot_lookup import LookupDotProduct
@@ -67,5 +65,5 @@ def test_a_model_refuses_what_another_kind_saved(tmp_path):
     model = DotProduct()
     model.fit(ratings(), FitContext(0))
     model.save(tmp_path)
-    with pytest.raises(StoreError, match=r"cfbench-torch\.dot\.1"):
+    with pytest.raises(StoreError, match=r"cfbench-torch\.dot\.2"):
         LookupDotProduct.load(tmp_path)

@@ -8,16 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cfbench.errors import ModelError
-from cfbench.model.protocols import EpochReport, FitContext
-from cfbench.model.ratings import Ratings, RatingScale
-from cfbench_torch.adam import Adam
+from cfbench.model import EpochReport, FitContext, ModelError, Ratings, RatingScale
+from cfbench_torch.device import Device
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.link import link_for
-from cfbench_torch.machine import Machine
 from cfbench_torch.nn import NeuralNetwork
-from cfbench_torch.schedule import constant, one_cycle
-from cfbench_torch.training import TrainingPlan
+from cfbench_torch.optimizer import Adam, constant, one_cycle
+from cfbench_torch.training import TrainingParameters
 
 
 def tastes(n_users: int = 40, n_items: int = 30, seed: int = 0) -> Ratings:
@@ -30,44 +27,28 @@ def tastes(n_users: int = 40, n_items: int = 30, seed: int = 0) -> Ratings:
     return Ratings(users[order], items[order], ratings[order], None, n_users, n_items, RatingScale(1, 5))
 
 
-def plan(**changes: object) -> TrainingPlan:
-    fields: dict = {
-        "epochs": 1,
-        "learning_rate": 1e-3,
-        "weight_decay": 0.0,
-        "batch_size": None,
-        "fewest_steps": 256,
-        "schedule": "one-cycle",
-        "stop_after": None,
-        "validation_share": None,
-        "patience": None,
-        "scale_target": False,
-    }
-    return TrainingPlan(**{**fields, **changes})
-
-
 def test_one_cycle_rises_from_a_25th_to_the_peak_in_a_quarter_and_falls_to_nearly_nothing():
-    schedule = one_cycle(1.0, 101)
-    assert schedule.learning_rates[0] == pytest.approx(1 / 25)
-    assert schedule.learning_rates[25] == pytest.approx(1.0)
-    assert schedule.learning_rates[-1] == pytest.approx(1e-5)
-    assert max(schedule.learning_rates) == schedule.learning_rates[25]
+    rates = [rate for rate, _ in one_cycle(1.0, 101)]
+    assert rates[0] == pytest.approx(1 / 25)
+    assert rates[25] == pytest.approx(1.0)
+    assert rates[-1] == pytest.approx(1e-5)
+    assert max(rates) == rates[25]
 
 
 def test_one_cycle_moves_momentum_the_other_way():
-    momenta = one_cycle(1.0, 101).momenta
+    momenta = [momentum for _, momentum in one_cycle(1.0, 101)]
     assert (momenta[0], momenta[25], momenta[-1]) == pytest.approx((0.95, 0.85, 0.95))
 
 
 @given(steps=st.integers(1, 500), peak=st.floats(1e-5, 1.0))
 def test_one_cycle_gives_every_step_a_rate_between_its_last_and_its_peak(steps, peak):
     schedule = one_cycle(peak, steps)
-    assert len(schedule.learning_rates) == len(schedule.momenta) == steps
-    assert all(peak * 1e-5 * 0.999 <= rate <= peak * 1.001 for rate in schedule.learning_rates)
+    assert len(schedule) == steps
+    assert all(peak * 1e-5 * 0.999 <= rate <= peak * 1.001 for rate, _ in schedule)
 
 
 def test_constant_schedule_is_constant():
-    assert constant(0.01, 3).learning_rates == [0.01] * 3
+    assert constant(0.01, 3) == [(0.01, 0.9)] * 3
 
 
 def test_first_adam_step_moves_by_the_learning_rate_against_the_gradient_after_decay():
@@ -95,15 +76,15 @@ def test_adam_equals_torchs_own_over_several_steps():
     ("n_rows", "size"), [(1, 16), (8_191, 16), (8_192, 32), (80_000, 256), (800_000, 2048), (20_000_000, 65_536)]
 )
 def test_open_batch_size_leaves_the_fewest_steps_where_it_can(n_rows, size):
-    assert plan().batch_for(n_rows) == size
+    assert TrainingParameters().batch_for(n_rows) == size
 
 
 def test_more_steps_make_smaller_batches():
-    assert plan(fewest_steps=1000).batch_for(80_000) == 64
+    assert TrainingParameters(fewest_steps=1000).batch_for(80_000) == 64
 
 
 def test_given_batch_size_is_kept():
-    assert plan(batch_size=7).batch_for(1_000_000) == 7
+    assert TrainingParameters(batch_size=7).batch_for(1_000_000) == 7
 
 
 @pytest.mark.parametrize(
@@ -149,10 +130,10 @@ def test_patience_stops_early_and_takes_back_the_best_parameters():
 
 
 def test_patience_alone_validates_on_a_tenth_of_the_rows():
-    assert plan(patience=1).carved_share == 0.1
-    assert plan(patience=1, validation_share=0.3).carved_share == 0.3
-    assert plan(validation_share=0.3).carved_share == 0.3
-    assert plan().carved_share is None
+    assert TrainingParameters(patience=1).held_out_share == 0.1
+    assert TrainingParameters(patience=1, validation_share=0.3).held_out_share == 0.3
+    assert TrainingParameters(validation_share=0.3).held_out_share == 0.3
+    assert TrainingParameters().held_out_share is None
 
 
 def test_a_share_without_patience_watches_all_epochs_and_keeps_the_last_parameters():
@@ -233,7 +214,7 @@ def test_thread_count_denormal_mode_and_random_state_are_as_before(model):
 def test_denormal_mode_of_the_caller_is_kept():
     torch.set_flush_denormal(True)
     try:
-        with Machine("cpu", 1).at_work():
+        with Device("cpu", 1).active():
             pass
         assert (torch.full((1,), 1e-40) * 1).item() == 0
     finally:
@@ -242,15 +223,15 @@ def test_denormal_mode_of_the_caller_is_kept():
 
 def test_an_accelerator_is_taken_where_there_is_one_and_demanded_only_by_name():
     there = torch.cuda.is_available()
-    assert Machine.of(FitContext(0)).device == ("cuda" if there else "cpu")
-    assert Machine.of(FitContext(0, device="cpu")).device == "cpu"
+    assert Device.of(FitContext(0)).name == ("cuda" if there else "cpu")
+    assert Device.of(FitContext(0, device="cpu")).name == "cpu"
     if not there:
         with pytest.raises(ModelError, match="cuda"):
-            Machine.of(FitContext(0, device="cuda"))
+            Device.of(FitContext(0, device="cuda"))
 
 
 @settings(max_examples=10)
 @given(seed=st.integers(0, 2**70))
 def test_any_seed_that_a_hash_gives_is_accepted(seed):
-    generator = Machine("cpu", 1).generator(seed)
+    generator = Device("cpu", 1).generator(seed)
     assert generator.initial_seed() == seed % 2**63

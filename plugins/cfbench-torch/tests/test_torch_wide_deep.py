@@ -7,15 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from cfbench.model.features import Features
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.model import Features, FitContext, Ratings, RatingScale
 from cfbench.testing import require_the_same_in_a_new_process
-from cfbench_torch.indicators import Indicators
-from cfbench_torch.link import Identity, SigmoidRange
-from cfbench_torch.machine import Machine
-from cfbench_torch.wide_deep import WideDeepNetwork
-from cfbench_torch.wide_deep_network import WideDeep, WideDeepShape
+from cfbench_torch.device import Device
+from cfbench_torch.link import Link
+from cfbench_torch.wide_deep import Indicators, WideDeep, WideDeepNetwork
 
 PEOPLE = Features({"gender": np.array(["F", "M", "F", "M", "F", "M"])})
 FILMS = Features({"genres": np.array(["Drama", "War", "Drama|War", "", "Drama"])})
@@ -38,16 +34,16 @@ def fitted(train: Ratings | None = None, **parameters) -> WideDeepNetwork:
 
 def network(id_dropout: float = 0.0, link=None, seed: int = 0) -> WideDeep:
     """Random numbers everywhere but in the rows of the unknown."""
-    machine = Machine("cpu", 1)
-    rows = tuple(machine.tensor(Indicators.of(features, n).rows) for features, n in ((PEOPLE, 6), (FILMS, 5)))
-    shape = WideDeepShape(
-        sizes=(3, 2), hidden=(4, 3), wide_scale=2.0, dropout=0.0, id_dropout=id_dropout, fewest_ratings=1
+    device = Device("cpu", 1)
+    model = WideDeepNetwork(
+        layers=(4, 3), user_size=3, item_size=2, wide_scale=2.0, dropout=0.0, id_dropout=id_dropout, fewest_ratings=1
     )
-    model = WideDeep.random(ratings(), rows, shape, machine.generator(seed), link or Identity())
-    model.parameters[0] += torch.randn(model.parameters[0].shape, generator=machine.generator(seed + 1))
-    for table in model.tables:
-        table[-1] = 0
-    return model
+    model.torch_device_, model.link_ = device, link or Link()
+    built = model.network(model.initial_tensors(ratings(), device.generator(seed)))
+    built.parameters[0] += torch.randn(built.parameters[0].shape, generator=device.generator(seed + 1))
+    for side in (built.users, built.items):
+        side.table[-1] = 0
+    return built
 
 
 def all_pairs(n_users: int, n_items: int) -> tuple[np.ndarray, np.ndarray]:
@@ -58,30 +54,33 @@ def all_pairs(n_users: int, n_items: int) -> tuple[np.ndarray, np.ndarray]:
 def test_rows_hold_the_shares_of_indicators_newcomers_come_before_the_unknown():
     films = Indicators.of(FILMS, 5)  # Drama, War
     assert films.rows.tolist() == [[1, 0], [0, 1], [0.5, 0.5], [0, 0], [1, 0], [0, 0]]
-    met = films.met(Features({"genres": np.array(["War", "Opera"])}))
-    assert met.rows[5:].tolist() == [[0, 1], [0, 0], [0, 0]]
-    assert films.met(None) is films
+    rows = films.with_cold(Features({"genres": np.array(["War", "Opera"])}))
+    assert rows[5:].tolist() == [[0, 1], [0, 0], [0, 0]]
+    assert films.with_cold(None) is films.rows
 
 
 def test_without_features_rows_are_empty():
     assert Indicators.of(None, 5).rows.shape == (6, 0)
-    assert Indicators.of(None, 5).met(FILMS).rows.shape == (11, 0)
+    assert Indicators.of(None, 5).with_cold(FILMS).shape == (11, 0)
 
 
 def test_indicators_beyond_the_most_columns_share_them(monkeypatch):
-    monkeypatch.setattr("cfbench_torch.indicators.MOST_COLUMNS", 2)
+    monkeypatch.setattr("cfbench_torch.design_matrix.MOST_COLUMNS", 2)
     features = Features({"tags": np.array(["a|c", "b", "c|d"])})  # columns: a and c in 0, b and d in 1
     assert Indicators.of(features, 3).rows.tolist() == [[1, 0], [0, 1], [0.5, 0.5], [0, 0]]
 
 
 def test_the_score_of_a_pair_crosses_its_own_indicators():
     model = network()
-    for tensor in (*model.tables, *model.effects, model.crosses, model._tensors["weight_2"], model._tensors["bias_2"]):
+    users, items = model.users, model.items
+    for tensor in (users.table, users.effects, items.table, items.effects, model.crosses):
         tensor.zero_()
+    model.tensors["weight_2"].zero_()
+    model.tensors["bias_2"].zero_()
     model.crosses.copy_(torch.tensor([[1.0, 10.0], [100.0, 1000.0]]))  # (F, M) x (Drama, War)
-    model.effects[0].copy_(torch.tensor([0.1, 0.2]))
-    model.effects[1].copy_(torch.tensor([0.01, 0.02]))
-    model.tables[0][0, -1], model.tables[1][2, -1] = 5.0, 7.0  # biases
+    users.effects.copy_(torch.tensor([0.1, 0.2]))
+    items.effects.copy_(torch.tensor([0.01, 0.02]))
+    users.table[0, -1], items.table[2, -1] = 5.0, 7.0  # biases
     pairs = torch.tensor([[0, 0, 1, 1, 6], [0, 2, 1, 3, 2]])
     expected = [
         2 * (5 + 0.1 + 0.01 + 1),  # a woman, a drama
@@ -94,21 +93,20 @@ def test_the_score_of_a_pair_crosses_its_own_indicators():
 
 
 @pytest.mark.parametrize("id_dropout", [0.0, 0.5])
-@pytest.mark.parametrize("link", [Identity(), SigmoidRange(0, 5.5)], ids=["identity", "range"])
+@pytest.mark.parametrize("link", [Link(), Link(0, 5.5, sigmoid=True)], ids=["identity", "range"])
 def test_the_written_out_gradient_is_that_of_autograd(link, id_dropout):
-    model, train, machine = network(id_dropout, link), ratings(), Machine("cpu", 1)
-    pairs, truth = machine.tensor(np.stack([train.users, train.items])), machine.tensor(train.ratings)
-    total = model.learn(pairs, truth, machine.generator(3))
+    model, train, device = network(id_dropout, link), ratings(), Device("cpu", 1)
+    pairs, truth = device.tensor(np.stack([train.users, train.items])), device.tensor(train.ratings)
+    total = model.learn(pairs, truth, device.generator(3))
     written = model.parameters[0].grad.clone()
 
-    values = [tensor.clone().requires_grad_(True) for tensor in model._tensors.values()]
-    named = dict(zip(model._tensors, values, strict=True))
-    generator, kept = machine.generator(3), []
+    named = {name: tensor.clone().requires_grad_(True) for name, tensor in model.tensors.items()}
+    generator, kept = device.generator(3), []
     for codes, unknown in zip(pairs, (6, 5), strict=True):
         drawn = torch.rand(codes.shape, generator=generator)
         kept.append(torch.where(drawn < id_dropout, unknown, codes) if id_dropout else codes)
     user, item = named["users_table"][kept[0]], named["items_table"][kept[1]]
-    x_user, x_item = model.rows[0][pairs[0]], model.rows[1][pairs[1]]
+    x_user, x_item = model.users.rows[pairs[0]], model.items.rows[pairs[1]]
     hidden = torch.cat([user[:, :-1], x_user, item[:, :-1], x_item], dim=1)
     for n in range(3):
         hidden = hidden @ named[f"weight_{n}"].T + named[f"bias_{n}"]
@@ -119,7 +117,7 @@ def test_the_written_out_gradient_is_that_of_autograd(link, id_dropout):
     squares.mean().backward()
     for side in ("users", "items"):
         named[f"{side}_table"].grad[-1] = 0  # the unknown learns nothing
-    torch.testing.assert_close(written, torch.cat([value.grad.reshape(-1) for value in values]))
+    torch.testing.assert_close(written, torch.cat([value.grad.reshape(-1) for value in named.values()]))
     torch.testing.assert_close(total, squares.sum().detach())
 
 
@@ -137,18 +135,20 @@ def test_chunks_do_not_change_the_answers(monkeypatch, pairs):
     model = fitted()
     users = np.arange(7, dtype=np.int32)
     whole = model.score_items(users)
-    monkeypatch.setattr("cfbench_torch.wide_deep_network._HIDDEN_NUMBERS", {"cpu": pairs * 8})
+    monkeypatch.setattr("cfbench_torch.layers._HIDDEN_NUMBERS", {"cpu": pairs * 8})
     np.testing.assert_allclose(model.score_items(users), whole, rtol=1e-5)
 
 
 def test_rows_of_the_unknown_stay_zero():
-    assert not any(table[-1].any() for table in fitted(id_dropout=0.3).network_.tables)
+    network = fitted(id_dropout=0.3).network_
+    assert not network.users.table[-1].any()
+    assert not network.items.table[-1].any()
 
 
 def test_the_rarely_rated_have_no_embedding_of_their_own():
     model = fitted(fewest_ratings=6)  # users have 5 ratings each, items 6
-    assert not model.network_.tables[0].any()
-    assert model.network_.tables[1][:-1].any(dim=1).all()
+    assert not model.network_.users.table.any()
+    assert model.network_.items.table[:-1].any(dim=1).all()
 
 
 def test_a_newcomer_is_told_by_indicators_alone():
@@ -167,8 +167,8 @@ def test_biases_that_are_shown_are_what_the_wide_part_says_of_an_item_alone():
     shown, net = model.embeddings(), model.network_
     assert shown.users.shape == (6, 3)
     assert shown.items.shape == (5, 2)
-    drama, war = net.effects[1].tolist()
-    expected = model.wide_scale * (net.tables[1][2, -1].item() + (drama + war) / 2)
+    drama, war = net.items.effects.tolist()
+    expected = model.wide_scale * (net.items.table[2, -1].item() + (drama + war) / 2)
     assert shown.item_biases[2] == pytest.approx(expected, rel=1e-5)
 
 

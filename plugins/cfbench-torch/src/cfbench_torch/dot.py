@@ -1,133 +1,57 @@
-"""``dot``: the plain dot product of a user vector and an item vector."""
+"""``dot``: the dot product of a user vector and an item vector."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from cfbench.model.protocols import Embeddings, FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import load_parts, save_parts
-from cfbench_torch.factors import Factors
-from cfbench_torch.hyperparameters import arguments, hyperparameters
-from cfbench_torch.link import check_range, link_for
-from cfbench_torch.machine import Machine
-from cfbench_torch.requirement import require_size
-from cfbench_torch.start import Start
-from cfbench_torch.training import TrainingPlan, fit_network
-from cfbench_torch.warming import warm_up_factors
+import torch
 
-_KIND = "cfbench-torch.dot.1"
+from cfbench.model import Ratings, require_choice, require_positive, require_whole
+from cfbench_torch.matrix_factorization import Factors, initial_table
+from cfbench_torch.training import NetworkModel
 
 
 @dataclass
-class DotProduct:
+class DotProduct(NetworkModel, kind="cfbench-torch.dot.2", n_users_=int):
     """Dot product of user and item factors, optionally through a sigmoid range.
 
     rating(u, i) = p_u · q_i, or low + (high - low) sigmoid(p_u · q_i) with a range; squared error, Adam.
     Source: Funk 2006, "Netflix update: try this at home"; Koren, Bell, Volinsky 2009, "Matrix factorization
     techniques for recommender systems", without its biases.
 
-    An unknown user or item has no vector, and a vector of zeros would only say 0, or the middle of the
-    range, whatever the data: the answer is NaN.
+    An unknown user or item has no vector, and a vector of zeros would only predict 0, or the middle of the
+    range, whatever the data: the prediction is NaN.
 
     Attributes:
         n_factors: length k of the vectors.
-        y_range: ends of the sigmoid's range in rating units; ``"scale"`` is the data's scale widened by a
-            tenth of its width on each side; ``"observed"`` reaches from the lowest to the highest training rating;
-            None leaves the dot product as it is.
         start: first values of the vectors: ``"normal"``, N(0, start_scale), or ``"uniform"``, U[0, start_scale).
         start_scale: see ``start``.
         untrained_unknown: give unknown users and items random first values, which weight decay alone changes, and
-            answer with them, as networks do that have a row for everyone, in training or not. The published notebooks
-            did, and their figures count what it costs: without a range a cold item is rated about 0. False: NaN.
-        epochs, learning_rate, weight_decay, batch_size, fewest_steps, schedule, stop_after, validation_share,
-            patience, scale_target: see :class:`cfbench_torch.training.TrainingPlan`.
+            predict with them, like networks that have a row for everyone, in training or not. The published notebooks
+            did, and it is part of their errors: without a range a cold item is rated about 0. False: NaN.
+        y_range, epochs, learning_rate and so on: see :class:`cfbench_torch.training.NetworkModel`.
     """
 
     n_factors: int = 50
-    y_range: tuple[float, float] | Literal["scale", "observed"] | None = "scale"
     start: Literal["normal", "uniform"] = "normal"
     start_scale: float = 0.01
     untrained_unknown: bool = False
-    epochs: int = 5
-    learning_rate: float = 5e-3
-    weight_decay: float = 0.1
-    batch_size: int | None = None
-    fewest_steps: int = 256
-    schedule: Literal["one-cycle", "constant"] = "one-cycle"
-    stop_after: int | None = None
-    validation_share: float | None = None
-    patience: int | None = None
-    scale_target: bool = False
 
     def __post_init__(self) -> None:
-        require_size("n_factors", self.n_factors)
-        check_range(self.y_range)
-        Start(self.start, self.start_scale)
-        TrainingPlan.of(self)
+        super().__post_init__()
+        require_whole(self, 1, "n_factors")
+        require_choice(self, ("normal", "uniform"), "start")
+        require_positive(self, "start_scale")
 
-    @classmethod
-    def warm_up(cls) -> None:
-        """Take a first step on a toy table, so that one-off start-up work stays out of the clock."""
-        warm_up_factors()
+    def initial_tensors(self, train: Ratings, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """Draw the vectors; those of the unknown are 0 unless ``untrained_unknown``."""
+        self.n_users_ = train.n_users
+        untrained = self.untrained_unknown
+        table = initial_table(train, self.n_factors, generator, self.start, self.start_scale, untrained=untrained)
+        return {"table": table}
 
-    def fit(self, train: Ratings, context: FitContext) -> None:
-        """Learn the vectors of all training users and items."""
-        self.machine_ = Machine.of(context)
-        self.device_ = self.machine_.device
-        with self.machine_.at_work():
-            generator = self.machine_.generator(context.seed)
-            link = link_for(self.y_range, train, scale_target=self.scale_target)
-            self.factors_ = Factors.random(
-                train,
-                self.n_factors,
-                generator,
-                biases=False,
-                link=link,
-                untrained=self.untrained_unknown,
-                start=Start(self.start, self.start_scale),
-            )
-            fit_network(
-                self.factors_,
-                train,
-                TrainingPlan.of(self),
-                context=context,
-                machine=self.machine_,
-                generator=generator,
-            )
-
-    def predict(self, users: Codes, items: Codes) -> Floats:
-        """Predict ratings, shape (m,) float32; NaN for an unknown user or item."""
-        with self.machine_.at_work():
-            return self.factors_.predict(users, items, self.machine_)
-
-    def score_items(self, users: Codes) -> Floats:
-        """Predict every training item's rating, shape (b, n_items) float32; a row of NaN for an unknown user."""
-        with self.machine_.at_work():
-            return self.factors_.score_items(users, self.machine_)
-
-    def rating_range(self) -> tuple[float, float] | None:
-        """Return the ends of the sigmoid's range; None where nothing bounds the ratings."""
-        return self.factors_.link.range
-
-    def embeddings(self) -> Embeddings:
-        """Return the vectors; their dot product is the score, which the range turns into a rating."""
-        return self.factors_.embeddings()
-
-    def save(self, directory: Path) -> None:
-        """Write vectors and hyperparameters."""
-        arrays, facts = self.factors_.parts()
-        facts |= {**self.machine_.facts(), "hyperparameters": hyperparameters(self)}
-        save_parts(directory, _KIND, arrays, facts)
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """Return the saved model on whatever device is here; raises StoreError for any other files."""
-        arrays, facts = load_parts(directory, _KIND)
-        model = cls(**arguments(facts["hyperparameters"]))
-        model.machine_ = Machine.of_saved(facts)
-        model.device_ = model.machine_.device
-        model.factors_ = Factors.of_parts(arrays, facts, model.machine_)
-        return model
+    def network(self, tensors: Mapping[str, torch.Tensor]) -> Factors:
+        """Return the factorisation with this table of vectors."""
+        return Factors(tensors["table"], self.n_users_, self.n_factors, self.link_, untrained=self.untrained_unknown)
