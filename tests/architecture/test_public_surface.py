@@ -41,7 +41,7 @@ PYTHON_API = {
 }
 
 # Plugins that still import private modules; the list only ever gets shorter.
-NOT_CONVERTED = {"cfbench-dask", "cfbench-torch"}
+NOT_CONVERTED = {"cfbench-dask"}
 
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
 PROJECTS = {path.parent.name: tomllib.loads(path.read_text()) for path in ROOT.glob("plugins/*/pyproject.toml")}

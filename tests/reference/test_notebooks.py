@@ -15,7 +15,7 @@ from cfbench.data.sources.movielens import MovieLens100K, MovieLensLatestSmall
 from cfbench.data.sources.source import Storage
 from cfbench.data.splits.holdout import Holdout
 from cfbench.data.splits.split import Split
-from cfbench.model.protocols import FitContext
+from cfbench.model import FitContext
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.nn import NeuralNetwork
