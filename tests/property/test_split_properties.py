@@ -96,7 +96,7 @@ def test_both_parts_together_are_all_rows_and_no_row_is_in_both(data, splitter, 
 @given(datasets(), cold, seeds)
 def test_on_a_curve_both_parts_and_the_reserve_not_given_together_are_all_rows(data, splitter, seed):
     folds = folds_of(splitter, data, seed)
-    held_out = len(np.unique(splitter.entities(data)[folds[0].test_rows]))
+    held_out = len(np.unique((data.user_index if splitter.entity == "user" else data.item_index)[folds[0].test_rows]))
     for fold in folds:
         together = np.concatenate([fold.train_rows, fold.test_rows])
         assert len(np.unique(together)) == len(together)
@@ -115,7 +115,7 @@ def test_along_a_curve_training_grows_and_the_test_stays(data, splitter, seed):
 
 @given(datasets(), cold, seeds)
 def test_every_entity_tested_on_a_curve_has_exactly_the_ratings_given_back(data, splitter, seed):
-    entities = splitter.entities(data)
+    entities = data.user_index if splitter.entity == "user" else data.item_index
     for fold in folds_of(splitter, data, seed):
         back = np.bincount(entities[fold.train_rows], minlength=max(N_USERS, N_ITEMS))
         assert np.all(back[entities[fold.test_rows]] == fold.n_given)
@@ -125,7 +125,7 @@ def test_every_entity_tested_on_a_curve_has_exactly_the_ratings_given_back(data,
 def test_given_back_by_time_are_the_earliest(data, splitter, seed):
     if splitter.order != "time":
         return
-    entities = splitter.entities(data)
+    entities = data.user_index if splitter.entity == "user" else data.item_index
     for fold in folds_of(splitter, data, seed):
         for entity in np.unique(entities[fold.test_rows]):
             known = data.timestamps[fold.train_rows[entities[fold.train_rows] == entity]]

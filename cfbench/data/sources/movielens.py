@@ -9,12 +9,16 @@ from typing import ClassVar, Literal
 from cfbench.data.dataset import Dataset, Origin
 from cfbench.data.sources.assembly import assembled
 from cfbench.data.sources.cache import cached
-from cfbench.data.sources.edition import Edition
-from cfbench.data.sources.movielens_editions import HOMEPAGE, ML_1M, ML_100K, ML_LATEST_SMALL
-from cfbench.data.sources.movielens_files import by_title, films_100k, users_1m, users_100k
-from cfbench.data.sources.published_folds import published_folds
+from cfbench.data.sources.movielens_editions import HOMEPAGE, ML_1M, ML_100K, ML_LATEST_SMALL, Edition
+from cfbench.data.sources.movielens_files import (
+    by_title,
+    films_100k,
+    published_folds,
+    read_titles,
+    users_1m,
+    users_100k,
+)
 from cfbench.data.sources.source import Storage
-from cfbench.data.sources.title_columns import read_titles
 from cfbench.errors import DataError
 from cfbench.model.limits import require, require_choice
 

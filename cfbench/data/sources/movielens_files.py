@@ -1,19 +1,23 @@
-"""Users and films of MovieLens, from the files beside the ratings."""
+"""Files of MovieLens beside the ratings: users, films and their titles, published folds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cfbench.data.dataset import Entities
-from cfbench.data.sources.assembly import described
-from cfbench.data.sources.raw_ratings import IdColumn
+from cfbench.data.dataset import Entities, PublishedFold
+from cfbench.data.sources.assembly import described, positions_of
+from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
+from cfbench.data.sources.tabular import read_ratings
 from cfbench.data.sources.text_file import TextFile, texts
-from cfbench.data.sources.title_columns import films
 from cfbench.errors import DataError
 
+_YEAR = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)")
+_NO_GENRE = "(no genres listed)"
 _ML_100K_GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
     "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
@@ -24,6 +28,35 @@ _ML_1M_OCCUPATIONS = (
     "retired", "sales/marketing", "scientist", "self-employed", "technician/engineer", "tradesman/craftsman",
     "unemployed", "writer",
 )  # fmt: skip
+
+
+def read_titles(path: Path, *, sep: str = "::", encoding: str = "utf-8", header: bool = False) -> Entities:
+    """Read a file of (item id, title, genres joined by ``|``) into a table of items.
+
+    Raises DataError that names the line where a row has other than three fields.
+    """
+    ids, titles, genres = [], [], []
+    for at, (line, fields) in enumerate(TextFile(path, sep, encoding).records()):
+        if header and at == 0:
+            continue
+        if len(fields) != 3:
+            raise DataError(f"{path}, line {line}: expected item id, title and genres, got {len(fields)} fields")
+        ids.append(fields[0])
+        titles.append(fields[1])
+        genres.append("" if fields[2] == _NO_GENRE else fields[2])
+    return films(ids, titles, genres)
+
+
+def films(ids: Sequence[str], titles: Sequence[str], genres: Sequence[str]) -> Entities:
+    """Return a table of films with ``title`` (as published, with the year), ``genres`` and ``year``."""
+    id_texts, title, genre = (texts(values, "a title or id") for values in (ids, titles, genres))
+    return Entities(id_texts, {"title": title, "genres": genre, "year": years(titles)})
+
+
+def years(titles: Sequence[str]) -> NDArray[np.float32]:
+    """Return the year that stands last in brackets in each title, e.g. 1995 in ``"Toy Story (1995)"``, else NaN."""
+    found = (_YEAR.findall(title) for title in titles)
+    return np.array([float(matches[-1]) if matches else np.nan for matches in found], dtype=np.float32)
 
 
 def users_100k(path: Path) -> Entities | None:
@@ -87,3 +120,34 @@ def _rows(path: Path, sep: str, width: int) -> Iterator[list[str]]:
         if len(fields) != width:
             raise DataError(f"{path}, line {line}: expected {width} fields, got {len(fields)}")
         yield fields
+
+
+def published_folds(folder: Path, names: Iterable[str], raw: RawRatings) -> dict[str, PublishedFold]:
+    """Return the folds whose ``NAME.base`` and ``NAME.test`` are in ``folder``, as rows of ``raw`` in file order.
+
+    ``raw`` must have no repeated pair. Raises DataError where a fold's row is not among the data.
+    """
+    folds = {}
+    for name in names:
+        base, test = folder / f"{name}.base", folder / f"{name}.test"
+        if base.is_file() and test.is_file():
+            folds[name] = PublishedFold(_rows_of(read_ratings(base), raw), _rows_of(read_ratings(test), raw))
+    return folds
+
+
+def _rows_of(part: RawRatings, whole: RawRatings) -> NDArray[np.int64]:
+    """Return for each row of ``part`` the row of ``whole`` with the same user, item and rating."""
+    # Positions of the part's ids among the labels of the whole, -1 where it lacks them.
+    users = positions_of(part.users.labels, whole.users.labels)[part.users.index]
+    items = positions_of(part.items.labels, whole.items.labels)[part.items.index]
+    keys = whole.pair_keys()
+    order = np.argsort(keys, kind="stable")
+    wanted = users * len(whole.items.labels) + items
+    rows = order[np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)]
+    strange = (users < 0) | (items < 0) | (keys[rows] != wanted) | (whole.ratings[rows] != part.ratings)
+    if strange.any():
+        raise DataError(
+            f"{part.file}, {part.place(int(np.argmax(strange)))}: this rating is not in {whole.file}; "
+            "the two files belong to different versions of the data: download them again"
+        )
+    return rows

@@ -10,8 +10,8 @@ import numpy as np
 
 from cfbench.data.dataset import Dataset, Entities, Origin
 from cfbench.data.preprocessing.subset import subset
+from cfbench.data.sources.movielens_files import films
 from cfbench.data.sources.source import Storage
-from cfbench.data.sources.title_columns import films
 from cfbench.model.ratings import RatingScale
 
 _ORIGIN = Origin(

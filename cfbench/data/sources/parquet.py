@@ -1,11 +1,11 @@
-"""Reading ratings from Parquet; needs pyarrow, the extra ``cfbench[parquet]``."""
+"""Ratings in Parquet; needs pyarrow, the extra ``cfbench[parquet]``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,13 +73,9 @@ def _ids(column: pa.ChunkedArray) -> IdColumn:
         encoded = encoded.dictionary_encode()
     distinct = encoded.dictionary.to_numpy(zero_copy_only=False)
     index = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return IdColumn(_labels(distinct), index.astype(np.int32))
-
-
-def _labels(distinct: NDArray[Any]) -> NDArray[np.str_]:
     if distinct.dtype.kind == "f" and np.all(distinct == np.trunc(distinct)):
         distinct = distinct.astype(np.int64)
-    return distinct.astype(np.str_)
+    return IdColumn(distinct.astype(np.str_), index.astype(np.int32))
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -18,8 +17,8 @@ from cfbench.model.limits import require_choice, require_part
 
 
 @dataclass(frozen=True)
-class ColdEntities(ABC):
-    """What ``cold-users`` and ``cold-items`` have in common; an *entity* is a user in the one, an item in the other.
+class ColdEntities:
+    """The common part of ``cold-users`` and ``cold-items``; an *entity* is a user in the one, an item in the other.
 
     Eligible are the entities with more than max(given) ratings; a random ``share`` of them is held out. max(given)
     ratings of each are its *reserve*, the rest are the test. For every s in ``given`` there is a fold ``"s=..."``
@@ -52,17 +51,13 @@ class ColdEntities(ABC):
         if not numbers or not whole or len(set(numbers)) < len(numbers):
             raise ValueError(f"given={self.given!r}: expected a list of different whole numbers such as [0,1,2,5,10]")
 
-    @abstractmethod
-    def entities(self, dataset: Dataset) -> NDArray[np.int32]:
-        """Return the position of each rating's entity in its table, shape (n,)."""
-
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return one fold for every s in ``given``, ascending.
 
         Raises DataError where no entity is eligible, where all rows would be held out, or where times lack.
         """
         times = times_of(dataset, f"{self.name}[order=time]", "use order=random") if self.order == "time" else None
-        entities = self.entities(dataset)
+        entities = dataset.user_index if self.entity == "user" else dataset.item_index
         rng = np.random.default_rng(seed)
         held_out = self._drawn(entities, dataset.name, rng)[entities]
         rank = rank_within(entities, times, rng)
@@ -106,16 +101,12 @@ class ColdEntities(ABC):
 class ColdUsers(ColdEntities):
     """Holds a share of the users out whole and gives s of their ratings back, one fold per s; tests on the rest.
 
-    Only users with more than max(given) ratings can be held out; the others stay in training. Everything else is said
-    at :class:`cfbench.data.splits.cold_entities.ColdEntities`.
+    Only users with more than max(given) ratings can be held out; the others stay in training. Everything else is
+    described at :class:`cfbench.data.splits.cold_entities.ColdEntities`.
     """
 
     name: ClassVar[str] = "cold-users"
     entity: ClassVar[str] = "user"
-
-    def entities(self, dataset: Dataset) -> NDArray[np.int32]:
-        """Return the position of each rating's user."""
-        return dataset.user_index
 
 
 class ColdItems(ColdEntities):
@@ -123,12 +114,8 @@ class ColdItems(ColdEntities):
 
     ``share`` is a share of the items with more than max(given) ratings, whether popular or not, so the share of ratings
     that are tested is another; items with fewer stay in training. A user all of whose ratings are of items held out
-    is unknown too. Everything else is said at :class:`cfbench.data.splits.cold_entities.ColdEntities`.
+    is unknown too. Everything else is described at :class:`cfbench.data.splits.cold_entities.ColdEntities`.
     """
 
     name: ClassVar[str] = "cold-items"
     entity: ClassVar[str] = "item"
-
-    def entities(self, dataset: Dataset) -> NDArray[np.int32]:
-        """Return the position of each rating's item."""
-        return dataset.item_index

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.data.sources.assembly import by_first_appearance, described
+from cfbench.data.sources.movielens_files import read_titles
 from cfbench.data.sources.tabular import read_ratings
-from cfbench.data.sources.title_columns import read_titles
 from cfbench.errors import DataError
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cfbench.data.sources.published_folds import published_folds
+from cfbench.data.sources.movielens_files import published_folds
 from cfbench.data.sources.tabular import read_ratings
 from cfbench.errors import DataError
 

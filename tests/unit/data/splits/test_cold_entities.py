@@ -40,7 +40,7 @@ def test_the_share_is_of_the_eligible_entities_and_the_others_stay_whole(make_da
     rows = [(n, (n + shift) % 10, 3) for n in range(10) for shift in range(4)]
     rows += [(10 + n, 10 + n, 3) for n in range(10)]
     data = make_dataset(rows)
-    entities = splitter.entities(data)
+    entities = data.user_index if splitter.entity == "user" else data.item_index
     for seed in range(5):
         folds = splitter.folds(data, seed)
         held_out = np.unique(entities[folds[0].test_rows])
