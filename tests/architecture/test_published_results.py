@@ -61,8 +61,8 @@ def test_published_verdicts_are_rendered_from_the_records_and_every_claim_is_met
 
 
 def test_readme_shows_the_published_overview():
-    (division,) = result_groups(read_lines(ROOT / "results" / "default" / "records.jsonl"))
-    expected = markdown_table(next(sheet for sheet in tables_of(division) if sheet.title == "Overview"))
+    (group,) = result_groups(read_lines(ROOT / "results" / "default" / "records.jsonl"))
+    expected = markdown_table(next(table for table in tables_of(group) if table.title == "Overview"))
     readme = (ROOT / "README.md").read_text()
     block = re.search(r"<!-- table: results/default -->\n(.*?)<!-- end of table -->", readme, re.DOTALL)
     assert block is not None

@@ -41,7 +41,7 @@ COUNTS = dict.fromkeys(
 )  # fmt: skip
 
 
-def setting(given: int | None) -> RunConditions:
+def conditions(given: int | None) -> RunConditions:
     return RunConditions(
         "d", "s", "f" * 64, "1 to 5", 4.0, "MIT", "", 0, 1, 1, COUNTS, 3.5, 1000, "0.1", ("k-core",), n_given=given
     )
@@ -63,7 +63,7 @@ def summary(model: str, given: int | None, finished: int = 1) -> Summary:
 def lines(curve: bool) -> list:
     places = (0, 2) if curve else (None,)
     return [
-        *(setting(given) for given in places),
+        *(conditions(given) for given in places),
         Definition("RMSE", {"title": "t", "family": "accuracy", "direction": "lower", "display": ".4f"}),
         Definition("NDCG@10", {"title": "t", "family": "ranking", "direction": "higher"}),
         Definition("cold-users", {"title": "t", "family": "cold start", "figure": "RMSE"}),

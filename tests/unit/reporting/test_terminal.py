@@ -15,9 +15,9 @@ from cfbench.reporting.terminal import print_table
 LONG = "dot-bias[batch_size=65536,epochs=2,n_factors=50]"
 
 
-def printed(sheet: Table, width: int) -> list[str]:
+def printed(table: Table, width: int) -> list[str]:
     console = Console(width=width, file=StringIO())
-    print_table(sheet, console)
+    print_table(table, console)
     return console.file.getvalue().splitlines()
 
 
@@ -42,8 +42,8 @@ def test_a_table_that_fits_is_one_with_headings_in_one_line():
 
 def test_headings_and_intervals_are_broken_before_figures_are():
     row = (TableCell("bias"), *(TableCell("1.5387", interval="[1.5133, 1.5628]") for _ in range(5)))
-    sheet = Table("t", columns("model", *["RMSE, new users"] * 5), (row,), on_terminal="full")
-    lines = printed(sheet, 80)
+    table = Table("t", columns("model", *["RMSE, new users"] * 5), (row,), on_terminal="full")
+    lines = printed(table, 80)
     assert words(lines).count("1.5387") == words(lines).count("[1.5133,") == words(lines).count("1.5628]") == 5
     assert lines[-5].split() == ["bias", *["1.5387"] * 5]
 
@@ -63,12 +63,12 @@ def test_a_long_name_is_broken_behind_commas_and_leaves_the_room_to_the_figures(
 
 
 def test_words_are_wrapped_between_figures_that_are_not():
-    sheet = Table(
+    table = Table(
         "t",
         (*columns("model"), Column("reason", "text"), Column("RMSE")),
         ((TableCell("a"), TableCell("why " * 50), TableCell("1.2345")),),
     )
-    lines = printed(sheet, 60)
+    lines = printed(table, 60)
     assert words(lines).count("why") == 50
     assert words(lines).count("1.2345") == 1
 

@@ -82,9 +82,9 @@ LINES = [
 ]
 
 
-def sheet(title: str, lines=LINES):
-    (division,) = result_groups(lines)
-    return next(one for one in tables_of(division) if one.title == title)
+def table(title: str, lines=LINES):
+    (group,) = result_groups(lines)
+    return next(one for one in tables_of(group) if one.title == title)
 
 
 def titles_of(table: Table) -> tuple[str, ...]:
@@ -92,21 +92,21 @@ def titles_of(table: Table) -> tuple[str, ...]:
 
 
 def titles(lines) -> list[str]:
-    (division,) = result_groups(lines)
-    return [one.title for one in tables_of(division)]
+    (group,) = result_groups(lines)
+    return [one.title for one in tables_of(group)]
 
 
 def test_rows_go_from_the_lowest_rmse_to_rankers_and_leave_failures_to_their_own_table():
-    assert [row[0].text for row in sheet("Overview").rows] == ["best", "near", "worse", "ranker"]
-    assert [[entry.text for entry in row] for row in sheet("Not finished").rows] == [
+    assert [row[0].text for row in table("Overview").rows] == ["best", "near", "worse", "ranker"]
+    assert [[cell.text for cell in row] for row in table("Not finished").rows] == [
         ["broken", "0 of 1", "failed: a | b"]
     ]
 
 
 def test_the_overview_puts_accuracy_cold_start_and_popularity_side_by_side():
-    overview = sheet("Overview")
+    overview = table("Overview")
     assert titles_of(overview) == ("model", "RMSE", "RMSE, new users", "NDCG@10", "coverage@10", "plugin")
-    assert [entry.text for entry in overview.rows[0]] == ["best", "1.0000", "1.0000†", "0.1000", "25.0%", "plugin 1.0"]
+    assert [cell.text for cell in overview.rows[0]] == ["best", "1.0000", "1.0000†", "0.1000", "25.0%", "plugin 1.0"]
 
 
 def test_every_family_has_its_table_in_a_fixed_order_and_strange_ones_come_last():
@@ -117,72 +117,72 @@ def test_every_family_has_its_table_in_a_fixed_order_and_strange_ones_come_last(
 
 
 def test_the_best_is_marked_and_so_is_what_the_data_cannot_tell_from_it():
-    marks = {row[0].text: row[1].mark for row in sheet("Accuracy").rows}
+    marks = {row[0].text: row[1].mark for row in table("Accuracy").rows}
     assert marks == {"best": "best", "near": "tie", "worse": "", "ranker": ""}
 
 
 def test_nothing_is_best_in_popularity_bias_since_a_random_order_would_win():
     lines = [*LINES, replace(comparison("near", 0.1, 0.2, 0.001), metric="coverage@10")]
-    assert {row[1].mark for row in sheet("Popularity bias", lines).rows} == {""}
+    assert {row[1].mark for row in table("Popularity bias", lines).rows} == {""}
 
 
 def test_a_model_equal_to_the_best_on_every_resample_is_best_too():
     twin = comparison("twin", 0.0, 0.0, 1.0, 0.0)
     worse = comparison("worse", 0.1, 0.3, 0.001)
     models = [summary("best", 1.0), summary("twin", 1.0), summary("worse", 1.2)]
-    (division,) = result_groups([*DEFINITIONS, *models, twin, worse])
-    assert [division.points[0].mark("RMSE", name) for name in ("best", "twin", "worse")] == ["best", "best", ""]
+    (group,) = result_groups([*DEFINITIONS, *models, twin, worse])
+    assert [group.points[0].mark("RMSE", name) for name in ("best", "twin", "worse")] == ["best", "best", ""]
 
 
 def test_where_all_models_are_the_same_none_is_best():
     twin = comparison("twin", 0.0, 0.0, 1.0, 0.0)
-    (division,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("twin", 1.0), twin])
-    assert [division.points[0].mark("RMSE", name) for name in ("best", "twin")] == ["", ""]
+    (group,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("twin", 1.0), twin])
+    assert [group.points[0].mark("RMSE", name) for name in ("best", "twin")] == ["", ""]
 
 
 def test_a_metric_that_failed_for_every_model_keeps_its_column():
     failed = replace(
         summary("bias", 1.0), missing={"MAP@10": MissingMetric("failed", "the metric failed: ValueError: no")}
     )
-    shown = sheet("Ranking", [*DEFINITIONS, definition("MAP@10", "ranking"), failed])
+    shown = table("Ranking", [*DEFINITIONS, definition("MAP@10", "ranking"), failed])
     assert titles_of(shown) == ("model", "NDCG@10", "MAP@10")
     assert shown.rows[0][2].text == "failed"
 
 
 def test_where_there_are_too_few_users_for_an_interval_nothing_is_told_apart():
     unknown = comparison("other", None, None, None, 0.3)
-    (division,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("other", 1.3), unknown])
-    assert division.points[0].mark("RMSE", "other") == "tie"
+    (group,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("other", 1.3), unknown])
+    assert group.points[0].mark("RMSE", "other") == "tie"
 
 
 def test_a_difference_that_does_not_survive_the_correction_is_a_tie_though_its_own_interval_is_off_zero():
     pair = replace(comparison("other", 0.01, 0.3, 0.2), p=0.03)
-    (division,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("other", 1.1), pair])
-    assert division.points[0].mark("RMSE", "other") == "tie"
+    (group,) = result_groups([*DEFINITIONS, summary("best", 1.0), summary("other", 1.1), pair])
+    assert group.points[0].mark("RMSE", "other") == "tie"
 
 
 def test_a_pure_ranker_has_no_rating_error():
-    assert next(row for row in sheet("Accuracy").rows if row[0].text == "ranker")[1].text == "n/a"
+    assert next(row for row in table("Accuracy").rows if row[0].text == "ranker")[1].text == "n/a"
 
 
 def test_a_stratum_shows_how_many_rows_it_has_its_interval_and_whether_the_fallback_stood_in():
-    users = sheet("cold-users: RMSE")
+    users = table("cold-users: RMSE")
     assert titles_of(users) == ("model", "0 (n=7)", "1-5 (n=0)")
-    assert [entry.text for entry in users.rows[0]] == ["best", "1.0000†", "-"]
+    assert [cell.text for cell in users.rows[0]] == ["best", "1.0000†", "-"]
     assert users.rows[0][1].interval == "[0.8000, 1.2000]"
     assert "fallback: 3.5." in users.notes
 
 
 def test_a_table_of_a_metric_from_a_plugin_is_shown_by_its_first_figure():
-    table = StrataTable({"full": {"tides": Figure(2.5)}, "new": {"tides": Figure(None)}}, {})
-    strange = replace(summary("best", 1.0), tables={"by-moon": table})
-    shown = sheet("by-moon: tides", [definition("by-moon", "moon", display=".1f"), *DEFINITIONS, strange])
+    strata = StrataTable({"full": {"tides": Figure(2.5)}, "new": {"tides": Figure(None)}}, {})
+    strange = replace(summary("best", 1.0), tables={"by-moon": strata})
+    shown = table("by-moon: tides", [definition("by-moon", "moon", display=".1f"), *DEFINITIONS, strange])
     assert titles_of(shown) == ("model", "full", "new")
-    assert [[entry.text for entry in row] for row in shown.rows] == [["best", "2.5", "-"]]
+    assert [[cell.text for cell in row] for row in shown.rows] == [["best", "2.5", "-"]]
 
 
 def test_comparisons_are_told_in_numbers():
-    rows = {row[0].text: [entry.text for entry in row[1:]] for row in sheet("Against the best").rows}
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in table("Against the best").rows}
     assert rows == {
         "worse": ["RMSE", "best", "+0.1000", "< 0.001", "< 0.001"],
         "near": ["RMSE", "best", "+0.0100", "0.310", "0.310"],
@@ -192,8 +192,8 @@ def test_comparisons_are_told_in_numbers():
 def test_spreads_over_fits_and_folds_stand_apart():
     spread = replace(summary("best", 1.0), seed_spread={"RMSE": 0.004}, fold_spread={"RMSE": 0.02})
     lines = [*DEFINITIONS, spread]
-    assert [entry.text for entry in sheet("Spread over fits", lines).rows[0]] == ["best", "0.0040", "-"]
-    assert [entry.text for entry in sheet("Spread over folds", lines).rows[0]] == ["best", "0.0200", "-"]
+    assert [cell.text for cell in table("Spread over fits", lines).rows[0]] == ["best", "0.0040", "-"]
+    assert [cell.text for cell in table("Spread over folds", lines).rows[0]] == ["best", "0.0200", "-"]
 
 
 def test_a_warning_names_all_models_that_it_is_about():
@@ -202,7 +202,7 @@ def test_a_warning_names_all_models_that_it_is_about():
         *DEFINITIONS,
         *(replace(summary(name, rmse), warnings=(warning,)) for name, rmse in (("a", 1.0), ("b", 2.0))),
     ]
-    assert [[entry.text for entry in row] for row in sheet("Warnings", lines).rows] == [
+    assert [[cell.text for cell in row] for row in table("Warnings", lines).rows] == [
         ["a, b", "same-for-all", "not personalised"]
     ]
 
@@ -216,9 +216,9 @@ def curve_lines():
 
 
 def test_a_curve_is_a_table_of_each_metric_against_the_ratings_given_back():
-    curve = sheet("RMSE against ratings given back", curve_lines())
+    curve = table("RMSE against ratings given back", curve_lines())
     assert titles_of(curve) == ("model", "s=0", "s=5")
-    assert [[entry.text for entry in row] for row in curve.rows] == [
+    assert [[cell.text for cell in row] for row in curve.rows] == [
         ["bias", "1.5000", "1.2000"],
         ["other", "-", "1.3000"],
     ]
@@ -232,28 +232,30 @@ def test_standings_over_data_sets_have_a_table_of_their_own():
     assert "p = 0.0498" in text
 
 
-def setting(**changes) -> RunConditions:
+def conditions_of(**changes) -> RunConditions:
     counts = {
         "train_rows": 80.0, "test_rows": 20.0, "train_users": 9.0, "train_items": 8.0, "test_users": 7.0,
         "test_users_with_a_relevant_item": 6.0, "test_rows_of_unknown_users": 1.0, "test_rows_of_unknown_items": 2.0,
         "train_share_of_most_active_1%": 0.1, "train_share_of_most_active_10%": 0.4,
         "test_rows_not_after_training": 19.0,
     }  # fmt: skip
-    told = RunConditions("data", "holdout", "f" * 64, "1 to 5", 4, "MIT", "cite", 0, 1, 1, counts, 3.5, 1000, "0.1")
-    return replace(told, **changes)
+    conditions = RunConditions(
+        "data", "holdout", "f" * 64, "1 to 5", 4, "MIT", "cite", 0, 1, 1, counts, 3.5, 1000, "0.1"
+    )
+    return replace(conditions, **changes)
 
 
-def test_the_setting_tells_preprocessing_activity_and_how_much_of_the_future_training_knows():
-    told = setting(preprocessing=("k-core[k=5] left 100 ratings of 9 users and 8 items",))
-    text = markdown_report("run", [*LINES, told])
+def test_the_conditions_state_preprocessing_activity_and_how_much_of_the_future_training_knows():
+    conditions = conditions_of(preprocessing=("k-core[k=5] left 100 ratings of 9 users and 8 items",))
+    text = markdown_report("run", [*LINES, conditions])
     assert "Preprocessed before splitting: k-core\\[k=5\\] left 100 ratings" in text
     assert "10.0% by the most active 1% and 40.0% by the most active 10% of users" in text
     assert "95.0% of the test ratings are older than, or as old as, the newest training rating" in text
 
 
 def test_a_warning_about_the_split_names_the_split():
-    told = setting(warnings=(SanityWarning("mostly-cold", "80% are cold"),))
-    assert sheet("Warnings", [*LINES, told]).rows[0][0].text == "the split"
+    conditions = conditions_of(warnings=(SanityWarning("mostly-cold", "80% are cold"),))
+    assert table("Warnings", [*LINES, conditions]).rows[0][0].text == "the split"
 
 
 def test_markdown_bolds_the_best_and_shows_the_interval():
@@ -279,9 +281,9 @@ def test_no_name_is_read_as_terminal_markup():
 
 def test_a_long_name_leaves_room_for_the_figures():
     columns = (Column("title", "text"), Column("rating"))
-    sheet = Table("t", columns, ((TableCell("x" * 300), TableCell("4.321")),), on_terminal="full")
+    table = Table("t", columns, ((TableCell("x" * 300), TableCell("4.321")),), on_terminal="full")
     console = Console(width=80, file=StringIO())
-    print_table(sheet, console)
+    print_table(table, console)
     assert "4.321" in console.file.getvalue()
 
 

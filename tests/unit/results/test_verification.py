@@ -121,13 +121,13 @@ def test_the_table_shows_ours_beside_the_published_figure_in_its_own_digits():
     found = verdicts(
         [summary(fold_spread={"RMSE": 0.01}), summary("b", 0.5)], published={"a": 0.91, "b": 0.9}, tolerance=0.015
     )
-    sheet = verdict_table("mine", found)
-    first, second = ([entry.text for entry in row] for row in sheet.rows)
+    table = verdict_table("mine", found)
+    first, second = ([cell.text for cell in row] for row in table.rows)
     assert first == ["met", "a", "RMSE", "0.9000", "0.0100", "0.910 ± 0.015", "-0.0100", "1"]
     assert second[0] == "MISSED"
     assert tally(found) == "1 met, 1 missed, 0 open"
-    assert any("a paper" in note for note in sheet.notes)
-    assert "MISSED" in markdown_table(sheet)
+    assert any("a paper" in note for note in table.notes)
+    assert "MISSED" in markdown_table(table)
 
 
 def test_the_csv_rounds_nothing():

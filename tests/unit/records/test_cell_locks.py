@@ -13,8 +13,8 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from cfbench.records.cell_locks import CellLocks
-claims = CellLocks(Path(sys.argv[1]))
-print(claims.acquire("a"), flush=True)
+locks = CellLocks(Path(sys.argv[1]))
+print(locks.acquire("a"), flush=True)
 time.sleep(60)
 """
 
@@ -30,7 +30,7 @@ def test_a_cell_is_taken_once_and_again_by_its_holder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_killed_process_gives_up_its_claims_at_once(tmp_path):
+def test_a_killed_process_releases_its_locks_at_once(tmp_path):
     holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "True\n"
