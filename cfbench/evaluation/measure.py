@@ -8,17 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import (
-    Breakdown,
-    Measurement,
-    Metric,
-    Need,
-    NotApplicable,
-    Single,
-    apply_metric,
-)
-from cfbench.evaluation.metrics.sums import PerUser, Pooled
+from cfbench.evaluation.metrics import Breakdown, Evaluation, Metric, NotApplicable, PerUser, Pooled, Single
+from cfbench.evaluation.metrics.metric import Measurement, Need, apply_metric
 from cfbench.evaluation.statistics.bootstrap import Resampleable
 from cfbench.records.record import Figure, MissingMetric, StrataTable, figure_name
 

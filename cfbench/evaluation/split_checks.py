@@ -51,7 +51,7 @@ def _mostly_cold(split: Split) -> Iterator[SanityWarning]:
     if share > _MOST:
         yield SanityWarning(
             "mostly-cold",
-            f"{share:.0%} of the test rows are of users or items that training has never seen: the figures say more "
+            f"{share:.0%} of the test rows are of users or items that are not in training: the figures say more "
             "about fallbacks than about models",
         )
 

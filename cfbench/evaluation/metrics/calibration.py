@@ -47,13 +47,13 @@ class Calibration(CutOff):
         weights = _genre_weights(column[evaluation.split.item_coding.positions].tolist())
         if not weights.any():
             return NotApplicable(f"no training item of {dataset.name} has a genre")
-        of_profiles = evaluation.sum_over_profiles(weights)
+        in_profiles = evaluation.sum_over_profiles(weights)
         padded = np.concatenate([weights, np.zeros((1, weights.shape[1]))])
-        of_lists = np.zeros_like(of_profiles)
+        in_lists = np.zeros_like(in_profiles)
         for items in evaluation.lists.T:  # place by place, for memory's sake
-            of_lists += padded[items]
-        counts = (of_profiles.sum(axis=1) > 0) & (of_lists.sum(axis=1) > 0)
-        numerators: NDArray[np.float64] = np.where(counts, _divergence(_shares(of_profiles), _shares(of_lists)), 0)
+            in_lists += padded[items]
+        counts = (in_profiles.sum(axis=1) > 0) & (in_lists.sum(axis=1) > 0)
+        numerators: NDArray[np.float64] = np.where(counts, _divergence(_shares(in_profiles), _shares(in_lists)), 0)
         return PerUser(numerators, counts.astype(np.float64))
 
 

@@ -57,8 +57,8 @@ class CoRating:
                 continue
             one, other = np.divmod(pairs, n_items)
             cosines = self._common_users(one, other) / np.sqrt(self.item_popularity[one] * self.item_popularity[other])
-            of_lists = np.bincount(row, weights=cosines[place], minlength=len(part))
-            sums.append(of_lists.astype(np.float64))  # without any pair, bincount counts in whole numbers
+            part_sums = np.bincount(row, weights=cosines[place], minlength=len(part))
+            sums.append(part_sums.astype(np.float64))  # without any pair, bincount counts in whole numbers
         return np.concatenate(sums)
 
     def _users_listed(self, lists: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from cfbench.evaluation.metrics import Breakdown, Contract, CutOff, Evaluation, PerUser, Pooled
 from cfbench.evaluation.metrics.contracts import PROFILES, of_lists
-from cfbench.evaluation.metrics.taste_groups import DEFINITION, GROUPS, taste_groups
+
+TASTE_GROUPS = ("niche", "diverse", "blockbuster")
+"""From the least to the most mainstream: the lowest fifth, the three fifths between, the highest fifth."""
+
+_GROUPING = (
+    "groups: test users with profile and list, by the share of head items in the profile: lowest 20 % niche, "
+    "next 60 % diverse, highest 20 % blockbuster; ties by mean phi of the profile, then by place in the user table"
+)
 
 _CLASSES = (
     "classes of items: head = smallest set of most popular items with 20 % of training rows, "
@@ -19,6 +26,25 @@ _CLASSES = (
 )
 
 _of_profiles = partial(of_lists, family="popularity bias", cold_policy=PROFILES)
+
+
+def taste_groups(evaluation: Evaluation) -> NDArray[np.int64]:
+    """Return the index into ``TASTE_GROUPS`` of every test user, shape (t,); -1 without profile or without list.
+
+    A niche or blockbuster group is a fifth of the users, rounded down. Head items are those of the smallest set
+    with 80 % of the training interactions.
+    """
+    sizes = evaluation.profile_sizes
+    grouped = np.flatnonzero((sizes > 0) & (evaluation.list_lengths > 0))
+    head_share = evaluation.sum_over_profiles(evaluation.head)[grouped] / sizes[grouped]
+    mean_phi = evaluation.sum_over_profiles(evaluation.item_popularity)[grouped] / sizes[grouped]
+    order = grouped[np.lexsort((mean_phi, head_share))]  # stable: equals stay in the order of the user table
+    fifth = len(order) // 5
+    groups = np.full(len(sizes), -1)
+    groups[order] = 1
+    groups[order[:fifth]] = 0
+    groups[order[len(order) - fifth :]] = 2
+    return groups
 
 
 @dataclass(frozen=True)
@@ -33,7 +59,7 @@ class DeltaGAP(CutOff):
     contract: ClassVar[Contract] = _of_profiles(
         title="change of average popularity from profile to list, by taste group",
         formula="(GAP_list - GAP_profile) / GAP_profile, GAP = mean over users of a group of mean phi(i) of their "
-        "items; " + DEFINITION,
+        "items; " + _GROUPING,
         direction="none",
         averaging="users of the group alike",
         source="Abdollahpouri et al. 2019, The unfairness of popularity bias in recommendation; Kowald et al. 2020",
@@ -44,12 +70,12 @@ class DeltaGAP(CutOff):
     def measure(self, evaluation: Evaluation) -> Breakdown:
         """Compare the mean popularity of every list with that of its user's training items."""
         groups, popularity = taste_groups(evaluation), evaluation.item_popularity
-        of_lists = evaluation.mean_over_lists(popularity).numerators
-        of_profiles = evaluation.sum_over_profiles(popularity) / np.maximum(evaluation.profile_sizes, 1)
+        in_lists = evaluation.mean_over_lists(popularity).numerators
+        in_profiles = evaluation.sum_over_profiles(popularity) / np.maximum(evaluation.profile_sizes, 1)
         rows: dict[str, dict[str, PerUser | float]] = {}
-        for index, name in enumerate(GROUPS):
+        for index, name in enumerate(TASTE_GROUPS):
             members = (groups == index).astype(np.float64)
-            listed, profile = of_lists * members, of_profiles * members
+            listed, profile = in_lists * members, in_profiles * members
             rows[name] = {
                 "dGAP": PerUser(listed - profile, profile),
                 "GAP profile": PerUser(profile, members),
@@ -71,7 +97,7 @@ class UPD(CutOff):
     contract: ClassVar[Contract] = _of_profiles(
         title="user popularity deviation: profile against list in head, mid and tail shares",
         formula="mean_g mean_(u in g) JSD(P_u, Q_u), JSD(P, Q) = H((P+Q)/2) - (H(P)+H(Q))/2 in bits, P_u, Q_u = shares "
-        f"of item classes in profile and list; {_CLASSES}; {DEFINITION}",
+        f"of item classes in profile and list; {_CLASSES}; {_GROUPING}",
         direction="lower",
         averaging="mean of the three groups' means",
         source="Abdollahpouri et al. 2021, User-centered evaluation of popularity bias in recommender systems",
@@ -81,7 +107,7 @@ class UPD(CutOff):
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Sum divergences and users by group."""
         groups = taste_groups(evaluation)
-        members = groups[:, np.newaxis] == np.arange(len(GROUPS))
+        members = groups[:, np.newaxis] == np.arange(len(TASTE_GROUPS))
         head, tail = evaluation.most_popular(1), evaluation.tail
         classes = np.stack([head, ~head & ~tail, tail], axis=1).astype(np.float64)
         p = evaluation.sum_over_profiles(classes) / np.maximum(evaluation.profile_sizes, 1)[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""Models over several data sets, by their ranks: Friedman's test and Nemenyi's critical difference."""
+"""Ranks of models over several data sets: Friedman's test and Nemenyi's critical difference."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ FEWEST_MODELS = 3
 
 @dataclass(frozen=True, eq=False)
 class RankTest:
-    """What ranks over data sets say.
+    """Result of the tests on ranks over data sets.
 
     Attributes:
         mean_ranks: mean rank of every model, 1 = best, shape (models,).
         p: p-value of Friedman's test that all models are alike.
-        critical_difference: mean ranks that differ by less are not told apart (Nemenyi, at 5 %).
+        critical_difference: mean ranks that differ by less do not differ significantly (Nemenyi, at 5 %).
     """
 
     mean_ranks: NDArray[np.float64]
@@ -59,7 +59,7 @@ def rank_test(values: NDArray[np.float64], *, lower: bool) -> RankTest:
 
 
 def cliques(mean_ranks: Sequence[float], critical_difference: float) -> list[tuple[int, ...]]:
-    """Return the largest groups of models within ``critical_difference`` of each other, best first.
+    """Return the largest groups of models whose mean ranks lie within ``critical_difference``, best first.
 
     Groups of one, and groups inside others, are left out; models are named by their index.
     """

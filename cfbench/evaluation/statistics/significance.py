@@ -1,4 +1,4 @@
-"""Whether two models differ by more than chance, and what it costs to ask many times."""
+"""Tests of the difference of two models, and their correction for being many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def bootstrap_p(difference: float, samples: NDArray[np.float64], n_users: int) -
 
     ``p = 2 P(T > |difference| / s)`` with ``s`` the standard deviation of the samples and ``T`` of Student's t
     distribution with ``n_users - 1`` degrees of freedom: an approximation, because counting samples on the other side
-    of zero could not say less than 1 in their number, too coarse to be corrected for many pairs.
+    of zero gives no p-value below 1 in their number, too coarse to be corrected for many pairs.
 
     Args:
         difference: the observed difference.
@@ -22,7 +22,7 @@ def bootstrap_p(difference: float, samples: NDArray[np.float64], n_users: int) -
         n_users: how many users the difference rests on.
 
     Returns:
-        The p-value in [0, 1]; NaN where the samples say nothing.
+        The p-value in [0, 1]; NaN where fewer than two samples are known.
     """
     from scipy.special import stdtr  # noqa: PLC0415 - slow to import, and only runs of several models need it
 
@@ -38,8 +38,8 @@ def bootstrap_p(difference: float, samples: NDArray[np.float64], n_users: int) -
 def wilcoxon_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     """Return the two-sided p-value of the Wilcoxon signed-rank test (Wilcoxon 1945) on values of the same users.
 
-    It asks whether a user is as often and as much better off with one model as with the other: a question about
-    the typical user, beside the mean's. Users without a value in either, and ties, are left out.
+    It tests whether users are as often and as much better off with one model as with the other: a question about
+    the typical user, beside the mean. Users without a value in either, and ties, are left out.
 
     Args:
         first: one model's value of each user, shape (t,); NaN for users who do not count.
