@@ -46,8 +46,7 @@ def _mostly_cold(split: Split) -> Iterator[SanityWarning]:
     """Warn of a test part that is mostly cold, except in the points of a curve, which are cold on purpose."""
     if split.n_given is not None:
         return
-    cold = (split.test.users == split.train.n_users) | (split.test.items == split.train.n_items)
-    share = float(cold.mean())
+    share = np.mean((split.test.users == split.train.n_users) | (split.test.items == split.train.n_items))
     if share > _MOST:
         yield SanityWarning(
             "mostly-cold",

@@ -131,8 +131,7 @@ class SeenItems:
         ends = np.cumsum(counts)
         # Position within the concatenation, moved to where the user's own range begins.
         places = np.arange(ends[-1]) + np.repeat(first - (ends - counts), counts)
-        flat: NDArray[np.int64] = np.repeat(np.arange(len(users)) * width, counts) + self.items[places]
-        return flat
+        return np.asarray(np.repeat(np.arange(len(users)) * width, counts) + self.items[places])
 
 
 def _catalogue_scores(model: object, n_items: int, users: Codes, clock: Clock) -> Floats:
@@ -197,8 +196,7 @@ def _kth_best(values: Floats, k: int) -> Floats:
 
 
 def _true_per_row(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
-    counts: NDArray[np.int32] = np.add.reduce(mask, axis=1, dtype=np.int32)
-    return counts
+    return np.asarray(np.add.reduce(mask, axis=1, dtype=np.int32))
 
 
 def _without_surplus(scores: Floats, floor: Floats, k: int, drawn: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -70,13 +70,11 @@ def _genre_weights(genres: Sequence[str]) -> NDArray[np.float64]:
 def _shares(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Divide every row by its sum; a row of zeros stays one."""
     totals = sums.sum(axis=1, keepdims=True)
-    shares: NDArray[np.float64] = np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0)
-    return shares
+    return np.asarray(np.divide(sums, totals, out=np.zeros_like(sums), where=totals > 0))
 
 
 def _divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return KL(p || (1 - alpha) q + alpha p) of each row, shapes (t, genres) -> (t,), in nats, at least 0."""
     mixed = (1 - ALPHA) * q + ALPHA * p
     ratios = np.divide(p, mixed, out=np.ones_like(p), where=p > 0)
-    nats: NDArray[np.float64] = np.maximum(np.einsum("tg,tg->t", p, np.log(ratios)), 0)
-    return nats
+    return np.asarray(np.maximum(np.einsum("tg,tg->t", p, np.log(ratios)), 0))

@@ -63,8 +63,7 @@ class CoRating:
 
     def _users_listed(self, lists: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return the sum of phi over each list, shape (t,)."""
-        sums: NDArray[np.int64] = np.append(self.item_popularity, 0)[lists].sum(axis=1)
-        return sums
+        return np.asarray(np.append(self.item_popularity, 0)[lists].sum(axis=1))
 
     def _by_lists(self, lists: NDArray[np.int32]) -> NDArray[np.float64]:
         """Add up unit vectors e: sum_(i<j) e_i e_j = (|sum_i e_i|^2 - |L|) / 2."""

@@ -84,5 +84,4 @@ def _cosine_sums(lists: NDArray[np.int32], factors: NDArray[np.float32]) -> NDAr
     step = max(1, _FACTORS_PER_CHUNK // max(1, lists.shape[1] * factors.shape[1]))
     sums = [units[lists[start : start + step]].sum(axis=1) for start in range(0, len(lists), step)]
     together = np.concatenate([np.einsum("tf,tf->t", part, part) for part in sums])
-    halves: NDArray[np.float64] = (together - squares[lists].sum(axis=1)) / 2
-    return halves
+    return np.asarray((together - squares[lists].sum(axis=1)) / 2)

@@ -283,8 +283,7 @@ def _distinct(keys: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _among(keys: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which of ``wanted``, non-negative and of any shape, are among the ascending ``keys``."""
-    found: NDArray[np.bool_] = np.append(keys, -1)[np.searchsorted(keys, wanted)] == wanted
-    return found
+    return np.asarray(np.append(keys, -1)[np.searchsorted(keys, wanted)] == wanted)
 
 
 def fill_and_clip(predictions: Floats, fallback: float, scale: RatingScale) -> NDArray[np.float64]:

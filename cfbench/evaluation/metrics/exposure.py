@@ -38,8 +38,7 @@ class Gini(CutOff):
         def gini(exposures: NDArray[np.float64]) -> NDArray[np.float64]:
             # The items that are never shown come first in order, and weigh nothing.
             weights = 2 * np.arange(n_items - exposures.shape[1] + 1, n_items + 1) - n_items - 1
-            index: NDArray[np.float64] = np.sort(exposures, axis=1) @ weights / (n_items * _total(exposures))
-            return index
+            return np.asarray(np.sort(exposures, axis=1) @ weights / (n_items * _total(exposures)))
 
         return Pooled(evaluation.exposures, gini, n_items, (0.0, 1.0))
 

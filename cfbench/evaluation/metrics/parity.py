@@ -81,8 +81,7 @@ def _disparity(listed: list[NDArray[Any]], possible: list[NDArray[Any]]) -> Pool
         """Return population std over mean of the two chances of each row, shape (c, 4) -> (c,)."""
         chances = sums[:, :2] / np.where(sums[:, 2:] == 0, np.nan, sums[:, 2:])
         means = chances.mean(axis=1)
-        deviations: NDArray[np.float64] = chances.std(axis=1) / np.where(means == 0, np.nan, means)
-        return deviations
+        return np.asarray(chances.std(axis=1) / np.where(means == 0, np.nan, means))
 
     sums = np.stack([*listed, *possible], axis=1).astype(np.float64)
     return Pooled(sums, relative_deviation, len(sums), (0.0, 1.0))

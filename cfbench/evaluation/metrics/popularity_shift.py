@@ -125,8 +125,7 @@ def _divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.fl
 def _entropy(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the entropy of each row of shares, shape (t, c) -> (t,), in bits."""
     logarithms = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
-    bits: NDArray[np.float64] = -np.einsum("tc,tc->t", shares, logarithms)
-    return bits
+    return np.asarray(-np.einsum("tc,tc->t", shares, logarithms))
 
 
 def _mean_of_group_means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,5 +134,4 @@ def _mean_of_group_means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     present = users > 0
     means = np.divide(values, users, out=np.zeros_like(values), where=present)
     counts = present.sum(axis=1)
-    averages: NDArray[np.float64] = means.sum(axis=1) / np.where(counts == 0, np.nan, counts)
-    return averages
+    return np.asarray(means.sum(axis=1) / np.where(counts == 0, np.nan, counts))
