@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
 from cfbench.data.ids import Coding
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
-from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 
 
@@ -78,21 +77,6 @@ def positions_of(ids: NDArray[np.str_], table: NDArray[np.str_]) -> NDArray[np.i
     order = np.argsort(table, kind="stable")
     found = order[np.minimum(np.searchsorted(table[order], ids), len(table) - 1)]
     return np.where(table[found] == ids, found, -1)
-
-
-def observed_scale(raw: RawRatings, low: float | None = None, high: float | None = None) -> RatingScale:
-    """Return the declared scale, its undeclared ends taken from the ratings.
-
-    Raises DataError where all ratings are equal and an end is missing.
-    """
-    lowest, highest = raw.extremes
-    low = float(lowest if low is None else low)
-    high = float(highest if high is None else high)
-    if not low < high:
-        raise DataError(
-            f"{raw.file}: the rating scale would be {low:g} to {high:g}; declare it: scale_low=..., scale_high=..."
-        )
-    return RatingScale(low, high)
 
 
 def content_checksum(raw: RawRatings) -> str:

@@ -47,12 +47,6 @@ class Columns:
     rating: int
     timestamp: int | None
 
-    @property
-    def used(self) -> list[int]:
-        """The positions to read, ascending."""
-        wanted = (self.user, self.item, self.rating, self.timestamp)
-        return sorted(position for position in wanted if position is not None)
-
     @classmethod
     def by_name(cls, header: Sequence[str], named: ColumnNames, file: str) -> Columns:
         """Find the columns in ``header``; raises DataError where one is missing or could be several."""

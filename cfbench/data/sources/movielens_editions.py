@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +75,13 @@ class Edition:
         return f"download ({self.archive.megabytes:g} MB)" if storage.may_download else "missing (downloads are off)"
 
     def _found(self, storage: Storage) -> Path | None:
-        for folder, named in self._candidates(storage):
+        # Folders to search, and whether their name alone says that they are this version's; else the second line of
+        # the ratings decides.
+        candidates = [(kept_at(self.archive, storage), True)]
+        if storage.data_dir is not None:
+            shared = [] if self.shared_folder is None else [(storage.data_dir / self.shared_folder, False)]
+            candidates = [(storage.data_dir / self.archive.name, True), *shared, (storage.data_dir, False), *candidates]
+        for folder, named in candidates:
             path = self.ratings_in(folder)
             if path is None:
                 continue
@@ -84,15 +90,6 @@ class Edition:
                 if named or ratings.readline(_LONGEST_LINE).startswith(self.opening):
                     return folder
         return None
-
-    def _candidates(self, storage: Storage) -> Iterator[tuple[Path, bool]]:
-        """Yield folders to search, and whether their name alone says that they are this version's."""
-        if storage.data_dir is not None:
-            yield storage.data_dir / self.archive.name, True
-            if self.shared_folder is not None:
-                yield storage.data_dir / self.shared_folder, False
-            yield storage.data_dir, False
-        yield kept_at(self.archive, storage), True
 
 
 ML_100K = Edition(

@@ -37,7 +37,8 @@ def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRat
         columns = Columns.by_name(header, named, str(path))
         if not use_timestamps:
             columns = replace(columns, timestamp=None)
-        table = pq.read_table(path, columns=[header[at] for at in columns.used])
+        used = (columns.user, columns.item, columns.rating, columns.timestamp)
+        table = pq.read_table(path, columns=[header[at] for at in used if at is not None])
     except (pa.ArrowException, OSError, UnicodeDecodeError, KeyError, MemoryError) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}; write it again, or save it as CSV") from error
 

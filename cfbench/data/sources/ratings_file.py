@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import ClassVar, get_args
 
 from cfbench.data.dataset import Dataset, Origin
-from cfbench.data.sources.assembly import assembled, observed_scale
+from cfbench.data.sources.assembly import assembled
 from cfbench.data.sources.cache import cached
 from cfbench.data.sources.columns import ColumnNames
 from cfbench.data.sources.entity_table import read_entities
 from cfbench.data.sources.source import Storage
 from cfbench.data.sources.tabular import read_ratings
 from cfbench.data.sources.validation import Duplicates, validated
+from cfbench.errors import DataError
 from cfbench.model.limits import require_choice
 from cfbench.model.ratings import RatingScale
 
@@ -105,7 +106,13 @@ class RatingsFile:
         # Open at an end that is not declared.
         declared = RatingScale(-math.inf if low is None else float(low), math.inf if high is None else float(high))
         raw = validated(raw, declared, self.duplicates)
-        scale = observed_scale(raw, low, high)
+        lowest, highest = map(float, raw.extremes)
+        low, high = lowest if low is None else float(low), highest if high is None else float(high)
+        if not low < high:
+            raise DataError(
+                f"{raw.file}: the rating scale would be {low:g} to {high:g}; declare it: scale_low=..., scale_high=..."
+            )
+        scale = RatingScale(low, high)
         relevant_from = scale.low + 0.75 * scale.width if self.relevant_from is None else float(self.relevant_from)
         users, items = (
             None if table is None else read_entities(Path(table).expanduser(), role, self.encoding)
