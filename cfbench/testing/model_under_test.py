@@ -11,6 +11,7 @@ import numpy as np
 from cfbench.model.protocols import EpochReport, FitContext
 from cfbench.model.ratings import Codes, Floats, Ratings, frozen
 from cfbench.spec import Value
+from cfbench.testing.example_ratings import random_ratings
 from cfbench.testing.rule import RuleBook, Subject
 
 
@@ -38,6 +39,11 @@ class ModelUnderTest(Subject):
         model = self.new()
         model.fit(train, FitContext(seed=seed, device="cpu", threads=1, **callback))
         return model
+
+    def example(self) -> tuple[Any, Ratings]:
+        """Return a fresh model that was fitted on random ratings, and these."""
+        train = random_ratings()
+        return self.fitted(train), train
 
     def require_alike(self, before: Mapping[str, Floats], after: Mapping[str, Floats], advice: str) -> None:
         """Require equal outputs by method, up to rounding in single precision; messages read "METHOD ADVICE"."""
@@ -71,6 +77,16 @@ def outputs(model: Any, users: Codes, items: Codes) -> dict[str, Floats]:
         found["predict"] = np.array(predictions(model, *pairs(users, items)))
     if hasattr(model, "score_items"):
         found["score_items"] = np.array(scores(model, users))
+    return found
+
+
+def training_outputs(model: Any, train: Ratings) -> dict[str, Floats]:
+    """Return predictions of the pairs in training, and scores of its users, by method; no copies."""
+    found: dict[str, Floats] = {}
+    if hasattr(model, "predict"):
+        found["predict"] = predictions(model, train.users, train.items)
+    if hasattr(model, "score_items"):
+        found["score_items"] = scores(model, np.arange(train.n_users, dtype=np.int32))
     return found
 
 

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.errors import ModelError
 from cfbench.inference.embeddings import embeddings_of
 from cfbench.inference.predict import rating_range_of
 from cfbench.model.ratings import Codes, Floats, Ratings
@@ -23,6 +22,7 @@ from cfbench.testing.model_under_test import (
     pairs,
     predictions,
     scores,
+    training_outputs,
 )
 
 _FORMS = {
@@ -78,36 +78,24 @@ for _name, _make_ratings in _TRAINING_SETS.items():
 
 @model_rule("outputs for its own training data are not all NaN")
 def _has_some_output(subject: ModelUnderTest) -> None:
-    train = random_ratings()
-    model = subject.fitted(train)
-    if hasattr(model, "predict"):
-        known = predictions(model, train.users, train.items)
-        subject.require(not np.isnan(known).all(), "predict returns NaN for every pair it was trained on")
-    if hasattr(model, "score_items"):
-        known = scores(model, all_codes(train)[0][:-1])
-        subject.require(not np.isnan(known).all(), "score_items returns NaN for every user it was trained on")
+    for method, output in training_outputs(*subject.example()).items():
+        subject.require(not np.isnan(output).all(), f"{method} returns NaN for everything that it was trained on")
 
 
 @model_rule("an empty query gives an empty output")
 def _empty_queries(subject: ModelUnderTest) -> None:
-    train = random_ratings()
+    model, train = subject.example()
     none = np.empty(0, dtype=np.int32)
-    require_form(subject, outputs(subject.fitted(train), none, none), none, none, train.n_items)
+    require_form(subject, outputs(model, none, none), none, none, train.n_items)
 
 
 @model_rule("outputs are arrays that the caller may write to")
 def _outputs_are_the_callers(subject: ModelUnderTest) -> None:
-    train = random_ratings()
-    model = subject.fitted(train)
+    model, train = subject.example()
     before = all_outputs(model, train)
-    returned = []
-    if hasattr(model, "predict"):
-        returned.append(predictions(model, train.users, train.items))
-    if hasattr(model, "score_items"):
-        returned.append(scores(model, all_codes(train)[0]))
-    for output in returned:
+    for method, output in training_outputs(model, train).items():
         subject.require(
-            output.flags.writeable, "returned a read-only array; return a fresh one, the harness masks in it"
+            output.flags.writeable, f"{method} returned a read-only array; return a fresh one, the harness masks in it"
         )
         output[...] = 0
     subject.require_alike(
@@ -119,12 +107,8 @@ def _outputs_are_the_callers(subject: ModelUnderTest) -> None:
 
 @model_rule("predicts within the range that it states", needs=("predicts", "rating-range"))
 def _predictions_stay_in_range(subject: ModelUnderTest) -> None:
-    train = random_ratings()
-    model = subject.fitted(train)
-    try:
-        stated = rating_range_of(model)
-    except ModelError as error:
-        raise AssertionError(f"{subject.name}: {error}") from error
+    model, train = subject.example()
+    stated = rating_range_of(model)
     if stated is not None:
         low, high = stated
         known = predictions(model, train.users, train.items)
@@ -149,8 +133,7 @@ def _require_same_in_parts(
 
 @model_rule("predictions do not depend on order or chunks", needs=("predicts",))
 def _predictions_in_parts(subject: ModelUnderTest) -> None:
-    train = random_ratings()
-    model = subject.fitted(train)
+    model, train = subject.example()
     users, items = pairs(*all_codes(train))
     _require_same_in_parts(
         subject,
@@ -163,8 +146,7 @@ def _predictions_in_parts(subject: ModelUnderTest) -> None:
 
 @model_rule("scores do not depend on order or chunks", needs=("ranks",))
 def _scores_in_parts(subject: ModelUnderTest) -> None:
-    train = random_ratings()
-    model = subject.fitted(train)
+    model, train = subject.example()
     users, _ = all_codes(train)
     _require_same_in_parts(
         subject,
@@ -177,8 +159,7 @@ def _scores_in_parts(subject: ModelUnderTest) -> None:
 
 @model_rule("unknown codes do not change the output for known ones")
 def _unknown_codes_change_nothing(subject: ModelUnderTest) -> None:
-    train = random_ratings()
-    model = subject.fitted(train)
+    model, train = subject.example()
     users, items = all_codes(train)
     together, known = outputs(model, users, items), outputs(model, users[:-1], items[:-1])
     if "predict" in together:
@@ -190,8 +171,7 @@ def _unknown_codes_change_nothing(subject: ModelUnderTest) -> None:
 
 @model_rule("scores rank as predictions do", needs=("predicts", "ranks"))
 def _scores_and_predictions_rank_alike(subject: ModelUnderTest) -> None:
-    train = random_ratings()
-    model = subject.fitted(train)
+    model, train = subject.example()
     users, items = all_codes(train)
     predicted = np.array(predictions(model, *pairs(users, items[:-1]))).reshape(-1, train.n_items)
     order = np.argsort(scores(model, users), axis=1, kind="stable")
@@ -206,16 +186,12 @@ def _scores_and_predictions_rank_alike(subject: ModelUnderTest) -> None:
 @model_rule("embeddings are finite, with a row for every training user and item", needs=("embeddings",))
 def _embeddings_are_sound(subject: ModelUnderTest) -> None:
     for train in (random_ratings(), random_ratings(n_users=7, n_items=40), single_ratings()):
-        try:
-            embeddings_of(subject.fitted(train), train.n_users, train.n_items)
-        except ModelError as error:
-            raise AssertionError(f"{subject.name}: {error}") from error
+        embeddings_of(subject.fitted(train), train.n_users, train.n_items)
 
 
 @model_rule("reading embeddings changes no output", needs=("embeddings",))
 def _embeddings_change_nothing(subject: ModelUnderTest) -> None:
-    train = random_ratings()
-    model = subject.fitted(train)
+    model, train = subject.example()
     before = all_outputs(model, train)
     model.embeddings()
     subject.require_alike(

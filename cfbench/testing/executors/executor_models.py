@@ -1,4 +1,4 @@
-"""Models that put an executor to the test.
+"""Models that executors are checked with.
 
 This file is copied into a distribution of its own (see :mod:`cfbench.testing.executors.executor_distribution`):
 it stands alone.
@@ -30,7 +30,7 @@ _MEBIBYTE = 1 << 20
 
 @dataclass
 class Learner(Saved, kind="cfbench-executor-models.learner.2", mean_=float, users_=np.ndarray, items_=np.ndarray):
-    """Draws its factors: whatever it answers follows from the questions, the seed and its parameters."""
+    """Draws its factors: its output follows from the inputs, the seed and its parameters."""
 
     scale: float = 0.1
 
@@ -44,9 +44,9 @@ class Learner(Saved, kind="cfbench-executor-models.learner.2", mean_=float, user
             context.on_epoch(EpochReport(epoch, 3, self.mean_ / (3 * epoch), None if epoch == 1 else self.scale / 3))
 
     def predict(self, users: Codes, items: Codes) -> Floats:
-        """Answer all but what is asked of the last item."""
-        told = self.mean_ + self.scale * (self.users_[users] * self.items_[items]).sum(axis=1)
-        return np.where(items == len(self.items_) - 2, np.nan, told)
+        """Predict all but the last item."""
+        predicted = self.mean_ + self.scale * (self.users_[users] * self.items_[items]).sum(axis=1)
+        return np.where(items == len(self.items_) - 2, np.nan, predicted)
 
     def score_items(self, users: Codes) -> Floats:
         """Score sums of products; no library multiplies matrices alike with any number of threads."""
@@ -60,7 +60,7 @@ class Learner(Saved, kind="cfbench-executor-models.learner.2", mean_=float, user
 
 @dataclass
 class Mean:
-    """Predicts the mean; the others do something beside."""
+    """Predicts the mean; derived models do something else too."""
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn the mean after whatever else is done."""
@@ -71,7 +71,7 @@ class Mean:
         """Do nothing."""
 
     def predict(self, users: Codes, items: Codes) -> Floats:  # noqa: ARG002 - as the protocol has it
-        """Answer the mean."""
+        """Predict the mean."""
         return np.full(len(users), self.mean_)
 
 
@@ -94,13 +94,13 @@ class Echo(Mean):
 
 @dataclass
 class Talker(Mean):
-    """Says something in every way there is, and fails where it is told to."""
+    """Prints in every way there is, and fails where ``fails`` is set."""
 
     words: str = ""
     fails: bool = False
 
     def act(self, context: FitContext) -> None:  # noqa: ARG002 - as above
-        """Talk."""
+        """Print."""
         sys.stdout.write(f"{self.words} out\n")
         sys.stderr.write(f"{self.words} err\n")
         sys.stdout.flush()
@@ -158,7 +158,9 @@ class Parent(Mean):
 
     def act(self, context: FitContext) -> None:  # noqa: ARG002 - as above
         """Start it."""
-        _start_sleeper(self.mark)
+        command = [sys.executable, "-c", f"import time; time.sleep({_SLEEP})", self.mark]
+        process = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own program
+        process.returncode = 0  # nobody is going to wait for it, and Python would warn
 
 
 @dataclass
@@ -189,12 +191,6 @@ class Hoarder(Mean):
             taken.append(np.ones(32 * _MEBIBYTE, dtype=np.uint8))
             time.sleep(0.02)
         time.sleep(_SLEEP)
-
-
-def _start_sleeper(mark: str) -> None:
-    program = f"import time; time.sleep({_SLEEP})"
-    process = subprocess.Popen([sys.executable, "-c", program, mark], start_new_session=True)  # noqa: S603 - our own
-    process.returncode = 0  # nobody is going to wait for it, and Python is not to complain of that
 
 
 def _bear(mark: str) -> None:
