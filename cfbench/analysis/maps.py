@@ -49,9 +49,8 @@ def map_items(vectors: Floats, kind: MapMethod) -> NDArray[np.float64]:
             places = tsne.fit_transform(vectors.astype(np.float64))
         else:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # of compilation, and that a seed means one thread: which is what is wanted
+                # Warnings of compilation, and that a seed means one thread, which is wanted here.
+                warnings.simplefilter("ignore")
                 from umap import UMAP  # noqa: PLC0415 - an optional extra that takes ten seconds to import
 
                 n_neighbors = min(15, len(vectors) - 1)
