@@ -1,4 +1,4 @@
-"""Raw ids against integer codes: the only place where the two meet.
+"""Codes of users and items: the only place where raw ids and integer codes meet.
 
 *Ids* are the data's (strings), *positions* are rows of a data set's own entity table, *codes* are what
 models see. Codes are given in order of first appearance in the training rows, so they are learned

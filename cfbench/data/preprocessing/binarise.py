@@ -17,7 +17,7 @@ from cfbench.model.ratings import RatingScale
 
 @dataclass(frozen=True)
 class Binarise:
-    """Makes every rating 1 where it is relevant and 0 where it is not, on a scale of 0 to 1 with relevance from 1 on.
+    """Ratings of 1 where they are relevant and 0 where not, on a scale of 0 to 1 with relevance from 1 on.
 
     Attributes:
         threshold: the rating from which one counts as relevant, in rating units; None takes the data set's own

@@ -14,7 +14,7 @@ from cfbench.model.limits import require_whole
 
 @dataclass(frozen=True)
 class KCore:
-    """Drops users and items with fewer than k ratings, again and again until every one that is left has k.
+    """Repeated removal of users and items with fewer than k ratings, until every one that is left has k.
 
     What is left is the largest part of the data in which every user and every item has at least k ratings; it does
     not depend on who is dropped first (Seidman, Network structure and minimum degree, 1983, for graphs). Rows are

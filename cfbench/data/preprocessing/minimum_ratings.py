@@ -14,7 +14,7 @@ from cfbench.model.limits import require_whole
 
 @dataclass(frozen=True)
 class MinimumRatings:
-    """Drops users with too few ratings, then items with too few of the ratings that are left; one pass.
+    """Removal of users with too few ratings, then of items with too few of the ratings that are left; one pass.
 
     The second step may leave users with fewer ratings than the first asked for: ``k-core`` repeats until none is.
     MovieLens data sets are published after such a step: their users have at least 20 ratings (Harper and Konstan 2015).
@@ -31,7 +31,7 @@ class MinimumRatings:
         require_whole(self, 1, "user", "item")
 
     def apply(self, dataset: Dataset) -> Dataset:
-        """Return the data set of those who remain; raises DataError where nobody does."""
+        """Return the data set of the users and items that remain; raises DataError where none do."""
         keep = (np.bincount(dataset.user_index) >= self.user)[dataset.user_index]
         popularity = np.bincount(dataset.item_index[keep], minlength=len(dataset.items))
         keep &= (popularity >= self.item)[dataset.item_index]

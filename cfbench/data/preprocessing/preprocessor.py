@@ -8,7 +8,7 @@ from cfbench.data.dataset import Dataset
 
 
 class Preprocessor(Protocol):
-    """Makes another data set of one, before it is split. A dataclass whose init fields are its parameters.
+    """A step that makes another data set of one, before it is split: a dataclass whose init fields are its parameters.
 
     A step looks at all rows, those that a splitter will test on included, so it is part of the definition of the data
     and not of a model: figures under different steps are figures on different data, however alike the names. Every

@@ -174,13 +174,8 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
 
 def _columns(dataset: Dataset) -> dict[str, NDArray[Any]]:
     """Return every array of ``dataset`` under a key that ``_restored`` understands."""
-    columns: dict[str, NDArray[Any]] = {
-        "user_index": dataset.user_index,
-        "item_index": dataset.item_index,
-        "ratings": dataset.ratings,
-    }
-    if dataset.timestamps is not None:
-        columns["timestamps"] = dataset.timestamps
+    found = {name: getattr(dataset, name) for name in ("user_index", "item_index", "ratings", "timestamps")}
+    columns: dict[str, NDArray[Any]] = {name: column for name, column in found.items() if column is not None}
     for kind, entities in (("users", dataset.users), ("items", dataset.items)):
         columns[f"{kind}/ids"] = entities.ids
         columns |= {f"{kind}/column/{name}": column for name, column in entities.columns.items()}

@@ -148,7 +148,7 @@ def _fault(layout: _Layout, fields: list[str]) -> str | None:
 def _ids(column: pd.Series[Any], path: Path) -> IdColumn:
     """Return ids without blanks at their ends; those that become equal are one, those that become empty are missing.
 
-    A blank behind an id is never seen by whoever wrote the file, and would make a new user of it.
+    A blank behind an id is invisible in the file, and would make another user of it.
     """
     labels = texts(column.cat.categories.to_numpy(dtype=object), f"{path}: an id")
     index = np.asarray(column.cat.codes, dtype=np.int32)

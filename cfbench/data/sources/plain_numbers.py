@@ -150,7 +150,7 @@ def _part(file: _File, start: int, stop: int) -> _Part:
     with file.path.open("rb") as source:
         source.seek(start)
         data = source.read(stop - start)
-    # Fields that nobody asked for must be whole numbers too, for their characters are counted.
+    # Fields that are not used must be whole numbers too, for their characters are counted.
     dtypes = dict.fromkeys(range(file.width), "int64") | {file.columns.rating: f"S{_WIDTH}"}
     frame: pd.DataFrame = pd.read_csv(
         cast("Any", _Bytes(data)),  # typed for files, of which the parser takes no more than this

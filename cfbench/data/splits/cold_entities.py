@@ -99,7 +99,7 @@ class ColdEntities:
 
 
 class ColdUsers(ColdEntities):
-    """Holds a share of the users out whole and gives s of their ratings back, one fold per s; tests on the rest.
+    """Holdout of a share of whole users, with s of their ratings given back, one fold per s; the rest is tested.
 
     Only users with more than max(given) ratings can be held out; the others stay in training. Everything else is
     described at :class:`cfbench.data.splits.cold_entities.ColdEntities`.
@@ -110,7 +110,7 @@ class ColdUsers(ColdEntities):
 
 
 class ColdItems(ColdEntities):
-    """Holds a share of the items out whole and gives s of their ratings back, one fold per s; tests on the rest.
+    """Holdout of a share of whole items, with s of their ratings given back, one fold per s; the rest is tested.
 
     ``share`` is a share of the items with more than max(given) ratings, whether popular or not, so the share of ratings
     that are tested is another; items with fewer stay in training. A user all of whose ratings are of items held out

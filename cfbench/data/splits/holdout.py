@@ -15,7 +15,7 @@ from cfbench.model.limits import require_part
 
 @dataclass(frozen=True)
 class Holdout:
-    """Holds a random share of all ratings out for the test; both parts stay in the data's order.
+    """Random holdout of a share of all ratings; both parts stay in the data's order.
 
     Every rating has the same chance, so users and items may turn up in the test alone: they are the cold
     ones.

@@ -15,7 +15,7 @@ from cfbench.model.limits import require_whole
 
 @dataclass(frozen=True)
 class KFold:
-    """Deals all ratings at random into ``k`` parts, each the test of one fold; rows stay in the data's order.
+    """Random partition of all ratings into ``k`` parts, each the test of one fold; rows stay in the data's order.
 
     Part sizes differ by at most one row.
 

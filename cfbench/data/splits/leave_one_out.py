@@ -17,7 +17,7 @@ from cfbench.model.limits import require_choice
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """Holds one rating of every user with at least two out; users with one stay in training; rows in the data's order.
+    """Holdout of one rating of every user with at least two; users with one stay in training; rows in the data's order.
 
     By time, the test is each user's latest rating. That is an order within users only: another user's training
     rows may be later, so for a test of the future use ``temporal``.

@@ -16,7 +16,7 @@ from cfbench.model.limits import require_part, require_whole
 
 @dataclass(frozen=True)
 class PerUserHoldout:
-    """Holds the same random share of every user's ratings out; both parts stay in the data's order.
+    """Random holdout of the same share of every user's ratings; both parts stay in the data's order.
 
     A user of n ratings gives share x n of them to the test, rounded to the nearest whole number, halves up, but at
     least one and at most n - 1: no test user is unknown. Items may turn up in the test alone.

@@ -13,7 +13,7 @@ from cfbench.errors import DataError, UnknownNameError
 
 @dataclass(frozen=True)
 class Predefined:
-    """Takes the folds that the data set brings, rows in their published order; the seed plays no part.
+    """Folds that the data set brings, rows in their published order; the seed plays no part.
 
     Attributes:
         only: names of folds (``"u1"``, ``("u1", "u2")``), in the order wanted. None takes the largest family

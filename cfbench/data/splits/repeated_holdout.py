@@ -14,7 +14,7 @@ from cfbench.spec import derived_seed
 
 @dataclass(frozen=True)
 class RepeatedHoldout:
-    """Holds a random share of all ratings out, ``n_repeats`` times independently (Monte Carlo cross-validation).
+    """Independent random holdouts of a share of all ratings, ``n_repeats`` times (Monte Carlo cross-validation).
 
     What is published as "a random 80/20 split" depends on the draw; a mean over several tells how much. Unlike the
     parts of ``kfold``, tests overlap. Source: Picard and Cook 1984, "Cross-validation of regression models".

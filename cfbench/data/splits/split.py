@@ -1,4 +1,4 @@
-"""A split: one named, fingerprinted train/test division with codes learned from training alone."""
+"""Train/test splits, named and fingerprinted, with codes learned from training alone."""
 
 from __future__ import annotations
 

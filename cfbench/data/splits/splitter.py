@@ -38,7 +38,7 @@ class Fold:
 
 
 class Splitter(Protocol):
-    """Divides the rows of a data set. A dataclass whose init fields are its parameters.
+    """A way to split the rows of a data set: a dataclass whose init fields are its parameters.
 
     The same data, parameters and seed must give the same rows on any machine.
     """

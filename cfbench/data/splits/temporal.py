@@ -22,7 +22,7 @@ _DEFAULT_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Temporal:
-    """Cuts all ratings at one moment: every training row is strictly older than every test row.
+    """Split of all ratings at one moment: every training row is strictly older than every test row.
 
     Rows of the moment itself all go to the test. Both parts stay in the data's order; the seed plays no part.
 
