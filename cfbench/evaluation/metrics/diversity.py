@@ -60,8 +60,19 @@ class EmbeddingDiversity(CutOff):
     )
 
     def measure(self, evaluation: Evaluation) -> PerUser:
-        """Add up the cosines of all pairs of every list."""
-        return _diversity(_cosine_sums(evaluation.lists, evaluation.item_factors), evaluation)
+        """Add up the cosines of all pairs of every list, without forming any pair.
+
+        With unit vectors e: sum_(i<j) e_i e_j = (|sum_i e_i|^2 - sum_i |e_i|^2) / 2.
+        """
+        lists, factors = evaluation.lists, evaluation.item_factors
+        lengths = np.linalg.norm(factors.astype(np.float64), axis=1, keepdims=True)
+        units = np.zeros((len(factors) + 1, factors.shape[1]))  # the last row is the padding
+        np.divide(factors, lengths, out=units[:-1], where=lengths > 0)
+        squares = np.append(lengths[:, 0] > 0, False).astype(np.float64)
+        step = max(1, _FACTORS_PER_CHUNK // max(1, lists.shape[1] * factors.shape[1]))
+        sums = [units[lists[start : start + step]].sum(axis=1) for start in range(0, len(lists), step)]
+        together = np.concatenate([np.einsum("tf,tf->t", part, part) for part in sums])
+        return _diversity((together - squares[lists].sum(axis=1)) / 2, evaluation)
 
 
 def _diversity(cosines: NDArray[np.float64], evaluation: Evaluation) -> PerUser:
@@ -70,18 +81,3 @@ def _diversity(cosines: NDArray[np.float64], evaluation: Evaluation) -> PerUser:
     counts = lengths >= 2
     pairs = np.maximum(lengths * (lengths - 1) // 2, 1)
     return PerUser(np.where(counts, 1 - cosines / pairs, 0), counts.astype(np.float64))
-
-
-def _cosine_sums(lists: NDArray[np.int32], factors: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the sum of cosines over the pairs of each list, shape (t,).
-
-    With unit vectors e: sum_(i<j) e_i e_j = (|sum_i e_i|^2 - sum_i |e_i|^2) / 2. No pair is ever formed.
-    """
-    lengths = np.linalg.norm(factors.astype(np.float64), axis=1, keepdims=True)
-    units = np.zeros((len(factors) + 1, factors.shape[1]))  # the last row is the padding
-    np.divide(factors, lengths, out=units[:-1], where=lengths > 0)
-    squares = np.append(lengths[:, 0] > 0, False).astype(np.float64)
-    step = max(1, _FACTORS_PER_CHUNK // max(1, lists.shape[1] * factors.shape[1]))
-    sums = [units[lists[start : start + step]].sum(axis=1) for start in range(0, len(lists), step)]
-    together = np.concatenate([np.einsum("tf,tf->t", part, part) for part in sums])
-    return np.asarray((together - squares[lists].sum(axis=1)) / 2)

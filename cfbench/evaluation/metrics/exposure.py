@@ -33,14 +33,15 @@ class Gini(CutOff):
 
     def measure(self, evaluation: Evaluation) -> Pooled:
         """Compute it over the ``n`` items of the catalogue, of which those never shown need not be stored."""
-        n_items = evaluation.split.train.n_items
-
-        def gini(exposures: NDArray[np.float64]) -> NDArray[np.float64]:
-            # The items that are never shown come first in order, and weigh nothing.
-            weights = 2 * np.arange(n_items - exposures.shape[1] + 1, n_items + 1) - n_items - 1
-            return np.asarray(np.sort(exposures, axis=1) @ weights / (n_items * _total(exposures)))
-
-        return Pooled(evaluation.exposures, gini, n_items, (0.0, 1.0))
+        n, shown = evaluation.split.train.n_items, evaluation.exposures.shape[1]
+        # The items that are never shown come first in order, and weigh nothing.
+        weights = 2 * np.arange(n - shown + 1, n + 1) - n - 1
+        return Pooled(
+            evaluation.exposures,
+            lambda exposures: np.sort(exposures, axis=1) @ weights / (n * _total(exposures)),
+            n,
+            bounds=(0.0, 1.0),
+        )
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -117,7 +117,12 @@ def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = R
     shared = {id(metric.sums): metric.sums for metric in of_pooled.values()}
     sums: list[NDArray[np.float64]] = []
     values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in of_pooled}
-    for weights in _weights(n_users, seed, resamples):
+    rng, step = np.random.default_rng(seed), max(1, _DRAWS_PER_CHUNK // n_users)
+    for start in range(0, resamples, step):
+        # How often each user is drawn, for a chunk of samples: shape (c, t); rows sum to t.
+        size = min(step, resamples - start)
+        drawn = rng.integers(0, n_users, size=(size, n_users)) + np.arange(size)[:, np.newaxis] * n_users
+        weights = np.bincount(drawn.ravel(), minlength=size * n_users).reshape(size, n_users).astype(np.float64)
         sums.append(weights @ columns)
         totals = {key: np.asarray(weights @ one) for key, one in shared.items()}
         for name, metric in of_pooled.items():
@@ -146,17 +151,6 @@ def _distinct_columns(metrics: Mapping[str, PerUser], n_users: int) -> tuple[NDA
                 columns.append(part)
             places[name].append(place)
     return np.stack(columns, axis=1) if columns else np.empty((n_users, 0)), places
-
-
-def _weights(n: int, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]:
-    """Yield how often each of ``n`` users is drawn, in chunks of samples, shape (c, n); rows sum to n."""
-    rng = np.random.default_rng(seed)
-    step = max(1, _DRAWS_PER_CHUNK // n)
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        drawn = rng.integers(0, n, size=(size, n))
-        drawn += np.arange(size)[:, np.newaxis] * n
-        yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 
 
 def _pooled_samples(metric: Pooled, values: NDArray[np.float64], seed: int) -> PooledSamples:
