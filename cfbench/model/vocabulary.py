@@ -100,17 +100,6 @@ class Vocabulary:
         columns = parts["columns"].tolist()
         return cls(MappingProxyType({name: parts[f"marks_{number}"] for number, name in enumerate(columns)}))
 
-    def arrays(self, prefix: str = "") -> dict[str, NDArray[Any]]:
-        """Return :meth:`to_parts` with names behind ``prefix``, for models that write their own arrays."""
-        return {f"{prefix}{name}": array for name, array in self.to_parts().items()}
-
-    @classmethod
-    def among(cls, arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Vocabulary | None:
-        """Put together what :meth:`arrays` took apart; None where nothing of that prefix is among ``arrays``."""
-        if f"{prefix}columns" not in arrays:
-            return None
-        return cls.from_parts({name.removeprefix(prefix): array for name, array in arrays.items()})
-
     def memberships(self, features: Features) -> Memberships:
         """Return the indicators of every entity of ``features``, be they training or cold-start entities.
 

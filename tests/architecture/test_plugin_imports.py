@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
-MODEL_PLUGINS = ("baselines", "implicit", "myfm", "numba", "scipy", "surprise")
+MODEL_PLUGINS = ("baselines", "implicit", "myfm", "numba", "scipy", "surprise", "torch")
 BESIDE_MODELS = {"kfold.py": {"cfbench.data.splits"}}  # a splitter
 
 

@@ -28,10 +28,11 @@ def test_a_saved_vocabulary_comes_back_whatever_columns_are_called():
     odd = Features({"../a b": np.array(["x", "y"]), "": np.array([1.0, np.nan])})
     for features in (FILMS, odd):
         vocabulary = Vocabulary.of(features)
-        again = Vocabulary.among({"other": np.zeros(1), **vocabulary.arrays("items.")}, "items.")
+        again = Vocabulary.from_parts({"other": np.zeros(1), **vocabulary.to_parts()})
         assert again.names == vocabulary.names
         assert told(again, features) == told(vocabulary, features)
-    assert Vocabulary.among(vocabulary.arrays("items."), "users.") is None
+    with pytest.raises(KeyError):
+        Vocabulary.from_parts({"other": np.zeros(1)})
 
 
 def test_titles_and_zip_codes_are_no_features():
