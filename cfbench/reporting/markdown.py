@@ -42,10 +42,10 @@ def markdown_report(title: str, lines: Iterable[Line], pictures: Sequence[Pictur
     return "\n\n".join(parts) + "\n"
 
 
-def section(table: Table) -> str:
-    """Return one table under its title, with its notes below."""
+def section(table: Table, heading: str = "###") -> str:
+    """Return one table under its title, a ``heading`` of that level, with its notes below."""
     notes = [escaped(note) for note in table.notes if note]
-    return "\n\n".join([f"### {escaped(table.title)}", markdown_table(table), *notes])
+    return "\n\n".join([f"{heading} {escaped(table.title)}", markdown_table(table), *notes])
 
 
 def markdown_table(table: Table) -> str:

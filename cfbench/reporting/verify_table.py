@@ -9,7 +9,7 @@ from typing import Any
 
 from cfbench.experiment.expectation import Expected
 from cfbench.reporting.csv_files import csv_text
-from cfbench.reporting.markdown import escaped, markdown_table
+from cfbench.reporting.markdown import section
 from cfbench.reporting.table import Column, Table, TableCell
 from cfbench.results.verification import ClaimStatus, Verdict
 from cfbench.spec import Spec
@@ -70,8 +70,7 @@ def tally(verdicts: Sequence[Verdict]) -> str:
 
 def verdict_page(table: Table) -> str:
     """Return the table as a Markdown document."""
-    parts = [f"# {escaped(table.title)}", markdown_table(table), *map(escaped, table.notes)]
-    return "\n\n".join(parts) + "\n"
+    return section(table, "#") + "\n"
 
 
 def verdict_csv(verdicts: Sequence[Verdict]) -> str:

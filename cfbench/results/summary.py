@@ -50,14 +50,10 @@ def consolidated(study: Study, records: Mapping[Cell, Record], queue: BootstrapQ
     for group, cells in study.groups.items():
         of_group = [record for record in ordered if record.cell.group == group]
         samples = GroupSamples.of([record for record in of_group if record.status == "ok"], queue)
-        rows = [
-            summary(
-                [cell for cell in cells if cell.model == model],
-                [record for record in of_group if record.cell.model == model],
-                samples,
-            )
-            for model in dict.fromkeys(cell.model for cell in cells)
-        ]
+        rows = []
+        for model in dict.fromkeys(cell.model for cell in cells):
+            planned = [cell for cell in cells if cell.model == model]
+            rows.append(summary(planned, [record for record in of_group if record.cell.model == model], samples))
         complete = [one for one in rows if one.finished == one.cells]
         lines += [*rows, *_comparisons(group, complete, study.metrics, samples)]
         summaries += rows
@@ -196,14 +192,8 @@ def _comparable(
             name = figure_name(metric.name, stratum, key)
             figures[name] = {model: rows[stratum][key] for model, rows in tables.items()}
     for name, of_models in figures.items():
-        yield (
-            name,
-            {
-                model: figure.value
-                for model, figure in of_models.items()
-                if figure.value is not None and (model, name) in samples.samples
-            },
-        )
+        values = {model: figure.value for model, figure in of_models.items() if (model, name) in samples.samples}
+        yield name, {model: value for model, value in values.items() if value is not None}
 
 
 def _against_best(

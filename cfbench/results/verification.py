@@ -77,11 +77,9 @@ def _claims(suite: Suite) -> list[Expected]:
 
 
 def _is_about(claim: Expected, summary: Summary) -> bool:
-    if (
-        claim.model != summary.model
-        or claim.split not in (None, summary.split)
-        or claim.n_given not in (None, summary.n_given)
-    ):
+    if claim.model != summary.model or claim.split not in (None, summary.split):
+        return False
+    if claim.n_given not in (None, summary.n_given):
         return False
     # Tables call a file by its name without folder and ending, and append the preprocessing.
     label = summary.dataset.split(" after ")[0]
@@ -116,14 +114,10 @@ def _figure_verdict(claim: Expected, summary: Summary, summaries: Sequence[Summa
         "at_most": difference <= 0,
         "at_least": difference >= 0,
     }[claim.rule]
-    spread = summary.fold_spread.get(claim.metric, summary.seed_spread.get(claim.metric))
-    return Verdict(
-        claim,
-        "met" if holds else "missed",
-        ours=ours,
-        difference=difference,
-        spread=spread if claim.than is None else None,
+    spread = (
+        summary.fold_spread.get(claim.metric, summary.seed_spread.get(claim.metric)) if claim.than is None else None
     )
+    return Verdict(claim, "met" if holds else "missed", ours=ours, difference=difference, spread=spread)
 
 
 def _value(metric: str, summary: Summary) -> tuple[float | None, str]:
@@ -138,7 +132,6 @@ def _value(metric: str, summary: Summary) -> tuple[float | None, str]:
     figure = figures.get(metric)
     if figure is not None and figure.value is not None:
         return figure.value, ""
-    why = "the suite does not measure it, or there was nothing to average"
-    if metric in summary.missing:
-        why = summary.missing[metric].reason
+    missing = summary.missing.get(metric)
+    why = missing.reason if missing else "the suite does not measure it, or there was nothing to average"
     return None, f"{summary.model} has no {metric}: {why}"

@@ -39,42 +39,36 @@ def write_labels(axes: Axes, places: NDArray[np.float64], texts: Iterable[str]) 
         canvas.set_layout_engine("none")
         scale = _POINTS_PER_INCH / canvas.dpi
         shown = [shortened(text) for text in texts]
-        sizes = np.array([_measured(axes, text, renderer) for text in shown]).reshape(-1, 2) * scale
+        artists = [axes.text(0, 0, text, fontsize=_SIZE) for text in shown]
+        boxes = [artist.get_window_extent(renderer) for artist in artists]
+        for artist in artists:
+            artist.remove()
+        sizes = np.array([(box.width, box.height) for box in boxes]).reshape(-1, 2) * scale
     points = axes.transData.transform(places) * scale
     left, bottom, right, top = (float(edge) * scale for edge in axes.bbox.extents)
     centres = label_centres(points, sizes, (left, bottom, right, top))
     offsets = centres - points
     far = np.linalg.norm((np.abs(offsets) - sizes / 2).clip(min=0), axis=1) > _TIED_BEYOND
-    for text, place, offset, tied in zip(shown, places, offsets, far, strict=True):
+    line = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2}
+    for text, place, offset, tied in zip(shown, places.tolist(), offsets.tolist(), far, strict=True):
         if np.isfinite(offset).all():
-            _write(axes, text, place, offset, tied=bool(tied))
+            axes.annotate(
+                text,
+                place,
+                xytext=offset,
+                textcoords="offset points",
+                ha="center",
+                va="center",
+                fontsize=_SIZE,
+                annotation_clip=False,
+                arrowprops=line if tied else None,
+            )
     return int(np.isnan(centres[:, 0]).sum())
 
 
 def shortened(text: str) -> str:
     """Return ``text``, or its beginning with an ellipsis where it is longer than 34 characters."""
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
-
-
-def _measured(axes: Axes, text: str, renderer: object) -> tuple[float, float]:
-    artist = axes.text(0, 0, text, fontsize=_SIZE)
-    box = artist.get_window_extent(renderer)  # type: ignore[arg-type]
-    artist.remove()
-    return float(box.width), float(box.height)
-
-
-def _write(axes: Axes, text: str, place: NDArray[np.float64], offset: NDArray[np.float64], *, tied: bool) -> None:
-    axes.annotate(
-        text,
-        (float(place[0]), float(place[1])),
-        xytext=(float(offset[0]), float(offset[1])),
-        textcoords="offset points",
-        ha="center",
-        va="center",
-        fontsize=_SIZE,
-        annotation_clip=False,
-        arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.4, "shrinkA": 0, "shrinkB": 2} if tied else None,
-    )
 
 
 def label_centres(
