@@ -1,9 +1,9 @@
-"""Every error that cfbench raises on purpose, in one tree.
+"""Exceptions that cfbench raises on purpose, in one tree.
 
 ::
 
     CfbenchError
-    ├── UsageError            the user's mistake; the command line exits with 2
+    ├── UsageError            a request that cannot be carried out; the command line exits with 2
     │   ├── SpecError         a malformed NAME[param=value] or suite file
     │   ├── UnknownNameError  no such model, dataset, splitter, metric, parameter
     │   ├── DataError         unreadable or invalid rating data
@@ -13,7 +13,8 @@
         ├── ModelError        a model broke its contract (shape, dtype, infinity ...)
         └── StoreError        a results folder that cannot be read or written
 
-A message says who, what was expected, what came, and what to do next.
+Facades such as :mod:`cfbench.model` re-export those that plugins raise. A message says who, what was expected, what
+came, and what to do next.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class SpecError(UsageError):
 
 
 class UnknownNameError(UsageError):
-    """A name that nothing answers to; the message offers the nearest ones."""
+    """A name that is not registered; the message offers the nearest ones."""
 
     @classmethod
     def among(cls, kind: str, name: str, known: Iterable[str], advice: str = "") -> UnknownNameError:

@@ -27,7 +27,7 @@ def past_suite(folder: RunFolder) -> Suite:
     if not folder.suite_path.exists():
         raise UsageError(
             f"{folder.path} holds no run: expected suite.json and cells/ in it, as `cfbench run` writes them to "
-            "runs/<suite>/ (published results hold tables, not raw answers)"
+            "runs/<suite>/ (published results hold tables, not predictions)"
         )
     return Suite.read_json(folder.suite_path)
 

@@ -9,7 +9,7 @@ from cfbench.data.sources.source import Storage
 from cfbench.data.splits.split import Split
 from cfbench.errors import PluginError, SpecError, UsageError
 from cfbench.evaluation.metrics.metric import Contract, Metric, length_needed
-from cfbench.experiment.split_plans import created, guarded, split_plans
+from cfbench.experiment.split_plans import call_plugin, create_plugin, split_plans
 from cfbench.experiment.study import Splits, Study
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Cell
@@ -145,7 +145,7 @@ def _metric(registry: Registry, text: str) -> Metric:
         spec = Spec(name, {"k": int(k)})
     else:
         raise SpecError(f"metric {text!r}: expected a whole number after '@', as in NDCG@10")
-    metric: Metric = created(registry, "metric", spec)
+    metric: Metric = create_plugin(registry, "metric", spec)
     who = f"metric {text!r} of {registry.named('metric', spec.name).distribution}"
     if not isinstance(getattr(metric, "contract", None), Contract):
         raise PluginError(f"{who} must state its definition in a class attribute 'contract' of type Contract")
@@ -153,6 +153,6 @@ def _metric(registry: Registry, text: str) -> Metric:
         raise PluginError(f"{who} has a contract that cannot be used: {'; '.join(mistakes)}")
     if not callable(getattr(metric, "measure", None)):
         raise PluginError(f"{who} must have a method measure(evaluation)")
-    if not isinstance(guarded(who, lambda: metric.name), str):
+    if not isinstance(call_plugin(who, lambda: metric.name), str):
         raise PluginError(f"{who} must have a text 'name', got {metric.name!r}")
     return metric

@@ -45,7 +45,7 @@ def split_plans(suite: Suite, registry: Registry, storage: Storage, clock: Clock
                 spec = Spec.parse(split)
                 params = registry.parameters("splitter", spec)
                 seed = derived_seed(suite.seed, data=dataset.fingerprint, split=spec.name, params=params)
-                splitter = created(registry, "splitter", spec)
+                splitter = create_plugin(registry, "splitter", spec)
                 in_time_order = getattr(splitter, "in_time_order", False) is True
                 folds = _folds(splitter, spec, registry, dataset, seed)
             yield SplitPlan(label, dataset, steps, split, in_time_order, folds)
@@ -66,8 +66,8 @@ def load_dataset(text: str, registry: Registry, storage: Storage) -> tuple[str, 
             raise SpecError(f"{text!r} names two files; give one")
         dataset = registry.create("dataset", Spec("file", {"path": spec.name, **spec.params})).load(storage)
         return dataset.name, dataset
-    source = created(registry, "dataset", spec)
-    dataset = guarded(f"dataset {text}", lambda: source.load(storage))
+    source = create_plugin(registry, "dataset", spec)
+    dataset = call_plugin(f"dataset {text}", lambda: source.load(storage))
     if not isinstance(dataset, Dataset):
         raise PluginError(f"dataset {text}: load must return a Dataset, got {type(dataset).__name__}")
     return text, dataset
@@ -77,8 +77,8 @@ def _preprocessed(dataset: Dataset, steps: Sequence[str], registry: Registry) ->
     """Apply the steps in order; return the data and, for readers, what each step left of them."""
     descriptions = []
     for text in steps:
-        step = created(registry, "preprocessor", Spec.parse(text))
-        dataset = guarded(f"preprocessor {text}", partial(step.apply, dataset))
+        step = create_plugin(registry, "preprocessor", Spec.parse(text))
+        dataset = call_plugin(f"preprocessor {text}", partial(step.apply, dataset))
         if not isinstance(dataset, Dataset):
             raise PluginError(f"preprocessor {text}: apply must return a Dataset, got {type(dataset).__name__}")
         descriptions.append(
@@ -90,7 +90,7 @@ def _preprocessed(dataset: Dataset, steps: Sequence[str], registry: Registry) ->
 def _folds(splitter: Any, spec: Spec, registry: Registry, dataset: Dataset, seed: int) -> Sequence[Fold]:
     """Return the folds of a splitter plugin, checked; raises PluginError where they break the splitter's contract."""
     who = f"splitter {spec} of {registry.named('splitter', spec.name).distribution}"
-    folds = guarded(who, lambda: splitter.folds(dataset, seed))
+    folds = call_plugin(who, lambda: splitter.folds(dataset, seed))
     if not isinstance(folds, Sequence) or not all(isinstance(fold, Fold) for fold in folds):
         members = sorted({type(fold).__name__ for fold in folds}) if isinstance(folds, Sequence) else []
         found = type(folds).__name__ + (f" of {', '.join(members)}" if members else "")
@@ -107,7 +107,7 @@ def _folds(splitter: Any, spec: Spec, registry: Registry, dataset: Dataset, seed
     return folds
 
 
-def guarded(who: str, call: Callable[[], T]) -> T:
+def call_plugin(who: str, call: Callable[[], T]) -> T:
     """Return what ``call`` returns, which runs a plugin's code: its exceptions become errors that name the plugin.
 
     Errors of cfbench pass. Raises DataError for an OSError, PluginError for any other exception.
@@ -122,7 +122,7 @@ def guarded(who: str, call: Callable[[], T]) -> T:
         raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
 
 
-def created(registry: Registry, kind: Kind, spec: Spec) -> Any:
+def create_plugin(registry: Registry, kind: Kind, spec: Spec) -> Any:
     """Return an instance of a plugin; raises UsageError where it cannot be used: the user can name another."""
     try:
         return registry.create(kind, spec)

@@ -19,7 +19,7 @@ their own, in :mod:`cfbench.testing.executors`.
 
 from cfbench.testing.example_ratings import described_ratings, random_ratings
 from cfbench.testing.model_checks import Check, checks_for, conformance_checks
-from cfbench.testing.new_process import require_the_same_in_a_new_process
+from cfbench.testing.saving_rules import require_the_same_in_a_new_process
 
 __all__ = [
     "Check",

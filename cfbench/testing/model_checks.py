@@ -11,7 +11,7 @@ from cfbench.errors import PluginError, UnknownNameError
 from cfbench.model.protocols import CAPABILITIES
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.spec import Value
-from cfbench.testing import cold_entity_rules, fitting_rules, output_rules, saving_rules  # noqa: F401 - register rules
+from cfbench.testing import fitting_rules, output_rules, saving_rules  # noqa: F401 - register rules
 from cfbench.testing.model_under_test import ModelUnderTest, model_rule
 from cfbench.testing.rule import Rule, require_known
 

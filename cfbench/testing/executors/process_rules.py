@@ -12,8 +12,7 @@ import psutil
 
 from cfbench.execution.task import Task
 from cfbench.model.protocols import EpochReport
-from cfbench.testing.executors.recording_queue import RecordingQueue
-from cfbench.testing.executors.workbench import ISOLATION, Workbench, executor_rule
+from cfbench.testing.executors.workbench import ISOLATION, RecordingQueue, Workbench, executor_rule
 
 A_MOMENT = 10.0
 """Seconds that a killed process may take to be gone, on a busy machine."""

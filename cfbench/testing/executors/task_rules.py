@@ -13,8 +13,14 @@ from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.task import Outcome, Task, saved_in
 from cfbench.model.protocols import EpochReport
 from cfbench.spec import Value
-from cfbench.testing.executors.recording_queue import SPLITS, RecordingQueue, write_inputs
-from cfbench.testing.executors.workbench import ISOLATION, Workbench, executor_rule
+from cfbench.testing.executors.workbench import (
+    ISOLATION,
+    SPLITS,
+    RecordingQueue,
+    Workbench,
+    executor_rule,
+    write_inputs,
+)
 from cfbench.testing.global_randomness import global_state_moves
 
 _TO_THE_END = 3.0  # seconds from a task's last phases to its end, on a busy machine too
