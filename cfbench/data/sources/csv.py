@@ -96,20 +96,8 @@ def _parsed(layout: _Layout) -> pd.DataFrame:
             text.stream(skip_first=layout.has_header, before=before) as stream,
             np.errstate(over="ignore"),  # a rating beyond 32 bits becomes infinite, and is refused as such
         ):
-            frame: pd.DataFrame = pd.read_csv(
-                stream,
-                sep=text.field_sep,
-                quoting=text.quoting,
-                encoding=text.encoding,
-                header=None,
-                names=range(layout.width),
-                index_col=False,
-                dtype=dtypes,
-                keep_default_na=False,
-                na_values=[""],
-                skipinitialspace=text.skips_blanks,
-                engine="c",
-            )
+            # Blanks after a separator are no part of a field, unless they separate.
+            frame = text.parsed(stream, layout.width, dtype=dtypes, na_values=[""], skipinitialspace=text.sep != " ")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{text.path}, line {text.undecodable_line()}: not valid {text.encoding}; say in which encoding it was "

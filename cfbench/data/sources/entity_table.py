@@ -64,23 +64,10 @@ def read_entities(path: Path, role: str, encoding: str = "utf-8") -> Entities:
 
 def _delimited(path: Path, encoding: str) -> _Table:
     """Read a CSV or TSV file, gzip or not."""
-    import pandas as pd  # noqa: PLC0415
-
     text = TextFile.at(path, "\t" if ".tsv" in path.suffixes else ",", encoding)
     _, header = next(text.records(), (0, []))
     with text.stream() as stream:
-        frame = pd.read_csv(
-            stream,
-            sep=text.field_sep,
-            quoting=text.quoting,
-            encoding=encoding,
-            header=None,
-            names=range(len(header)),
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-        )
+        frame = text.parsed(stream, len(header), dtype=str, na_filter=False)
     rows = frame.iloc[1:]  # the header was read as a row too: pandas refuses rows that are longer than the first
     return [(name.strip(), rows[place].to_numpy(dtype=object)) for place, name in enumerate(header)]
 

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 
 from cfbench.data.dataset import Dataset, Origin
 from cfbench.data.sources.assembly import assembled
-from cfbench.data.sources.cache import cached
 from cfbench.data.sources.movielens_editions import HOMEPAGE, ML_1M, ML_100K, ML_LATEST_SMALL, Edition
 from cfbench.data.sources.movielens_files import (
     by_title,
@@ -58,9 +57,8 @@ class MovieLens100K:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        folder = ML_100K.folder(storage, verify=self.verify)
-        names = ["u.data", "u.item", "u.user", *(f"{fold}.{part}" for fold in _FOLDS for part in ("base", "test"))]
-        return cached(self, storage, [folder / name for name in names], lambda: self._read(folder))
+        others = ["u.item", "u.user", *(f"{fold}.{part}" for fold in _FOLDS for part in ("base", "test"))]
+        return ML_100K.load(self, storage, others, self._read, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""
@@ -106,9 +104,7 @@ class MovieLens1M:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        folder = ML_1M.folder(storage, verify=self.verify)
-        names = (*ML_1M.rating_files, "movies.dat", "users.dat")
-        return cached(self, storage, [folder / name for name in names], lambda: self._read(folder))
+        return ML_1M.load(self, storage, ("movies.dat", "users.dat"), self._read, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""
@@ -149,9 +145,7 @@ class MovieLensLatestSmall:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        folder = self._edition.folder(storage, verify=self.verify)
-        inputs = [folder / "ratings.csv", folder / "movies.csv"]
-        return cached(self, storage, inputs, lambda: self._read(folder))
+        return self._edition.load(self, storage, ("movies.csv",), self._read, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cfbench.data.dataset import Dataset
 from cfbench.data.sources.assembly import content_checksum
+from cfbench.data.sources.cache import cached
 from cfbench.data.sources.download import Archive, fetch, kept_at
 from cfbench.data.sources.raw_ratings import RawRatings
 from cfbench.data.sources.source import Storage
@@ -44,10 +46,22 @@ class Edition:
     shared_folder: str | None = None
     opening: tuple[bytes, ...] = (b"",)
 
-    def folder(self, storage: Storage, *, verify: bool) -> Path:
-        """Return the folder to read, after a verified download where nothing is at hand."""
+    def load(
+        self, source: object, storage: Storage, others: Sequence[str], read: Callable[[Path], Dataset], *, verify: bool
+    ) -> Dataset:
+        """Return the data of ``source`` as ``read`` has it, from the cache of parsed data where no file has changed.
+
+        Args:
+            source: a dataclass whose parameters ``read`` depends on.
+            storage: where to look; where nothing is found, the archive is downloaded and verified.
+            others: names of the files that ``read`` takes beside those of the ratings.
+            read: reads the folder that it is given.
+            verify: refuse a download whose ratings are not the published ones.
+        """
         found = self._found(storage)
-        return found or fetch(self.archive, storage, lambda unpacked: self.read(unpacked, verify=verify))
+        folder = found or fetch(self.archive, storage, lambda unpacked: self.read(unpacked, verify=verify))
+        inputs = [folder / name for name in (*self.rating_files, *others)]
+        return cached(source, storage, inputs, lambda: read(folder))
 
     def read(self, folder: Path, *, verify: bool) -> RawRatings:
         """Read and check the ratings in ``folder``; raises DataError where they are not the published ones."""

@@ -9,12 +9,15 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import DataError, DataNotFoundError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _BLOCK = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -85,11 +88,6 @@ class TextFile:
         """csv's quoting: quotes mean something in comma-like files, nothing in ``::`` and tab-separated ones."""
         return csv.QUOTE_NONE if self.field_sep == "\t" else csv.QUOTE_MINIMAL
 
-    @property
-    def skips_blanks(self) -> bool:
-        """Whether blanks after a separator are no part of the field."""
-        return self.sep != " "
-
     def stream(self, skip_first: bool = False, before: bytes = b"") -> io.BufferedReader:
         """Open the bytes, ``::`` replaced by a tab; ``before`` comes first, the first record may be left out."""
         source = _opened(self.path)
@@ -98,15 +96,31 @@ class TextFile:
                 pass
         return io.BufferedReader(_Rewritten(source, before, self.sep == DOUBLE), _BLOCK)
 
+    def parsed(self, stream: IO[bytes], width: int, **options: Any) -> pd.DataFrame:
+        """Parse ``stream``, rows of up to ``width`` fields, by the C parser of pandas with further ``options``."""
+        import pandas as pd  # noqa: PLC0415 - takes long, and headers need none
+
+        frame: pd.DataFrame = pd.read_csv(
+            stream,
+            sep=self.field_sep,
+            quoting=self.quoting,
+            encoding=self.encoding,
+            header=None,
+            names=range(width),
+            index_col=False,
+            keep_default_na=False,
+            engine="c",
+            **options,
+        )
+        return frame
+
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (line number from 1, fields) of every non-blank record. A Python loop: for messages and headers.
 
         Bytes that are no text appear as replacement characters.
         """
         with io.TextIOWrapper(self.stream(), self.encoding, errors="replace", newline="") as text:
-            reader = csv.reader(
-                text, delimiter=self.field_sep, quoting=self.quoting, skipinitialspace=self.skips_blanks
-            )
+            reader = csv.reader(text, delimiter=self.field_sep, quoting=self.quoting, skipinitialspace=self.sep != " ")
             try:
                 for fields in reader:
                     if len(fields) > 1 or any(field.strip() for field in fields):
