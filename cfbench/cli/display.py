@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: a live display on a terminal, plain lines elsewhere."""
+"""Display of a run while it goes on: live on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Task
 from cfbench.files.printable import printable, printable_line
 from cfbench.model.protocols import EpochReport
-from cfbench.monitoring.running_cell import RunningCell
-from cfbench.monitoring.time_left import Forecast, TimeLeft
+from cfbench.monitoring.time_left import Forecast, RunningCell, TimeLeft
 from cfbench.records.record import Cell, Record
 
 _STATUS_WIDTH = len("out-of-memory")
@@ -29,12 +28,12 @@ _PHASES = {
     "import": "importing",
     "load": "loading data",
     "fit": "fitting",
-    "add_cold_entities": "meeting newcomers",
+    "add_cold_entities": "adding cold users and items",
     "predict": "predicting",
     "rank": "ranking",
-    "check": "looking back at training",
+    "check": "predicting training rows",
     "save": "saving",
-    "write": "handing answers over",
+    "write": "writing answers",
 }
 
 
@@ -50,7 +49,7 @@ def display_on(console: Console, cells: Sequence[Cell]) -> Iterator[RunEvents]:
 
 
 def outcome_line(record: Record) -> str:
-    """Say in one line what came of a cell."""
+    """Return the outcome of a cell in one line."""
     status = f"{record.status:{_STATUS_WIDTH}} {record.cell}: "
     if record.status != "ok":
         return printable_line(f"{status}{record.reason}")
@@ -71,11 +70,11 @@ class PlainDisplay(RunEvents):
     done: int = 0
 
     def cell_kept(self, record: Record) -> None:
-        """Count a cell that was there."""
+        """Print a line for a kept cell."""
         self._line(printable_line(f"{'kept':{_STATUS_WIDTH}} {record.cell}"))
 
     def cell_finished(self, record: Record) -> None:
-        """Tell what came of a cell."""
+        """Print a line for a cell that ended."""
         self._line(outcome_line(record))
 
     def note(self, text: str) -> None:
@@ -118,8 +117,11 @@ class LiveDisplay(RunEvents):
 
     def cell_phase(self, task: Task, name: str) -> None:
         """Show what a cell does now."""
-        if task.name in self.running:
-            self.running[task.name].enter(name, time.monotonic())
+        running = self.running.get(task.name)
+        if running is not None:
+            running.phase = name
+            if name == "fit":
+                running.fitting_since = time.monotonic()
 
     def cell_epoch(self, task: Task, report: EpochReport) -> None:
         """Show a cell's epoch and its latest loss."""
@@ -132,7 +134,7 @@ class LiveDisplay(RunEvents):
             self.running[task.name].resident_bytes = resident_bytes
 
     def cell_kept(self, record: Record) -> None:
-        """Take a cell that was there as done, and learn from what it took when it was run."""
+        """Count a kept cell as done, and forecast others by the time that it took when it was run."""
         self._to_come.pop(record.cell.key, None)
         if record.status == "ok":
             self.time_left.took(record.cell, sum(record.cost.seconds.values()))
@@ -151,24 +153,20 @@ class LiveDisplay(RunEvents):
 
     def picture(self) -> RenderableType:
         """Draw the present state; called by the thread that refreshes the terminal."""
-        now, running = time.monotonic(), list(self.running.values())
+        now, running, to_come = time.monotonic(), list(self.running.values()), list(self._to_come.values())
         lines = Table.grid(padding=(0, 2), pad_edge=False)
         for justify in ("left", "left", "left", "right", "right"):
             lines.add_column(justify=justify, no_wrap=True, overflow="ellipsis")
         for one in running:
             lines.add_row(*_running_row(one, now))
-        return Group(lines, self._whole(running, now))
-
-    def _whole(self, running: Sequence[RunningCell], now: float) -> RenderableType:
-        to_come = list(self._to_come.values())
-        done = len(self._planned) - len(to_come) - len(running)
         left = ", summing up"
         if to_come or running:
-            left = _forecast_told(self.time_left.forecast(to_come, running, now, self.side_by_side))
-        told = f"{done}/{len(self._planned)} cells  {clock_time(now - self._began)}{left}"
-        grid = Table.grid(padding=(0, 2))
-        grid.add_row(ProgressBar(total=max(1, len(self._planned)), completed=done, width=_BAR_WIDTH), Text(told))
-        return grid
+            left = _left(self.time_left.forecast(to_come, running, now, self.side_by_side))
+        total, done = len(self._planned), len(self._planned) - len(to_come) - len(running)
+        whole = Table.grid(padding=(0, 2))
+        bar = ProgressBar(total=max(1, total), completed=done, width=_BAR_WIDTH)
+        whole.add_row(bar, Text(f"{done}/{total} cells  {clock_time(now - self._began)}{left}"))
+        return Group(lines, whole)
 
 
 def clock_time(seconds: float) -> str:
@@ -179,30 +177,21 @@ def clock_time(seconds: float) -> str:
 
 
 def _running_row(one: RunningCell, now: float) -> tuple[Text, ...]:
+    """Return a cell's model, data, phase (with epoch and loss while it fits), time and memory."""
     cell = one.cell
     where = " ".join(part for part in (cell.dataset, cell.split, cell.fold) if part)
     where += f" repeat {cell.repeat}" if cell.repeat else ""
+    phase = _PHASES.get(one.phase, printable_line(one.phase))
+    if one.phase == "fit" and one.report is not None:
+        loss = one.report.train_loss if one.report.validation_loss is None else one.report.validation_loss
+        phase += f": epoch {one.report.epoch}/{one.report.epochs}" + ("" if loss is None else f"  loss {loss:.4f}")
     memory = f"{one.resident_bytes / 2**20:,.0f} MiB" if one.resident_bytes else ""
-    return (
-        Text(printable_line(cell.model), style="bold"),
-        Text(printable_line(where)),
-        Text(_doing(one)),
-        Text(clock_time(now - one.began)),
-        Text(memory),
-    )
+    model = Text(printable_line(cell.model), style="bold")
+    return model, Text(printable_line(where)), Text(phase), Text(clock_time(now - one.began)), Text(memory)
 
 
-def _doing(one: RunningCell) -> str:
-    """Say what a cell does, and how far its fit is."""
-    doing = _PHASES.get(one.phase, printable_line(one.phase))
-    if one.phase != "fit" or one.report is None:
-        return doing
-    loss = "" if one.loss is None else f"  loss {one.loss:.4f}"
-    return f"{doing}: epoch {one.report.epoch}/{one.report.epochs}{loss}"
-
-
-def _forecast_told(forecast: Forecast) -> str:
-    """Say how much is left, and of how many cells nobody can know; nothing while nothing is known."""
+def _left(forecast: Forecast) -> str:
+    """Say how much is left, and of how many cells nothing is known; an empty text where nothing is known at all."""
     if forecast.untimed and forecast.seconds < 1:
         return ""
     if forecast.untimed:

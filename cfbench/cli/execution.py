@@ -6,58 +6,25 @@ import importlib
 import signal
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfbench.cli.console import tell
 from cfbench.cli.watching import RunMonitor
 from cfbench.execution.executor import Executor
-from cfbench.execution.run_events import RunEvents
 from cfbench.experiment.plan import Plan
 from cfbench.monitoring.broadcast import Broadcast
 from cfbench.records.record import Line, Record
 from cfbench.records.store import RunFolder
-from cfbench.runner.dispatch import ResourceLimits
-from cfbench.runner.runner import Run
+from cfbench.runner.runner import Run, RunOptions
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """How a plan is carried out, as far as it cannot change the answers.
+def execute(
+    plan: Plan, folder: Path, executor: Executor, options: RunOptions, monitor: RunMonitor
+) -> list[Line] | None:
+    """Carry ``plan`` out in ``folder``; return all lines of its records, None where it was interrupted.
 
-    Attributes:
-        force: compute finished cells again.
-        save_models: keep fitted models.
-        terms: limits of the cells.
-        workspace: where temporary files go, the system's folder for them where None.
+    Progress and the interrupt are reported to ``monitor``.
     """
-
-    force: bool = False
-    save_models: bool = False
-    terms: ResourceLimits = field(default_factory=ResourceLimits)
-    workspace: Path | None = None
-
-
-@dataclass(frozen=True)
-class Executed:
-    """What came of a plan.
-
-    Attributes:
-        lines: all lines of its ``records.jsonl``.
-        computed: the records that this execution computed.
-    """
-
-    lines: Sequence[Line]
-    computed: Sequence[Record]
-
-
-def run_of(plan: Plan, folder: Path, executor: Executor, events: RunEvents, how: RunOptions) -> Run:
-    """Make the run of ``plan`` in ``folder``."""
-    return Run(plan, RunFolder(folder), executor, events, how.force, how.save_models, how.terms, how.workspace)
-
-
-def execute(plan: Plan, folder: Path, executor: Executor, how: RunOptions, monitor: RunMonitor) -> Executed | None:
-    """Carry ``plan`` out in ``folder`` under ``monitor``; None where it was interrupted, which is reported."""
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal closes; nohup asks to go on all the same
         signal.signal(signal.SIGHUP, _interrupt)
@@ -65,9 +32,8 @@ def execute(plan: Plan, folder: Path, executor: Executor, how: RunOptions, monit
     threading.Thread(target=_import_ahead, daemon=True).start()
     with monitor.display(plan) as display:
         events = Broadcast((display, monitor.events))
-        run = run_of(plan, folder, executor, events, how)
         try:
-            return Executed(run.execute(), run.computed)
+            return Run(plan, RunFolder(folder), executor, events, options).execute()
         except KeyboardInterrupt:
             events.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
             return None

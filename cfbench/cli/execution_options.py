@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from cfbench.cli.execution import RunOptions
 from cfbench.cli.option_types import FOLDER, WHOLE, seconds, size
 from cfbench.data.sources.source import Storage
 from cfbench.errors import UsageError
@@ -18,6 +17,7 @@ from cfbench.registry.registry import Registry
 from cfbench.resources.energy import check_meter
 from cfbench.resources.memory import machine_bytes
 from cfbench.runner.dispatch import ResourceLimits
+from cfbench.runner.runner import RunOptions
 from cfbench.spec import Spec, Value
 
 

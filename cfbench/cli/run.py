@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cfbench.cli.console import listing, messages, output
 from cfbench.cli.display import PlainDisplay
-from cfbench.cli.execution import RunOptions, execute, run_of, verdict
+from cfbench.cli.execution import execute, verdict
 from cfbench.cli.execution_options import ExecutionOptions
 from cfbench.cli.option_types import OUTPUT, WHOLE, make_folders
 from cfbench.cli.report import show_tables
@@ -22,7 +22,9 @@ from cfbench.execution.executor import Executor
 from cfbench.experiment.plan import Plan, make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Record
+from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
+from cfbench.runner.runner import Run, RunOptions
 from cfbench.spec import Spec
 
 
@@ -114,13 +116,13 @@ def run(
         return _show_plan(plan, path, executor, run_options)
     make_folders(path, run_options.workspace)
     with monitoring.over(plan, path, registry) as monitor:
-        executed = execute(plan, path, executor, run_options, monitor)
-        if executed is None:
+        lines = execute(plan, path, executor, run_options, monitor)
+        if lines is None:
             return 130
         with plan.study.clock.part("report"):
-            files = show_tables(path, executed.lines, monitor.tell)
+            files = show_tables(path, lines, monitor.tell)
         monitor.complete(path, files)
-        return verdict([line for line in executed.lines if isinstance(line, Record)], monitor.tell)
+        return verdict([line for line in lines if isinstance(line, Record)], monitor.tell)
 
 
 def _overridden(suite: Suite, overrides: dict[str, object]) -> Suite:
@@ -144,7 +146,7 @@ def _require_installed(suite: Suite, registry: Registry) -> None:
 
 def _show_plan(plan: Plan, folder: Path, executor: Executor, options: RunOptions) -> int:
     console = output()
-    run = run_of(plan, folder, executor, PlainDisplay(messages(), ()), options)
+    run = Run(plan, RunFolder(folder), executor, PlainDisplay(messages(), ()), options)
     pending = {planned.cell.key for planned in run.pending()}
     title = Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}")
     table = listing(title, "model", "plugin", "data", "split", "fold", "repeat", "seed", "state")

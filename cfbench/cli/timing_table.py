@@ -1,4 +1,4 @@
-"""Where the time of a run went, as a small table."""
+"""Table of where the time of a run went."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHOWN = 0.05  # seconds; what took less is left out
 _OWN = {
     "load": "load data",
     "split": "split",
-    "lay out": "lay questions out",
+    "write inputs": "write inputs",
     "measure": "metrics",
     "summarise": "intervals and comparisons",
     "write": "write",
@@ -25,19 +25,19 @@ _CELLS = {
     "import": "import",
     "load": "load data",
     "fit": "fit",
-    "add_cold_entities": "meet newcomers",
+    "add_cold_entities": "add cold users and items",
     "predict": "predict",
     "rank": "rank",
-    "check": "look back at training",
+    "check": "predict training rows",
     "save": "save",
-    "write": "hand answers over",
+    "write": "write answers",
     "cell": "cells that died or were ended",
 }
 
 
 def timing_table(times: Times) -> RenderableType:
     """Show a run's times: its own parts, then those of its cells together, with their share of the whole."""
-    told = f"{times.computed} cells computed, {times.kept} kept, in {times.wall:.1f} s"
+    summary = f"{times.computed} cells computed, {times.kept} kept, in {times.wall:.1f} s"
     table = Table(box=None, pad_edge=False)
     table.add_column("where the time went")
     for heading in ("seconds", "CPU seconds", "share"):
@@ -47,9 +47,9 @@ def timing_table(times: Times) -> RenderableType:
     _add_part(table, "the run itself", own, _OWN, times.wall)
     _add_part(table, "its cells", times.cells, _CELLS, sum(spent.wall for spent in times.cells.values()))
     if times.models_share is None:
-        return Group(Text(told), table)
+        return Group(Text(summary), table)
     share = f"the models' own work ({', '.join(MODELS_OWN)}): {times.models_share:.0%} of the cells' time"
-    return Group(Text(told), table, Text(share))
+    return Group(Text(summary), table, Text(share))
 
 
 def _add_part(table: Table, heading: str, parts: Mapping[str, Spent], words: Mapping[str, str], whole: float) -> None:

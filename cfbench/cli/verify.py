@@ -67,13 +67,13 @@ def verify(
         with monitoring.over(plan, path, registry) as monitor:
             monitor.tell(f"suite {one.name}: {one.description}")
             make_folders(path, run_options.workspace)
-            executed = execute(plan, path, executor, run_options, monitor)
-            if executed is None:
+            lines = execute(plan, path, executor, run_options, monitor)
+            if lines is None:
                 return 130
             with plan.study.clock.part("report"):
-                files = write_report(path, executed.lines)
+                files = write_report(path, lines)
             monitor.complete(path, files)
-            verdicts += _judged(one, path, executed.lines, monitor)
+            verdicts += _judged(one, path, lines, monitor)
     tell(tally(verdicts) if verdicts else "cfbench: nothing was verified")
     return 0 if verdicts and all(verdict.status == "met" for verdict in verdicts) else 1
 

@@ -88,7 +88,7 @@ class MonitorOptions:
         timing = Timing(plan.study.clock)
         members: list[RunEvents] = [timing]
         if self.log_json is not None:
-            members.append(JsonLog.to(self.log_json, complain))
+            members.append(JsonLog.open(self.log_json, complain))
         trackers = map(Spec.parse, self.track or ())
         members += [TrackerThread(str(spec), _tracker(spec, registry), complain) for spec in trackers]
         settings = plan.suite.model_dump(mode="json")

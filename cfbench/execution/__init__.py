@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cfbench.execution.executor import Executor, TaskQueue
     from cfbench.execution.fit_and_predict import perform
     from cfbench.execution.outcome_reader import read_outcome
+    from cfbench.execution.printed_log import tail_of
     from cfbench.execution.run_events import RunDescription, RunEvents
     from cfbench.execution.supervisor import Supervisor
     from cfbench.execution.task import Outcome, Task, answers_in, saved_in
@@ -36,6 +37,7 @@ __all__ = [
     "perform",
     "read_outcome",
     "saved_in",
+    "tail_of",
 ]
 
 _NAMES_OF_MODULES = {
@@ -43,6 +45,7 @@ _NAMES_OF_MODULES = {
     "execution.executor": ("Executor", "TaskQueue"),
     "execution.fit_and_predict": ("perform",),
     "execution.outcome_reader": ("read_outcome",),
+    "execution.printed_log": ("tail_of",),
     "execution.run_events": ("RunDescription", "RunEvents"),
     "execution.supervisor": ("Supervisor",),
     "execution.task": ("Outcome", "Task", "answers_in", "saved_in"),

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import select
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -20,32 +20,24 @@ LONGEST_TEXT = (select.PIPE_BUF - 300) // 6
 _PIPE_BYTES = 1 << 20  # room for some thousand events
 
 
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and abs(value) < 1 << 63
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, float) or _whole(value)
-
-
-def _loss(value: object) -> bool:
-    return value is None or _number(value)
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST_TEXT
-
-
-_FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
-    "importing": {"name": _text},
+_NUMBER = int | float
+_LOSS = int | float | None
+_FIELDS: Mapping[str, Mapping[str, Any]] = {
+    "importing": {"name": str},
     "prepared": {},
-    "phase": {"name": _text},
-    "epoch": {"epoch": _whole, "epochs": _whole, "train_loss": _loss, "validation_loss": _loss},
-    "usage": {"seconds": _number, "bytes": _whole},
-    "unwritten": {"reason": _text},
-    "exited": {"code": _whole, "exceeded": _text, "unwritten": _text, "peak": _whole, "seconds": _number},
-    "lost": {"code": _whole},
+    "phase": {"name": str},
+    "epoch": {"epoch": int, "epochs": int, "train_loss": _LOSS, "validation_loss": _LOSS},
+    "usage": {"seconds": _NUMBER, "bytes": int},
+    "unwritten": {"reason": str},
+    "exited": {"code": int, "exceeded": str, "unwritten": str, "peak": int, "seconds": _NUMBER},
+    "lost": {"code": int},
 }
+
+
+def _valid(value: object, kind: Any) -> bool:
+    if (isinstance(value, str) and len(value) > LONGEST_TEXT) or (isinstance(value, int) and abs(value) >= 1 << 63):
+        return False
+    return isinstance(value, kind)
 
 
 def parse_event(line: bytes) -> dict[str, Any] | None:
@@ -57,7 +49,7 @@ def parse_event(line: bytes) -> dict[str, Any] | None:
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         return None
     fields = _FIELDS.get(event["event"])
-    if fields is None or not all(name in event and valid(event[name]) for name, valid in fields.items()):
+    if fields is None or not all(name in event and _valid(event[name], kind) for name, kind in fields.items()):
         return None
     return {"event": event["event"], "task": str(event.get("task", "")), **{name: event[name] for name in fields}}
 

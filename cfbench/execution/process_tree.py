@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
@@ -42,53 +43,40 @@ def descendants(roots: Iterable[int]) -> set[int]:
     """Return all living processes below ``roots``, these excepted; zombies do not count."""
     parent_of = dict[int, int]()
     if _LINUX:
-        for entry in os.listdir(_PROC):  # noqa: PTH208 - called every second, of all processes
+        for folder in _PROC.iterdir():
             with suppress(OSError):  # it has ended meanwhile
-                if entry.isdecimal():
+                if folder.name.isdecimal():
                     # The second field, the name in parentheses, may hold anything.
-                    state, parent = (_PROC / entry / "stat").read_bytes().rpartition(b")")[2].split()[:2]
+                    state, parent = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:2]
                     if state not in (b"Z", b"X"):
-                        parent_of[int(entry)] = int(parent)
+                        parent_of[int(folder.name)] = int(parent)
     else:
-        import psutil  # noqa: PLC0415 - see above
-
-        for one in psutil.process_iter(["ppid", "status"]):
-            if one.info["status"] != psutil.STATUS_ZOMBIE:
-                parent_of[one.pid] = one.info["ppid"]
+        psutil = import_module("psutil")
+        living = (one for one in psutil.process_iter(["ppid", "status"]) if one.info["status"] != psutil.STATUS_ZOMBIE)
+        parent_of = {one.pid: one.info["ppid"] for one in living}
     found, below = set[int](), set(roots)
     while below := {pid for pid, parent in parent_of.items() if parent in below} - found:
         found |= below
     return found
 
 
-def resident_bytes(pid: int) -> int:
-    """Return the resident memory of one process, 0 where it has gone."""
-    if _LINUX:
-        with suppress(OSError):
-            return int((_PROC / str(pid) / "statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        return 0
-    import psutil  # noqa: PLC0415 - see above
+def held_bytes(pid: int, *, shared: bool = True) -> int:
+    """Return the resident memory of a process, 0 where it has gone.
 
-    with suppress(psutil.Error):
-        return int(psutil.Process(pid).memory_info().rss)
-    return 0
-
-
-def unshared_bytes(pids: Iterable[int]) -> int:
-    """Return the memory that processes do not share with others: what forked children add to their parent's."""
-    total = 0
-    if _LINUX:
-        for pid in pids:
-            with suppress(OSError):
-                lines = (_PROC / str(pid) / "smaps_rollup").read_bytes().splitlines()
-                total += sum(int(line.split()[1]) for line in lines if line.startswith(b"Private_")) * 1024
-        return total
-    import psutil  # noqa: PLC0415 - see above
-
-    for pid in pids:
+    Without ``shared`` memory, it is what a forked child adds to its parent's.
+    """
+    if not _LINUX:
+        psutil = import_module("psutil")
         with suppress(psutil.Error):
-            total += psutil.Process(pid).memory_full_info().uss
-    return total
+            process = psutil.Process(pid)
+            return int(process.memory_info().rss if shared else process.memory_full_info().uss)
+        return 0
+    with suppress(OSError):
+        if shared:
+            return int((_PROC / str(pid) / "statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        lines = (_PROC / str(pid) / "smaps_rollup").read_bytes().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(b"Private_")) * 1024
+    return 0
 
 
 def kill_descendants(pid: int, spared: frozenset[int] = frozenset()) -> None:

@@ -22,9 +22,8 @@ from cfbench.execution.process_tree import (
     adopt_orphans,
     descendants,
     die_with_the_parent,
+    held_bytes,
     kill_descendants,
-    resident_bytes,
-    unshared_bytes,
 )
 from cfbench.execution.task import Task
 
@@ -140,8 +139,8 @@ class _Watchdog:
         report = now - self._reported >= _REPORT
         if report:
             self._reported = now
-            self._children_bytes = unshared_bytes(descendants([self._cell]))
-        held = resident_bytes(self._cell) + self._children_bytes
+            self._children_bytes = sum(held_bytes(pid, shared=False) for pid in descendants([self._cell]))
+        held = held_bytes(self._cell) + self._children_bytes
         self._peak = max(self._peak, held)
         if report:
             send_if_room(self._events, task.name, event="usage", seconds=now - self._began, bytes=held)

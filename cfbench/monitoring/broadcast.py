@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partialmethod
 from pathlib import Path
 
 from cfbench.execution.run_events import EVENTS, RunDescription, RunEvents
@@ -27,23 +28,20 @@ class Broadcast(RunEvents):
 
         Where one member fails to start or to finish, those that have started are finished all the same.
         """
+
+        def finish(member: RunEvents) -> None:
+            member.run_finished(self.files or (), complete=self.files is not None)
+
         with ExitStack() as started:
             for member in self.members:
                 member.run_started(run)
-                started.callback(self._finish, member)
+                started.callback(finish, member)
             yield
 
-    def _finish(self, member: RunEvents) -> None:
-        member.run_finished(self.files or (), complete=self.files is not None)
-
-
-def _passing_on(event: str) -> Callable[..., None]:
-    def pass_on(self: Broadcast, *args: object, **kwargs: object) -> None:
+    def _pass_on(self, event: str, *args: object, **kwargs: object) -> None:
         for member in self.members:
             getattr(member, event)(*args, **kwargs)
 
-    return pass_on
-
 
 for _event in EVENTS:
-    setattr(Broadcast, _event, _passing_on(_event))
+    setattr(Broadcast, _event, partialmethod(Broadcast._pass_on, _event))

@@ -1,17 +1,18 @@
-"""Where the time of a run went: the run's own process, and its cells' processes together."""
+"""Timing of a run: the parts of its own process, and those of its cells' processes together."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Task
 from cfbench.files.atomic import write_text
-from cfbench.monitoring.running_cell import WAITING
+from cfbench.monitoring.time_left import WAITING
 from cfbench.records.record import Record
 from cfbench.resources.clock import Clock
 
@@ -21,8 +22,7 @@ MODELS_OWN = ("fit", "add_cold_entities", "predict")
 _MEASURED_HERE = "measure"  # stands in a cell's record, but is this process's work
 
 
-@dataclass(frozen=True)
-class Spent:
+class Spent(NamedTuple):
     """Seconds of one part.
 
     Attributes:
@@ -36,7 +36,7 @@ class Spent:
 
 @dataclass(frozen=True)
 class Times:
-    """Where the time of a run went.
+    """Times of a run.
 
     Attributes:
         wall: wall-clock seconds of the whole run, planning included.
@@ -61,38 +61,27 @@ class Times:
 
     def write(self, folder: Path) -> Path:
         """Write ``timing.json`` into the run's folder and return its path."""
-        path = folder / "timing.json"
-        facts = {
-            "wall": round(self.wall, 3),
-            "computed": self.computed,
-            "kept": self.kept,
-            "models_share": self.models_share,
-            "own": _facts(self.own),
-            "cells": _facts(self.cells),
+        parts = {
+            name: {part: {"wall": round(spent.wall, 3), "cpu": round(spent.cpu, 3)} for part, spent in table.items()}
+            for name, table in (("own", self.own), ("cells", self.cells))
         }
-        write_text(path, json.dumps(facts, indent=1) + "\n")
+        counts = {"computed": self.computed, "kept": self.kept, "models_share": self.models_share}
+        path = folder / "timing.json"
+        write_text(path, json.dumps({"wall": round(self.wall, 3), **counts, **parts}, indent=1) + "\n")
         return path
 
 
-@dataclass
 class Timing(RunEvents):
-    """Adds up what a run takes.
+    """Adds up what a run takes."""
 
-    Attributes:
-        clock: of the run's own process; what it shows already is planning, and counts.
-        cells: of the cells.
-        measuring: of measuring their answers.
-    """
-
-    clock: Clock
-    cells: Clock = field(default_factory=Clock)
-    measuring: Clock = field(default_factory=Clock)
-    computed: int = 0
-    kept_cells: int = 0
-
-    def __post_init__(self) -> None:
-        self._began = time.monotonic() - sum(self.clock.wall.values())
+    def __init__(self, clock: Clock) -> None:
+        """Begin with the parts that ``clock``, of the run's own process, has already: planning counts."""
+        self._clock = clock
+        self._began = time.monotonic() - sum(clock.wall.values())
         self._waiting: dict[str, float] = {}
+        self._cells: dict[str, Spent] = {}
+        self._measuring: dict[str, Spent] = {}
+        self._computed = self._kept = 0
 
     def cell_started(self, task: Task) -> None:
         """Count what passes from now as waiting, until the cell's process sets to work."""
@@ -101,42 +90,32 @@ class Timing(RunEvents):
     def cell_phase(self, task: Task, name: str) -> None:
         """End the waiting of a cell."""
         if name != WAITING and task.name in self._waiting:
-            _add(self.cells.wall, {WAITING: time.monotonic() - self._waiting.pop(task.name)})
+            _add(self._cells, WAITING, time.monotonic() - self._waiting.pop(task.name), 0.0)
 
     def cell_kept(self, record: Record) -> None:
         """Count the measuring of a kept cell; the rest was another run's."""
-        self.kept_cells += 1
-        self._measured(record)
+        self._kept += 1
+        self._count(record, {_MEASURED_HERE})
 
     def cell_finished(self, record: Record) -> None:
         """Count a cell's own clock and its measuring."""
-        self.computed += 1
-        _add(self.cells.wall, record.cost.seconds, but=_MEASURED_HERE)
-        _add(self.cells.cpu, record.cost.cpu_seconds, but=_MEASURED_HERE)
-        self._measured(record)
+        self._computed += 1
+        self._count(record, set(record.cost.seconds))
 
     def times(self) -> Times:
         """Return where the time went up to now."""
-        own = Clock(dict(self.clock.wall), dict(self.clock.cpu))
-        _add(own.wall, self.measuring.wall)
-        _add(own.cpu, self.measuring.cpu)
-        wall = time.monotonic() - self._began
-        return Times(wall, self.computed, self.kept_cells, _spent(own), _spent(self.cells))
+        own = {part: Spent(wall, self._clock.cpu.get(part, 0.0)) for part, wall in self._clock.wall.items()}
+        for part, spent in self._measuring.items():
+            _add(own, part, *spent)
+        return Times(time.monotonic() - self._began, self._computed, self._kept, own, dict(self._cells))
 
-    def _measured(self, record: Record) -> None:
-        _add(self.measuring.wall, {_MEASURED_HERE: record.cost.seconds.get(_MEASURED_HERE, 0.0)})
-        _add(self.measuring.cpu, {_MEASURED_HERE: record.cost.cpu_seconds.get(_MEASURED_HERE, 0.0)})
-
-
-def _add(total: dict[str, float], seconds: Mapping[str, float], but: str = "") -> None:
-    for part, more in seconds.items():
-        if part != but:
-            total[part] = total.get(part, 0.0) + more
+    def _count(self, record: Record, parts: set[str]) -> None:
+        for part, wall in record.cost.seconds.items():
+            if part in parts:
+                total = self._measuring if part == _MEASURED_HERE else self._cells
+                _add(total, part, wall, record.cost.cpu_seconds.get(part, 0.0))
 
 
-def _spent(clock: Clock) -> dict[str, Spent]:
-    return {part: Spent(wall, clock.cpu.get(part, 0.0)) for part, wall in clock.wall.items()}
-
-
-def _facts(parts: Mapping[str, Spent]) -> dict[str, dict[str, float]]:
-    return {part: {"wall": round(spent.wall, 3), "cpu": round(spent.cpu, 3)} for part, spent in parts.items()}
+def _add(total: dict[str, Spent], part: str, wall: float, cpu: float) -> None:
+    before = total.get(part, Spent(0.0, 0.0))
+    total[part] = Spent(before.wall + wall, before.cpu + cpu)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
-from typing import Any
 
 from cfbench.execution.run_events import EVENTS, RunDescription, RunEvents
 
@@ -46,7 +45,7 @@ class TrackerThread(RunEvents):
                 f"--track {self._name} had not taken everything {self._patience:g} s after the run; it is left behind"
             )
 
-    def hand_over(self, event: str, *args: Any) -> None:
+    def _hand_over(self, event: str, *args: object) -> None:
         """Queue an event for the tracker, unless it ignores it or has been given up."""
         if self.thread.is_alive() and getattr(type(self._tracker), event) is not getattr(RunEvents, event):
             self._calls.put(partial(getattr(self._tracker, event), *args))
@@ -62,10 +61,5 @@ class TrackerThread(RunEvents):
                 return
 
 
-def _handing_over(event: str) -> Callable[..., None]:
-    return lambda self, *args: self.hand_over(event, *args)
-
-
-for _event in EVENTS:
-    if _event not in vars(TrackerThread):
-        setattr(TrackerThread, _event, _handing_over(_event))
+for _event in set(EVENTS) - vars(TrackerThread).keys():
+    setattr(TrackerThread, _event, partialmethod(TrackerThread._hand_over, _event))

@@ -1,4 +1,4 @@
-"""From planned cells to tasks for an executor: limits and paths, and the questions laid out in time."""
+"""Dispatch of planned cells to an executor: their tasks, their inputs, their outcomes, the working folder."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from cfbench.experiment.study import Splits
 from cfbench.files.owned_folder import owned_folder, sweep
 from cfbench.inference.inputs import EvaluationInputs
 
+_PREFIX = "cfbench-run-"
+_PARTS = ("inputs", "cells")
+
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """On which terms cells are run, as far as they cannot change the answers.
+    """Limits of cells, and what is metered of them; nothing of it changes the answers.
 
     Attributes:
         timeout: wall seconds allowed to a cell, None for any.
@@ -37,13 +40,13 @@ class ResourceLimits:
     protected: tuple[Path, ...] = ()
 
 
-def task_of(planned: Planned, terms: ResourceLimits, workspace: Path, *, save: bool = False) -> Task:
-    """Make the task of a cell; everything it reads and writes lies in the temporary ``workspace``.
+def task_of(planned: Planned, limits: ResourceLimits, workspace: Path, *, save: bool = False) -> Task:
+    """Return the task of a cell; everything it reads and writes lies in the temporary ``workspace``.
 
     ``save`` lets the model save itself there.
     """
     cell = planned.cell
-    cells = workspace / "cells"
+    output = workspace / "cells" / cell.key
     return Task(
         name=cell.key,
         distribution=cell.distribution,
@@ -53,17 +56,17 @@ def task_of(planned: Planned, terms: ResourceLimits, workspace: Path, *, save: b
         model=planned.plugin.value,
         params=planned.params,
         inputs=str(workspace / "inputs" / cell.split_fingerprint),
-        output=str(cells / cell.key),
-        log=str(cells / f"{cell.key}.log"),
+        output=str(output),
+        log=f"{output}.log",
         seed=planned.seed,
         list_length=cell.list_length,
         device=cell.device,
         threads=cell.threads,
         save=save,
-        energy=terms.energy,
-        timeout=terms.timeout,
-        memory_limit=terms.memory_limit,
-        protected=tuple(str(path.absolute()) for path in (workspace, *terms.protected)),  # cells work elsewhere
+        energy=limits.energy,
+        timeout=limits.timeout,
+        memory_limit=limits.memory_limit,
+        protected=tuple(str(path.absolute()) for path in (workspace, *limits.protected)),  # cells work elsewhere
     )
 
 
@@ -74,6 +77,7 @@ class RunTaskQueue:
     Inputs are shared by the cells of a split and removed with the last of them, so that a long plan fills no disk.
 
     Attributes:
+        tasks: all tasks.
         splits: gives the split of a cell.
         planned: the cells by task name.
         events: the listeners of the run.
@@ -81,16 +85,15 @@ class RunTaskQueue:
         refused: the tasks that could not be acquired.
     """
 
+    tasks: Sequence[Task]
     splits: Splits
     planned: Mapping[str, Planned]
     events: RunEvents
     lock: Callable[[str], bool]
     refused: list[str] = field(default_factory=list)
-    _using: Counter[str] = field(default_factory=Counter)
 
-    def expect(self, task: Task) -> None:
-        """Announce a task, whose inputs are then kept until it is released."""
-        self._using[task.inputs] += 1
+    def __post_init__(self) -> None:
+        self._users_of = Counter(task.inputs for task in self.tasks)
 
     def acquire(self, task: Task) -> bool:
         """Lock the task's cell; write its split's inputs if no cell before has, and make its own folder."""
@@ -99,11 +102,11 @@ class RunTaskQueue:
             self.release(task)
             return False
         try:
-            questions = Path(task.inputs)
-            if not questions.exists():
-                with self.splits.clock.part("lay out"):
-                    questions.mkdir()
-                    EvaluationInputs.of(self.splits.of(self.planned[task.name].cell)).write(questions)
+            inputs = Path(task.inputs)
+            if not inputs.exists():
+                with self.splits.clock.part("write inputs"):
+                    inputs.mkdir()
+                    EvaluationInputs.of(self.splits.of(self.planned[task.name].cell)).write(inputs)
             Path(task.output).mkdir()
         except OSError as error:
             raise StoreError(
@@ -113,11 +116,11 @@ class RunTaskQueue:
         return True
 
     def release(self, task: Task) -> None:
-        """Remove what only this task needed."""
+        """Remove what no other task needs."""
         shutil.rmtree(task.output, ignore_errors=True)
         Path(task.log).unlink(missing_ok=True)
-        self._using[task.inputs] -= 1
-        if not self._using[task.inputs]:
+        self._users_of[task.inputs] -= 1
+        if not self._users_of[task.inputs]:
             shutil.rmtree(task.inputs, ignore_errors=True)
 
 
@@ -129,38 +132,28 @@ def outcomes_of(executor: Executor, tasks: Sequence[Task], queue: RunTaskQueue) 
     """
     who = f"executor {type(executor).__name__}"
     waiting = {task.name: task for task in tasks}
-    with closing(_begun(executor, tasks, queue, who)) as outcomes:
-        while (outcome := _next(outcomes, who)) is not None:
+    outcomes = executor(tasks, queue)
+    if not isinstance(outcomes, Generator):
+        raise PluginError(f"{who} must be a generator function, got {type(outcomes).__name__}; yield the outcomes")
+    with closing(outcomes):
+        while True:
+            try:
+                outcome = next(outcomes, None)
+            except CfbenchError:
+                raise
+            except Exception as error:  # a plugin may raise anything
+                raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
+            if outcome is None:
+                break
             if not isinstance(outcome, Outcome) or outcome.task.name not in waiting:
                 raise PluginError(f"{who} must yield one Outcome for each task, got {outcome!s:.100}")
             if outcome.task != waiting.pop(outcome.task.name):  # files are moved and removed by its paths
-                raise PluginError(
-                    f"{who} changed {outcome.task.label}'s task; it must give it back as it was, paths too"
-                )
+                name = outcome.task.label
+                raise PluginError(f"{who} changed {name}'s task; it must give it back as it was, paths too")
             yield outcome
     lost = len(waiting.keys() - set(queue.refused))
     if lost:
         raise PluginError(f"{who} ended without an outcome for {lost} of {len(tasks)} cells; start the same run again")
-
-
-def _begun(executor: Executor, tasks: Sequence[Task], queue: RunTaskQueue, who: str) -> Generator[Outcome]:
-    outcomes = executor(tasks, queue)
-    if not isinstance(outcomes, Generator):
-        raise PluginError(f"{who} must be a generator function, got {type(outcomes).__name__}; yield the outcomes")
-    return outcomes
-
-
-def _next(outcomes: Generator[Outcome], who: str) -> Outcome | None:
-    try:
-        return next(outcomes, None)
-    except CfbenchError:
-        raise
-    except Exception as error:  # a plugin may raise anything
-        raise PluginError(f"{who} failed: {type(error).__name__}: {error}") from error
-
-
-_PREFIX = "cfbench-run-"
-_PARTS = ("inputs", "cells")
 
 
 @contextmanager
@@ -169,16 +162,16 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
 
     The folders of runs that were killed are removed on the way. Raises StoreError where none can be made.
     """
-    home = _home(parent)
+    place = (parent or Path(tempfile.gettempdir())).absolute()
     with ExitStack() as stack:
         try:
-            home.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(owned_folder(home, _PREFIX, _PARTS))
+            place.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(owned_folder(place, _PREFIX, _PARTS))
             for name in _PARTS:
                 (folder / name).mkdir()
         except OSError as error:
             raise StoreError(
-                f"cannot make a working folder in {home}: {error.strerror}; free the disk, set TMPDIR or give "
+                f"cannot make a working folder in {place}: {error.strerror}; free the disk, set TMPDIR or give "
                 "--workspace"
             ) from error
         yield folder
@@ -186,9 +179,5 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
 
 def clear_workspaces(parent: Path | None = None) -> None:
     """Remove what killed runs have left below ``parent``; for a run that may find nothing to compute."""
-    with suppress(OSError):  # there is no such place; who needs one is told
-        sweep(_home(parent), _PREFIX, _PARTS)
-
-
-def _home(parent: Path | None) -> Path:
-    return (parent or Path(tempfile.gettempdir())).absolute()
+    with suppress(OSError):  # where there is no such place, whoever needs one reports it
+        sweep((parent or Path(tempfile.gettempdir())).absolute(), _PREFIX, _PARTS)

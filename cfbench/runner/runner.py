@@ -1,4 +1,4 @@
-"""Running a plan: what is finished is kept, what is missing is computed, every failure is a record."""
+"""Runner of a plan: finished cells are kept, missing ones are computed, every failure is a record."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ from cfbench.runner.recorder import Recorder
 _BETWEEN_LOOKS = 0.2  # seconds, while another run computes what this one needs too
 
 
+@dataclass(frozen=True)
+class RunOptions:
+    """Options of a run that cannot change the answers.
+
+    Attributes:
+        force: compute finished cells again.
+        save_models: keep every fitted model that can be saved beside its record; a finished cell without is fitted
+            again.
+        limits: limits of the cells.
+        workspace: where temporary files go; the system's folder for them where None.
+    """
+
+    force: bool = False
+    save_models: bool = False
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
+    workspace: Path | None = None
+
+
 @dataclass
 class Run:
     """One execution of a plan in a folder.
@@ -38,27 +56,19 @@ class Run:
         folder: where records are kept.
         executor: what runs the cells.
         events: the listeners of the run.
-        force: recompute what is already there.
-        save_models: keep every fitted model that can be saved beside its record; a finished cell without is fitted
-            again.
-        terms: limits of the cells.
-        workspace: where temporary files go; the system's folder for them where None.
-        computed: the records of this execution, kept ones left out.
+        options: the options.
     """
 
     plan: Plan
     folder: RunFolder
     executor: Executor
     events: RunEvents
-    force: bool = False
-    save_models: bool = False
-    terms: ResourceLimits = field(default_factory=ResourceLimits)
-    workspace: Path | None = None
-    computed: list[Record] = field(default_factory=list)
+    options: RunOptions = field(default_factory=RunOptions)
 
     def __post_init__(self) -> None:
         self._recorder = Recorder(self.plan.study)
         self._models = ModelFolder(self.folder.path)
+        self._computed: list[Record] = []
         self._seen: dict[str, object] = {}
 
     def execute(self) -> list[Line]:
@@ -66,29 +76,31 @@ class Run:
 
         Records of finished cells are on the disk as soon as they end, so that an interruption loses only the
         cells in flight; the consolidated file is written from what there is, also then.
+
+        Raises StoreError where what was computed has been removed meanwhile.
         """
         records: dict[Cell, Record] = {}
+        clock = self.plan.study.clock
         self.folder.clear_leftovers()
-        clear_workspaces(self.workspace)
+        clear_workspaces(self.options.workspace)
         self.folder.save_suite(self.plan.suite.model_dump_json(indent=1))
         with threadpool_limits(1):  # the cells' processes need the cores; idle BLAS threads that spin take them
             try:
                 for record in self._results():
                     records[record.cell] = record
             finally:
-                for record in self.computed:  # an interrupt may come between the end of a cell and this loop
+                for record in self._computed:  # an interrupt may come between the end of a cell and this loop
                     records.setdefault(record.cell, record)
-                lines = self._consolidate(records)
-        self._require_kept()
-        return lines
-
-    def _require_kept(self) -> None:
-        """Raise StoreError where what was computed has been removed meanwhile."""
-        gone = sum(self.folder.version_of(record.cell) is None for record in self.computed)
+                with clock.part("summarise"):
+                    lines = consolidated(self.plan.study, records, self._recorder.queue)
+                with clock.part("write"):
+                    self.folder.write_lines(lines)
+        gone = sum(self.folder.version_of(record.cell) is None for record in self._computed)
         if gone:
             raise StoreError(
                 f"{gone} finished cells have gone from {self.folder.path} during the run; start the same run again"
             )
+        return lines
 
     def pending(self) -> list[Planned]:
         """Return the cells that :meth:`execute` would compute."""
@@ -103,26 +115,30 @@ class Run:
                 missing.append(planned)
             else:
                 yield self._keep(planned, *stored)
-        yield from self._skip([planned for planned in missing if planned.plugin.problem])
+        for planned in missing:
+            if planned.plugin.problem:
+                yield self._end(self._recorder.skipped(planned), None)
         yield from self._compute([planned for planned in missing if not planned.plugin.problem])
 
     def _stored(self, planned: Planned) -> tuple[Record, ModelOutput] | None:
         """Return a finished cell's record and answers, None where it has to be computed."""
-        if self.force or (self.save_models and _can_be_saved(planned) and not self._models.intact(planned.cell)):
+        options = self.options
+        if options.force or (options.save_models and _can_save(planned) and not self._models.intact(planned.cell)):
             return None
-        stored = self._loaded(planned.cell)
-        if stored is None or stored[1] is None or (self._with_energy() and not stored[0].cost.energy_method):
+        record, answers = self._load(planned.cell) or (None, None)
+        if record is None or answers is None or (self._with_energy and not record.cost.energy_method):
             return None
-        return stored[0], stored[1]
+        return record, answers
 
+    @property
     def _with_energy(self) -> bool:
-        return self.terms.energy or self._needed("energy")
+        return self.options.limits.energy or self._needs("energy")
 
-    def _needed(self, need: Need) -> bool:
-        """Whether a metric looks at what is made only where it is asked for."""
+    def _needs(self, need: Need) -> bool:
+        """Whether a metric needs what is made only on demand."""
         return any(need in metric.contract.needs for metric in self.plan.study.metrics)
 
-    def _loaded(self, cell: Cell) -> tuple[Record, ModelOutput | None] | None:
+    def _load(self, cell: Cell) -> tuple[Record, ModelOutput | None] | None:
         """Return what is stored of a cell, None where there is nothing that can be trusted."""
         try:
             stored = self.folder.load(cell)
@@ -133,26 +149,24 @@ class Run:
             self.events.note(f"{error}; computing the cell again")
             return None
 
-    def _keep(self, planned: Planned, old: Record, answers: ModelOutput) -> Record:
-        """Measure a kept cell from its raw answers, without fitting: by the metrics of today, as they are today."""
-        record = self._recorder.measured(replace(old, cell=planned.cell), answers)
-        if (record.metrics, record.tables) != (old.metrics, old.tables):
-            self.folder.save(record, answers)
+    def _keep(self, planned: Planned, old: Record, answers: ModelOutput | None) -> Record:
+        """Keep a stored cell: measure its raw answers, without fitting, by the metrics of today, as they are today."""
+        record = replace(old, cell=planned.cell)
+        if answers is not None:
+            record = self._recorder.measured(record, answers)
+            if (record.metrics, record.tables) != (old.metrics, old.tables):
+                self.folder.save(record, answers)
         self.events.cell_kept(record)
         return record
 
-    def _skip(self, unusable: Sequence[Planned]) -> Iterator[Record]:
-        for planned in unusable:
-            yield self._end(self._recorder.skipped(planned), None)
-
     def _compute(self, missing: Sequence[Planned]) -> Iterator[Record]:
-        """Compute cells, those apart that another run on the same folder computes meanwhile: theirs are awaited."""
+        """Compute cells, except those that another run on the same folder computes meanwhile: these are awaited."""
         by_name: dict[str, list[Planned]] = {}
         for planned in missing:  # cells that are the same are run once
             by_name.setdefault(planned.cell.key, []).append(planned)
         if not by_name:
             return
-        with workspace(self.workspace) as place, CellLocks(self.folder.path / "cells") as locks:
+        with workspace(self.options.workspace) as place, CellLocks(self.folder.path / "cells") as locks:
             while by_name:
                 refused = yield from self._pass(by_name, place, locks)
                 by_name = {name: by_name[name] for name in refused}
@@ -161,29 +175,32 @@ class Run:
     def _pass(
         self, by_name: Mapping[str, list[Planned]], place: Path, locks: CellLocks
     ) -> Generator[Record, None, list[str]]:
-        """Run what no other run has taken; return the names of the tasks that one has."""
+        """Run what no other run has locked; return the names of the tasks that one has."""
         first = {name: same[0] for name, same in by_name.items()}
-        save = self.save_models or self._needed("saved-model")
-        terms = replace(self.terms, energy=self._with_energy(), protected=(self.folder.path, *self.terms.protected))
-        tasks = [task_of(planned, terms, place, save=save) for planned in first.values()]
-        queue = RunTaskQueue(
-            self.plan.study.splits,
-            first,
-            self.events,
-            lock=lambda name: locks.acquire(name) and not self._concluded_elsewhere(first[name].cell),
-        )
-        for task in tasks:
-            queue.expect(task)
+        save = self.options.save_models or self._needs("saved-model")
+        protected = (self.folder.path, *self.options.limits.protected)
+        limits = replace(self.options.limits, energy=self._with_energy, protected=protected)
+        tasks = [task_of(planned, limits, place, save=save) for planned in first.values()]
+
+        def lock(name: str) -> bool:
+            return locks.acquire(name) and not self._concluded_elsewhere(first[name].cell)
+
+        queue = RunTaskQueue(tasks, self.plan.study.splits, first, self.events, lock)
         with closing(outcomes_of(self.executor, tasks, queue)) as outcomes:
             for outcome in outcomes:
-                name = outcome.task.name
+                name, answers = outcome.task.name, outcome.answers
                 record = self._recorder.concluded(first[name], outcome)
                 self.folder.keep_log(record.cell, Path(outcome.task.log))
-                self._keep_model(first[name], outcome)
-                self._end(record, outcome.answers)
+                if self.options.save_models and answers is not None:
+                    self._keep_model(first[name], outcome)
+                self._end(record, answers)
                 locks.release(name)
                 queue.release(outcome.task)
-                yield from (self._under(planned.cell, record, outcome.answers) for planned in by_name[name])
+                for planned in by_name[name]:
+                    alike = replace(record, cell=planned.cell)
+                    if answers is not None and planned.cell != record.cell:  # another name, beside other models
+                        alike = self._recorder.measured(alike, answers)
+                    yield alike
         return queue.refused
 
     def _concluded_elsewhere(self, cell: Cell) -> bool:
@@ -191,38 +208,28 @@ class Run:
         return self.folder.version_of(cell) != self._seen[cell.key]
 
     def _await_others(self, by_name: dict[str, list[Planned]], locks: CellLocks) -> Iterator[Record]:
-        """Take over what other runs conclude, until nothing is left or a cell is left to this run after all."""
+        """Take over what other runs conclude, failures too, until nothing is left or a cell is left to this run."""
         if by_name:
             self.events.note(f"{len(by_name)} cells are computed by another run in {self.folder.path}; waiting for it")
         while by_name:
             mine = [name for name in by_name if locks.acquire(name)]
             for name in mine:
                 cell = by_name[name][0].cell
-                stored = self._loaded(cell) if self._concluded_elsewhere(cell) else None
+                stored = self._load(cell) if self._concluded_elsewhere(cell) else None
                 self._seen[name] = self.folder.version_of(cell)
                 if stored is not None:
                     locks.release(name)
-                    yield from self._taken_over(by_name.pop(name), *stored)
+                    for planned in by_name.pop(name):
+                        yield self._keep(planned, *stored)
             if by_name.keys() & set(mine):
                 return
             if by_name:
                 time.sleep(_BETWEEN_LOOKS)
 
-    def _taken_over(self, same: Sequence[Planned], record: Record, answers: ModelOutput | None) -> Iterator[Record]:
-        """Take another run's record of a cell for this one's, also where it says that the cell failed."""
-        for planned in same:
-            if answers is not None:
-                yield self._keep(planned, record, answers)
-            else:
-                self.events.cell_kept(replace(record, cell=planned.cell))
-                yield replace(record, cell=planned.cell)
-
     def _keep_model(self, planned: Planned, outcome: Outcome) -> None:
-        """Move what the model saved beside its record, where that is asked for."""
-        if not self.save_models or outcome.answers is None:
-            return
+        """Move what the model saved beside its record."""
         if not saved_in(outcome.task).is_dir():
-            why = "failed to save itself, see its log" if _can_be_saved(planned) else "has no save"
+            why = "failed to save itself, see its log" if _can_save(planned) else "has no save"
             self.events.note(f"{planned.cell.model} {why}: its model is not kept")
             return
         try:
@@ -230,27 +237,13 @@ class Run:
         except StoreError as error:  # the other cells must not pay for it
             self.events.note(f"{error}; the cell's figures are kept")
 
-    def _under(self, cell: Cell, record: Record, answers: ModelOutput | None) -> Record:
-        """Return what came of a cell under another name of the same cell, which is measured beside other models."""
-        if cell == record.cell or answers is None:
-            return replace(record, cell=cell)
-        return self._recorder.measured(replace(record, cell=cell), answers)
-
     def _end(self, record: Record, answers: ModelOutput | None) -> Record:
         with self.plan.study.clock.part("write"):
             self.folder.save(record, answers)
-        self.computed.append(record)
+        self._computed.append(record)
         self.events.cell_finished(record)
         return record
 
-    def _consolidate(self, records: Mapping[Cell, Record]) -> list[Line]:
-        clock = self.plan.study.clock
-        with clock.part("summarise"):
-            lines = consolidated(self.plan.study, records, self._recorder.queue)
-        with clock.part("write"):
-            self.folder.write_lines(lines)
-        return lines
 
-
-def _can_be_saved(planned: Planned) -> bool:
+def _can_save(planned: Planned) -> bool:
     return not planned.plugin.problem and "saves" in planned.plugin.declaration.capabilities

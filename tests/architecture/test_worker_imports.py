@@ -48,7 +48,7 @@ import numpy as np
 
 from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.outcome_writer import write_outcome
-from cfbench.execution.process_tree import descendants, kill_descendants, resident_bytes, unshared_bytes
+from cfbench.execution.process_tree import descendants, held_bytes, kill_descendants
 from cfbench.execution.task import Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.model.protocols import Embeddings, EpochReport
@@ -104,7 +104,7 @@ write_outcome(outcome)
 assert len(epochs) == 1
 kill_descendants(1 << 30)
 assert not descendants([1 << 30])
-assert resident_bytes(1 << 30) == unshared_bytes([1 << 30]) == 0
+assert held_bytes(1 << 30) == held_bytes(1 << 30, shared=False) == 0
 print(outcome.status, outcome.reason, outcome.answers.lists.shape, outcome.cost.model_bytes > 0)
 '''
 

@@ -19,7 +19,7 @@ TRACKERS = '''
 from dataclasses import dataclass
 from pathlib import Path
 
-from cfbench.execution.run_events import RunEvents
+from cfbench.execution import RunEvents
 
 @dataclass
 class Notebook(RunEvents):
@@ -201,7 +201,7 @@ def test_a_tracker_that_fails_is_told_and_results_are_there(call_cfbench, home, 
         (("--track", "notebook[colour=red]"), "unknown parameter of tracker 'notebook': 'colour'"),
         (
             ("--track", "deaf"),
-            "--track deaf is no tracker: Deaf must be derived from cfbench.execution.run_events.RunEvents",
+            "--track deaf is no tracker: Deaf must be derived from cfbench.execution.RunEvents",
         ),
         (("--log-json", "nowhere/log"), "--log-json nowhere/log cannot be written: No such file or directory"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from cfbench.execution.run_events import RunDescription
+from cfbench.execution import RunDescription
 from cfbench.records.record import Cell, Epoch, Figure, Record, StrataTable
 from cfbench.registry.registry import Registry
 from cfbench.resources.cost import Cost

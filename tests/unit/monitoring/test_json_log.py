@@ -30,7 +30,7 @@ def logged(log, *, run):
 def test_a_run_is_told_from_its_start_to_its_totals(tmp_path, make_cell, make_run, make_task, make_record):
     one, two, three = make_cell("dot", fold="1"), make_cell("svd"), make_cell("nn")
     path = tmp_path / "log.jsonl"
-    with logged(JsonLog.to(str(path), pytest.fail), run=make_run(one, two, three)) as log:
+    with logged(JsonLog.open(str(path), pytest.fail), run=make_run(one, two, three)) as log:
         log.cell_kept(make_record(two, fit=1.0))
         log.cell_started(make_task(one))
         log.cell_phase(make_task(one), "fit")
@@ -69,7 +69,7 @@ def test_a_run_is_told_from_its_start_to_its_totals(tmp_path, make_cell, make_ru
 
 def test_times_are_utc_and_say_so(tmp_path, make_cell, make_run):
     path = tmp_path / "log.jsonl"
-    with logged(JsonLog.to(str(path), pytest.fail), run=make_run(make_cell())):
+    with logged(JsonLog.open(str(path), pytest.fail), run=make_run(make_cell())):
         pass
     moment = datetime.fromisoformat(lines(path)[0]["time"])
     assert moment.utcoffset() == timedelta(0)
@@ -81,10 +81,10 @@ def test_a_run_that_was_cut_off_is_told_as_such_and_the_next_one_adds_to_the_fil
     run = make_run(make_cell())
     with (
         pytest.raises(KeyboardInterrupt),
-        logged(JsonLog.to(str(path), pytest.fail), run=run),
+        logged(JsonLog.open(str(path), pytest.fail), run=run),
     ):
         raise KeyboardInterrupt
-    with logged(JsonLog.to(str(path), pytest.fail), run=run) as log:
+    with logged(JsonLog.open(str(path), pytest.fail), run=run) as log:
         log.files = []
     ends = [line for line in lines(path) if line["event"] == "run-finished"]
     assert [(end["interrupted"], end["missing"]) for end in ends] == [(True, 1), (False, 1)]
@@ -94,7 +94,7 @@ def test_a_run_that_was_cut_off_is_told_as_such_and_the_next_one_adds_to_the_fil
 def test_a_line_that_a_killed_run_left_torn_spoils_no_line_of_the_next_one(tmp_path, make_cell, make_run, before):
     path = tmp_path / "log.jsonl"
     path.write_text(before)
-    with logged(JsonLog.to(str(path), pytest.fail), run=make_run(make_cell())):
+    with logged(JsonLog.open(str(path), pytest.fail), run=make_run(make_cell())):
         pass
     told = path.read_text().removeprefix(before).removeprefix("\n" if before.endswith("v") else "")
     assert [json.loads(line)["event"] for line in told.splitlines()] == ["run-started", "run-finished"]
@@ -102,20 +102,20 @@ def test_a_line_that_a_killed_run_left_torn_spoils_no_line_of_the_next_one(tmp_p
 
 def test_a_loss_that_json_cannot_say_is_its_name(tmp_path, make_cell, make_run, make_task):
     path, cell = tmp_path / "log.jsonl", make_cell()
-    with logged(JsonLog.to(str(path), pytest.fail), run=make_run(cell)) as log:
+    with logged(JsonLog.open(str(path), pytest.fail), run=make_run(cell)) as log:
         log.cell_epoch(make_task(cell), EpochReport(1, 5, float("nan"), float("inf")))
     assert (lines(path)[1]["train_loss"], lines(path)[1]["validation_loss"]) == ("nan", "inf")
 
 
 def test_lines_are_there_as_soon_as_the_event_is(tmp_path, make_cell, make_run):
     path = tmp_path / "log.jsonl"
-    with logged(JsonLog.to(str(path), pytest.fail), run=make_run(make_cell())) as log:
+    with logged(JsonLog.open(str(path), pytest.fail), run=make_run(make_cell())) as log:
         log.note("now")
         assert lines(path)[-1]["text"] == "now"
 
 
 def test_a_dash_is_standard_error(capsys, make_cell, make_run):
-    with logged(JsonLog.to("-", pytest.fail), run=make_run(make_cell())):
+    with logged(JsonLog.open("-", pytest.fail), run=make_run(make_cell())):
         pass
     told = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
     assert told == ["run-started", "run-finished"]
@@ -123,7 +123,7 @@ def test_a_dash_is_standard_error(capsys, make_cell, make_run):
 
 def test_a_file_that_cannot_be_opened_is_the_users_to_mend(tmp_path):
     with pytest.raises(UsageError, match="cannot be written: No such file or directory"):
-        JsonLog.to(str(tmp_path / "nowhere" / "log"), pytest.fail)
+        JsonLog.open(str(tmp_path / "nowhere" / "log"), pytest.fail)
 
 
 def test_a_disk_that_fills_up_is_told_once_and_costs_nothing_else(make_cell, make_run, make_record):
@@ -140,4 +140,4 @@ def test_a_disk_that_fills_up_is_told_once_and_costs_nothing_else(make_cell, mak
 
 def test_an_option_in_place_of_a_file_is_a_mistake():
     with pytest.raises(UsageError, match="got '--force', which looks like an option"):
-        JsonLog.to("--force", pytest.fail)
+        JsonLog.open("--force", pytest.fail)

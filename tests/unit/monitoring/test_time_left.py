@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cfbench.model.protocols import EpochReport
-from cfbench.monitoring.running_cell import RunningCell
-from cfbench.monitoring.time_left import Forecast, TimeLeft
+from cfbench.monitoring.time_left import Forecast, RunningCell, TimeLeft
 
 
 @pytest.fixture
@@ -51,8 +50,7 @@ def test_of_a_running_cell_only_the_rest_counts_and_never_less_than_nothing(time
 
 
 def test_a_running_cells_own_epochs_know_better_than_other_cells(timed, make_cell):
-    running = RunningCell(make_cell(fold="3"), began=100.0)
-    running.enter("fit", 102.0)
+    running = RunningCell(make_cell(fold="3"), began=100.0, phase="fit", fitting_since=102.0)
     assert running.rest_of_fit(110.0) is None
     running.report = EpochReport(2, 10)
     assert running.rest_of_fit(110.0) == 32.0  # 2 epochs took 8 s, 8 are to come
@@ -60,8 +58,7 @@ def test_a_running_cells_own_epochs_know_better_than_other_cells(timed, make_cel
 
 
 def test_a_model_that_reports_more_epochs_than_it_planned_has_none_to_come(make_cell):
-    running = RunningCell(make_cell(), began=0.0)
-    running.enter("fit", 0.0)
+    running = RunningCell(make_cell(), began=0.0, phase="fit", fitting_since=0.0)
     running.report = EpochReport(12, 10)
     assert running.rest_of_fit(5.0) == 0.0
 
