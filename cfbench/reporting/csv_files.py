@@ -3,75 +3,56 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import StringIO
 
 from cfbench.files.printable import printable_line
 from cfbench.records.record import Comparison, Line, Summary
 
+_HEAD = ("dataset", "split", "n_given", "model", "distribution", "version")
+_NOT_IN_COMPARISONS = ("schema_version", "kind", "n_given")
 _BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_files(lines: Iterable[Line]) -> dict[str, str]:
     """Return ``metrics.csv``, ``strata.csv``, ``comparisons.csv`` and ``cost.csv`` by file name."""
-    lines = list(lines)
-    summaries = [line for line in lines if isinstance(line, Summary)]
-    hidden = ("schema_version", "kind", "n_given")
-    comparisons = [
-        {**{name: value for name, value in vars(line).items() if name not in hidden}, "n_given": line.n_given}
-        for line in lines
-        if isinstance(line, Comparison)
-    ]
-    strata = [
-        {**_head(summary), "table": name, "stratum": stratum, "figure": key, **vars(figure)}
-        for summary in summaries
-        for name, table in summary.tables.items()
-        for stratum, figures in table.rows.items()
-        for key, figure in figures.items()
-    ]
-    cost = [
-        {
-            **_head(summary),
-            **{f"{part}_seconds": value for part, value in summary.seconds.items()},
-            **{f"{part}_cpu_seconds": value for part, value in summary.cpu_seconds.items()},
-            "peak_memory_bytes": summary.peak_memory,
-            "threads": summary.threads,
-            "device": summary.device,
-        }
-        for summary in summaries
-        if summary.finished
-    ]
+    metrics: list[Mapping[str, object]] = []
+    strata: list[Mapping[str, object]] = []
+    comparisons: list[Mapping[str, object]] = []
+    cost: list[Mapping[str, object]] = []
+    for line in lines:
+        if isinstance(line, Comparison):
+            fields = {name: value for name, value in vars(line).items() if name not in _NOT_IN_COMPARISONS}
+            comparisons.append({**fields, "n_given": line.n_given})
+        if isinstance(line, Summary):
+            head = {name: getattr(line, name) for name in _HEAD}
+            metrics += [{**head, **row} for row in _metric_rows(line)]
+            for table, content in line.tables.items():
+                for stratum, figures in content.rows.items():
+                    place = {**head, "table": table, "stratum": stratum}
+                    strata += [{**place, "figure": name, **vars(figure)} for name, figure in figures.items()]
+            if line.finished:
+                seconds = {f"{part}_seconds": value for part, value in line.seconds.items()}
+                cpu_seconds = {f"{part}_cpu_seconds": value for part, value in line.cpu_seconds.items()}
+                rest = {"peak_memory_bytes": line.peak_memory, "threads": line.threads, "device": line.device}
+                cost.append({**head, **seconds, **cpu_seconds, **rest})
     return {
-        "metrics.csv": csv_text(_metric_rows(summaries)),
+        "metrics.csv": csv_text(metrics),
         "strata.csv": csv_text(strata),
         "comparisons.csv": csv_text(comparisons),
         "cost.csv": csv_text(cost),
     }
 
 
-def _head(summary: Summary) -> dict[str, object]:
-    return {
-        "dataset": summary.dataset,
-        "split": summary.split,
-        "n_given": summary.n_given,
-        "model": summary.model,
-        "distribution": summary.distribution,
-        "version": summary.version,
-    }
-
-
-def _metric_rows(summaries: Sequence[Summary]) -> list[dict[str, object]]:
-    rows = []
-    for summary in summaries:
-        for name, figure in summary.metrics.items():
-            spread = {"seed_spread": summary.seed_spread.get(name), "fold_spread": summary.fold_spread.get(name)}
-            rows.append({**_head(summary), "metric": name, **vars(figure), **spread, "note": ""})
-        for name, one in summary.missing.items():
-            rows.append({**_head(summary), "metric": name, "note": one.reason})
-        if summary.finished < summary.cells:
-            rows.append({**_head(summary), "note": summary.reason})
-    return rows
+def _metric_rows(summary: Summary) -> Iterator[dict[str, object]]:
+    for name, figure in summary.metrics.items():
+        spread = {"seed_spread": summary.seed_spread.get(name), "fold_spread": summary.fold_spread.get(name)}
+        yield {"metric": name, **vars(figure), **spread, "note": ""}
+    for name, one in summary.missing.items():
+        yield {"metric": name, "note": one.reason}
+    if summary.finished < summary.cells:
+        yield {"note": summary.reason}
 
 
 def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
