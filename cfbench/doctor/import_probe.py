@@ -92,13 +92,11 @@ def _probe(plugins: Sequence[Plugin], options: DoctorOptions) -> ImportProbe:
 def _run(plugins: Sequence[Plugin], options: DoctorOptions, deadline: float, results: Path, printed: Path) -> str:
     """Run the program on ``plugins`` until ``deadline``; return how it ended, in words."""
     storage = options.storage
-    needing = [any(one.required for one in plugin.declaration.parameters.values()) for plugin in plugins]
+    # Only a data set that can be made without parameters can say where its data are.
+    needing = [one for one in plugins if any(field.required for field in one.declaration.parameters.values())]
+    asked = [one for one in plugins if one.kind == "dataset" and one not in needing]
     request = {
-        "plugins": [
-            # Only a data set that can be made without parameters can say where its data are.
-            {"kind": one.kind, "name": one.name, "value": one.value, "ask": one.kind == "dataset" and not needs}
-            for one, needs in zip(plugins, needing, strict=True)
-        ],
+        "plugins": [{"kind": one.kind, "name": one.name, "value": one.value, "ask": one in asked} for one in plugins],
         "data_dir": storage.data_dir and str(storage.data_dir),
         "cache_dir": str(storage.cache_dir),
     }

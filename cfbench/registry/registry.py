@@ -96,11 +96,8 @@ class Registry:
     def discover(cls) -> Registry:
         """Read the entry points of every installed distribution; imports no plugin."""
         kinds: dict[str, Kind] = {group_of(kind): kind for kind in KINDS}
-        found = []
-        for distribution, entries in installed_entries(kinds):
-            name, version = distribution.name, distribution.version
-            found += [Plugin(kinds[entry.group], entry.name, entry.value, name, version) for entry in entries]
-        return cls(found)
+        found = installed_entries(kinds)
+        return cls(Plugin(kinds[entry.group], entry.name, entry.value, *owner) for entry, owner in found)
 
     def with_missing(self, models: Mapping[str, str]) -> Registry:
         """Return a registry that also knows ``models``, names with their distributions, where they are not installed.
@@ -163,14 +160,18 @@ class Registry:
         return instantiate(plugin.load(), dict(spec.params), f"{kind} {spec}")
 
 
-def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.Distribution, list[metadata.EntryPoint]]]:
-    """Yield the distributions with entry points of ``groups``, and these; of two copies the first on the path."""
+def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.EntryPoint, tuple[str, str]]]:
+    """Yield the entry points of ``groups`` with name and version of their distribution.
+
+    Of two installed copies of a distribution the first on the import path counts.
+    """
     names = set()
     for distribution in metadata.distributions():
         entries = [entry for entry in distribution.entry_points if entry.group in groups]
         if entries and distribution.name not in names:
+            owner = (distribution.name, distribution.version)
             names.add(distribution.name)
-            yield distribution, entries
+            yield from ((entry, owner) for entry in entries)
 
 
 @cache

@@ -44,16 +44,14 @@ def shipped_suites() -> dict[str, ShippedSuite]:
     Of a name that several distributions use there is one entry, whose problem names them.
     """
     found: dict[str, list[ShippedSuite]] = {}
-    for distribution, entries in installed_entries({GROUP}):
-        for entry in entries:
-            path, problem = Path(f"{entry.name}.toml"), ""
-            try:
-                path = folder_of(entry.value) / path
-                problem = "" if path.is_file() else f"there is no file {path}"
-            except PluginError as error:
-                problem = str(error)
-            suite = ShippedSuite(entry.name, distribution.name, distribution.version, path, problem)
-            found.setdefault(entry.name, []).append(suite)
+    for entry, owner in installed_entries({GROUP}):
+        path = Path(f"{entry.name}.toml")
+        try:
+            path = folder_of(entry.value) / path
+            problem = "" if path.is_file() else f"there is no file {path}"
+        except PluginError as error:
+            problem = str(error)
+        found.setdefault(entry.name, []).append(ShippedSuite(entry.name, *owner, path, problem))
     for suites in found.values():
         if len(suites) > 1:
             owners = " and ".join(f"{suite.distribution} {suite.version}" for suite in suites)

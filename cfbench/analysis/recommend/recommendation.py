@@ -95,23 +95,21 @@ def recommend(cell: FinishedCell, request: RecommendationRequest) -> Recommendat
     else:
         name, user, training_user = "a new user", train.n_users, train.n_users
         model, train = _model_of_new_user(cell, request)
-    catalogue = Catalogue.of(split)
-
-    def described(items: NDArray[np.int32]) -> dict[str, Values]:
-        return {"item": catalogue.ids[items], "title": catalogue.titles[items], "genres": catalogue.genres[items]}
-
     with cell.guarded():
-        items, values = best_items(model, train, user, request, tie_seed=cell.inputs.tie_seed, withheld=withheld)
+        items, values = _best_items(cell, model, train, user, request, withheld)
     if not len(items):
         raise RunError(f"{cell.cell.model} has no list for {name}: it has no score for the user or for any item left")
     own = np.full(train.n_items, np.nan)
     rows = train.users == training_user
     own[train.items[rows]] = train.ratings[rows]
-    best_rows = favourite_rows(train, training_user, request.n)
+    favourites = favourite_rows(train, training_user, request.n)
+    table = Catalogue.of(split)
+    recommended, liked = (
+        {"item": table.ids[codes], "title": table.titles[codes], "genres": table.genres[codes]}
+        for codes in (items, train.items[favourites])
+    )
     return Recommendation(
-        name,
-        {**described(items), **values, "own rating": own[items]},
-        {**described(train.items[best_rows]), "rating": train.ratings[best_rows]},
+        name, {**recommended, **values, "own rating": own[items]}, {**liked, "rating": train.ratings[favourites]}
     )
 
 
@@ -150,23 +148,22 @@ def _model_of_new_user(cell: FinishedCell, request: RecommendationRequest) -> tu
     return model, train
 
 
-def best_items(
+def _best_items(
+    cell: FinishedCell,
     model: object,
     train: Ratings,
     user: int,
     request: RecommendationRequest,
-    *,
-    tie_seed: int,
-    withheld: NDArray[np.int32] | None = None,
+    withheld: NDArray[np.int32] | None,
 ) -> tuple[NDArray[np.int32], dict[str, Values]]:
-    """Return the best items for one user: the beginning of the list that a run of the harness would store.
+    """Return the best items for one user: the beginning of the list that a run would store.
 
     Args:
+        cell: gives the seed for the order of equal scores.
         model: a fitted model.
         train: what it was fitted to.
         user: the user's code, of a cold user too where the model was given it.
         request: says how many items, fewer where there are fewer candidates, and whether seen ones are candidates.
-        tie_seed: the split's, so that equal scores are ordered as in the run.
         withheld: item codes that are no candidates for this user, or None.
 
     Returns item codes, best first, shape (m,), and columns: ``predicted`` ratings clipped to the scale, the training
@@ -179,7 +176,7 @@ def best_items(
     else:
         seen = train
     taken = None if withheld is None else Withheld(np.zeros(len(withheld), dtype=np.int64), withheld)
-    rankings = rank_items(model, seen, users, k=request.n, tie_seed=tie_seed, clock=Clock(), withheld=taken)
+    rankings = rank_items(model, seen, users, k=request.n, tie_seed=cell.inputs.tie_seed, clock=Clock(), withheld=taken)
     items = rankings.lists[0][rankings.lists[0] < train.n_items]
     values: dict[str, Values] = {}
     scores = None

@@ -86,14 +86,9 @@ def output_difference(model: object, queries: Queries, inputs: EvaluationInputs,
         gap = np.abs(predictions.astype(np.float64) - stored.predictions)
         return f"predicted ratings differ by up to {np.nanmax(gap, initial=0.0):.3g}"
     if stored.lists is not None:
+        users, k, tie_seed = queries.ranked_users, stored.lists.shape[1], inputs.tie_seed
         rankings = rank_items(
-            model,
-            inputs.train,
-            queries.ranked_users,
-            k=stored.lists.shape[1],
-            tie_seed=inputs.tie_seed,
-            clock=Clock(),
-            withheld=inputs.withheld,
+            model, inputs.train, users, k=k, tie_seed=tie_seed, clock=Clock(), withheld=inputs.withheld
         )
         n_changed = int((rankings.lists != stored.lists).any(axis=1).sum())
         return f"{n_changed} of {len(stored.lists)} lists differ" if n_changed else ""

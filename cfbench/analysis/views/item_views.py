@@ -8,16 +8,7 @@ import numpy as np
 
 from cfbench.analysis.embedding_statistics import extremes, nearest_items, principal_components
 from cfbench.analysis.maps import map_items
-from cfbench.analysis.views.view import (
-    InspectedModel,
-    NothingToShow,
-    Plot,
-    Values,
-    View,
-    ViewOptions,
-    ViewTable,
-    required,
-)
+from cfbench.analysis.views.view import InspectedModel, NothingToShow, Plot, View, ViewOptions, ViewTable, required
 from cfbench.reporting.plots.charts import heatmap, title_map
 
 _NO_FACTORS = "shows no item factors"
@@ -93,18 +84,15 @@ def components(model: InspectedModel, options: ViewOptions) -> View:
         raise NothingToShow(f"knows fewer than two items with {min_ratings} or more training ratings")
     found = principal_components(vectors[codes])
     explained = found.explained[:_N_SHARES]
-    shares: dict[str, Values] = {
-        "component": [f"PC{number}" for number in range(1, len(explained) + 1)],
-        "variance explained": explained,
-        "together": explained.cumsum(),
-    }
+    names = np.array([f"PC{number}" for number in range(1, len(explained) + 1)])
+    shares = {"component": names, "variance explained": explained, "together": explained.cumsum()}
     tables = [ViewTable("components", f"Variance explained, {len(found.explained)} factors", shares)]
     for number, values in enumerate(found.coordinates.T[:_N_COMPONENTS], start=1):
         lowest, highest = extremes(values, options.n, np.ones(len(values), dtype=np.bool_))
         places = np.concatenate([lowest, highest])
-        ends: dict[str, Values] = {
+        ends = {
             "title": items.titles[codes[places]],
-            "end": ["low"] * len(lowest) + ["high"] * len(highest),
+            "end": np.array(["low"] * len(lowest) + ["high"] * len(highest)),
             f"PC{number}": values[places],
             "ratings": items.counts[codes[places]],
         }
@@ -115,8 +103,8 @@ def components(model: InspectedModel, options: ViewOptions) -> View:
         plane = found.coordinates[np.searchsorted(codes, ordered), :2]
         titles = items.titles[ordered[: options.top]]
         caption = f"The {len(titles)} most rated items on the first two principal components"
-        names = (f"PC1 ({explained[0]:.1%} of the variance)", f"PC2 ({explained[1]:.1%})")
-        draw = partial(title_map, plane[: options.top], titles, heading=caption, axis_names=names, others=plane)
+        axes = (f"PC1 ({explained[0]:.1%} of the variance)", f"PC2 ({explained[1]:.1%})")
+        draw = partial(title_map, plane[: options.top], titles, heading=caption, axis_names=axes, others=plane)
         plots = (Plot("components", caption, draw),)
     remark = f"Of the {len(codes):,} items with {min_ratings} or more training ratings. Signs are arbitrary."
     return View(tuple(tables), plots, remark)

@@ -10,16 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.analysis.embedding_statistics import QUANTILES, distributions, extremes, quantiles
-from cfbench.analysis.views.view import (
-    InspectedModel,
-    NothingToShow,
-    Plot,
-    Values,
-    View,
-    ViewOptions,
-    ViewTable,
-    required,
-)
+from cfbench.analysis.views.view import InspectedModel, NothingToShow, Plot, View, ViewOptions, ViewTable, required
 from cfbench.reporting.plots.charts import against_popularity, histograms, loss_curves
 
 _N_NAMED = 6  # items named at each end of a scatter plot
@@ -34,10 +25,11 @@ def popularity(model: InspectedModel, _options: ViewOptions) -> View:
     values = required(values, "shows no item biases and scores no items")
     items = model.catalogue
     scored = np.isfinite(values)
-    correlations: dict[str, Values] = {
-        "what": [f"{name} against training ratings", "mean rating against training ratings"],
-        "Spearman": [_spearman(items.counts[scored], values[scored]), _spearman(items.counts, items.means)],
-        "items": [int(scored.sum()), len(items)],
+    spearman = [_spearman(items.counts[scored], values[scored]), _spearman(items.counts, items.means)]
+    correlations = {
+        "what": np.array([f"{name} against training ratings", "mean rating against training ratings"]),
+        "Spearman": np.array(spearman),
+        "items": np.array([scored.sum(), len(items)]),
     }
     low, high = extremes(values, _N_NAMED, scored)
     named = np.concatenate([items.by_count[scored[items.by_count]][:_N_NAMED], high, low])
@@ -85,17 +77,15 @@ def spread(model: InspectedModel, _options: ViewOptions) -> View:
     embeddings = required(model.embeddings, "shows no embeddings")
     parts = distributions(embeddings)
     by_quantile = zip(QUANTILES, np.array([quantiles(values) for values in parts.values()]).T, strict=True)
-    columns: dict[str, Values] = {
-        "what": list(parts),
+    columns = {
+        "what": np.array(list(parts)),
         **{_QUANTILE_NAMES.get(quantile, f"{quantile:.0%}"): values for quantile, values in by_quantile},
-        "zeros": [int((values == 0).sum()) for values in parts.values()],
+        "zeros": np.array([(values == 0).sum() for values in parts.values()]),
     }
     (n_users, user_size), (n_items, item_size) = embeddings.users.shape, embeddings.items.shape
     remark = f"{n_users:,} users with {user_size} factors, {n_items:,} items with {item_size}."
     if user_size != item_size:
-        remark += (
-            " The two sides differ in length: the model does not multiply them, so users and items cannot be compared."
-        )
+        remark += " The two sides differ in length: the model does not multiply them, so they cannot be compared."
     title = "Distribution of embeddings"
     draw = partial(histograms, {name: values for name, values in parts.items() if len(values)}, title)
     return View((ViewTable("spread", "Quantiles", columns),), (Plot("spread", title, draw),), remark)

@@ -108,7 +108,7 @@ def test_losses_that_were_never_reported_have_no_column():
 def test_sides_of_different_length_cannot_be_compared_and_it_is_said():
     found = views(inspected(), ViewOptions(), ["spread"])["spread"]
     assert "9 users with 4 factors, 30 items with 6." in found.remark
-    assert "users and items cannot be compared" in found.remark
+    assert "they cannot be compared" in found.remark
 
 
 def test_a_model_that_shows_nothing_is_told_so_in_every_view():
