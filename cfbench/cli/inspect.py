@@ -12,8 +12,7 @@ from cfbench.analysis.catalogue import Catalogue
 from cfbench.analysis.embedding_statistics import Similarity
 from cfbench.analysis.maps import MapMethod, require_map
 from cfbench.analysis.refit.cell_selection import SHORT_KEY
-from cfbench.analysis.refit.finished_cell import load_cell
-from cfbench.analysis.refit.fitted_model import fitted_model
+from cfbench.analysis.refit.finished_cell import fitted_model, load_cell
 from cfbench.analysis.views.active_users_view import active_users, require_share
 from cfbench.analysis.views.gallery import require_views
 from cfbench.analysis.views.gallery import views as views_of

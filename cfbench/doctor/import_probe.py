@@ -94,9 +94,9 @@ def _run(plugins: Sequence[Plugin], options: DoctorOptions, deadline: float, res
     storage = options.storage
     # Only a data set that can be made without parameters can say where its data are.
     needing = [one for one in plugins if any(field.required for field in one.declaration.parameters.values())]
-    asked = [one for one in plugins if one.kind == "dataset" and one not in needing]
+    askable = [one for one in plugins if one.kind == "dataset" and one not in needing]
     request = {
-        "plugins": [{"kind": one.kind, "name": one.name, "value": one.value, "ask": one in asked} for one in plugins],
+        "plugins": [{"kind": one.kind, "name": one.name, "value": one.value, "ask": one in askable} for one in plugins],
         "data_dir": storage.data_dir and str(storage.data_dir),
         "cache_dir": str(storage.cache_dir),
     }

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from cfbench.analysis.catalogue import Catalogue
 from cfbench.analysis.recommend.new_user import new_user_features, read_user_ratings, with_user
-from cfbench.analysis.refit.finished_cell import FinishedCell
-from cfbench.analysis.refit.fitted_model import fitted_model, load_or_fit
+from cfbench.analysis.refit.finished_cell import FinishedCell, fitted_model, load_or_fit
 from cfbench.analysis.views.view import Values
 from cfbench.data.splits.withheld import Withheld
 from cfbench.errors import RunError, UnknownNameError, UsageError
@@ -21,7 +20,7 @@ from cfbench.evaluation.metrics.evaluation import fill_and_clip
 from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import PredictsRatings, ScoresItems, TakesColdEntities
-from cfbench.model.ratings import Ratings
+from cfbench.model.ratings import Codes, Ratings
 from cfbench.resources.clock import Clock
 
 _MAX_SEARCHED = 50_000  # ids among which near ones are looked for: difflib reads them all
@@ -83,7 +82,7 @@ def recommend(cell: FinishedCell, request: RecommendationRequest) -> Recommendat
         RunError: the model has no list for the user, or broke its contract.
     """
     split, train = cell.split, cell.split.train
-    withheld: NDArray[np.int32] | None = None
+    withheld: Codes | None = None
     if request.user is not None:
         name, position = f"user {request.user}", _user_position(cell, request.user)
         fitted = fitted_model(cell)
@@ -104,12 +103,12 @@ def recommend(cell: FinishedCell, request: RecommendationRequest) -> Recommendat
     own[train.items[rows]] = train.ratings[rows]
     favourites = favourite_rows(train, training_user, request.n)
     table = Catalogue.of(split)
-    recommended, liked = (
+    best, rated = (
         {"item": table.ids[codes], "title": table.titles[codes], "genres": table.genres[codes]}
         for codes in (items, train.items[favourites])
     )
     return Recommendation(
-        name, {**recommended, **values, "own rating": own[items]}, {**liked, "rating": train.ratings[favourites]}
+        name, {**best, **values, "own rating": own[items]}, {**rated, "rating": train.ratings[favourites]}
     )
 
 
@@ -121,9 +120,7 @@ def _user_position(cell: FinishedCell, user: str) -> int:
     close = get_close_matches(user, ids.tolist(), n=3) if len(ids) <= _MAX_SEARCHED else []
     near = close or ids[:3].tolist()
     hint = f"did you mean {' or '.join(map(repr, near))}?" if close else f"ids are like {', '.join(map(repr, near))}."
-    raise UnknownNameError(
-        f"{cell.cell.dataset} has no user {user!r}; {hint} A new user gives a few ratings: --ratings FILE.csv"
-    )
+    raise UnknownNameError(f"{cell.cell.dataset} has no user {user!r}; {hint} New users give --ratings FILE.csv")
 
 
 def _model_of_new_user(cell: FinishedCell, request: RecommendationRequest) -> tuple[object, Ratings]:
@@ -149,12 +146,7 @@ def _model_of_new_user(cell: FinishedCell, request: RecommendationRequest) -> tu
 
 
 def _best_items(
-    cell: FinishedCell,
-    model: object,
-    train: Ratings,
-    user: int,
-    request: RecommendationRequest,
-    withheld: NDArray[np.int32] | None,
+    cell: FinishedCell, model: object, train: Ratings, user: int, request: RecommendationRequest, withheld: Codes | None
 ) -> tuple[NDArray[np.int32], dict[str, Values]]:
     """Return the best items for one user: the beginning of the list that a run would store.
 
@@ -171,10 +163,9 @@ def _best_items(
     where the model breaks its contract.
     """
     users = np.array([user], dtype=np.int32)
+    seen = train
     if request.include_seen:  # the same users and items without any rating, so that nothing counts as seen
         seen = Ratings(users[:0], users[:0], train.ratings[:0], None, train.n_users, train.n_items, train.scale)
-    else:
-        seen = train
     taken = None if withheld is None else Withheld(np.zeros(len(withheld), dtype=np.int64), withheld)
     rankings = rank_items(model, seen, users, k=request.n, tie_seed=cell.inputs.tie_seed, clock=Clock(), withheld=taken)
     items = rankings.lists[0][rankings.lists[0] < train.n_items]

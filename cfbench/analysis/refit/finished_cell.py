@@ -1,4 +1,4 @@
-"""Finished cells of a run, with their data: what it takes to fit their models again."""
+"""Finished cells of a run with their data, and their models: loaded where they were saved, else fitted again."""
 
 from __future__ import annotations
 
@@ -8,26 +8,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cfbench.analysis.refit.cell_selection import select_record
 from cfbench.data.sources.source import Storage
 from cfbench.data.splits.split import Split
 from cfbench.errors import CfbenchError, ModelError, StoreError, UsageError
-from cfbench.execution.fit_and_predict import prepare
+from cfbench.execution.fit_and_predict import prepare, with_cold_entities
 from cfbench.experiment.past_run import past_records, past_suite
 from cfbench.experiment.plan import model_seed
 from cfbench.experiment.split_plans import split_plans
 from cfbench.experiment.suite import Suite
-from cfbench.inference.inputs import EvaluationInputs
+from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
-from cfbench.model.protocols import FitContext
-from cfbench.model.ratings import Ratings
+from cfbench.inference.predict import predict_ratings
+from cfbench.inference.rank import rank_items
+from cfbench.model.protocols import FitContext, PredictsRatings
+from cfbench.model.ratings import Codes, Ratings
 from cfbench.records.answer_shapes import require_answers_to
+from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder
 from cfbench.registry.loading import instantiate
 from cfbench.registry.registry import Plugin, Registry
+from cfbench.resources.clock import Clock
 from cfbench.spec import Spec
 
 
@@ -158,3 +164,79 @@ def _split_of(cell: Cell, suite: Suite, registry: Registry, storage: Storage) ->
             f"{cell.dataset} has other side information now than {cell} was fitted to; restore it, or run again"
         )
     return split
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A finished cell's model as it was evaluated in the run.
+
+    Attributes:
+        cell: the cell and its data.
+        model: the fitted model; it has the run's cold-start entities where it can take them.
+        queries: the run's queries in the codes that the model knows.
+    """
+
+    cell: FinishedCell
+    model: object
+    queries: Queries
+
+    def user_codes(self, positions: NDArray[np.int32]) -> Codes:
+        """Translate positions in the data's user table to codes that ``model`` knows, cold users' included."""
+        split = self.cell.split
+        tested_positions = split.test_user_positions
+        places = np.searchsorted(tested_positions, positions).clip(max=len(tested_positions) - 1)
+        tested = tested_positions[places] == positions
+        codes = np.where(tested, self.queries.ranked_users[places], split.user_coding.codes(positions))
+        return codes.astype(np.int32)
+
+
+def load_or_fit(cell: FinishedCell) -> object:
+    """Return the cell's model as ``fit`` left it, without cold-start entities: loaded where saved, else fitted again.
+
+    Raises StoreError where the saved model is damaged or another's, ModelError where the model failed to fit.
+    """
+    models = ModelFolder(cell.folder.path)
+    if models.has(cell.cell):
+        return models.load(cell.cell, cell.plugin)
+    cell.note(f"fitting {cell.cell} again; `cfbench run --save-models` keeps models that can be saved")
+    return cell.refit(cell.split.train)
+
+
+def fitted_model(cell: FinishedCell) -> FittedModel:
+    """Return the model of a finished cell as it was evaluated; a note says where its output is not that of the run.
+
+    Raises StoreError where the saved model is damaged or another's, ModelError where the model failed.
+    """
+    model = load_or_fit(cell)
+    with cell.guarded():
+        queries = with_cold_entities(model, cell.inputs, Clock())
+        difference = output_difference(model, queries, cell.inputs, cell.output)
+    if difference:
+        plugin = cell.plugin
+        changed = f"{plugin.distribution} or what it requires was changed since"
+        cause = changed if plugin.code != cell.cell.code else "another machine or library may round otherwise"
+        cell.note(f"this model of {cell.cell} is not the one in {cell.folder.path}: {difference}; {cause}")
+    return FittedModel(cell, model, queries)
+
+
+def output_difference(model: object, queries: Queries, inputs: EvaluationInputs, stored: ModelOutput) -> str:
+    """Return in words how the output of ``model`` differs from that of the run, an empty text where it does not.
+
+    Predicted ratings are compared where the model predicts, else top-k lists; equal means equal to the bit.
+    """
+    if stored.predictions is not None and isinstance(model, PredictsRatings):
+        predictions = predict_ratings(model, queries.users, queries.items, Clock())
+        if np.array_equal(predictions, stored.predictions, equal_nan=True):
+            return ""
+        if not np.array_equal(np.isnan(predictions), np.isnan(stored.predictions)):
+            return "it has no prediction for other pairs than then"
+        gap = np.abs(predictions.astype(np.float64) - stored.predictions)
+        return f"predicted ratings differ by up to {np.nanmax(gap, initial=0.0):.3g}"
+    if stored.lists is not None:
+        users, k, tie_seed = queries.ranked_users, stored.lists.shape[1], inputs.tie_seed
+        rankings = rank_items(
+            model, inputs.train, users, k=k, tie_seed=tie_seed, clock=Clock(), withheld=inputs.withheld
+        )
+        n_changed = int((rankings.lists != stored.lists).any(axis=1).sum())
+        return f"{n_changed} of {len(stored.lists)} lists differ" if n_changed else ""
+    return ""

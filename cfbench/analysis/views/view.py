@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cfbench.analysis.catalogue import Catalogue
 from cfbench.analysis.embedding_statistics import Similarity
 from cfbench.analysis.maps import MapMethod
-from cfbench.analysis.refit.fitted_model import FittedModel
+from cfbench.analysis.refit.finished_cell import FittedModel
 from cfbench.errors import UsageError
 from cfbench.inference.embeddings import embeddings_of
 from cfbench.inference.output import ModelOutput

@@ -5,9 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from cfbench.analysis.refit import fitted_model as module
-from cfbench.analysis.refit.finished_cell import FinishedCell
-from cfbench.analysis.refit.fitted_model import fitted_model, output_difference
+from cfbench.analysis.refit import finished_cell as module
+from cfbench.analysis.refit.finished_cell import FinishedCell, fitted_model, output_difference
 from cfbench.inference.inputs import Queries
 from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Cell, Record
