@@ -12,6 +12,7 @@ import numpy as np
 from cfbench.analysis.recommend.recommendation import Recommendation
 from cfbench.analysis.views.view import Values, ViewTable
 from cfbench.files.printable import escaped_json
+from cfbench.reporting.table import TableCell
 
 
 def as_tables(recommendation: Recommendation, model: str) -> list[ViewTable]:
@@ -36,7 +37,7 @@ def _readable(columns: Mapping[str, Values]) -> dict[str, Values]:
     }
     for name in ("rating", "own rating"):  # what a user has given: whole or half stars, no mean
         if name in kept:
-            kept[name] = [f"{value:g}" if math.isfinite(value) else "-" for value in np.asarray(kept[name])]
+            kept[name] = [TableCell(f"{value:g}" if math.isfinite(value) else "-") for value in np.asarray(kept[name])]
     if "genres" in kept:
         kept["genres"] = [str(genres).replace("|", ", ") for genres in kept.pop("genres")]
     return kept

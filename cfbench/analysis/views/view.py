@@ -151,7 +151,8 @@ class ViewTable:
     Attributes:
         stem: name of its file, without ending.
         title: its heading.
-        columns: columns by name, equally long: text, whole numbers or floats, NaN where there is no value.
+        columns: columns by name, equally long: text, whole numbers, floats, NaN where there is no value, or
+            figures that are formatted already, as cells.
         notes: what a reader must know.
     """
 
@@ -166,7 +167,9 @@ class ViewTable:
         def cell(value: object) -> TableCell:
             if isinstance(value, float | np.floating):
                 return TableCell(f"{value:.3f}" if math.isfinite(value) else "-")
-            return TableCell(f"{value:,d}" if isinstance(value, int | np.integer) else str(value))
+            if isinstance(value, int | np.integer):
+                return TableCell(f"{value:,d}")
+            return value if isinstance(value, TableCell) else TableCell(str(value))
 
         columns = tuple(
             Column(name, "text" if number == 0 or any(isinstance(one, str) for one in values) else "figure")
