@@ -31,7 +31,6 @@ PYTHON_API = {
     "docs/inspecting.md": {
         "cfbench.analysis.recommend.recommendation",
         "cfbench.analysis.refit.finished_cell",
-        "cfbench.analysis.refit.fitted_model",
         "cfbench.analysis.views.gallery",
         "cfbench.analysis.views.view",
         "cfbench.data.sources.source",
