@@ -79,7 +79,7 @@ def scores_instead(answer):
     return score_items
 
 
-def raise_on_strangers(answers, users, items):
+def raise_on_unknown(answers, users, items):
     if len(users) and users.max() > 23:
         raise IndexError("user 24")
     return answers
@@ -125,7 +125,7 @@ MUTANTS = {
         {FORM},
     ),
     "a column for the unknown item": ({"score_items": lambda self, users: self.answers_[users]}, {FORM}),
-    "an error at strangers": ({"predict": predict_instead(raise_on_strangers)}, {FORM}),
+    "an error at unknown codes": ({"predict": predict_instead(raise_on_unknown)}, {FORM}),
     "nothing to say": (
         {"predict": predict_instead(lambda a, u, i: a * np.nan)},
         {"outputs for its own training data are not all NaN"},
@@ -179,8 +179,8 @@ MUTANTS = {
 
 
 @dataclass
-class Hospitable(Tastes):
-    """A conforming model with every power: newcomers are answered by what their features say."""
+class Capable(Tastes):
+    """A conforming model with every capability: cold-start entities are predicted from their features."""
 
     def fit(self, train, context):
         super().fit(train, context)
@@ -205,18 +205,18 @@ class Hospitable(Tastes):
         return float(self.answers_.min()), float(self.answers_.max())
 
 
-def hospitable(**methods):
-    """``Hospitable`` with some methods replaced."""
-    return dataclass(type("Variant", (Hospitable,), methods))
+def capable(**methods):
+    """``Capable`` with some methods replaced."""
+    return dataclass(type("Variant", (Capable,), methods))
 
 
 def shown(change):
-    return {"embeddings": lambda self: change(self, Hospitable.embeddings(self))}
+    return {"embeddings": lambda self: change(self, Capable.embeddings(self))}
 
 
 def introduced_then(action):
     def add_cold_entities(self, users, items):
-        Hospitable.add_cold_entities(self, users, items)
+        Capable.add_cold_entities(self, users, items)
         action(self)
 
     return {"add_cold_entities": add_cold_entities}
@@ -226,7 +226,7 @@ def forget(self):
     self.answers_ = self.answers_[:-1]
 
 
-def number_the_newcomers(self):
+def number_the_cold_users(self):
     self.answers_ = self.answers_ + np.maximum(0, np.arange(len(self.answers_)) - 23)[:, None]
 
 
@@ -236,8 +236,8 @@ def widen(self):
 
 SOUND = "embeddings are finite, with a row for every training user and item"
 RANGE = "predicts within the range that it states"
-GUESTS = "cold-start entities get an output, and so does the unknown after them"
-GUEST_MUTANTS = {
+COLD = "cold-start entities get an output, and so does the unknown after them"
+CAPABILITY_MUTANTS = {
     "a row for the unknown": (shown(lambda self, e: replace(e, users=np.zeros((self.shape_[0] + 1, 2)))), {SOUND}),
     "embeddings that are NaN": (shown(lambda self, e: replace(e, items=e.items * np.nan)), {SOUND}),
     "embeddings that are a pair": (shown(lambda self, e: (e.users, e.items)), {SOUND}),
@@ -251,35 +251,35 @@ GUEST_MUTANTS = {
     "predictions beyond the stated range": ({"rating_range": lambda self: (2.9, 3.1)}, {RANGE}),
     "a range upside down": ({"rating_range": lambda self: (5, 1)}, {RANGE}),
     "a range of one number": ({"rating_range": lambda self: 5}, {RANGE}),
-    "no room for the unknown": (introduced_then(forget), {GUESTS}),
-    "newcomers ranked as candidates": (introduced_then(widen), {GUESTS}),
-    "residents moved by newcomers": (
+    "no room for the unknown": (introduced_then(forget), {COLD}),
+    "cold-start items ranked as candidates": (introduced_then(widen), {COLD}),
+    "training users moved by cold-start entities": (
         introduced_then(lambda self: setattr(self, "answers_", self.answers_ * 2)),
         {"cold-start entities change no output for training users and items"},
     ),
-    "newcomers told apart by number": (
-        introduced_then(number_the_newcomers),
+    "cold-start entities told apart by number": (
+        introduced_then(number_the_cold_users),
         {"cold-start entities with equal features get equal output"},
     ),
 }
 
 
-def test_a_conforming_model_with_every_power_breaks_no_rule():
-    assert outcome(Hospitable) == []
+def test_a_conforming_model_with_every_capability_breaks_no_rule():
+    assert outcome(Capable) == []
 
 
-@pytest.mark.parametrize("name", GUEST_MUTANTS)
-def test_a_broken_rule_of_a_power_is_noticed_by_its_check(name):
-    methods, noticing = GUEST_MUTANTS[name]
-    assert noticing <= set(outcome(hospitable(**methods)))
+@pytest.mark.parametrize("name", CAPABILITY_MUTANTS)
+def test_a_broken_rule_of_a_capability_is_noticed_by_its_check(name):
+    methods, noticing = CAPABILITY_MUTANTS[name]
+    assert noticing <= set(outcome(capable(**methods)))
 
 
-def test_rules_of_a_power_bind_only_models_that_have_it():
-    assert not {SOUND, GUESTS} & {check.rule.name for check in checks_for(Tastes)}
+def test_rules_of_a_capability_bind_only_models_that_have_it():
+    assert not {SOUND, COLD} & {check.rule.name for check in checks_for(Tastes)}
 
 
 def test_the_author_is_told_what_embeddings_must_be():
-    broken = hospitable(**shown(lambda self, e: replace(e, items=e.items[1:])))
+    broken = capable(**shown(lambda self, e: replace(e, items=e.items[1:])))
     check = next(check for check in checks_for(broken) if check.rule.name == SOUND)
     with pytest.raises(AssertionError, match=r"Variant\.embeddings\(\)\.items must .* shape \(18, 2\), got \(17, 2\)"):
         check()
@@ -384,13 +384,13 @@ def test_a_plugin_that_cannot_be_used_fails_with_the_registrys_reason(monkeypatc
         checks[0]()
 
 
-def test_a_power_that_cannot_be_read_off_the_source_is_noticed(monkeypatch, tmp_path):
+def test_a_capability_that_cannot_be_read_off_the_source_is_noticed(monkeypatch, tmp_path):
     source = (
         "class Model:\n    def fit(self, train, context): ...\n\nModel.predict = lambda self, users, items: users\n"
     )
-    (tmp_path / "acme_hidden_power.py").write_text(source)
+    (tmp_path / "acme_hidden_capability.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
-    check = registered(monkeypatch, "acme_hidden_power:Model")[0]
+    check = registered(monkeypatch, "acme_hidden_capability:Model")[0]
     with pytest.raises(AssertionError, match=r"its source declares \[\], the loaded class has \['predicts'\]"):
         check()
 
