@@ -69,15 +69,9 @@ def _crashes_stay_apart(bench: Workbench) -> None:
     ]
     *dead, alive = bench.outcomes(tasks)
     for outcome, cause in zip(dead, ("os._exit(3)", "a segmentation fault"), strict=True):
-        bench.require(
-            outcome.status == "crashed" and outcome.reason,
-            f"yields the outcome {outcome.status!r}: {outcome.reason!r} for a model whose process ends by {cause}; it "
-            "must be 'crashed', with a reason that names the cause",
-        )
-    bench.require(
-        alive.status == "ok",
-        f"yields {alive.status!r} for a task beside ones that crash: {alive.reason}; a crash loses its own task only",
-    )
+        case = f"a model whose process ends by {cause}"
+        bench.require_status(outcome, "crashed", case, "with a reason that names the cause")
+    bench.require_status(alive, "ok", "a task beside ones that crash", "since a crash loses its own task only")
 
 
 def _require_limit(
@@ -90,14 +84,8 @@ def _require_limit(
     found, other = bench.outcomes([beyond, bench.task("other", "Mean")])
     seconds = time.monotonic() - began
     task = "a task with " + ", ".join(f"{name}={value:g}" for name, value in limit.items())
-    bench.require(
-        found.status == status and found.reason,
-        f"yields the outcome {found.status!r}: {found.reason!r} for {task} and a model beyond that; it must be "
-        f"{status!r}, with a reason that names the limit",
-    )
-    bench.require(
-        other.status == "ok", f"yields {other.status!r} for the task after that: {other.reason}; it has no limit"
-    )
+    bench.require_status(found, status, f"{task} and a model beyond that", "with a reason that names the limit")
+    bench.require_status(other, "ok", "the task after that", "since it has no limit")
     bench.require(seconds < _SOON, f"takes {seconds:.0f} s to end {task}; look at the limit often")
     _require_gone(bench, mark, f"ends {task}")
 
@@ -116,11 +104,7 @@ def _memory_is_limited(bench: Workbench) -> None:
 def _children_end(bench: Workbench) -> None:
     mark = _new_mark()
     (outcome,) = bench.outcomes([bench.task("parent", "Parent", params={"mark": mark})])
-    bench.require(
-        outcome.status == "ok",
-        f"yields the outcome {outcome.status!r} for a model that starts a process and then predicts: "
-        f"{outcome.reason}; it must be 'ok'",
-    )
+    bench.require_status(outcome, "ok", "a model that starts a process and predicts", "whatever becomes of the process")
     _require_gone(bench, mark, "ends")
 
 

@@ -163,10 +163,7 @@ def _arrays(outcome: Outcome) -> dict[str, tuple[object, ...]]:
 
 def _require_same(bench: Workbench, found: Outcome, expected: Outcome, order: str) -> None:
     task = f"for a task, given {order}"
-    bench.require(
-        found.status == "ok" and found.answers is not None,
-        f"yields the outcome {found.status!r} {task}: {found.reason}; perform succeeds with it here",
-    )
+    bench.require_status(found, "ok", f"a task, given {order}", "as it is where perform runs it here")
     before, after = _arrays(expected), _arrays(found)
     differing = [name for name, value in before.items() if after.get(name) != value]
     bench.require(
@@ -238,11 +235,8 @@ def _failures_stay_apart(bench: Workbench) -> None:
         f"yields the outcome {failed.status!r}: {failed.reason!r} for a model that raises RuntimeError({message!r}); "
         "it must be 'failed', with the model's message in the reason",
     )
-    bench.require(
-        (before.status, after.status) == ("ok", "ok"),
-        f"yields {before.status!r} and {after.status!r} for the tasks before and after one that fails: "
-        f"{before.reason} {after.reason}; a failure loses its own task only",
-    )
+    for outcome in (before, after):
+        bench.require_status(outcome, "ok", "a task beside one that fails", "since a failure loses its own task only")
 
 
 @executor_rule("phases and epochs are passed to the queue's events")

@@ -178,6 +178,16 @@ class Workbench(Subject):
         self.require(not lost, f"ends without an outcome of {', '.join(lost)}; yield one for every acquired task")
         return [found[task.name] for task in tasks]
 
+    def require_status(self, outcome: Outcome, status: str, case: str, advice: str) -> None:
+        """Require the status of an outcome, with a reason unless it is ok.
+
+        Messages read: "yields the outcome ... for CASE; it must be STATUS, ADVICE".
+        """
+        self.require(
+            outcome.status == status and (status == "ok" or outcome.reason),
+            f"yields the outcome {outcome.status!r}: {outcome.reason!r} for {case}; it must be {status!r}, {advice}",
+        )
+
 
 executor_rule = RuleBook[Workbench]()
 """Decorator of a rule for executors."""
