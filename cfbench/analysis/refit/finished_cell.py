@@ -127,11 +127,10 @@ def load_cell(
     cell, plugin = record.cell, plugin_of(record.cell, registry)
     split = _split_of(cell, suite, registry, storage)
     stored = folder.load(cell)
-    output = None if stored is None else stored[1]
-    if output is None:
+    if stored is None or stored[1] is None:
         raise StoreError(f"the stored output of {cell} is gone; the same `cfbench run` computes it anew")
-    require_answers_to(split, cell, output)
-    return FinishedCell(folder, record, split, plugin, output, note)
+    require_answers_to(split, cell, stored[1])
+    return FinishedCell(folder, record, split, plugin, stored[1], note)
 
 
 def plugin_of(cell: Cell, registry: Registry) -> Plugin:

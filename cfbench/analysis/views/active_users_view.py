@@ -60,8 +60,7 @@ def active_users(fitted: FittedModel, share: float) -> View:
         left_out = {"users left out": len(dropped), "ratings left out": len(split.train) - len(smaller.train)}
         rows.append({"refitted": name, **left_out, **list_changes(before, after)})
     columns: dict[str, Values] = {name: [row[name] for row in rows] for name in rows[0]}
-    note = _NOTE.format(sample=len(sample))
-    table = ViewTable("active", "How far top-10 lists move", columns, (note,))
+    table = ViewTable("active", "How far top-10 lists move", columns, (_NOTE.format(sample=len(sample)),))
     return View((table,), title="Effect of the most active users")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,9 +219,7 @@ def spread(model: InspectedModel, _options: ViewOptions) -> View:
     return View((ViewTable("spread", "Quantiles", columns),), (Plot("spread", title, draw),), remark)
 
 
-_MakeView: TypeAlias = Callable[[InspectedModel, ViewOptions], View]
-
-VIEWS: Mapping[str, tuple[str, _MakeView]] = MappingProxyType(
+VIEWS: Mapping[str, tuple[str, Callable[[InspectedModel, ViewOptions], View]]] = MappingProxyType(
     {
         "biases": ("Item biases", biases),
         "nearest": ("Nearest items", nearest),
