@@ -1,4 +1,4 @@
-"""``dot-bias-bootstrapped``: what features let expect, what few ratings say, and what newcomers get."""
+"""``dot-bias-bootstrapped``: the prior from features, posterior modes, and cold-start entities."""
 
 import numpy as np
 import pytest
@@ -95,7 +95,7 @@ def test_a_strong_effect_is_recovered_with_the_smallest_penalty_and_none_with_th
 
 @settings(max_examples=25)
 @given(seed=st.integers(0, 1000), weighting=st.sampled_from([0.0, 0.5, 1.0]))
-def test_what_is_missed_without_an_entity_is_as_if_it_were_fitted_without_it(seed, weighting):
+def test_the_leave_one_out_error_is_that_of_a_fit_without_the_entity(seed, weighting):
     rng = np.random.default_rng(seed)
     features = Features({"colour": np.array(["red", "blue", "green"])[rng.integers(0, 3, 9)]})
     learned, counts = rng.normal(size=(9, 2)), rng.integers(1, 9, 9)
@@ -140,7 +140,7 @@ def side_ratings(ratings, link, noise: float) -> SideRatings:
     )
 
 
-def test_few_ratings_pull_away_from_what_was_expected_as_bayes_says():
+def test_few_ratings_move_the_mode_from_the_prior_mean_as_bayes_says():
     means, variances = np.array([[0.5, 0.0], [0.0, 1.0], [7.0, 7.0]]), np.array([0.5, 2.0])
     entities, numbers = side_ratings([4, 5, 3], Link(), noise=0.25).posterior_modes(means, variances, at_most=2)
     assert entities.tolist() == [1, 0]  # by number of ratings; entity 2 has none
@@ -152,7 +152,7 @@ def test_few_ratings_pull_away_from_what_was_expected_as_bayes_says():
     np.testing.assert_allclose(numbers[1], np.linalg.solve(precision, pull))
 
 
-def test_those_with_more_ratings_than_asked_for_are_left_out():
+def test_entities_with_more_ratings_than_the_limit_are_left_out():
     entities, _ = side_ratings([4, 5, 3], Link(), 1.0).posterior_modes(np.zeros((2, 2)), np.ones(2), at_most=1)
     assert entities.tolist() == [1]
     entities, numbers = side_ratings([4, 5, 3], Link(), 1.0).posterior_modes(np.zeros((2, 2)), np.ones(2), at_most=0)
@@ -160,30 +160,30 @@ def test_those_with_more_ratings_than_asked_for_are_left_out():
     assert numbers.shape == (0, 2)
 
 
-def curved_loss(asked: SideRatings, point: np.ndarray, variances: np.ndarray) -> float:
+def curved_loss(side: SideRatings, point: np.ndarray, variances: np.ndarray) -> float:
     """The loss of entity 0 at ``point``, who is expected at 0."""
-    scores = torch.from_numpy(asked.levels + asked.directions @ point)
-    errors = asked.link.rating(scores).numpy() - asked.ratings[[0, 2]]
-    return float((errors**2).sum() / asked.noise + (point**2 / variances).sum())
+    scores = torch.from_numpy(side.levels + side.directions @ point)
+    errors = side.link.rating(scores).numpy() - side.ratings[[0, 2]]
+    return float((errors**2).sum() / side.noise + (point**2 / variances).sum())
 
 
 @pytest.mark.parametrize("ratings", [(4, 5, 3), (5, 5, 5), (1, 1, 1)])
 def test_behind_a_curved_link_the_loss_is_at_a_minimum(ratings):
-    asked, variances = side_ratings(ratings, Link(0.5, 5.5, sigmoid=True), noise=0.5), np.array([0.5, 2.0])
-    (_, first), numbers = asked.posterior_modes(np.zeros((2, 2)), variances, at_most=2)
+    side, variances = side_ratings(ratings, Link(0.5, 5.5, sigmoid=True), noise=0.5), np.array([0.5, 2.0])
+    (_, first), numbers = side.posterior_modes(np.zeros((2, 2)), variances, at_most=2)
     assert first == 0
     steps = 0.05 * np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
-    around = [curved_loss(asked, numbers[1] + step, variances) for step in steps]
-    assert curved_loss(asked, numbers[1], variances) < min(around)
+    around = [curved_loss(side, numbers[1] + step, variances) for step in steps]
+    assert curved_loss(side, numbers[1], variances) < min(around)
 
 
 @settings(max_examples=50)
 @given(ratings=st.tuples(*[st.floats(-20, 20, width=32)] * 3), noise=st.floats(0.01, 10))
-def test_whatever_the_ratings_the_loss_is_never_above_that_of_what_was_expected(ratings, noise):
-    asked, variances = side_ratings(ratings, Link(0.5, 5.5, sigmoid=True), noise), np.array([0.5, 2.0])
-    _, numbers = asked.posterior_modes(np.zeros((2, 2)), variances, at_most=2)
-    before = curved_loss(asked, np.zeros(2), variances)
-    assert curved_loss(asked, numbers[1], variances) <= before * (1 + 1e-9)
+def test_whatever_the_ratings_the_loss_is_never_above_that_of_the_prior_mean(ratings, noise):
+    side, variances = side_ratings(ratings, Link(0.5, 5.5, sigmoid=True), noise), np.array([0.5, 2.0])
+    _, numbers = side.posterior_modes(np.zeros((2, 2)), variances, at_most=2)
+    before = curved_loss(side, np.zeros(2), variances)
+    assert curved_loss(side, numbers[1], variances) <= before * (1 + 1e-9)
 
 
 def test_chunks_of_entities_change_no_answer(monkeypatch):
@@ -200,21 +200,21 @@ def test_taking_a_factorisation_apart_and_together_changes_no_bit():
     assert torch.equal(again.table, model.factors_.table)
 
 
-def test_a_newcomer_of_a_known_genre_has_the_expected_vector_and_bias():
+def test_a_cold_item_of_a_known_genre_has_the_expected_vector_and_bias():
     model = fitted()
     model.add_cold_entities(None, Features({"genres": np.array(["Comedy", "War"])}))
     _, items = model.network_.sides()
     ridge = model.item_prior_.biases
-    for newcomer, row in ((40, [1, 0]), (41, [0, 1])):  # the vocabulary is Comedy, War
+    for item, row in ((40, [1, 0]), (41, [0, 1])):  # the vocabulary is Comedy, War
         bias = ridge.mean + (row - ridge.centre) @ ridge.coefficients
-        np.testing.assert_allclose(items[newcomer, -1], bias[0], rtol=1e-5)
+        np.testing.assert_allclose(items[item, -1], bias[0], rtol=1e-5)
     predicted = model.predict(np.zeros(3, dtype=np.int32), np.array([40, 41, 42], dtype=np.int32))
     assert predicted[0] == pytest.approx(4, abs=0.3)
     assert predicted[1] == pytest.approx(2, abs=0.3)
     assert predicted[1] < predicted[2] < predicted[0]  # the unknown item is neither
 
 
-def test_newcomers_are_no_candidates_and_new_users_get_the_training_catalogue():
+def test_cold_items_are_no_candidates_and_new_users_get_the_training_catalogue():
     model = fitted()
     model.add_cold_entities(None, Features({"genres": np.array(["Comedy", "War"])}))
     assert model.score_items(np.array([0, 60], dtype=np.int32)).shape == (2, 40)
@@ -234,13 +234,13 @@ def test_an_item_with_one_rating_keeps_most_of_its_genres_expectation():
         full.scale,
         item_features=full.item_features,
     )
-    looked, single = fitted(train), fitted(train, answers=0)
-    asked = np.arange(60, dtype=np.int32), np.zeros(60, dtype=np.int32)  # item 0 is a comedy: about 4
-    assert abs(looked.predict(*asked).mean() - 4) < abs(single.predict(*asked).mean() - 4)
-    assert looked.predict(*asked).mean() == pytest.approx(4, abs=0.3)
+    posterior, gradient = fitted(train), fitted(train, answers=0)
+    pairs = np.arange(60, dtype=np.int32), np.zeros(60, dtype=np.int32)  # item 0 is a comedy: about 4
+    assert abs(posterior.predict(*pairs).mean() - 4) < abs(gradient.predict(*pairs).mean() - 4)
+    assert posterior.predict(*pairs).mean() == pytest.approx(4, abs=0.3)
 
 
-def test_without_a_second_look_known_entities_are_those_of_dot_bias_to_the_bit():
+def test_without_posterior_modes_training_entities_are_those_of_dot_bias_to_the_bit():
     train = genre_tastes()
     plain = BiasedDotProduct(n_factors=4)
     plain.fit(train, FitContext(1, device="cpu"))
@@ -251,7 +251,7 @@ def test_saved_it_answers_the_same_in_a_new_process():
     require_the_same_in_a_new_process(fitted(), genre_tastes())
 
 
-def test_loaded_it_gives_newcomers_the_same_embeddings(tmp_path):
+def test_loaded_it_gives_cold_items_the_same_embeddings(tmp_path):
     model = fitted()
     model.save(tmp_path)
     loaded = BootstrappedDotProduct.load(tmp_path)
@@ -289,8 +289,8 @@ def test_introduced_new_items_are_predicted_better_than_as_unknown_ones():
 
     before = squared_error(split.test.items)
     strange = split.test.items == split.train.n_items
-    things, turn = np.unique(split.test.item_positions[strange], return_inverse=True)
-    model.add_cold_entities(None, Features.of(dataset.items.columns, things))
+    positions, turn = np.unique(split.test.item_positions[strange], return_inverse=True)
+    model.add_cold_entities(None, Features.of(dataset.items.columns, positions))
     items = split.test.items.copy()
     items[strange] = split.train.n_items + turn
     assert squared_error(items) < before - 0.1

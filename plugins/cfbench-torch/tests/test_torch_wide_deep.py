@@ -1,4 +1,4 @@
-"""``wide-deep``: which indicators are gathered, what is learned from them, and what newcomers get."""
+"""``wide-deep``: indicators, gradients, and cold-start entities."""
 
 import itertools
 from dataclasses import replace
@@ -13,8 +13,8 @@ from cfbench_torch.device import Device
 from cfbench_torch.link import Link
 from cfbench_torch.wide_deep import Indicators, WideDeep, WideDeepNetwork
 
-PEOPLE = Features({"gender": np.array(["F", "M", "F", "M", "F", "M"])})
-FILMS = Features({"genres": np.array(["Drama", "War", "Drama|War", "", "Drama"])})
+USERS = Features({"gender": np.array(["F", "M", "F", "M", "F", "M"])})
+ITEMS = Features({"genres": np.array(["Drama", "War", "Drama|War", "", "Drama"])})
 
 
 def ratings(described: bool = True) -> Ratings:
@@ -23,7 +23,7 @@ def ratings(described: bool = True) -> Ratings:
     women, drama, war = users % 2 == 0, np.isin(items, (0, 2, 4)), np.isin(items, (1, 2))
     values = (2 + 2 * (women & drama) + 2 * (~women & war)).astype(np.float32)
     train = Ratings(users, items, values, None, 6, 5, RatingScale(1, 5))
-    return replace(train, user_features=PEOPLE, item_features=FILMS) if described else train
+    return replace(train, user_features=USERS, item_features=ITEMS) if described else train
 
 
 def fitted(train: Ratings | None = None, **parameters) -> WideDeepNetwork:
@@ -51,8 +51,8 @@ def all_pairs(n_users: int, n_items: int) -> tuple[np.ndarray, np.ndarray]:
     return pairs[:, 0], pairs[:, 1]
 
 
-def test_rows_hold_the_shares_of_indicators_newcomers_come_before_the_unknown():
-    films = Indicators.of(FILMS, 5)  # Drama, War
+def test_rows_hold_the_shares_of_indicators_cold_entities_come_before_the_unknown():
+    films = Indicators.of(ITEMS, 5)  # Drama, War
     assert films.rows.tolist() == [[1, 0], [0, 1], [0.5, 0.5], [0, 0], [1, 0], [0, 0]]
     rows = films.with_cold(Features({"genres": np.array(["War", "Opera"])}))
     assert rows[5:].tolist() == [[0, 1], [0, 0], [0, 0]]
@@ -61,7 +61,7 @@ def test_rows_hold_the_shares_of_indicators_newcomers_come_before_the_unknown():
 
 def test_without_features_rows_are_empty():
     assert Indicators.of(None, 5).rows.shape == (6, 0)
-    assert Indicators.of(None, 5).with_cold(FILMS).shape == (11, 0)
+    assert Indicators.of(None, 5).with_cold(ITEMS).shape == (11, 0)
 
 
 def test_indicators_beyond_the_most_columns_share_them(monkeypatch):
@@ -86,7 +86,7 @@ def test_the_score_of_a_pair_crosses_its_own_indicators():
         2 * (5 + 0.1 + 0.01 + 1),  # a woman, a drama
         2 * (5 + 7 + 0.1 + 0.015 + (1 + 10) / 2),  # half drama, half war
         2 * (0.2 + 0.02 + 1000),
-        2 * 0.2,  # nothing is said of item 3
+        2 * 0.2,  # item 3 has no features
         2 * (7 + 0.015),  # the unknown user
     ]
     torch.testing.assert_close(model.rate(pairs), torch.tensor(expected))
@@ -151,7 +151,7 @@ def test_the_rarely_rated_have_no_embedding_of_their_own():
     assert model.network_.items.table[:-1].any(dim=1).all()
 
 
-def test_a_newcomer_is_told_by_indicators_alone():
+def test_a_cold_entity_is_predicted_from_its_indicators_alone():
     model = fitted(epochs=60, learning_rate=0.01, dropout=0.0, wide_scale=4.0, id_dropout=0.3, weight_decay=0.0)
     model.add_cold_entities(
         Features({"gender": np.array(["F", "M"])}), Features({"genres": np.array(["Drama", "War"])})
@@ -162,7 +162,7 @@ def test_a_newcomer_is_told_by_indicators_alone():
     assert model.score_items(users).shape == (4, 5)  # new items are no candidates
 
 
-def test_biases_that_are_shown_are_what_the_wide_part_says_of_an_item_alone():
+def test_biases_that_are_shown_are_the_wide_part_of_an_item_alone():
     model = fitted()
     shown, net = model.embeddings(), model.network_
     assert shown.users.shape == (6, 3)
@@ -176,14 +176,14 @@ def test_saved_it_answers_the_same_in_a_new_process():
     require_the_same_in_a_new_process(fitted(), ratings())
 
 
-def test_loaded_it_answers_for_newcomers_the_same(tmp_path):
+def test_loaded_it_answers_for_cold_entities_the_same(tmp_path):
     model = fitted()
     model.save(tmp_path)
     loaded = WideDeepNetwork.load(tmp_path)
     for each in (model, loaded):
         each.add_cold_entities(None, Features({"genres": np.array(["War|Drama", "Opera"])}))
-    asked = all_pairs(7, 8)
-    np.testing.assert_array_equal(model.predict(*asked), loaded.predict(*asked))
+    pairs = all_pairs(7, 8)
+    np.testing.assert_array_equal(model.predict(*pairs), loaded.predict(*pairs))
 
 
 @pytest.mark.parametrize(
