@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -85,16 +86,8 @@ def run(
     if suite is not None and quick:
         raise UsageError(f"--quick is a suite of its own; leave out {suite!r} or --quick")
     chosen = Suite.find(suite or ("quick" if quick else "default"))
-    texts = {"models": model, "preprocess": preprocess, "splits": split, "metrics": metric}
-    overrides: dict[str, object] = {
-        key: [str(spec) for text in given for spec in Spec.parse_many(text)]
-        for key, given in texts.items()
-        if given is not None
-    }
-    if dataset is not None:  # a path may hold commas
-        overrides["datasets"] = [str(Spec.parse(text)) for text in dataset]
-    overrides |= {key: value for key, value in (("seed", seed), ("repeats", repeats)) if value is not None}
-    chosen = _overridden(chosen, overrides)
+    components = {"models": model, "datasets": dataset, "preprocess": preprocess, "splits": split, "metrics": metric}
+    chosen = _with_options(chosen, components, {"seed": seed, "repeats": repeats})
     if in_process:
         if execution.executor not in ("processes", "in-process"):
             raise UsageError(
@@ -125,14 +118,18 @@ def run(
         return verdict([line for line in lines if isinstance(line, Record)], monitor.tell)
 
 
-def _overridden(suite: Suite, overrides: dict[str, object]) -> Suite:
+def _with_options(suite: Suite, components: Mapping[str, list[str] | None], numbers: Mapping[str, int | None]) -> Suite:
     """Return the suite with options of the command line; other components make another suite, with its own folder."""
-    if not overrides:
-        return suite
-    changed = {**suite.model_dump(), **overrides}
-    if overrides.keys() - {"seed", "repeats"}:
+    changed: dict[str, object] = {key: number for key, number in numbers.items() if number is not None}
+    for key, texts in components.items():
+        if texts is None:
+            continue
         changed |= {"expected": (), "name": f"{suite.name}-custom", "description": ""}
-    return Suite.check(changed, "command line")
+        if key == "datasets":  # a path may hold commas
+            changed[key] = [str(Spec.parse(text)) for text in texts]
+        else:
+            changed[key] = [str(spec) for text in texts for spec in Spec.parse_many(text)]
+    return Suite.check({**suite.model_dump(), **changed}, "command line") if changed else suite
 
 
 def _require_installed(suite: Suite, registry: Registry) -> None:
