@@ -1,4 +1,4 @@
-"""A plan carried out at the command line: shown while it runs, kept when it is interrupted."""
+"""Execution of a plan by the command line: shown while it runs, kept when it is interrupted."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def _interrupt(_signal: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def verdict(records: Sequence[Record], told: Callable[[str], None] = tell) -> int:
-    """Tell ``told`` every failure and return 1 where there was any, or where nothing could be run, else 0.
+def verdict(records: Sequence[Record], report: Callable[[str], None] = tell) -> int:
+    """Report every failure; return the exit code: 1 where there was any, or where nothing could be run, else 0.
 
-    A model whose plugin is not installed is told too, but it fails nothing where others ran.
+    A model whose plugin is not installed is reported too, but it fails nothing where others ran.
     """
     missing = {one.cell.model: one.reason for one in records if not one.cell.installed}
     failed = [f"{one.status}: {one.cell}: {one.reason}" for one in records if one.cell.installed and one.status != "ok"]
@@ -59,6 +59,6 @@ def verdict(records: Sequence[Record], told: Callable[[str], None] = tell) -> in
         f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.failed_metrics.items()
     ]
     for complaint in [*(f"skipped: {model} {reason}" for model, reason in missing.items()), *failed]:
-        told(f"cfbench: {complaint}")
+        report(f"cfbench: {complaint}")
     nothing_ran = bool(records) and all(one.status != "ok" for one in records)
     return 1 if failed or nothing_ran else 0

@@ -39,7 +39,7 @@ _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisib
 
 def main(events: int, home: Path) -> None:
     """Serve until standard input ends; what imports and warm-ups write to their home lands in ``home``."""
-    die_with_the_parent()  # end of input says the same, but goes unnoticed while a library that hangs is imported
+    die_with_the_parent()  # end of input means the same, but goes unnoticed while a library that hangs is imported
     adopt_orphans()
     move_in(home)
     os.set_inheritable(events, False)

@@ -1,4 +1,4 @@
-"""Cells one after another in the present process: for debuggers; a crash takes the run along."""
+"""Executor of cells one after another in the present process: for debuggers; a crash ends the run."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from cfbench.execution.process_tree import how_ended
 from cfbench.execution.task import Outcome, Task, answers_in
 from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.inference.output import ModelOutput
-from cfbench.records.record import Epoch
+from cfbench.records.record import Epoch, Status
 from cfbench.records.store import first_mistake
 from cfbench.resources.cost import Cost
 from cfbench.resources.memory import machine_bytes
@@ -75,26 +75,26 @@ def _array(task: Task, name: str) -> NDArray[Any]:
 def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
     """Return the outcome of a task whose process has ended, by the ``exited`` event of its watchdog."""
     tail, peak = tail_of(Path(task.log)), int(event["peak"])
-    cost = Cost(seconds={"cell": float(event["seconds"])}, peak_memory=peak)
+    held = f"{peak / 2**20:,.0f} MiB"
+    status: Status
     if event["exceeded"] == "timeout":
-        reason = f"took longer than the {task.timeout:g} s allowed and was ended"
-        return Outcome(task, "timeout", reason, cost=cost, log_tail=tail)
-    if event["exceeded"] == "out-of-memory":
-        held = f"{peak / 2**20:,.0f} MiB"
+        status, reason = "timeout", f"took longer than the {task.timeout:g} s allowed and was ended"
+    elif event["exceeded"] == "out-of-memory":
+        status = "out-of-memory"
         if task.memory_limit is not None and peak > task.memory_limit:
             reason = f"held {held}, more than the {task.memory_limit / 2**20:,.0f} MiB allowed, and was ended"
         else:
             reason = f"was ended by the kernel, which had no more memory; it held {held} when last looked at"
-        return Outcome(task, "out-of-memory", reason, cost=cost, log_tail=tail)
-    if event["unwritten"]:
+    elif event["unwritten"]:
+        status = "failed"
         reason = f"its answers could not be written: {event['unwritten']}; free the disk, or set TMPDIR to another"
-        return Outcome(task, "failed", reason, cost=cost, log_tail=tail)
-    outcome = read_outcome(task)
-    if outcome is None:
+    elif (outcome := read_outcome(task)) is None:
         printed = " ".join(tail.split())[-_QUOTED:]
-        reason = f"its process {how_ended(int(event['code']))} before it answered"
+        status, reason = "crashed", f"its process {how_ended(int(event['code']))} before it answered"
         reason += f"; it last printed: {printed}" if printed else ""
-        return Outcome(task, "crashed", reason, cost=cost, log_tail=tail)
-    if outcome.status != "ok":
+    elif outcome.status == "ok":
+        return replace(outcome, cost=replace(outcome.cost, peak_memory=max(outcome.cost.peak_memory, peak)))
+    else:
         return replace(outcome, log_tail=tail)
-    return replace(outcome, cost=replace(outcome.cost, peak_memory=max(outcome.cost.peak_memory, peak)))
+    cost = Cost(seconds={"cell": float(event["seconds"])}, peak_memory=peak)
+    return Outcome(task, status, reason, cost=cost, log_tail=tail)

@@ -1,4 +1,4 @@
-"""What a cell prints: kept up to a bound, so that no model fills the disk by talking."""
+"""Log of what a cell prints, kept up to a bound, so that no model fills the disk."""
 
 from __future__ import annotations
 

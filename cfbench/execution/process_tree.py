@@ -1,6 +1,6 @@
 """A process with everything that it started: its memory, and its end.
 
-Linux tells all of it in ``/proc``; psutil, which workers may lack, is imported on other systems alone.
+On Linux ``/proc`` is read; psutil, which workers may lack, is imported on other systems alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cells in processes of their own on this machine: a crash, a leak or a loop loses that cell only."""
+"""Executor of cells in processes of their own on this machine: a crash, a leak or a loop loses that cell only."""
 
 from __future__ import annotations
 

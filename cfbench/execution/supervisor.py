@@ -129,7 +129,7 @@ class Supervisor:
 
     def _try_again(self, task: Task, code: int) -> Outcome | None:
         """Start a cell once more whose watchdog or server died: as far as can be known, the cell is not to blame."""
-        how = f"the process that keeps it {how_ended(code)}"
+        how = f"the process that supervises it {how_ended(code)}"
         if task.name in self._retried:
             del self.running[task.name]
             return Outcome(task, "crashed", f"{how}, twice", log_tail=tail_of(Path(task.log)))

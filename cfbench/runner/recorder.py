@@ -1,4 +1,4 @@
-"""From what came of a cell to its record: measured by every metric of the study, with provenance."""
+"""Records of cells: outcomes measured by every metric of the study, with provenance."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Recorder:
     """Makes the records of one run.
 
     Attributes:
-        study: says which metrics are measured, and knows the splits.
+        study: the cells, their metrics and splits.
     """
 
     study: Study
@@ -39,7 +39,7 @@ class Recorder:
         return Record(planned.cell, "skipped", planned.plugin.problem, provenance=_provenance({}))
 
     def concluded(self, planned: Planned, outcome: Outcome) -> Record:
-        """Record what came of a cell that was run."""
+        """Record the outcome of a cell that was run."""
         record = Record(
             cell=planned.cell,
             status=outcome.status,

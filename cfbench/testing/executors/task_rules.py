@@ -274,7 +274,7 @@ def _logs_are_kept(bench: Workbench) -> None:
         bench.require(
             outcome.status == "ok" or f"{_WORDS} as the reason" in outcome.log_tail,
             f"yields the log_tail {outcome.log_tail!r} for a model that failed; it is the end of task.log, the "
-            "traceback included: see cfbench.execution.printed_log.tail_of",
+            "traceback included: see cfbench.execution.tail_of",
         )
 
 

@@ -1,4 +1,4 @@
-"""What of a record goes where in an MLflow run."""
+"""Facts of a record, as parameters, metrics and tags of an MLflow run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def curve(record: Record) -> Iterator[tuple[str, float, int]]:
 
 def tags(record: Record, *, kept: bool) -> dict[str, str]:
     """Return what identifies and explains the cell."""
-    told = {
+    found = {
         "cfbench.key": record.cell.key,
         "cfbench.status": record.status,
         "cfbench.reason": record.reason,
@@ -63,12 +63,12 @@ def tags(record: Record, *, kept: bool) -> dict[str, str]:
         "cfbench.kept": str(kept).lower(),
         **{f"cfbench.on.{name}": value for name, value in record.provenance.items()},
     }
-    return {name: value[:_LONGEST_TAG] for name, value in told.items() if value}
+    return {name: value[:_LONGEST_TAG] for name, value in found.items() if value}
 
 
 def span(record: Record, now: float) -> tuple[int, int]:
     """Return when the cell began and ended, in milliseconds of Unix time; ``now`` where its record does not say."""
-    told = record.provenance.get("finished", "")
-    ended = datetime.fromisoformat(told).timestamp() if told else now
+    finished = record.provenance.get("finished", "")
+    ended = datetime.fromisoformat(finished).timestamp() if finished else now
     began = ended - sum(record.cost.seconds.values())
     return int(began * _MILLISECONDS), int(ended * _MILLISECONDS)

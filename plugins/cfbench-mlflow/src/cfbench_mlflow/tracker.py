@@ -1,4 +1,4 @@
-"""The tracker: one MLflow run per cell, inside one run per suite."""
+"""Tracker: one MLflow run per cell, inside one run per suite."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class MLflow(RunEvents):
         """Open the store and begin the run of the suite."""
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seven take minutes to say that nobody is there
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read once, when MLflow is imported
-        from cfbench_mlflow.book import Book  # noqa: PLC0415 - MLflow takes a second to import
+        from cfbench_mlflow.store import ExperimentStore  # noqa: PLC0415 - MLflow takes a second to import
 
-        self._book = Book.open(self.uri_, self.experiment, self._place())
+        self._store = ExperimentStore.open(self.uri_, self.experiment, self._place())
         described = str(run.settings.get("description") or "")
-        self._suite = self._book.begin(
+        self._suite = self._store.begin(
             {
                 "mlflow.runName": run.suite,
                 "cfbench.folder": str(run.folder),
@@ -53,7 +53,7 @@ class MLflow(RunEvents):
             }
         )
         settings = {name: run.settings.get(name) for name in ("seed", "repeats")}
-        self._book.parameters(self._suite, {"suite": run.suite, "cells": len(run.cells), **settings})
+        self._store.parameters(self._suite, {"suite": run.suite, "cells": len(run.cells), **settings})
 
     def cell_kept(self, record: Record) -> None:
         """Log a cell that an earlier run finished."""
@@ -67,16 +67,16 @@ class MLflow(RunEvents):
         """Log a cell as a run of its own inside the suite's."""
         began, ended = span(record, time.time())
         place = {"mlflow.parentRunId": self._suite, "mlflow.runName": str(record.cell)}
-        run = self._book.begin(tags(record, kept=kept) | place, began)
-        self._book.parameters(run, parameters(record))
+        run = self._store.begin(tags(record, kept=kept) | place, began)
+        self._store.parameters(run, parameters(record))
         figures = with_legal_names(measurements(record))
-        self._book.metrics(run, [*((name, value, 0) for name, value in figures.items()), *curve(record)], ended)
-        self._book.end(run, "FINISHED" if record.status == "ok" else "FAILED", ended)
+        self._store.metrics(run, [*((name, value, 0) for name, value in figures.items()), *curve(record)], ended)
+        self._store.end(run, "FINISHED" if record.status == "ok" else "FAILED", ended)
 
     def run_finished(self, files: Sequence[Path], *, complete: bool) -> None:
         """Hand the tables over and end the run of the suite."""
-        self._book.files(self._suite, files)
-        self._book.end(self._suite, "FINISHED" if complete else "KILLED")
+        self._store.files(self._suite, files)
+        self._store.end(self._suite, "FINISHED" if complete else "KILLED")
 
     def _place(self) -> str | None:
         """Return where files of a new experiment go; a server decides for itself."""

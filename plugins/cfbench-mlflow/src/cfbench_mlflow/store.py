@@ -1,4 +1,4 @@
-"""An open MLflow store, with the few things that are written to it. Importing this module imports MLflow."""
+"""Store of MLflow: one experiment, and what is logged to it. Importing this module imports MLflow."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _LONGEST_PARAMETER = 500  # characters; MLflow 3 takes 6,000, older servers 500
 
 
 @dataclass(frozen=True)
-class Book:
+class ExperimentStore:
     """One experiment of a store.
 
     Attributes:
-        client: talks to the store.
+        client: the client of the store.
         experiment: the experiment's id.
     """
 
@@ -33,16 +33,15 @@ class Book:
     experiment: str
 
     @classmethod
-    def open(cls, uri: str, experiment: str, artifacts: str | None) -> Book:
+    def open(cls, uri: str, experiment: str, artifacts: str | None) -> ExperimentStore:
         """Open a store and find the experiment, or make it with its files at ``artifacts``."""
         for chatty in ("mlflow", "alembic"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         client = MlflowClient(tracking_uri=uri)
         known = client.get_experiment_by_name(experiment)
-        found = (
-            client.create_experiment(experiment, artifact_location=artifacts) if known is None else known.experiment_id
-        )
-        return cls(client, str(found))
+        if known is not None:
+            return cls(client, str(known.experiment_id))
+        return cls(client, str(client.create_experiment(experiment, artifact_location=artifacts)))
 
     def begin(self, tags: Mapping[str, str], began: int | None = None) -> str:
         """Begin a run, at Unix time ``began`` in milliseconds or now; return its id."""
@@ -50,18 +49,18 @@ class Book:
 
     def parameters(self, run: str, values: Mapping[str, object]) -> None:
         """Log parameters as text."""
-        told = (Param(name, str(value)[:_LONGEST_PARAMETER]) for name, value in with_legal_names(values).items())
-        for some in _in_batches(told, _PARAMETERS_AT_ONCE):
-            self.client.log_batch(run, params=some)
+        params = (Param(name, str(value)[:_LONGEST_PARAMETER]) for name, value in with_legal_names(values).items())
+        for batch in _in_batches(params, _PARAMETERS_AT_ONCE):
+            self.client.log_batch(run, params=batch)
 
     def metrics(self, run: str, points: Iterable[tuple[str, float, int]], moment: int) -> None:
         """Log name, value and step, under legal names, all as of Unix time ``moment`` in milliseconds."""
-        told = (Metric(name, value, moment, step) for name, value, step in points)
-        for some in _in_batches(told, _METRICS_AT_ONCE):
-            self.client.log_batch(run, metrics=some)
+        logged = (Metric(name, value, moment, step) for name, value, step in points)
+        for batch in _in_batches(logged, _METRICS_AT_ONCE):
+            self.client.log_batch(run, metrics=batch)
 
     def files(self, run: str, paths: Sequence[Path]) -> None:
-        """Hand files over."""
+        """Log files as artifacts."""
         for path in paths:
             self.client.log_artifact(run, str(path))
 
@@ -72,5 +71,5 @@ class Book:
 
 def _in_batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(values)
-    while some := list(islice(rest, size)):
-        yield some
+    while batch := list(islice(rest, size)):
+        yield batch
