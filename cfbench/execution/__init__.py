@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from cfbench.execution.supervisor import Supervisor
     from cfbench.execution.task import Outcome, Task, answers_in, saved_in
     from cfbench.records.record import Cell, Record, Status, figure_name
+    from cfbench.registry.registry import Registry
 
 __all__ = [
     "Cell",
     "Executor",
     "Outcome",
     "Record",
+    "Registry",
     "RunDescription",
     "RunError",
     "RunEvents",
@@ -50,6 +52,7 @@ _NAMES_OF_MODULES = {
     "execution.supervisor": ("Supervisor",),
     "execution.task": ("Outcome", "Task", "answers_in", "saved_in"),
     "records.record": ("Cell", "Record", "Status", "figure_name"),
+    "registry.registry": ("Registry",),
 }
 
 

@@ -39,8 +39,6 @@ PYTHON_API = {
     },
 }
 
-# Plugins that still import private modules; the list only ever gets shorter.
-NOT_CONVERTED = {"cfbench-dask"}
 
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
 PROJECTS = {path.parent.name: tomllib.loads(path.read_text()) for path in ROOT.glob("plugins/*/pyproject.toml")}
@@ -84,18 +82,13 @@ def sources(distribution: str) -> list[Path]:
     return sorted((ROOT / "plugins" / distribution / "src").rglob("*.py"))
 
 
-@pytest.mark.parametrize("distribution", sorted(PROJECTS.keys() - NOT_CONVERTED))
+@pytest.mark.parametrize("distribution", sorted(PROJECTS))
 def test_a_plugin_imports_facades_only(distribution):
     private = {str(path.relative_to(ROOT)): private_imports(path.read_text()) for path in sources(distribution)}
     assert {path: names for path, names in private.items() if names} == {}
 
 
-@pytest.mark.parametrize("distribution", sorted(NOT_CONVERTED))
-def test_a_plugin_that_is_converted_leaves_the_list(distribution):
-    assert any(private_imports(path.read_text()) for path in sources(distribution))
-
-
-@pytest.mark.parametrize("distribution", sorted(PROJECTS.keys() - NOT_CONVERTED))
+@pytest.mark.parametrize("distribution", sorted(PROJECTS))
 def test_the_tests_of_a_plugin_import_the_conformance_checks_by_their_facade(distribution):
     for path in sorted((ROOT / "plugins" / distribution / "tests").rglob("*.py")):
         modules = {module for module, _ in core_imports(path.read_text()) if module.startswith("cfbench.testing")}

@@ -26,7 +26,7 @@ def test_a_sound_installation_is_told_as_a_table_and_exits_with_0(call_cfbench, 
     monkeypatch.delenv("CFBENCH_DATA", raising=False)
     monkeypatch.setenv("CFBENCH_CACHE", str(tmp_path / "cache"))
     done = call_cfbench(tmp_path, "doctor", "--time-limit", "200")
-    assert "cfbench-baselines 0.1.0: 7 models, imported in" in done.stdout
+    assert f"cfbench-baselines {version('cfbench-baselines')}: 7 models, imported in" in done.stdout
     assert "PROBLEM" not in done.stdout
     assert list(tmp_path.iterdir()) == []
 

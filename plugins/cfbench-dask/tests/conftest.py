@@ -19,7 +19,7 @@ from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Outcome, Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.registry.registry import Registry
-from cfbench.testing.example_ratings import random_ratings
+from cfbench.testing import random_ratings
 from cfbench.testing.executors import models_for_executors
 
 HERE = Path(__file__).parent

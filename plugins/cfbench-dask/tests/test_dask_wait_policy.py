@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from importlib.metadata import version
 
 import pytest
 
@@ -28,7 +29,7 @@ def worker_with(task, **more) -> PoolWorker:
 
 def test_what_is_installed_survives_its_way_and_nonsense_is_refused():
     installed = Installed.here([("cfbench-baselines", "cfbench_baselines.bias:Bias"), ("no", "such:One")])
-    assert installed.versions["cfbench-dask"] == "0.1.0"
+    assert installed.versions["cfbench-dask"] == version("cfbench-dask")
     assert Installed.from_json(installed.to_json()) == installed
     for nonsense in (None, {}, {"versions": 3, "models": []}, {"versions": {}, "models": [["a"]]}):
         with pytest.raises(ValueError, match="no list of what is installed"):

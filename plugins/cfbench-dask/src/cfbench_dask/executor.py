@@ -15,9 +15,7 @@ from distributed import Client, LocalCluster
 from distributed.comm.addressing import resolve_address
 from distributed.versions import VersionMismatchWarning
 
-from cfbench.errors import UsageError
-from cfbench.execution.executor import TaskQueue
-from cfbench.execution.task import Outcome, Task
+from cfbench.execution import Outcome, Task, TaskQueue, UsageError
 from cfbench.model import require_at_least
 from cfbench_dask.rpc import Rpc
 from cfbench_dask.worker_pool import WorkerPool

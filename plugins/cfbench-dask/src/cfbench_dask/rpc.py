@@ -15,11 +15,8 @@ from typing import Any, get_args
 from distributed import Client, Future
 from distributed.scheduler import KilledWorker
 
-from cfbench.errors import StoreError
-from cfbench.execution.outcome_reader import read_outcome
-from cfbench.execution.task import Outcome, Task, answers_in
+from cfbench.execution import Outcome, Status, StoreError, Task, answers_in, read_outcome
 from cfbench.model import EpochReport
-from cfbench.records.record import Status
 from cfbench_dask import worker_session
 from cfbench_dask.file_transfer import FileTransfer
 

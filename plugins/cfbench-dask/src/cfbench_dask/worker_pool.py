@@ -13,9 +13,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
 
-from cfbench.errors import RunError
-from cfbench.execution.executor import TaskQueue
-from cfbench.execution.task import Outcome, Task
+from cfbench.execution import Outcome, RunError, Task, TaskQueue
 from cfbench_dask import worker_session
 from cfbench_dask.file_transfer import FileTransfer
 from cfbench_dask.rpc import Rpc, WorkerFaultError, WorkerGoneError, events_in

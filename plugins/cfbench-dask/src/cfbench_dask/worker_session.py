@@ -20,11 +20,8 @@ from typing import Any, Self
 
 from distributed import Worker, get_worker
 
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.supervisor import Supervisor
-from cfbench.execution.task import Outcome, Task, answers_in, saved_in
+from cfbench.execution import Outcome, Registry, RunEvents, Supervisor, Task, answers_in, saved_in
 from cfbench.model import EpochReport
-from cfbench.registry.registry import Registry
 from cfbench_dask.file_transfer import FileTransfer
 
 TOPIC = "cfbench"
