@@ -29,7 +29,9 @@ NOT_COMPARED = {
     # What an execution costs, and when and by which sources it was made.
     *("cost", "seconds", "cpu_seconds", "peak_memory", "provenance", "version", "cfbench", "code", "seal", "answers"),
     # Layout of the file, and texts whose wording is no figure.
-    *("schema_version", "kind", "text", "contract", "not_applicable", "broken_metrics", "failed_metrics", "reason"),
+    *("schema_version", "kind", "text", "contract", "reason", "log_tail"),
+    # Why a metric has no value: texts before, a status with a text after.
+    *("not_applicable", "broken_metrics", "missing"),
 }
 COST_METRICS = re.compile(r"^(fit-|predict-|ratings-per-second|peak-memory|model-size|energy)")
 
