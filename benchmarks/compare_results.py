@@ -22,8 +22,16 @@ RENAMED_NAMES = {
 }
 """Metrics, figures of strata and counts."""
 
-RENAMED_PARAMETERS: dict[str, dict[str, str]] = {}
-"""Old to new parameter names, by model."""
+_EPOCHS = {"iterations": "epochs"}
+_IMPLICIT = {"factors": "n_factors", "iterations": "epochs"}
+_SURPRISE = {
+    "n_epochs": "epochs",
+    "lr_all": "learning_rate",
+    "reg_all": "regularization",
+    "bsl_n_epochs": "bsl_epochs",
+}
+RENAMED_PARAMETERS = {"als": _EPOCHS, "bias-svd": _EPOCHS, "implicit-": _IMPLICIT, "surprise-": _SURPRISE}
+"""Old to new parameter names, by model, or by the beginning of its name where that ends in a dash."""
 
 NOT_COMPARED = {
     # What an execution costs, and when and by which sources it was made.
@@ -80,7 +88,8 @@ def renamed(value: Any) -> Any:
     if isinstance(value, dict):
         pairs = {RENAMED_NAMES.get(key, RENAMED_KEYS.get(key, key)): renamed(one) for key, one in value.items()}
         if isinstance(pairs.get("model"), str):
-            parameters = RENAMED_PARAMETERS.get(pairs["model"].partition("[")[0], {})
+            name = pairs["model"].partition("[")[0]
+            parameters = RENAMED_PARAMETERS.get(name, RENAMED_PARAMETERS.get(f"{name.partition('-')[0]}-", {}))
             for old, new in parameters.items():
                 pairs["model"] = re.sub(rf"(?<=[\[,]){old}=", f"{new}=", pairs["model"])
             if isinstance(pairs.get("params"), dict):

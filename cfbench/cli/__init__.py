@@ -24,7 +24,7 @@ cfbench run --quick                 the same on a small sample, under a minute
 cfbench list models                 what is installed
 cfbench data describe ml-100k       what a data set holds
 cfbench report runs/default         the tables again, from the records
-cfbench doctor                      what is wrong here, and how to mend it"""
+cfbench doctor                      what is wrong here, and how to fix it"""
 
 _RUN_EXAMPLES = """Finished cells are kept in the run's folder: the same command again computes only what is missing.
 
@@ -69,12 +69,12 @@ _COMMANDS = {
     ),
     "list": (
         "cfbench.cli.listing:show",
-        "Show installed models, datasets, preprocessors, splitters, metrics and suites.",
+        "Show installed models, datasets, preprocessors, splitters, metrics, executors, trackers and suites.",
         "Examples:\n\ncfbench list\ncfbench list models --long\ncfbench list metrics --long   every exact definition",
     ),
     "doctor": (
         "cfbench.cli.doctor:doctor",
-        "Check the installation and the machine: what is wrong, and how to mend it.",
+        "Check the installation and the machine: what is wrong, and how to fix it.",
         "Examples:\n\ncfbench doctor\ncfbench doctor --json",
     ),
     "data": (

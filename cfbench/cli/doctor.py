@@ -31,7 +31,7 @@ def doctor(
     time_limit: float = 20.0,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> int:
-    """Check the installation and the machine: what is wrong, and how to mend it.
+    """Check the installation and the machine: what is wrong, and how to fix it.
 
     Plugins are really imported, each distribution's in a process of its own that may crash or hang. The exit code is
     1 where there is a problem; warnings leave it 0.

@@ -203,7 +203,7 @@ def _require_possible(line: Line) -> None:
         if cell.threads < 1 or cell.repeat < 0 or cell.list_length < 0 or (cell.n_given or 0) < 0:
             raise ValueError("its cell counts below zero, or has no thread")
         try:
-            assert cell.key
+            _ = cell.key  # hashes the model's text, which must be readable
         except CfbenchError as error:
             raise ValueError(f"its cell has no readable model: {error}") from error
     if isinstance(line, Standing):

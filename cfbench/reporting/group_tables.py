@@ -11,7 +11,7 @@ from cfbench.reporting.result_groups import COMPARED, Point, ResultGroup, withou
 from cfbench.reporting.table import BETTER, Column, Mark, Table, TableCell
 
 _NOT_MARKED = ("popularity bias", "beyond accuracy", "cost")
-"""Families without a best: a random order has the least popularity bias and the most novelty, and pleases nobody."""
+"""Families without a best: a random order has the least popularity bias and the most novelty, and is useless."""
 
 _MODEL = Column("model", "text")
 

@@ -93,7 +93,7 @@ class RunTaskQueue:
     refused: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._users_of = Counter(task.inputs for task in self.tasks)
+        self._tasks_left = Counter(task.inputs for task in self.tasks)
 
     def acquire(self, task: Task) -> bool:
         """Lock the task's cell; write its split's inputs if no cell before has, and make its own folder."""
@@ -119,8 +119,8 @@ class RunTaskQueue:
         """Remove what no other task needs."""
         shutil.rmtree(task.output, ignore_errors=True)
         Path(task.log).unlink(missing_ok=True)
-        self._users_of[task.inputs] -= 1
-        if not self._users_of[task.inputs]:
+        self._tasks_left[task.inputs] -= 1
+        if not self._tasks_left[task.inputs]:
             shutil.rmtree(task.inputs, ignore_errors=True)
 
 
