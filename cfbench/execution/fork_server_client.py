@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 import time
@@ -120,7 +121,10 @@ def persistent_home(distribution: str, fallback: Path) -> Path:
     home = cache_folder().absolute() / "homes" / name
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(home, os.W_OK | os.X_OK):
+        found = home.lstat()
+        # In a cache that others can write to, a home that another prepared could hold what libraries would run.
+        mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if mine and os.access(home, os.W_OK | os.X_OK):
             return home
     except OSError:  # no home at all, a full disk, a file in its place: the run must not depend on it
         pass

@@ -10,12 +10,16 @@ process therefore names its home ``/proc/self/fd/N``: a path that leads every pr
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-_DESCRIPTOR = 180  # above what a process opens while it starts, below the usual limit of 1024
+_LOWEST_DESCRIPTOR = 180  # above what a process opens while it starts, below the usual limit of 1024
+_held: list[int] = []  # the descriptor of this process's home, once there is one
 _VARIABLES = {
     "HOME": "",
     "XDG_CACHE_HOME": ".cache",
@@ -68,10 +72,28 @@ def move_into_copy(home: Path, copy: Path) -> None:
 
 def _held_open(folder: Path) -> str | None:
     """Hold ``folder`` open and return the path that leads there from this process, None where there is none."""
-    path = f"/proc/self/fd/{_DESCRIPTOR}"
     with suppress(OSError):
         opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        os.dup2(opened, _DESCRIPTOR)  # inheritable: what a model starts by fork and exec may need it
+        if not _held:  # a number that nothing else has, kept by all forks
+            _held.append(fcntl.fcntl(opened, fcntl.F_DUPFD, _LOWEST_DESCRIPTOR))
+            _let_children_inherit(_held[0])
+        os.dup2(opened, _held[0])
         os.close(opened)
+        path = f"/proc/self/fd/{_held[0]}"
         return path if Path(path).samefile(folder) else None
     return None
+
+
+def _let_children_inherit(descriptor: int) -> None:
+    """Keep ``descriptor`` open in what this process and its forks start by :mod:`subprocess`.
+
+    A compiler that a library calls is given paths of the cache folder that the library found when it was imported.
+    """
+    start = subprocess.Popen.__init__
+
+    def start_with_home(self: Any, *args: Any, **options: Any) -> None:
+        if options.get("close_fds", True):
+            options["pass_fds"] = (*options.get("pass_fds", ()), descriptor)
+        start(self, *args, **options)
+
+    subprocess.Popen.__init__ = start_with_home  # type: ignore[method-assign]

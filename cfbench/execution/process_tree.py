@@ -41,23 +41,25 @@ def adopt_orphans() -> None:
 
 def descendants(roots: Iterable[int]) -> set[int]:
     """Return all living processes below ``roots``, these excepted; zombies do not count."""
-    parent_of = dict[int, int]()
+    parent_of, zombies = dict[int, int](), set[int]()  # what a zombie has started may still live
     if _LINUX:
         for folder in _PROC.iterdir():
             with suppress(OSError):  # it has ended meanwhile
                 if folder.name.isdecimal():
                     # The second field, the name in parentheses, may hold anything.
                     state, parent = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:2]
-                    if state not in (b"Z", b"X"):
-                        parent_of[int(folder.name)] = int(parent)
+                    parent_of[int(folder.name)] = int(parent)
+                    if state in (b"Z", b"X"):
+                        zombies.add(int(folder.name))
     else:
         psutil = import_module("psutil")
-        living = (one for one in psutil.process_iter(["ppid", "status"]) if one.info["status"] != psutil.STATUS_ZOMBIE)
-        parent_of = {one.pid: one.info["ppid"] for one in living}
+        processes = list(psutil.process_iter(["ppid", "status"]))
+        parent_of = {one.pid: one.info["ppid"] for one in processes}
+        zombies = {one.pid for one in processes if one.info["status"] == psutil.STATUS_ZOMBIE}
     found, below = set[int](), set(roots)
     while below := {pid for pid, parent in parent_of.items() if parent in below} - found:
         found |= below
-    return found
+    return found - zombies
 
 
 def held_bytes(pid: int, *, shared: bool = True) -> int:

@@ -177,8 +177,9 @@ def _seed_names(value: str, classes: Sequence[ast.ClassDef]) -> dict[str, str]:
     Seeds are derived from parameters by name. So that a renamed parameter does not change every seed, and with it every
     published number, its class keeps the name that seeds are derived from.
     """
-    for node in (node for cls in classes for node in cls.body if isinstance(node, ast.AnnAssign)):
-        if isinstance(node.target, ast.Name) and node.target.id == "seed_names" and node.value is not None:
+    for node in (node for cls in classes for node in cls.body if isinstance(node, ast.AnnAssign | ast.Assign)):
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else node.targets
+        if node.value is not None and any(isinstance(one, ast.Name) and one.id == "seed_names" for one in targets):
             try:
                 return dict(ast.literal_eval(node.value))
             except (TypeError, ValueError) as error:

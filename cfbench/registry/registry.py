@@ -100,15 +100,16 @@ class Registry:
         return cls(Plugin(kinds[entry.group], entry.name, entry.value, *owner) for entry, owner in found)
 
     def with_missing(self, models: Mapping[str, str]) -> Registry:
-        """Return a registry that also knows ``models``, names with their distributions, where they are not installed.
+        """Return a registry that also knows ``models``, names with their distributions, where these are not installed.
 
-        Such a model has a problem, which says how to install it.
+        Such a model has a problem, which says how to install it. A name that an installed distribution does not bring
+        stays unknown.
         """
         installed = {plugin.name for plugin in self._plugins if plugin.kind == "model"}
         missing = [
             Plugin("model", name, "", distribution, "", f"is not installed: pip install {distribution}")
             for name, distribution in models.items()
-            if name not in installed
+            if name not in installed and installed_version(distribution) is None
         ]
         return Registry([*self._plugins, *missing])
 

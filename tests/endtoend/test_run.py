@@ -215,3 +215,9 @@ def test_a_terminal_that_lacks_a_character_shows_another_one(cfbench, tmp_path, 
     )
     assert shown.stdout.isascii()
     assert b"95" in shown.stdout
+
+
+def test_a_model_that_its_installed_plugin_lacks_is_unknown_and_not_skipped(cfbench, tmp_path):
+    (tmp_path / "typo.toml").write_text(PARTLY_INSTALLED.replace("popular", "populer"))
+    done = cfbench("run", "typo.toml", code=2)
+    assert "unknown model 'populer'; did you mean 'popular'" in done.stderr

@@ -85,7 +85,7 @@ class FinishedCell:
             params = {name: tuple(value) if isinstance(value, list) else value for name, value in cell.params.items()}
             model = instantiate(cls, params, f"model {cell.model}")
             if seed is None:
-                seed = model_seed(cell, getattr(cls, "seed_names", {}))
+                seed = model_seed(cell, self.plugin.declaration.seed_names)
             with self.guarded():
                 model.fit(train, FitContext(seed, cell.device, cell.threads))
         return model

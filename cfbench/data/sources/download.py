@@ -196,6 +196,8 @@ def _check_members(zipped: Path, most: int) -> None:
     for member in members:
         name = member.filename
         path = PurePosixPath(name)
+        if member.is_dir() and not path.parts:  # "./", the folder itself
+            continue
         if "\\" in name or not path.parts or path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
             raise DataError(f"the archive has a member outside its folder: {name!r}")
         if _FORBIDDEN & set(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from pathlib import Path
 
@@ -175,3 +176,20 @@ def test_a_run_that_is_closed_while_workers_are_looked_for_ends(pool_of):
 def test_a_scheduler_that_does_not_answer_ends_the_run(pool_of):
     with pytest.raises(RunError, match="the Dask scheduler of tcp://s:1 has gone"):
         next(pool_of(Calls(OSError("timed out"))).outcomes())
+
+
+def test_an_outcome_that_has_arrived_counts_where_its_worker_leaves_before_it_is_taken(pool_of, tasks):
+    def run(worker, task):
+        time.sleep(0.3 if task.name == "b" else 0)
+        return Outcome(task, "ok")
+
+    calls = Calls({"v": 1, "w": 1}, run)
+    outcomes = []
+    for outcome in pool_of(calls).outcomes():
+        outcomes.append(outcome)
+        if outcome.task.name == "a":
+            time.sleep(1.0)  # the run measures this one while another arrives, and its worker is scaled down
+            worker = next(address for address, name in calls.ran if name == "b")
+            calls.client.workers = {one: 1 for one in ("v", "w", "x") if one != worker}
+    assert {outcome.status for outcome in outcomes} == {"ok"}
+    assert sorted(name for _, name in calls.ran) == ["a", "b", "c"]

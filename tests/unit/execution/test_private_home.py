@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,37 @@ def test_a_path_that_was_kept_before_the_fork_leads_into_the_copy_and_not_into_t
     assert in_a_fork(act) == f"compiled {copy}"
     assert (copy / "note").exists()
     assert not (home / "note").exists()
+
+
+def test_what_a_cell_starts_finds_the_paths_that_were_kept_before_the_fork(tmp_path):
+    home, copy = tmp_path / "home", tmp_path / "cell" / "home"
+    home.mkdir()
+    (home / "source").write_text("int main() { return 0; }")
+
+    def act() -> str:
+        move_in(home)
+        kept = Path(os.environ["HOME"]) / "source"
+        in_server = subprocess.run(["cat", str(kept)], capture_output=True, text=True, check=True).stdout
+        move_into_copy(home, copy)
+        (copy / "source").write_text("of this cell")
+        return in_server + subprocess.run(["cat", str(kept)], capture_output=True, text=True, check=True).stdout
+
+    assert in_a_fork(act) == "int main() { return 0; }of this cell"
+
+
+def test_a_descriptor_that_is_in_use_is_left_alone(tmp_path):
+    def act() -> str:
+        used = os.open(tmp_path, os.O_RDONLY)
+        os.dup2(used, 180)
+        before = os.fstat(180).st_ino
+        move_in(tmp_path)
+        return f"{os.fstat(180).st_ino == before} {Path(os.environ['HOME']).samefile(tmp_path)}"
+
+    assert in_a_fork(act) == "True True"
+
+
+def test_a_home_that_is_a_link_is_not_used(homes, tmp_path):
+    homes.mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (homes / "cfbench-torch").symlink_to(tmp_path / "elsewhere")
+    assert persistent_home("cfbench-torch", tmp_path / "run").parent == tmp_path / "run"

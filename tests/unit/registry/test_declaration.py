@@ -90,8 +90,9 @@ def test_re_exports_and_base_classes_are_followed(package):
     assert declared.description == "Base."
 
 
-def test_attributes_that_fit_learns_are_no_parameters(package):
-    source = "class Model:\n    k: int = 1\n    factors_: object\n    seed_names: ClassVar = {'k': 'n_nearest'}\n"
+@pytest.mark.parametrize("annotation", [": ClassVar", ""])
+def test_attributes_that_fit_learns_and_former_names_are_no_parameters(package, annotation):
+    source = f"class Model:\n    k: int = 1\n    factors_: object\n    seed_names{annotation} = {{'k': 'n_nearest'}}\n"
     declared = declaration_of(package("model", source) + ":Model")
     assert list(declared.parameters) == ["k"]
     assert declared.seed_names == {"k": "n_nearest"}

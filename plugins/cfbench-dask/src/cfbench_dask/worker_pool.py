@@ -106,6 +106,9 @@ class WorkerPool:
         looked = 0.0
         try:
             while self._open:
+                if not self._inbox.empty():  # what workers have finished counts, also where they leave meanwhile
+                    yield from self._inbox.get()() or ()
+                    continue
                 if time.monotonic() - looked >= _LOOK:
                     looked = time.monotonic()
                     self._look_for_workers()

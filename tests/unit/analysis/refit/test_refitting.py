@@ -39,7 +39,8 @@ def finished(monkeypatch):
 
     def make(cls, cell):
         monkeypatch.setattr(finished_cell, "prepare", lambda value, who: cls)
-        plugin = SimpleNamespace(value="toys:Toy")
+        declaration = SimpleNamespace(seed_names=getattr(cls, "seed_names", {}))
+        plugin = SimpleNamespace(value="toys:Toy", declaration=declaration)
         return FinishedCell(None, Record(cell, "ok"), None, plugin, None, print)
 
     return make
