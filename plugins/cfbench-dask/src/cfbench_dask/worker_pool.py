@@ -106,10 +106,8 @@ class WorkerPool:
         looked = 0.0
         try:
             while self._open:
-                if not self._inbox.empty():  # what workers have finished counts, also where they leave meanwhile
-                    yield from self._inbox.get()() or ()
-                    continue
-                if time.monotonic() - looked >= _LOOK:
+                # What a worker has finished is taken first: it counts, also where the worker has left meanwhile.
+                if self._inbox.empty() and time.monotonic() - looked >= _LOOK:
                     looked = time.monotonic()
                     self._look_for_workers()
                     yield from self._give_up_stuck()
