@@ -48,7 +48,7 @@ def run_cell(task: Task, output: int, reports: int, watchdog: int, home: Path) -
             write_outcome(outcome)
             code = 0
         except OSError as error:
-            reason = f"{error.strerror or error} ({error.filename or task.output})"
+            reason = f"{error.strerror or error} ({error.filename or task.folder})"
             reporter.send(event="unwritten", reason=reason[:LONGEST_TEXT])
             raise
     except BaseException:  # nothing may unwind into the frames of the process that forked this one
@@ -69,14 +69,14 @@ def _settle(task: Task, output: int, home: Path) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    scratch = Path(task.output) / "scratch"
+    scratch = Path(task.folder) / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # temporary files end with the cell, too
-    move_into_copy(home, Path(task.output) / "home")
+    move_into_copy(home, Path(task.folder) / "home")
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
-    confine([home, *map(Path, task.protected)], [Path(task.output)])
+    confine([home, *map(Path, task.protected)], [Path(task.folder)])
 
 
 class _Reporter:

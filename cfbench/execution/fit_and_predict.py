@@ -77,30 +77,30 @@ def perform(
     reset_peak()
     try:
         with threadpool_limits(task.threads):
-            answers, cost = _fit_and_query(task, clock, record_epoch)
+            output, cost = _fit_and_query(task, clock, record_epoch)
         status: Status = "ok"
         reason = ""
     except (Exception, SystemExit) as error:  # whatever a plugin raises loses its own cell only
         traceback.print_exc()
-        answers, cost = None, Cost(clock.wall, clock.cpu, peak_bytes())
+        output, cost = None, Cost(clock.wall, clock.cpu, peak_bytes())
         status = "out-of-memory" if _lacks_memory(error) else "failed"
         message = str(error) if isinstance(error, CfbenchError) else f"{type(error).__name__}: {error}"
         reason = " ".join(message.encode("utf-8", "replace").decode().split())  # one printable line
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]} ..."
-    return Outcome(task, status, reason, answers, cost, tuple(losses), library_versions(task.distribution))
+    return Outcome(task, status, reason, output, cost, tuple(losses), library_versions(task.distribution))
 
 
 def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]) -> tuple[ModelOutput, Cost]:
     with clock.part("import"):
-        cls = prepare(task.model, task.label)
+        cls = prepare(task.import_path, task.label)
     with clock.part("load"):
         inputs = EvaluationInputs.read(Path(task.inputs))
     model = instantiate(cls, task.params, f"model {task.label}")
     with metered(task.energy) as energy:
         with clock.part("fit"):
             model.fit(inputs.train, FitContext(task.seed, task.device, task.threads, on_epoch))
-        answers = _query(model, inputs, task, clock)
+        output = _query(model, inputs, task, clock)
     peak = peak_bytes()  # before saving, which is no part of recommending
     model_bytes = None
     if task.save and isinstance(model, Saveable):
@@ -111,7 +111,7 @@ def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], N
             traceback.print_exc()
             shutil.rmtree(saved_in(task), ignore_errors=True)
     device = str(model.device_) if isinstance(model, RunsOnDevice) else "cpu"
-    return answers, Cost(clock.wall, clock.cpu, peak, device, model_bytes, energy.kwh, energy.method)
+    return output, Cost(clock.wall, clock.cpu, peak, device, model_bytes, energy.kwh, energy.method)
 
 
 def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) -> ModelOutput:

@@ -50,7 +50,7 @@ class ForkServerClient:
         It must import the very code that this process has read and vouches for: from the same path, and not whatever
         lies in the current folder.
         """
-        outputs = Path(task.output).parent
+        outputs = Path(task.folder).parent
         home = persistent_home(task.distribution, outputs)
         environment = {name: value for name, value in os.environ.items() if name != _WITHHELD}
         environment |= dict.fromkeys(_THREAD_VARIABLES, str(task.threads))

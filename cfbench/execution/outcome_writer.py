@@ -17,7 +17,7 @@ def write_outcome(outcome: Outcome) -> None:
     """Write the outcome to the task's output folder; the JSON comes last."""
     folder = answers_in(outcome.task)
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = outcome.answers.arrays() if outcome.answers is not None else None
+    arrays = outcome.output.arrays() if outcome.output is not None else None
     for name, array in (arrays or {}).items():
         np.save(folder / f"{name}.npy", array, allow_pickle=False)
     facts = {

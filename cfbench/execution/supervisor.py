@@ -50,8 +50,8 @@ class Supervisor:
         if task.distribution not in self._servers:
             self._serve(task)
         server = self._servers[task.distribution]
-        if task.model not in server.requested | self._harmful:
-            server.prepare([task.model], energy=task.energy)
+        if task.import_path not in server.requested | self._harmful:
+            server.prepare([task.import_path], energy=task.energy)
         server.send(run=vars(task))
 
     def wait(self) -> list[Outcome]:
@@ -88,8 +88,9 @@ class Supervisor:
         server = self._servers[task.distribution] = ForkServerClient(task)
         self._opened.add(task.distribution)
         self._selector.register(server.events, selectors.EVENT_READ, task.distribution)
-        models = [task.model, *(one.model for one in self.expected if one.distribution == task.distribution)]
-        server.prepare([model for model in dict.fromkeys(models) if model not in self._harmful], energy=task.energy)
+        same = [task, *(one for one in self.expected if one.distribution == task.distribution)]
+        models = dict.fromkeys(one.import_path for one in same)
+        server.prepare([model for model in models if model not in self._harmful], energy=task.energy)
 
     def _handle(self, server: ForkServerClient, event: dict[str, Any]) -> Outcome | None:
         """Take note of an event; return the outcome of the task that it ends, if any."""
@@ -139,8 +140,8 @@ class Supervisor:
         return None
 
     def _restart(self, task: Task) -> None:
-        shutil.rmtree(task.output, ignore_errors=True)  # what it has left is no beginning to go on from
-        Path(task.output).mkdir(exist_ok=True)
+        shutil.rmtree(task.folder, ignore_errors=True)  # what it has left is no beginning to go on from
+        Path(task.folder).mkdir(exist_ok=True)
         self.start(task)
 
     def _go_on_without(self, model: str, distribution: str, how: str) -> None:

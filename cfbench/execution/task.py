@@ -23,11 +23,11 @@ class Task:
         version: that distribution's version.
         code: digest of that distribution's sources, so that a remote worker can tell whether it has the same.
         label: the model as the user wrote it, for messages.
-        model: ``package.module:Class``.
+        import_path: the model's class, ``package.module:Class``.
         params: constructor arguments.
         inputs: folder of :class:`cfbench.inference.inputs.EvaluationInputs`.
-        output: a folder of its own, empty: answers and whatever the model writes go there.
-        log: the file that takes what the model prints, outside of ``output``.
+        folder: a folder of its own, empty: answers and whatever the model writes go there.
+        log: the file that takes what the model prints, outside of ``folder``.
         seed: the model's seed.
         list_length: length of the top-k lists.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
@@ -36,16 +36,16 @@ class Task:
         energy: whether the energy of fitting and answering is estimated.
         timeout: wall seconds after which the cell is ended, from the moment its process begins; None for none.
         memory_limit: resident bytes of the cell's process and its children beyond which they are ended; None for none.
-        protected: folders that the cell's process must not write to, ``output`` excepted.
+        protected: folders that the cell's process must not write to, ``folder`` excepted.
     """
 
     name: str
     distribution: str
     label: str
-    model: str
+    import_path: str
     params: Mapping[str, Value]
     inputs: str
-    output: str
+    folder: str
     log: str
     seed: int
     list_length: int
@@ -74,7 +74,7 @@ class Outcome:
         task: the task.
         status: how it ended; never ``skipped``.
         reason: why not ok.
-        answers: the raw answers where ok.
+        output: the model's raw output where ok.
         cost: seconds and memory, as far as measured.
         losses: the learning curve.
         versions: versions of numpy and of the libraries that the model's distribution requires.
@@ -84,7 +84,7 @@ class Outcome:
     task: Task
     status: Status
     reason: str = ""
-    answers: ModelOutput | None = None
+    output: ModelOutput | None = None
     cost: Cost = field(default_factory=Cost)
     losses: tuple[Epoch, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -93,9 +93,9 @@ class Outcome:
 
 def answers_in(task: Task) -> Path:
     """Return the folder that the task's answers are written to."""
-    return Path(task.output) / "answers"
+    return Path(task.folder) / "answers"
 
 
 def saved_in(task: Task) -> Path:
-    """Return the folder of a model that saved itself; it is removed with ``task.output`` unless it is moved."""
-    return Path(task.output) / "saved"
+    """Return the folder of a model that saved itself; it is removed with ``task.folder`` unless it is moved."""
+    return Path(task.folder) / "saved"

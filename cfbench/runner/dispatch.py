@@ -53,10 +53,10 @@ def task_of(planned: Planned, limits: ResourceLimits, workspace: Path, *, save: 
         version=cell.version,
         code=cell.code,
         label=cell.model,
-        model=planned.plugin.value,
+        import_path=planned.plugin.value,
         params=planned.params,
         inputs=str(workspace / "inputs" / cell.split_fingerprint),
-        output=str(output),
+        folder=str(output),
         log=f"{output}.log",
         seed=planned.seed,
         list_length=cell.list_length,
@@ -107,7 +107,7 @@ class RunTaskQueue:
                 with self.splits.clock.part("write inputs"):
                     inputs.mkdir()
                     EvaluationInputs.of(self.splits.of(self.planned[task.name].cell)).write(inputs)
-            Path(task.output).mkdir()
+            Path(task.folder).mkdir()
         except OSError as error:
             raise StoreError(
                 f"cannot write {error.filename or task.inputs}: {error.strerror or error}; free the disk, or set "
@@ -117,7 +117,7 @@ class RunTaskQueue:
 
     def release(self, task: Task) -> None:
         """Remove what no other task needs."""
-        shutil.rmtree(task.output, ignore_errors=True)
+        shutil.rmtree(task.folder, ignore_errors=True)
         Path(task.log).unlink(missing_ok=True)
         self._tasks_left[task.inputs] -= 1
         if not self._tasks_left[task.inputs]:

@@ -49,7 +49,7 @@ class Recorder:
             provenance=_provenance(outcome.versions),
             log_tail=outcome.log_tail,
         )
-        return record if outcome.answers is None else self.measured(record, outcome.answers)
+        return record if outcome.output is None else self.measured(record, outcome.output)
 
     def measured(self, record: Record, answers: ModelOutput) -> Record:
         """Measure raw answers by exactly the study's metrics; earlier figures of the record are replaced."""

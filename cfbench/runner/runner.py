@@ -188,7 +188,7 @@ class Run:
         queue = RunTaskQueue(tasks, self.plan.study.splits, first, self.events, lock)
         with closing(outcomes_of(self.executor, tasks, queue)) as outcomes:
             for outcome in outcomes:
-                name, answers = outcome.task.name, outcome.answers
+                name, answers = outcome.task.name, outcome.output
                 record = self._recorder.concluded(first[name], outcome)
                 self.folder.keep_log(record.cell, Path(outcome.task.log))
                 if self.options.save_models and answers is not None:

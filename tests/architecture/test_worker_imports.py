@@ -94,8 +94,8 @@ train = Ratings(users, items, (1 + items % 5).astype(np.float32), None, n_users=
 asked = Queries(np.array([0, 8], np.int32), np.array([1, 5], np.int32), np.array([0, 8], np.int32))
 EvaluationInputs(train, asked, tie_seed=1).write(folder / "inputs")
 task = Task(
-    name="key", distribution="none", label="dot", model="only_numpy:Dot", params={"n_factors": 3},
-    inputs=str(folder / "inputs"), output=str(folder / "output"), log="", seed=1, list_length=2, device="cpu",
+    name="key", distribution="none", label="dot", import_path="only_numpy:Dot", params={"n_factors": 3},
+    inputs=str(folder / "inputs"), folder=str(folder / "output"), log="", seed=1, list_length=2, device="cpu",
     threads=1, save=True,
 )
 epochs = []
@@ -105,7 +105,7 @@ assert len(epochs) == 1
 kill_descendants(1 << 30)
 assert not descendants([1 << 30])
 assert held_bytes(1 << 30) == held_bytes(1 << 30, shared=False) == 0
-print(outcome.status, outcome.reason, outcome.answers.lists.shape, outcome.cost.model_bytes > 0)
+print(outcome.status, outcome.reason, outcome.output.lists.shape, outcome.cost.model_bytes > 0)
 '''
 
 

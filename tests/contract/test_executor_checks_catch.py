@@ -90,7 +90,7 @@ class LosesTheLast(Here):
 class ChangesTheTask(Here):
     def conclude(self, task, queue):
         for outcome in super().conclude(task, queue):
-            yield replace(outcome, task=replace(task, output="/elsewhere"))
+            yield replace(outcome, task=replace(task, folder="/elsewhere"))
 
 
 class YieldsTwice(Here):
@@ -220,7 +220,7 @@ class ChangesASignal(Here):
 
 class ChangesTheFolder(Here):
     def conclude(self, task, queue):
-        os.chdir(task.output)
+        os.chdir(task.folder)
         yield from super().conclude(task, queue)
 
 

@@ -151,13 +151,13 @@ def _errors_end_the_run(bench: Workbench) -> None:
 
 
 def _performed_here(task: Task) -> Outcome:
-    here = replace(task, output=f"{task.output}-here", log=f"{task.log}-here")
+    here = replace(task, folder=f"{task.folder}-here", log=f"{task.log}-here")
     write_inputs(here)
     return perform(here, lambda _report: None)
 
 
 def _arrays(outcome: Outcome) -> dict[str, tuple[object, ...]]:
-    arrays = outcome.answers.arrays() if outcome.answers is not None else {}
+    arrays = outcome.output.arrays() if outcome.output is not None else {}
     return {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()}
 
 

@@ -105,7 +105,7 @@ def write_inputs(task: Task) -> None:
         train = random_ratings(n_users=24 + number, seed=number)
         users = np.arange(train.n_users + 1, dtype=np.int32)  # the last is unknown
         EvaluationInputs(train, Queries(users, users % (train.n_items + 1), users), tie_seed=7).write(folder)
-    Path(task.output).mkdir(exist_ok=True)
+    Path(task.folder).mkdir(exist_ok=True)
 
 
 @dataclass
@@ -136,10 +136,10 @@ class Workbench(Subject):
             "version": plugin.version,
             "code": plugin.code,
             "label": plugin.name,
-            "model": plugin.value,
+            "import_path": plugin.value,
             "params": {},
             "inputs": str(self.folder / "inputs" / split),
-            "output": str(output),
+            "folder": str(output),
             "log": f"{output}.log",
             "seed": 3,
             "list_length": 5,

@@ -171,7 +171,7 @@ class TaskQueue:
         if task.name not in self.refused and not inputs.exists():
             inputs.mkdir(parents=True)
             _inputs(inputs.name).write(inputs)
-        Path(task.output).mkdir(parents=True)
+        Path(task.folder).mkdir(parents=True)
         return task.name not in self.refused
 
 
@@ -201,10 +201,10 @@ def make_task(tmp_path, home, monkeypatch) -> Callable[..., Task]:
             "version": plugin.version,
             "code": plugin.code,
             "label": model,
-            "model": plugin.value,
+            "import_path": plugin.value,
             "params": params or {},
             "inputs": str(work / "inputs" / split),
-            "output": str(work / "cells" / name),
+            "folder": str(work / "cells" / name),
             "log": str(work / f"{name}.log"),
             "seed": 3,
             "list_length": 5,

@@ -34,16 +34,16 @@ def command_of(process: psutil.Process) -> str:
 def assert_same_answers(found, expected):
     assert {name: outcome.status for name, outcome in found.items()} == dict.fromkeys(expected, "ok")
     for name, outcome in expected.items():
-        arrays = outcome.answers.arrays()
-        assert found[name].answers.arrays().keys() == arrays.keys()
+        arrays = outcome.output.arrays()
+        assert found[name].output.arrays().keys() == arrays.keys()
         for kind, array in arrays.items():
-            np.testing.assert_array_equal(found[name].answers.arrays()[kind], array)
+            np.testing.assert_array_equal(found[name].output.arrays()[kind], array)
 
 
 def test_answers_and_saved_models_equal_those_of_local_processes(cluster, make_task, queue, by_name):
     tasks = [make_task(f"{model}-here", model, save=True) for model in MODELS]
     expected = by_name(ProcessExecutor()(tasks, queue))
-    there = [replace(task, output=f"{task.output}-there") for task in tasks]
+    there = [replace(task, folder=f"{task.folder}-there") for task in tasks]
     found = by_name(DaskExecutor(cluster.address, shared=False)(there, queue))
     assert_same_answers(found, expected)
     for name, outcome in expected.items():

@@ -27,7 +27,7 @@ JSON = st.recursive(
 @pytest.fixture
 def task(make_task):
     task = make_task("a", "bias")
-    Path(task.output).parent.mkdir()
+    Path(task.folder).parent.mkdir()
     return task
 
 
@@ -63,7 +63,7 @@ def test_answers_log_and_saved_model_end_where_local_cells_leave_them(send, task
     files = {"answers/predictions.npy": predictions, "saved/facts.json": b"{}", "log": b"said something\n"}
     outcome = send(files, answers=["predictions"])
     assert outcome.status == "ok"
-    np.testing.assert_array_equal(outcome.answers.predictions, predictions)
+    np.testing.assert_array_equal(outcome.output.predictions, predictions)
     assert (saved_in(task) / "facts.json").read_bytes() == b"{}"
     assert Path(task.log).read_text() == "said something\n"
 
@@ -72,7 +72,7 @@ def test_answers_log_and_saved_model_end_where_local_cells_leave_them(send, task
 def test_a_failure_keeps_its_name_reason_and_last_words(send, status):
     outcome = send({"log": b""}, status=status, reason="on purpose", log_tail="the last words")
     assert (outcome.status, outcome.reason, outcome.log_tail) == (status, "on purpose", "the last words")
-    assert outcome.answers is None
+    assert outcome.output is None
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def task(make_task):
 
 
 def worker_with(task, **more) -> PoolWorker:
-    has = replace(HERE, models={(task.distribution, task.model): (task.version, task.code)})
+    has = replace(HERE, models={(task.distribution, task.import_path): (task.version, task.code)})
     return PoolWorker("tcp://w:2", 1, **({"token": "p", "installed": has} | more))
 
 

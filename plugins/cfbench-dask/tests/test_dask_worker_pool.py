@@ -96,7 +96,7 @@ def test_stored_inputs_go_with_their_last_task_refused_ones_included(pool_of, ta
 def test_the_first_task_that_suits_is_given(pool_of, tasks, queue):
     pool = pool_of(Calls({}))
     last = tasks[2]
-    installed = Installed(Installed.here().versions, {(last.distribution, last.model): (last.version, last.code)})
+    installed = Installed(Installed.here().versions, {(last.distribution, last.import_path): (last.version, last.code)})
     pool._waiting = [pool._waiting[0].__class__(**{**vars(one), "code": "other"}) for one in tasks[:2]] + [last]
     assert pool._next_task(PoolWorker("w", 1, token="t", installed=installed)) == last
     assert [(name, kind) for name, kind, _ in queue.events.seen] == [("c", "started")]

@@ -140,8 +140,8 @@ def work(make_split, tmp_path, monkeypatch):
         output = tmp_path / "output"
         output.mkdir()
         task = Task(
-            name="key", distribution="tests", label=model.lower(), model=f"models_at_work:{model}", params={},
-            inputs=str(tmp_path / "inputs"), output=str(output), log="", seed=1, list_length=2, device="cpu",
+            name="key", distribution="tests", label=model.lower(), import_path=f"models_at_work:{model}", params={},
+            inputs=str(tmp_path / "inputs"), folder=str(output), log="", seed=1, list_length=2, device="cpu",
             threads=1, save=True,
         )  # fmt: skip
         write_outcome(perform(task, lambda report: None))
@@ -152,31 +152,31 @@ def work(make_split, tmp_path, monkeypatch):
 
 def test_a_model_without_introduce_sees_unknown_codes_and_no_introduction(work):
     outcome = work("Plain")
-    assert outcome.answers.predictions.tolist() == [202, 200, 102]
+    assert outcome.output.predictions.tolist() == [202, 200, 102]
     assert "add_cold_entities" not in outcome.cost.seconds
 
 
 def test_newcomers_are_introduced_before_they_are_asked_about(work):
     outcome = work("Host")
     assert outcome.status == "ok", outcome.reason
-    assert outcome.answers.predictions.tolist() == [203, 200, 102]  # items 3 and 1 are newcomers, of codes 3 and 2
-    assert outcome.answers.lists.shape == (3, 2)
+    assert outcome.output.predictions.tolist() == [203, 200, 102]  # items 3 and 1 are newcomers, of codes 3 and 2
+    assert outcome.output.lists.shape == (3, 2)
     assert outcome.cost.seconds["add_cold_entities"] >= 0
 
 
 def test_training_rows_are_predicted_outside_the_clock_of_predictions(work):
     outcome = work("Plain")
-    assert outcome.answers.train_rows.tolist() == [0, 1, 2]
-    assert outcome.answers.train_predictions.tolist() == [0, 101, 100]
+    assert outcome.output.train_rows.tolist() == [0, 1, 2]
+    assert outcome.output.train_predictions.tolist() == [0, 101, 100]
     assert outcome.cost.seconds["check"] >= 0
 
 
 def test_mean_scores_come_with_the_lists(work):
-    assert work("Plain").answers.score_means.tolist() == [[100, 101], [200, 201]]
+    assert work("Plain").output.score_means.tolist() == [[100, 101], [200, 201]]
 
 
 def test_a_pure_ranker_predicts_no_training_rows(work):
-    answers = work("Ranker").answers
+    answers = work("Ranker").output
     assert answers.predictions is None
     assert answers.train_rows is None
     assert answers.train_predictions is None
@@ -184,25 +184,25 @@ def test_a_pure_ranker_predicts_no_training_rows(work):
 
 
 def test_the_range_of_ratings_that_a_model_states_is_delivered_after_fitting(work):
-    stated = work("Ranged").answers.rating_range
+    stated = work("Ranged").output.rating_range
     assert stated.tolist() == [0, 203.5]
     assert stated.dtype == np.float64
 
 
 @pytest.mark.parametrize("model", ["Plain", "Unlimited"])
 def test_a_model_that_states_no_range_has_none(work, model):
-    assert work(model).answers.rating_range is None
+    assert work(model).output.rating_range is None
 
 
 def test_item_factors_are_kept_in_single_precision(work):
-    factors = work("Shown").answers.item_factors
+    factors = work("Shown").output.item_factors
     assert factors.tolist() == [[0, 1, 2], [3, 4, 5]]
     assert factors.dtype == np.float32
 
 
 @pytest.mark.parametrize("model", ["Plain", "Empty"])
 def test_a_model_without_factors_has_none(work, model):
-    assert work(model).answers.item_factors is None
+    assert work(model).output.item_factors is None
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_broken_power_fails_the_cell_and_is_named(work, model, reason):
     outcome = work(model)
     assert outcome.status == "failed"
     assert outcome.reason.startswith(reason)
-    assert outcome.answers is None
+    assert outcome.output is None
 
 
 def test_the_size_of_a_saved_model_is_measured_and_it_is_left_beside_the_answers(work, tmp_path):
@@ -229,7 +229,7 @@ def test_the_size_of_a_saved_model_is_measured_and_it_is_left_beside_the_answers
 def test_a_model_that_fails_to_save_itself_keeps_its_answers(work, tmp_path, capfd):
     outcome = work("Unkept")
     assert outcome.status == "ok"
-    assert outcome.answers is not None
+    assert outcome.output is not None
     assert outcome.cost.model_bytes is None
     assert not (tmp_path / "output" / "saved").exists()
     assert "disk full" in capfd.readouterr().err
@@ -238,7 +238,7 @@ def test_a_model_that_fails_to_save_itself_keeps_its_answers(work, tmp_path, cap
 def test_a_model_that_cannot_be_saved_has_no_size(work):
     outcome = work("Plain")
     assert outcome.cost.model_bytes is None
-    assert Path(outcome.task.output).is_dir()
+    assert Path(outcome.task.folder).is_dir()
 
 
 @pytest.mark.parametrize("model", ["Greedy", "TorchLike"])

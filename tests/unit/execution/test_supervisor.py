@@ -158,8 +158,8 @@ def task_for(make_split, tmp_path, monkeypatch):
         output = tmp_path / "cells" / model
         output.mkdir()
         return Task(
-            name=model, distribution="tests", label=model, model=f"{module}:{model}", params=params,
-            inputs=str(tmp_path / "inputs"), output=str(output), log=f"{output}.log", seed=1, list_length=2,
+            name=model, distribution="tests", label=model, import_path=f"{module}:{model}", params=params,
+            inputs=str(tmp_path / "inputs"), folder=str(output), log=f"{output}.log", seed=1, list_length=2,
             device="cpu", threads=1,
         )  # fmt: skip
 

@@ -45,7 +45,7 @@ def twice(tasks, queue):
 
 
 def elsewhere(tasks, queue):
-    yield Outcome(replace(tasks[0], output="/where/a/worker/has/it"), "ok")
+    yield Outcome(replace(tasks[0], folder="/where/a/worker/has/it"), "ok")
 
 
 def full(tasks, queue):

@@ -160,7 +160,7 @@ class OutcomeReader:
         if not all(name == "log" or name.startswith(_OUTPUT) for name, _ in self.transfer.files):
             raise ValueError("a cell's answers hold other files than answers")
         self.received = 0
-        self._root = Path(task.output)
+        self._root = Path(task.folder)
         with self._room():
             shutil.rmtree(self._root, ignore_errors=True)
             self._root.mkdir()
@@ -210,7 +210,7 @@ class OutcomeReader:
             yield
         except OSError as error:
             raise StoreError(
-                f"cannot write {error.filename or self.task.output}: {error.strerror}; free the disk, or set TMPDIR or "
+                f"cannot write {error.filename or self.task.folder}: {error.strerror}; free the disk, or set TMPDIR or "
                 "--workspace to a larger one"
             ) from error
 

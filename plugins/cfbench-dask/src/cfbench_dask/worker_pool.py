@@ -88,7 +88,7 @@ class WorkerPool:
         self._lost_by: dict[str, str] = {}
         self._open = {task.name for task in tasks}
         self._using = Counter(task.inputs for task in tasks)
-        self._models = sorted({(task.distribution, task.model) for task in tasks})
+        self._models = sorted({(task.distribution, task.import_path) for task in tasks})
         self._threads = max((task.threads for task in tasks), default=1)
         self._here = Installed.here()
         self._policy = WaitPolicy(executor, self._here, queue.events.note)

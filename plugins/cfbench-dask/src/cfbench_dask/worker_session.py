@@ -82,7 +82,7 @@ class Installed:
         for name, version in here.versions.items():
             if self.versions.get(name) != version:
                 return f"has {name} {self.versions.get(name, 'not')}, here is {version}"
-        found = self.models.get((task.distribution, task.model))
+        found = self.models.get((task.distribution, task.import_path))
         if found is None:
             return f"has no usable {task.distribution}"
         version, code = found
@@ -144,7 +144,7 @@ class WorkerSession:
         output.mkdir()
         reply = self._replies[task.name] = SimpleQueue()
         protected = (str(self.root), *task.protected)
-        self._inbox.put(replace(task, output=str(output), log=f"{output}.log", protected=protected))
+        self._inbox.put(replace(task, folder=str(output), log=f"{output}.log", protected=protected))
         while self.open:
             try:
                 return reply.get(timeout=_LOOK)
@@ -322,7 +322,7 @@ def _session(worker: Worker, session: str, token: str) -> WorkerSession | None:
 def _described(outcome: Outcome) -> Mapping[str, Any]:
     """Describe an outcome as JSON, and leave its log beside its answers and saved model, and nothing else."""
     task = outcome.task
-    output = Path(task.output)
+    output = Path(task.folder)
     wanted = {answers_in(task).name, saved_in(task).name} if outcome.status == "ok" else set()
     for entry in output.iterdir():
         if entry.name not in wanted and entry.is_dir() and not entry.is_symlink():
@@ -333,7 +333,7 @@ def _described(outcome: Outcome) -> Mapping[str, Any]:
     return {
         "status": outcome.status,
         "reason": outcome.reason,
-        "answers": [] if outcome.answers is None else list(outcome.answers.arrays()),
+        "answers": [] if outcome.output is None else list(outcome.output.arrays()),
         "cost": asdict(outcome.cost),
         "losses": [asdict(epoch) for epoch in outcome.losses],
         "versions": dict(outcome.versions),
