@@ -20,10 +20,9 @@ from cfbench.data.sources.source import Storage
 from cfbench.data.sources.synthetic import Synthetic
 from cfbench.data.splits.holdout import Holdout
 from cfbench.data.splits.split import Split
-from cfbench.evaluation.answer_checks import answer_warnings
 from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.split_checks import split_warnings
+from cfbench.evaluation.sanity_checks import answer_warnings, split_warnings
 from cfbench.evaluation.statistics.bootstrap import resampled
 from cfbench.experiment.plan import chosen_metrics
 from cfbench.experiment.suite import METRICS

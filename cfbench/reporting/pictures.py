@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cfbench.evaluation.statistics.ranks import cliques
+from cfbench.evaluation.statistics.significance import cliques
 from cfbench.records.record import Line, Standing
 from cfbench.reporting.plots.canvas import can_draw, new_canvas, style, svg
 from cfbench.reporting.result_groups import COMPARED, ResultGroup, result_groups, standings, without_parameter

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.evaluation.measure import finite
-from cfbench.evaluation.metrics.sums import PerUser
+from cfbench.evaluation.metrics.metric import PerUser
 from cfbench.evaluation.statistics.bootstrap import (
     MetricSamples,
     RatioSamples,

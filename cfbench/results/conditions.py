@@ -10,7 +10,7 @@ from importlib.metadata import version
 import numpy as np
 
 from cfbench.data.splits.split import Split
-from cfbench.evaluation.split_checks import split_warnings
+from cfbench.evaluation.sanity_checks import split_warnings
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES
 from cfbench.experiment.study import Study
 from cfbench.records.record import Cell, Definition, RunConditions

@@ -16,8 +16,14 @@ import numpy as np
 from cfbench.evaluation.measure import finite
 from cfbench.evaluation.metrics.metric import Metric
 from cfbench.evaluation.statistics.bootstrap import percentile_interval
-from cfbench.evaluation.statistics.ranks import FEWEST_DATASETS, FEWEST_MODELS, rank_test
-from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
+from cfbench.evaluation.statistics.significance import (
+    FEWEST_DATASETS,
+    FEWEST_MODELS,
+    bootstrap_p,
+    holm,
+    rank_test,
+    wilcoxon_p,
+)
 from cfbench.experiment.study import Study
 from cfbench.records.record import (
     Cell,

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from cfbench.evaluation.answer_checks import answer_warnings
 from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics.evaluation import Evaluation
+from cfbench.evaluation.sanity_checks import answer_warnings
 from cfbench.execution.task import Outcome
 from cfbench.experiment.plan import Planned
 from cfbench.experiment.study import Study

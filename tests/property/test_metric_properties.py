@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 
 from cfbench.data.dataset import Entities
 from cfbench.evaluation.metrics.accuracy import MAE, RMSE, PredictionCoverage
-from cfbench.evaluation.metrics.calibration import Calibration
-from cfbench.evaluation.metrics.diversity import Diversity, EmbeddingDiversity
-from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
+from cfbench.evaluation.metrics.beyond_accuracy import (
+    Calibration,
+    Diversity,
+    EmbeddingDiversity,
+    MeanRating,
+    Novelty,
+    Serendipity,
+)
+from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini, PopREO, PopRSP
 from cfbench.evaluation.metrics.metric import PerUser, Pooled, apply_metric
-from cfbench.evaluation.metrics.novelty import MeanRating, Novelty
-from cfbench.evaluation.metrics.parity import PopREO, PopRSP
-from cfbench.evaluation.metrics.popularity import APLT, ARP
-from cfbench.evaluation.metrics.popularity_correlation import PopularityCorrelation
-from cfbench.evaluation.metrics.popularity_shift import UPD, DeltaGAP
+from cfbench.evaluation.metrics.popularity import APLT, ARP, UPD, DeltaGAP, PopularityCorrelation
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
-from cfbench.evaluation.metrics.serendipity import Serendipity
 from cfbench.evaluation.metrics.strata import ColdItemStrata, ColdUserStrata, PopularityDeciles, UserActivity
 from cfbench.inference.rank import rank_items
 from cfbench.resources.clock import Clock

@@ -11,10 +11,9 @@ from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.evaluation.metrics.metric import Breakdown, NotApplicable, apply_metric
+from cfbench.evaluation.metrics.metric import Breakdown, NotApplicable, PerUser, apply_metric
 from cfbench.evaluation.metrics.popularity import ARP
 from cfbench.evaluation.metrics.ranking import Precision
-from cfbench.evaluation.metrics.sums import PerUser
 from cfbench.evaluation.statistics.bootstrap import percentile_interval, resampled
 from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
 from cfbench.inference.inputs import EvaluationInputs

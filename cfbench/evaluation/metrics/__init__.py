@@ -10,9 +10,10 @@ from cfbench.evaluation.metrics.metric import (
     Metric,
     Need,
     NotApplicable,
+    PerUser,
+    Pooled,
     Single,
 )
-from cfbench.evaluation.metrics.sums import PerUser, Pooled
 
 __all__ = [
     "FAMILIES",

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from cfbench.evaluation.metrics import Contract, Evaluation, PerUser
-from cfbench.evaluation.metrics.contracts import HERLOCKER, of_rows
+from cfbench.evaluation.metrics.metric import HERLOCKER, of_rows
 
 _SQUARED = "sum_(u,i) (p_ui - r_ui)^2 / m, m test rows"
 _ROOT = "sqrt(sum_(u,i) (p_ui - r_ui)^2 / m), m test rows"

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.data.splits.split import Split
 from cfbench.errors import RunError, UsageError
-from cfbench.evaluation.metrics.derived import derived, of_split
-from cfbench.evaluation.metrics.sums import PerUser
+from cfbench.evaluation.metrics.metric import PerUser
 from cfbench.inference.output import ModelOutput
 from cfbench.model.ratings import Codes, Floats, RatingScale
 from cfbench.resources.cost import Cost
 
 if TYPE_CHECKING:  # scipy.sparse takes long to import, and metrics of predicted ratings do without it
     from scipy.sparse import csr_array
+
+T = TypeVar("T")
+
+_OF_SPLITS: WeakKeyDictionary[Split, dict[str, Any]] = WeakKeyDictionary()
+
+
+def derived(compute: Callable[[Any], T]) -> cached_property[T]:
+    """A property computed on first use, kept, and made read-only: no metric can falsify the next."""
+
+    @wraps(compute)
+    def once(owner: Any) -> T:
+        value: Any = compute(owner)
+        # A sparse array is made of three.
+        for array in (value, *(getattr(value, part, None) for part in ("data", "indices", "indptr"))):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+        return value  # type: ignore[no-any-return]
+
+    return cached_property(once)
+
+
+def of_split(compute: Callable[[Any], T]) -> cached_property[T]:
+    """The same for what depends on ``owner.split`` alone: kept for all models measured on it, as long as it lives."""
+    once = derived(compute).func
+
+    def shared(owner: Any) -> T:
+        known = _OF_SPLITS.setdefault(owner.split, {})
+        if compute.__name__ not in known:
+            known[compute.__name__] = once(owner)
+        return known[compute.__name__]  # type: ignore[no-any-return]
+
+    return cached_property(wraps(compute)(shared))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from cfbench.evaluation.metrics import Contract, CutOff, Evaluation, PerUser
-from cfbench.evaluation.metrics.contracts import HERLOCKER, RELEVANCE, of_hits
+from cfbench.evaluation.metrics.metric import HERLOCKER, RELEVANCE, of_hits
 
 
 @dataclass(frozen=True)

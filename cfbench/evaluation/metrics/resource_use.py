@@ -7,7 +7,7 @@ from functools import partial
 from typing import ClassVar
 
 from cfbench.evaluation.metrics import Contract, Evaluation, NotApplicable, Single
-from cfbench.evaluation.metrics.contracts import of_cell
+from cfbench.evaluation.metrics.metric import of_cell
 
 _MEBIBYTE = 2**20
 _OUTSIDE = "imports, first-call warm-up, loading of data, masking, cutting of lists and metrics are outside the clock"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.evaluation.metrics import Breakdown, Contract, Evaluation, PerUser
-from cfbench.evaluation.metrics.contracts import FILLED_ROWS, of_rows
+from cfbench.evaluation.metrics.metric import FILLED_ROWS, of_rows
 from cfbench.model.arrays import Codes
 
 COUNT_STRATA = ("0", "1-5", "6-20", "21-100", ">100")

@@ -1,4 +1,4 @@
-"""Uncertainty of metrics: the bootstrap over users."""
+"""Uncertainty of metrics: the bootstrap over users, and the jackknife where that spreads too little."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.evaluation.metrics.sums import PerUser, Pooled, ratios
-from cfbench.evaluation.statistics.jackknife import jackknife_deviation
+from cfbench.evaluation.metrics.metric import PerUser, Pooled, ratios
 
 RESAMPLES = 1000
 """How many samples of users an interval rests on."""
@@ -21,6 +20,7 @@ LEVEL = 0.95
 Resampleable: TypeAlias = PerUser | Pooled
 
 _DRAWS_PER_CHUNK = 1 << 20  # 8 MB of drawn users, and as much of weights, at a time
+_MOST_GROUPS = 100  # of the jackknife
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = R
     metric leaves out: how many count varies between samples as it would in new data. Because equal seeds draw
     equal users of equally many, the difference of two models' values is a sample of the paired difference.
 
-    A metric of the whole system (:class:`~cfbench.evaluation.metrics.sums.Pooled`) is moved so that its samples' mean
+    A metric of the whole system (:class:`~cfbench.evaluation.metrics.metric.Pooled`) is moved so that its samples' mean
     is its value: a sample holds 63 % of the users, some of them several times, so that what counts distinct items, such
     as coverage, comes out lower in every sample than in truth. For the same reason its samples spread too little;
     they are stretched to the spread that leaving groups of users out shows, where that is wider, within the
@@ -163,6 +163,32 @@ def _pooled_samples(metric: Pooled, values: NDArray[np.float64], seed: int) -> P
     stretch = wanted / deviation if deviation > 0 and wanted > deviation else 1.0
     moved = (values - values[known].mean()) * stretch + metric.value
     return PooledSamples(metric.value, moved.clip(*metric.bounds), metric.n_users)
+
+
+def jackknife_deviation(metric: Pooled, seed: int) -> float:
+    """Return the standard error of a metric over users, by the delete-a-group jackknife (Kott 2001).
+
+    ``sqrt((g - 1) / g sum_j (v_j - mean v)^2)``, ``v_j`` the metric without the j-th of g random groups of users. It
+    errs to the safe side for what counts distinct things (Efron and Stein 1981): items seen once are what another
+    sample of users would miss.
+
+    Args:
+        metric: sums over users.
+        seed: deals the users to groups.
+
+    Returns:
+        The standard error in the metric's unit; NaN for fewer than two users.
+    """
+    n_users = len(metric)
+    n_groups = min(_MOST_GROUPS, n_users)
+    if n_groups < 2:
+        return float("nan")
+    group = np.random.default_rng(seed).permutation(n_users) % n_groups
+    members = (group == np.arange(n_groups)[:, np.newaxis]).astype(np.float64)
+    of_group = np.asarray(members @ metric.sums)
+    without = metric.finish(of_group.sum(axis=0) - of_group)
+    squares = np.square(without - without.mean()).sum()
+    return float(np.sqrt(squares * (n_groups - 1) / n_groups))
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cfbench.evaluation.answer_checks import answer_warnings
 from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics.accuracy import MAE, RMSE
 from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.metrics.ranking import NDCG
 from cfbench.evaluation.metrics.strata import ColdUserStrata
+from cfbench.evaluation.sanity_checks import answer_warnings
 from cfbench.inference.output import ModelOutput
 
 

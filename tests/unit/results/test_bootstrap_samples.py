@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cfbench.evaluation.metrics.sums import PerUser
+from cfbench.evaluation.metrics.metric import PerUser
 from cfbench.results import bootstrap_samples
 from cfbench.results.bootstrap_samples import BootstrapQueue
 

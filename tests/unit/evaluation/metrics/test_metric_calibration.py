@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import entropy
 
 from cfbench.data.dataset import Entities
-from cfbench.evaluation.metrics.calibration import ALPHA, Calibration
+from cfbench.evaluation.metrics.beyond_accuracy import ALPHA, Calibration
 from cfbench.evaluation.metrics.metric import NotApplicable
 
 TRAIN = [(0, 0, 3), (0, 1, 3), (0, 2, 3), (0, 3, 3), (1, 0, 3), (2, 0, 3), (2, 1, 3), (3, 3, 3)]

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from cfbench.errors import RunError
-from cfbench.evaluation.metrics import co_rating, diversity
-from cfbench.evaluation.metrics.diversity import Diversity, EmbeddingDiversity
+from cfbench.evaluation.metrics import beyond_accuracy
+from cfbench.evaluation.metrics.beyond_accuracy import Diversity, EmbeddingDiversity
 from cfbench.evaluation.metrics.metric import apply_metric
 
 # Users of item 0: 0-4, of item 1: 0-2, of items 2 and 3: user 0.
@@ -46,13 +46,13 @@ def test_items_of_the_same_users_have_no_diversity_and_of_different_users_full(m
     [(200, "_common_users"), (20_000, "_by_lists")],  # few users an item: list by list; many: pair by pair
 )
 def test_every_way_and_chunk_size_gives_what_all_pairs_give(make_evaluation, monkeypatch, small, n_ratings, unused):
-    monkeypatch.delattr(co_rating.CoRating, unused)
+    monkeypatch.delattr(beyond_accuracy.CoRating, unused)
     if small:
-        monkeypatch.setattr(co_rating, "_PAIRS_PER_CHUNK", 250)
-        monkeypatch.setattr(co_rating, "_ADDITIONS_PER_CHUNK", 60)
-        monkeypatch.setattr(co_rating, "_CELLS_PER_BLOCK", 64 * 12)
-        monkeypatch.setattr(co_rating, "_WORDS_PER_CHUNK", 3)
-        monkeypatch.setattr(diversity, "_FACTORS_PER_CHUNK", 10)
+        monkeypatch.setattr(beyond_accuracy, "_PAIRS_PER_CHUNK", 250)
+        monkeypatch.setattr(beyond_accuracy, "_ADDITIONS_PER_CHUNK", 60)
+        monkeypatch.setattr(beyond_accuracy, "_CELLS_PER_BLOCK", 64 * 12)
+        monkeypatch.setattr(beyond_accuracy, "_WORDS_PER_CHUNK", 3)
+        monkeypatch.setattr(beyond_accuracy, "_FACTORS_PER_CHUNK", 10)
     rng = np.random.default_rng(0)
     cells = np.unique(np.append(np.arange(12), rng.permutation(5000 * 12)[:n_ratings]))
     train = [(int(cell // 12), int(cell % 12), 3) for cell in cells] + [(user, 12, 3) for user in range(5000)]

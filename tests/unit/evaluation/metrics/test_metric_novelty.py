@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
+from cfbench.evaluation.metrics.beyond_accuracy import MeanRating, Novelty, Serendipity
 from cfbench.evaluation.metrics.metric import apply_metric
-from cfbench.evaluation.metrics.novelty import MeanRating, Novelty
-from cfbench.evaluation.metrics.serendipity import Serendipity
 
 # phi = 5, 3, 1, 1 among five training users; mean ratings 3, 4, 5, 1.
 TRAIN = [

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr, t
 
 from cfbench.errors import RunError
 from cfbench.evaluation.metrics.metric import apply_metric
-from cfbench.evaluation.metrics.popularity_correlation import PopularityCorrelation
+from cfbench.evaluation.metrics.popularity import PopularityCorrelation
 from cfbench.evaluation.metrics.strata import PopularityDeciles
 
 # phi = 5, 3, 1, 1: items 0 and 1 hold 80 % of the ten interactions, items 2 and 3 are the tail.

@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from cfbench.evaluation.metrics.metric import apply_metric
-from cfbench.evaluation.metrics.popularity_shift import UPD, DeltaGAP, _divergence, taste_groups
+from cfbench.evaluation.metrics.popularity import UPD, DeltaGAP, _divergence, taste_groups
 
 # phi = 12, 1, 1, 1: item 0 alone has 80 % (and 20 %) of the 15 interactions, the others are the tail.
 PROFILES = {0: [1], 1: [0, 2], 2: [0, 3], 3: [0], 4: [0]}

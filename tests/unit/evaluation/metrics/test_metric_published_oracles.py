@@ -9,12 +9,10 @@ logarithms; both are undone here.
 import numpy as np
 import pytest
 
-from cfbench.evaluation.metrics.diversity import Diversity
+from cfbench.evaluation.metrics.beyond_accuracy import Diversity, Novelty, Serendipity
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
 from cfbench.evaluation.metrics.metric import apply_metric
-from cfbench.evaluation.metrics.novelty import Novelty
 from cfbench.evaluation.metrics.popularity import ARP
-from cfbench.evaluation.metrics.serendipity import Serendipity
 
 TRAIN = [
     *((0, 0, 5), (0, 1, 3), (0, 2, 4), (0, 3, 2), (1, 0, 4), (1, 1, 5), (1, 4, 3), (2, 0, 3), (2, 2, 5), (2, 5, 4)),

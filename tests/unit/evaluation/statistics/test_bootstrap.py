@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cfbench.evaluation.metrics.sums import PerUser
+from cfbench.evaluation.metrics.metric import PerUser
 from cfbench.evaluation.statistics.bootstrap import (
     LEVEL,
     RESAMPLES,

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from cfbench.evaluation.metrics.sums import PerUser, Pooled
-from cfbench.evaluation.statistics.bootstrap import percentile_interval, resampled
-from cfbench.evaluation.statistics.jackknife import jackknife_deviation
+from cfbench.evaluation.metrics.metric import PerUser, Pooled
+from cfbench.evaluation.statistics.bootstrap import jackknife_deviation, percentile_interval, resampled
 
 
 def values_of(drawn):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cfbench.evaluation.statistics.ranks import cliques, rank_test
+from cfbench.evaluation.statistics.significance import cliques, rank_test
 
 # Ranks by row, higher being better: 3 2 1 / 3 1 2 / 3 1.5 1.5 / 2 3 1.
 VALUES = np.array([[0.1, 0.2, 0.3], [0.1, 0.3, 0.2], [0.1, 0.5, 0.5], [0.2, 0.1, 0.9]])
