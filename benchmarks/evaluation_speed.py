@@ -34,7 +34,7 @@ import numpy as np
 from cfbench.data.dataset import Dataset, Entities, Origin
 from cfbench.data.sources.movielens import MovieLens1M
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.evaluation.measure import measure

@@ -18,7 +18,7 @@ from cfbench.data.dataset import Dataset
 from cfbench.data.sources.ratings_file import RatingsFile
 from cfbench.data.sources.source import Storage
 from cfbench.data.sources.synthetic import Synthetic
-from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Split
 from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics.evaluation import Evaluation

@@ -27,7 +27,7 @@ import numpy as np
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources.movielens import MovieLens100K
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold, Splitter
 from cfbench.model import EpochReport, FitContext, Ratings, RatingScale

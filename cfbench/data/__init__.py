@@ -6,8 +6,7 @@ nothing else.
 """
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.preprocessing.preprocessor import Preprocessor
-from cfbench.data.preprocessing.subset import subset
+from cfbench.data.preprocessing import Preprocessor, subset
 from cfbench.data.sources.source import DataSource, Storage
 from cfbench.errors import DataError, DataNotFoundError
 from cfbench.model.ratings import RatingScale

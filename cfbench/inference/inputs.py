@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.dataset import Entities
 from cfbench.data.ids import Coding
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.withheld import Withheld
+from cfbench.data.splits.split import Split, Withheld
 from cfbench.model.features import Features
 from cfbench.model.ratings import Codes, Ratings, RatingScale
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.data.splits.withheld import Withheld
+from cfbench.data.splits.split import Withheld
 from cfbench.errors import ModelError
 from cfbench.inference.predict import predict_ratings, shaped_floats
 from cfbench.inference.score_means import ScoreMeans

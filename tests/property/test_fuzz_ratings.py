@@ -21,9 +21,8 @@ from cfbench.data.sources import csv as delimited
 from cfbench.data.sources import plain_numbers
 from cfbench.data.sources.entity_table import read_entities
 from cfbench.data.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
-from cfbench.data.sources.ratings_file import RatingsFile
+from cfbench.data.sources.ratings_file import RatingsFile, read_ratings
 from cfbench.data.sources.source import Storage
-from cfbench.data.sources.tabular import read_ratings
 from cfbench.errors import CfbenchError, DataError, UsageError
 from cfbench.model.ratings import RatingScale
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cfbench.data.sources import csv as delimited
 from cfbench.data.sources import plain_numbers
-from cfbench.data.sources.assembly import by_first_appearance
-from cfbench.data.sources.tabular import read_ratings
+from cfbench.data.sources.ratings_file import read_ratings
+from cfbench.data.sources.raw_ratings import by_first_appearance
 from cfbench.errors import DataError
 
 plain = st.integers(0, 30).map(str)

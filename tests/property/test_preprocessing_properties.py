@@ -4,9 +4,7 @@ import numpy as np
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from cfbench.data.preprocessing.binarise import Binarise
-from cfbench.data.preprocessing.k_core import KCore
-from cfbench.data.preprocessing.minimum_ratings import MinimumRatings
+from cfbench.data.preprocessing import Binarise, KCore, MinimumRatings
 from cfbench.errors import DataError
 
 pairs = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 7)), min_size=1, max_size=50, unique=True)

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cfbench.data.dataset import Origin
-from cfbench.data.sources.assembly import assembled, content_checksum, positions_of
-from cfbench.data.sources.tabular import read_ratings
+from cfbench.data.sources.ratings_file import read_ratings
+from cfbench.data.sources.raw_ratings import assembled, content_checksum, positions_of
 from cfbench.model.ratings import RatingScale
 
 # Ids as files have them: digits with leading zeros, words, letters beyond ASCII; no separator, quote, colon or blank.

@@ -6,12 +6,8 @@ from hypothesis import strategies as st
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
 from cfbench.data.splits.cold_entities import ColdItems, ColdUsers
-from cfbench.data.splits.holdout import Holdout
-from cfbench.data.splits.kfold import KFold
-from cfbench.data.splits.leave_one_out import LeaveOneOut
-from cfbench.data.splits.per_user_holdout import PerUserHoldout
 from cfbench.data.splits.predefined import Predefined
-from cfbench.data.splits.repeated_holdout import RepeatedHoldout
+from cfbench.data.splits.random_splits import Holdout, KFold, LeaveOneOut, PerUserHoldout, RepeatedHoldout
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.temporal import Temporal
 from cfbench.errors import DataError

@@ -13,7 +13,7 @@ from cfbench.analysis.views.gallery import views
 from cfbench.analysis.views.view import InspectedModel, View, ViewOptions
 from cfbench.data.sources.movielens import MovieLens100K
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.holdout import Holdout
+from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Split
 from cfbench.model.protocols import FitContext
 from cfbench_torch.dot_bias import BiasedDotProduct

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cfbench.data.dataset import Dataset
-from cfbench.data.preprocessing.k_core import KCore
+from cfbench.data.preprocessing import KCore
 from cfbench.data.sources.movielens import MovieLens1M
 from cfbench.data.sources.source import Storage
 

@@ -14,7 +14,7 @@ from cfbench.analysis.catalogue import Catalogue
 from cfbench.analysis.recommend.new_user import new_user_features, read_user_ratings, with_user
 from cfbench.analysis.refit.finished_cell import FinishedCell, fitted_model, load_or_fit
 from cfbench.analysis.views.view import Values
-from cfbench.data.splits.withheld import Withheld
+from cfbench.data.splits.split import Withheld
 from cfbench.errors import RunError, UnknownNameError, UsageError
 from cfbench.evaluation.metrics.evaluation import fill_and_clip
 from cfbench.inference.predict import predict_ratings

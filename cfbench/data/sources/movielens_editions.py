@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cfbench.data.dataset import Dataset
-from cfbench.data.sources.assembly import content_checksum
 from cfbench.data.sources.cache import cached
 from cfbench.data.sources.download import Archive, fetch, kept_at
-from cfbench.data.sources.raw_ratings import RawRatings
+from cfbench.data.sources.ratings_file import read_ratings
+from cfbench.data.sources.raw_ratings import RawRatings, content_checksum, validated
 from cfbench.data.sources.source import Storage
-from cfbench.data.sources.tabular import read_ratings
-from cfbench.data.sources.validation import validated
 from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 

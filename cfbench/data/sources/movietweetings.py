@@ -9,8 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from cfbench.data.dataset import Dataset, Entities, Origin
-from cfbench.data.preprocessing.subset import subset
-from cfbench.data.sources.movielens_files import films
+from cfbench.data.preprocessing import subset
+from cfbench.data.sources.movielens import films
 from cfbench.data.sources.source import Storage
 from cfbench.model.ratings import RatingScale
 

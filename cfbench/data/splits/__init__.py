@@ -5,9 +5,8 @@ and the standard library, nothing else.
 """
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.splits.order import rank_within, times_of
 from cfbench.data.splits.split import Split, TestRows
-from cfbench.data.splits.splitter import Fold, SplitsInTimeOrder, Splitter
+from cfbench.data.splits.splitter import Fold, SplitsInTimeOrder, Splitter, rank_within, times_of
 from cfbench.errors import DataError
 
 __all__ = [

@@ -11,8 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from cfbench.data.dataset import Dataset
-from cfbench.data.splits.order import times_of
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.splitter import Fold, times_of
 from cfbench.errors import DataError
 from cfbench.model.limits import require_part
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.data.sources.assembly import by_first_appearance, described
-from cfbench.data.sources.movielens_files import read_titles
-from cfbench.data.sources.tabular import read_ratings
+from cfbench.data.sources.movielens import read_titles
+from cfbench.data.sources.ratings_file import read_ratings
+from cfbench.data.sources.raw_ratings import by_first_appearance, described
 from cfbench.errors import DataError
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cfbench.data.preprocessing.binarise import Binarise
+from cfbench.data.preprocessing import Binarise
 from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 

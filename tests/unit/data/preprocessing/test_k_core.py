@@ -1,6 +1,6 @@
 import pytest
 
-from cfbench.data.preprocessing.k_core import KCore
+from cfbench.data.preprocessing import KCore
 from cfbench.errors import DataError
 
 BLOCK = [(user, item, 3) for user in (0, 1) for item in (0, 1)]

@@ -1,6 +1,6 @@
 import pytest
 
-from cfbench.data.preprocessing.minimum_ratings import MinimumRatings
+from cfbench.data.preprocessing import MinimumRatings
 from cfbench.errors import DataError
 
 ROWS = [(0, 0, 3), (0, 1, 3), (1, 0, 3), (1, 2, 3), (2, 1, 3)]

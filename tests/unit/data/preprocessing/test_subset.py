@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.dataset import Entities, PublishedFold
-from cfbench.data.preprocessing.subset import subset
+from cfbench.data.preprocessing import subset
 
 ROWS = [(0, 0, 1), (1, 1, 2), (2, 0, 3), (0, 2, 4), (2, 3, 5)]
 KEEP = np.array([False, True, False, True, True])

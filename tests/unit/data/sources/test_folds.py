@@ -1,7 +1,7 @@
 import pytest
 
-from cfbench.data.sources.movielens_files import published_folds
-from cfbench.data.sources.tabular import read_ratings
+from cfbench.data.sources.movielens import published_folds
+from cfbench.data.sources.ratings_file import read_ratings
 from cfbench.errors import DataError
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.data.sources.numbering import Growing, Numbering
+from cfbench.data.sources.plain_numbers import Growing, Numbering
 
 
 def numbered(*parts, cells=100):

@@ -3,7 +3,7 @@ import pytest
 from cfbench.data.sources import plain_numbers
 from cfbench.data.sources.columns import Columns
 from cfbench.data.sources.plain_numbers import parsed_numbers
-from cfbench.data.sources.tabular import read_ratings
+from cfbench.data.sources.ratings_file import read_ratings
 from cfbench.errors import DataError
 
 COLUMNS = Columns(user=0, item=1, rating=2, timestamp=3)

@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
-from cfbench.data.sources.assembly import by_first_appearance
 from cfbench.data.sources.columns import ColumnNames
-from cfbench.data.sources.tabular import read_ratings
+from cfbench.data.sources.ratings_file import read_ratings
+from cfbench.data.sources.raw_ratings import by_first_appearance
 from cfbench.errors import DataError, DataNotFoundError
 
 ROWS = [("007", "tt01", 4.0, 100), ("7", "tt01", 2.5, 200), ("007", "0", 5.0, 300)]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.data.sources.movielens_files import read_titles, years
+from cfbench.data.sources.movielens import read_titles, years
 from cfbench.errors import DataError
 
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.sources.ratings_file import RatingsFile
-from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
-from cfbench.data.sources.validation import validated
+from cfbench.data.sources.raw_ratings import IdColumn, RawRatings, validated
 from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 

@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.splits.holdout import Holdout
-from cfbench.data.splits.kfold import KFold
 from cfbench.data.splits.predefined import Predefined, largest_family
-from cfbench.data.splits.repeated_holdout import RepeatedHoldout
+from cfbench.data.splits.random_splits import Holdout, KFold, RepeatedHoldout
 from cfbench.errors import DataError, UnknownNameError
 from cfbench.model.ratings import RatingScale
 
