@@ -25,7 +25,7 @@ from cfbench.errors import UnknownNameError
 from cfbench.files.confined import confined
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
-from cfbench.reporting.plots.canvas import can_draw
+from cfbench.reporting.plots import can_draw
 from cfbench.reporting.terminal import print_table, shown
 from cfbench.spec import Spec
 

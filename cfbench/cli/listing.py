@@ -81,21 +81,20 @@ def _table(kind: Kind, plugins: list[Plugin], long: bool) -> Table:
 
 def _definitions(plugins: list[Plugin]) -> Group:
     """Return every metric with its whole contract, by family; those that cannot be described come last."""
-    from cfbench.reporting.metric_families import MetricFamilies  # noqa: PLC0415 - brings the contracts, and numpy
+    from cfbench.reporting.metric_pages import metric_families  # noqa: PLC0415 - brings the contracts, and numpy
 
-    found = MetricFamilies.of(plugins)
+    families, broken = metric_families(plugins)
     blocks: list[RenderableType] = []
-    for family, metrics in found.families.items():
+    for family, metrics in families.items():
         blocks += [shown(f"metrics: {family}", "bold underline"), Text()]
         for metric in metrics:
             grid = Table.grid(padding=(0, 2))
             grid.add_column(no_wrap=True, style="dim")
             grid.add_column()
-            parameters = (("parameter", parameter) for parameter in metric.parameters)
-            for heading, text in [("title", metric.contract.title), *metric.definition, *parameters]:
+            for heading, text in [("title", metric.contract.title), *metric.definition]:
                 grid.add_row(heading, shown(text))
             blocks.append(_block(metric.plugin, shown(metric.plugin.declaration.description), grid))
-    blocks += [_block(plugin, shown(reason, "red")) for plugin, reason in found.broken.items()]
+    blocks += [_block(plugin, shown(reason, "red")) for plugin, reason in broken.items()]
     return Group(*blocks)
 
 

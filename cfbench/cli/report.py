@@ -8,9 +8,8 @@ from pathlib import Path
 from cfbench.cli.console import NO_PICTURES, output, tell, until_the_reader_leaves
 from cfbench.records.record import Line
 from cfbench.reporting.pictures import has_pictures
-from cfbench.reporting.plots.canvas import can_draw
-from cfbench.reporting.report_files import stored_lines, write_report
-from cfbench.reporting.terminal import print_report
+from cfbench.reporting.plots import can_draw
+from cfbench.reporting.run_report import print_report, stored_lines, write_report
 
 
 def report(folder: Path, /) -> int:

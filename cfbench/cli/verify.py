@@ -19,9 +19,10 @@ from cfbench.files.atomic import write_text
 from cfbench.records.record import Line
 from cfbench.registry.registry import Registry
 from cfbench.registry.shipped_suites import shipped_suites
-from cfbench.reporting.report_files import write_report
+from cfbench.reporting.run_report import write_report
+from cfbench.reporting.table import section
 from cfbench.reporting.terminal import print_table
-from cfbench.reporting.verify_table import tally, verdict_csv, verdict_page, verdict_table
+from cfbench.reporting.verify_table import tally, verdict_csv, verdict_table
 from cfbench.results.verification import Verdict, check_measured, verify_claims
 
 
@@ -106,7 +107,7 @@ def _judged(suite: Suite, path: Path, lines: Sequence[Line], monitor: RunMonitor
     table = verdict_table(suite.name, verdicts)
     with until_the_reader_leaves():
         print_table(table, output())
-    for name, text in (("verify.md", verdict_page(table)), ("verify.csv", verdict_csv(verdicts))):
+    for name, text in (("verify.md", section(table, "#") + "\n"), ("verify.csv", verdict_csv(verdicts))):
         write_text(path / name, text)
         monitor.tell(f"wrote {path / name}")
     return verdicts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from io import StringIO
 
@@ -17,32 +17,25 @@ _BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 def csv_files(lines: Iterable[Line]) -> dict[str, str]:
     """Return ``metrics.csv``, ``strata.csv``, ``comparisons.csv`` and ``cost.csv`` by file name."""
-    metrics: list[Mapping[str, object]] = []
-    strata: list[Mapping[str, object]] = []
-    comparisons: list[Mapping[str, object]] = []
-    cost: list[Mapping[str, object]] = []
+    files: dict[str, list[Mapping[str, object]]]
+    files = {f"{name}.csv": [] for name in ("metrics", "strata", "comparisons", "cost")}
     for line in lines:
         if isinstance(line, Comparison):
             fields = {name: value for name, value in vars(line).items() if name not in _NOT_IN_COMPARISONS}
-            comparisons.append({**fields, "n_given": line.n_given})
+            files["comparisons.csv"].append({**fields, "n_given": line.n_given})
         if isinstance(line, Summary):
             head = {name: getattr(line, name) for name in _HEAD}
-            metrics += [{**head, **row} for row in _metric_rows(line)]
+            files["metrics.csv"] += [{**head, **row} for row in _metric_rows(line)]
             for table, content in line.tables.items():
                 for stratum, figures in content.rows.items():
                     place = {**head, "table": table, "stratum": stratum}
-                    strata += [{**place, "figure": name, **vars(figure)} for name, figure in figures.items()]
+                    files["strata.csv"] += [{**place, "figure": name, **vars(one)} for name, one in figures.items()]
             if line.finished:
                 seconds = {f"{part}_seconds": value for part, value in line.seconds.items()}
                 cpu_seconds = {f"{part}_cpu_seconds": value for part, value in line.cpu_seconds.items()}
                 rest = {"peak_memory_bytes": line.peak_memory, "threads": line.threads, "device": line.device}
-                cost.append({**head, **seconds, **cpu_seconds, **rest})
-    return {
-        "metrics.csv": csv_text(metrics),
-        "strata.csv": csv_text(strata),
-        "comparisons.csv": csv_text(comparisons),
-        "cost.csv": csv_text(cost),
-    }
+                files["cost.csv"].append({**head, **seconds, **cpu_seconds, **rest})
+    return {name: csv_text(rows) for name, rows in files.items()}
 
 
 def _metric_rows(summary: Summary) -> Iterator[dict[str, object]]:
@@ -55,12 +48,12 @@ def _metric_rows(summary: Summary) -> Iterator[dict[str, object]]:
         yield {"note": summary.reason}
 
 
-def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows as CSV, the columns in the order of their first appearance, text made inert."""
+def csv_text(rows: Iterable[Mapping[str, object]], columns: Iterable[str] = ()) -> str:
+    """Return rows as CSV, text made inert; ``columns`` first, others in the order of their first appearance."""
     buffer = StringIO()
     inert_rows = [{inert(name): inert(value) for name, value in row.items()} for row in rows]
-    columns = dict.fromkeys(name for row in inert_rows for name in row)
-    writer = csv.DictWriter(buffer, list(columns), lineterminator="\n")
+    names = dict.fromkeys([*map(inert, columns), *(name for row in inert_rows for name in row)])
+    writer = csv.DictWriter(buffer, list(names), lineterminator="\n")
     writer.writeheader()
     writer.writerows(inert_rows)
     return buffer.getvalue()

@@ -1,14 +1,31 @@
-"""Tables of a result group: overview, families of metrics, curves, comparisons, spreads, warnings and failures."""
+"""Tables of a run: its lines by data set and split, and the tables that each such group has, the overview first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from cfbench.evaluation.metrics.metric import family_rank
-from cfbench.records.record import Figure, Standing, Summary, figure_name
-from cfbench.reporting.result_groups import COMPARED, Point, ResultGroup, without_parameter
+from cfbench.records.record import (
+    Comparison,
+    Definition,
+    Figure,
+    GroupKey,
+    Line,
+    RunConditions,
+    Standing,
+    Summary,
+    figure_name,
+)
 from cfbench.reporting.table import BETTER, Column, Mark, Table, TableCell
+
+COMPARED = ("accuracy", "ranking")
+"""Families of metrics by which models are compared: drawn as curves, tested against the best, shown with spreads."""
+
+_DISPLAY = ".4f"
+_PLAIN_DISPLAY = re.compile(r"[+,]{0,2}(\.\d{1,2})?[fge%]")  # a width of a million would fill pages
 
 _NOT_MARKED = ("popularity bias", "beyond accuracy", "cost")
 """Families without a best: a random order has the least popularity bias and the most novelty, and is useless."""
@@ -16,13 +33,16 @@ _NOT_MARKED = ("popularity bias", "beyond accuracy", "cost")
 _MODEL = Column("model", "text")
 
 _OVERVIEW = ("RMSE", "prediction-coverage", "cold-users", "cold-items", "NDCG", "ARP", "coverage")
+"""Columns of the overview between the model and its plugin: metrics, of strata tables the stratum of the new."""
+
 _OVERVIEW_INTERVALS = ("RMSE", "NDCG")
 _NEW_ENTITIES = {"cold-users": "RMSE, new users", "cold-items": "RMSE, new items"}
 _NEW = "0"  # the stratum without any training rating
+_DAGGER_NOTE = "†: the model could not answer all of these; the training mean stood in."
 _OVERVIEW_NOTE = (
     "Bold (*): best value. ≈: not told apart from the best (p >= 0.05 for no difference, by resampling users in pairs, "
     "corrected after Holm for all pairs of the column). Brackets: 95 % interval, resampling users. "
-    "New: without any training rating. †: the model could not answer all of these; the training mean stood in."
+    f"New: without any training rating. {_DAGGER_NOTE}"
 )
 _CURVE_NOTE = (
     "s: ratings of each held-out user or item that training was given; the test rows are the same at every s, and what "
@@ -35,6 +55,132 @@ _COMPARISON_NOTE = (
     "Student's t with the spread of the same resamples. Wilcoxon: signed-rank test on the values of single users, a "
     "question about the typical user rather than the mean. Both are corrected after Holm for all pairs of the metric."
 )
+
+
+@dataclass(frozen=True)
+class Point:
+    """All models on one data set under one split; of a curve, at one number of known ratings.
+
+    Attributes:
+        n_given: known ratings of every held-out user or item, or None where the split is no curve.
+        summaries: one per model, best RMSE first, rankers after, failures last.
+        comparisons: against the best, by figure and model.
+        conditions: the conditions of the comparison, if they were recorded.
+    """
+
+    n_given: int | None
+    summaries: tuple[Summary, ...]
+    comparisons: Mapping[tuple[str, str], Comparison]
+    conditions: RunConditions | None
+
+    @property
+    def finished(self) -> list[Summary]:
+        """The summaries that have figures."""
+        return [summary for summary in self.summaries if summary.finished]
+
+    def mark(self, figure: str, model: str) -> Mark:
+        """Return whether ``model`` is the best in ``figure`` or tied with it."""
+        pairs = [one for (name, _), one in self.comparisons.items() if name == figure]
+        if all(one.equal for one in pairs):
+            return ""  # where all are the same, none is best
+        comparison = self.comparisons.get((figure, model))
+        if comparison is not None:
+            return "best" if comparison.equal else "tie" if comparison.tied else ""
+        return "best" if any(one.best == model for one in pairs) else ""
+
+
+@dataclass(frozen=True)
+class ResultGroup:
+    """One data set under one splitter.
+
+    Attributes:
+        dataset: the data set's name.
+        split: the split's name.
+        points: one, or those of a curve by known ratings.
+        definitions: the contract of every metric, by its name, in the order measured.
+    """
+
+    dataset: str
+    split: str
+    points: tuple[Point, ...]
+    definitions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def conditions(self) -> list[RunConditions]:
+        """The conditions of the points, where they were recorded."""
+        return [point.conditions for point in self.points if point.conditions is not None]
+
+    @property
+    def is_curve(self) -> bool:
+        """Whether the points are those of a curve."""
+        return self.points[0].n_given is not None
+
+    def family(self, metric: str) -> str:
+        """Return the family that a metric belongs to, or an empty text."""
+        return self.definitions.get(metric, {}).get("family", "")
+
+    def metrics(self, *families: str) -> list[str]:
+        """Return the metrics of these families, or of all, that some model has a figure of, or that failed."""
+        shown: set[str] = set()
+        for summary in (summary for point in self.points for summary in point.finished):
+            shown |= {*summary.metrics, *(name for name, one in summary.missing.items() if one.status == "failed")}
+        wanted = [name for name in self.definitions if not families or self.family(name) in families]
+        return [name for name in wanted if name in shown]
+
+    def column(self, metric: str) -> Column:
+        """Return the column of a metric, with the direction that its contract states."""
+        match self.definitions.get(metric, {}).get("direction"):
+            case "lower" | "higher" as direction:
+                return Column(metric, direction=direction)
+        return Column(metric)
+
+    def number(self, metric: str, value: float) -> str:
+        """Write a value as its metric's contract wants it shown; as ``.4f`` where that is no plain format."""
+        display = self.definitions.get(metric, {}).get("display", _DISPLAY)
+        return format(value, display if _PLAIN_DISPLAY.fullmatch(display) else _DISPLAY)
+
+
+def result_groups(lines: Iterable[Line]) -> list[ResultGroup]:
+    """Return the lines of a run grouped by data set and split, in their order."""
+    lines = list(lines)
+    definitions = {line.metric: line.contract for line in lines if isinstance(line, Definition)}
+    # One pass over the lines: a run of many data sets has thousands of comparisons.
+    summaries: dict[tuple[str, str], dict[int | None, list[Summary]]] = defaultdict(lambda: defaultdict(list))
+    comparisons: dict[GroupKey, dict[tuple[str, str], Comparison]] = defaultdict(dict)
+    conditions: dict[GroupKey, RunConditions] = {}
+    for line in lines:
+        match line:
+            case Summary():
+                summaries[line.dataset, line.split][line.n_given].append(line)
+            case Comparison():
+                comparisons[line.group][line.metric, line.model] = line
+            case RunConditions():
+                conditions.setdefault(line.group, line)
+    groups = []
+    for (dataset, split), of_group in summaries.items():
+        points = []
+        for n_given, rows in of_group.items():
+            key = (dataset, split, n_given)
+            points.append(Point(n_given, tuple(sorted(rows, key=_rank)), comparisons[key], conditions.get(key)))
+        groups.append(ResultGroup(dataset, split, tuple(points), definitions))
+    return groups
+
+
+def standings(lines: Iterable[Line]) -> list[Standing]:
+    """Return the ranks over data sets that are shown and drawn: in RMSE and NDCG; the rest is in the records."""
+    return [line for line in lines if isinstance(line, Standing) and without_parameter(line.metric) in ("RMSE", "NDCG")]
+
+
+def without_parameter(metric: str) -> str:
+    """Return the metric's name without its cut-off: ``NDCG`` of ``NDCG@10``."""
+    return metric.partition("@")[0]
+
+
+def _rank(summary: Summary) -> tuple[bool, float, float]:
+    """Sort key of rows: finished before failed, lower RMSE, then higher NDCG."""
+    values = {without_parameter(name): figure.value for name, figure in summary.metrics.items()}
+    rmse, ndcg = values.get("RMSE"), values.get("NDCG")
+    return (summary.finished == 0, float("inf") if rmse is None else rmse, -(ndcg or 0.0))
 
 
 def tables_of(group: ResultGroup) -> list[Table]:
@@ -63,22 +209,20 @@ def standing_table(standing: Standing) -> Table:
 
 def _overview(group: ResultGroup) -> Table:
     """Return the figures that most readers look for first; what was not measured is left out."""
-    point = group.points[0]
-    measured = group.metrics(*{group.family(name) for name in group.definitions})
-    columns = {_MODEL: [_model_cell(one) for one in point.finished]}
+    point, models = group.points[0], group.points[0].finished
+    columns = {_MODEL: [_model_cell(one) for one in models]}
     for wanted in _OVERVIEW:
         if wanted in _NEW_ENTITIES:
-            if any(_NEW in one.tables[wanted].rows for one in point.finished if wanted in one.tables):
-                cells = [_stratum_cell(group, point, one, wanted, _NEW) for one in point.finished]
+            if any(wanted in one.tables and _NEW in one.tables[wanted].rows for one in models):
+                cells = [_stratum_cell(group, point, one, wanted, _NEW) for one in models]
                 columns[Column(_NEW_ENTITIES[wanted])] = [replace(cell, interval="") for cell in cells]
             continue
-        for metric in measured:
+        for metric in group.metrics():
             if without_parameter(metric) == wanted:
-                cells = [_figure_cell(group, point, one, metric) for one in point.finished]
-                if wanted not in _OVERVIEW_INTERVALS:
-                    cells = [replace(cell, interval="") for cell in cells]
-                columns[group.column(metric)] = cells
-    columns[Column("plugin", "origin")] = [TableCell(f"{one.distribution} {one.version}") for one in point.finished]
+                cells = [_figure_cell(group, point, one, metric) for one in models]
+                kept = wanted in _OVERVIEW_INTERVALS
+                columns[group.column(metric)] = cells if kept else [replace(cell, interval="") for cell in cells]
+    columns[Column("plugin", "origin")] = [TableCell(f"{one.distribution} {one.version}") for one in models]
     rows = tuple(zip(*columns.values(), strict=True))
     return Table("Overview", tuple(columns), rows, (_OVERVIEW_NOTE,), on_terminal="full")
 
@@ -117,7 +261,7 @@ def _strata(group: ResultGroup, point: Point, name: str, having: list[Summary]) 
     ]
     notes = [_metric_note(group, name)]
     if any("†" in cell.text for row in rows for cell in row[1:]):
-        notes.append("†: the model could not answer all of these; the training mean stood in.")
+        notes.append(_DAGGER_NOTE)
     facts = [f"{fact}: {value:.4g}" for fact, value in table.facts.items() if value is not None]
     if facts:
         notes.append("; ".join(facts) + ".")
@@ -128,7 +272,9 @@ def _strata(group: ResultGroup, point: Point, name: str, having: list[Summary]) 
 def _against_best(group: ResultGroup) -> Table:
     """Return the paired comparisons in the metrics of accuracy and ranking."""
     columns = (
-        *(Column(title, "text") for title in ("model", "metric", "best")),
+        _MODEL,
+        Column("metric", "text"),
+        Column("best", "text"),
         *map(Column, ("difference", "p", "Wilcoxon p")),
     )
     rows = []
@@ -136,12 +282,12 @@ def _against_best(group: ResultGroup) -> Table:
         for (name, _), one in group.points[0].comparisons.items():
             if name == metric:
                 interval = "" if one.low is None or one.high is None else f"[{one.low:+.4f}, {one.high:+.4f}]"
+                difference = TableCell(f"{one.difference:+.4f}", interval=interval)
                 p_values = [
-                    "-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+                    TableCell("-" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}")
                     for p in (one.p_corrected, one.wilcoxon_corrected)
                 ]
-                difference = TableCell(f"{one.difference:+.4f}", interval=interval)
-                rows.append((*map(TableCell, (one.model, metric, one.best)), difference, *map(TableCell, p_values)))
+                rows.append((*map(TableCell, (one.model, metric, one.best)), difference, *p_values))
     return Table("Against the best", columns, tuple(rows), (_COMPARISON_NOTE,), on_terminal="no")
 
 
@@ -159,48 +305,42 @@ def _curves(group: ResultGroup) -> Iterator[Table]:
                 for point, one in zip(group.points, found, strict=True)
             ]
             if any(cell.text not in ("n/a", "-") for cell in cells):
-                name = next(_model_cell(one) for one in found if one is not None)
-                rows.append((name, *cells))
+                rows.append((_model_cell(next(filter(None, found))), *cells))
         notes = (_CURVE_NOTE,) if number == 0 else ()
         yield Table(f"{metric} against ratings given back", columns, tuple(rows), notes, on_terminal="full")
 
 
 def _spread(group: ResultGroup, attribute: str, title: str, over: str) -> Table:
     names = group.metrics(*COMPARED)
-    rows = []
-    for summary in group.points[0].finished:
-        spread = getattr(summary, attribute)
-        if spread:
-            texts = [group.number(name, spread[name]) if name in spread else "-" for name in names]
-            rows.append((_model_cell(summary), *map(TableCell, texts)))
+    rows = [
+        (_model_cell(one), *(TableCell(group.number(name, spread[name]) if name in spread else "-") for name in names))
+        for one in group.points[0].finished
+        if (spread := getattr(one, attribute))
+    ]
     note = f"Standard deviation over {over}; it is no part of the intervals, which are about users."
     return Table(title, (_MODEL, *map(group.column, names)), tuple(rows), (note,), on_terminal="no")
 
 
 def _warnings(group: ResultGroup) -> Table:
     """Return each warning once, with the split or the models that it is about, and at which points of a curve."""
-    about: dict[tuple[str, str], list[str]] = {}
+    about: dict[tuple[str, str], list[str]] = defaultdict(list)
     for point in group.points:
-        at = _at(point)
-        for one in point.conditions.warnings if point.conditions else ():
-            about.setdefault((one.code, one.text), []).append(f"the split{at}")
-        for summary in point.finished:
-            for one in summary.warnings:
-                about.setdefault((one.code, one.text), []).append(f"{summary.model}{at}")
-    rows = [map(TableCell, (", ".join(places), code, text)) for (code, text), places in about.items()]
-    columns = tuple(Column(title, "text") for title in ("where", "check", "reason"))
-    return Table("Warnings", columns, tuple(map(tuple, rows)))
+        sources = {"the split": point.conditions.warnings if point.conditions else ()}
+        for name, warnings in [*sources.items(), *((one.model, one.warnings) for one in point.finished)]:
+            for one in warnings:
+                about[one.code, one.text].append(f"{name}{_at(point)}")
+    rows = [tuple(map(TableCell, (", ".join(places), code, text))) for (code, text), places in about.items()]
+    return Table("Warnings", tuple(Column(title, "text") for title in ("where", "check", "reason")), tuple(rows))
 
 
 def _failures(group: ResultGroup) -> Table:
     rows = [
-        map(TableCell, (f"{one.model}{_at(point)}", f"{one.finished} of {one.cells}", one.reason))
+        tuple(map(TableCell, (f"{one.model}{_at(point)}", f"{one.finished} of {one.cells}", one.reason)))
         for point in group.points
         for one in point.summaries
         if one.finished < one.cells
     ]
-    columns = (_MODEL, Column("cells done"), Column("reason", "text"))
-    return Table("Not finished", columns, tuple(map(tuple, rows)))
+    return Table("Not finished", (_MODEL, Column("cells done"), Column("reason", "text")), tuple(rows))
 
 
 def _at(point: Point) -> str:

@@ -1,4 +1,4 @@
-"""Pages of docs/metrics, rendered from the metrics' contracts.
+"""Definitions of the installed metrics, as their classes state them, and the pages of docs/metrics made of them.
 
 ``python -m cfbench.reporting.metric_pages docs/metrics`` writes them anew: one page per family, and the table of all
 metrics between the marks of the index, whose other text is written by hand.
@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tabulate import tabulate
 
 from cfbench.errors import PluginError, UsageError
-from cfbench.registry.registry import Registry
-from cfbench.reporting.markdown import escaped
-from cfbench.reporting.metric_families import Described, MetricFamilies
+from cfbench.evaluation.metrics.metric import Contract, family_rank
+from cfbench.records.record import Definition
+from cfbench.registry.registry import Plugin, Registry
+from cfbench.reporting.table import BETTER, escaped
 
 INDEX = "README.md"
 """The page whose table of metrics is generated and whose other text is not."""
@@ -24,6 +26,67 @@ INDEX = "README.md"
 _NOTICE = "<!-- Generated from the contracts of the metrics by `python -m cfbench.reporting.metric_pages`. -->"
 _HEAD = f"{_NOTICE}\n\nNotation, candidates, filling and intervals: [all metrics]({INDEX})."
 _TABLE = re.compile(r"(<!-- metrics -->\n).*?(<!-- end of metrics -->)", re.DOTALL)
+_CIRCUMSTANCES = ("candidates", "relevance", "clipping", "cold_policy")
+_IN_A_SENTENCE = ("formula", "averaging", *_CIRCUMSTANCES, "source")
+_ON_A_PAGE = ("formula", "needs", "direction", "averaging", *_CIRCUMSTANCES, "unit", "figure", "source")
+
+
+@dataclass(frozen=True)
+class Described:
+    """A metric plugin with its contract.
+
+    Attributes:
+        plugin: who registers it, under which name.
+        contract: its definition.
+    """
+
+    plugin: Plugin
+    contract: Contract
+
+    @property
+    def definition(self) -> list[tuple[str, str]]:
+        """The contract, title and family apart, and each parameter: pairs of a heading and one line of text."""
+        lines = []
+        for name in _ON_A_PAGE:
+            value = getattr(self.contract, name)
+            if name == "direction":
+                text = BETTER.get(str(value), "neither higher nor lower is better")
+            else:  # what a plugin states may be of any type
+                text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            if text or name != "figure":  # only strata tables have a figure to name
+                lines.append((name.replace("_", " "), " ".join(text.split()) or "n/a"))
+        parameters = self.plugin.declaration.parameters.values()  # each as "k: int = 10"
+        return [*lines, *(("parameter", str(parameter)) for parameter in parameters)]
+
+
+def metric_families(plugins: Iterable[Plugin]) -> tuple[dict[str, list[Described]], dict[Plugin, str]]:
+    """Import every metric class; return the metrics by family, in the order of FAMILIES, and why others are broken.
+
+    A metric is broken that cannot be imported, or states no contract.
+    """
+    families: dict[str, list[Described]] = {}
+    broken: dict[Plugin, str] = {}
+    for plugin in sorted(plugins, key=lambda plugin: (plugin.name.lower(), plugin.distribution)):
+        try:
+            contract = None if plugin.problem else getattr(plugin.load(), "contract", None)
+        except PluginError as error:
+            broken[plugin] = str(error)
+            continue
+        if plugin.problem:
+            broken[plugin] = f"cannot be used: {plugin.problem}"
+        elif isinstance(contract, Contract):
+            families.setdefault(str(contract.family), []).append(Described(plugin, contract))
+        else:
+            broken[plugin] = "states no definition: it needs a class attribute 'contract' of type Contract"
+    return {name: families[name] for name in sorted(families, key=family_rank)}, broken
+
+
+def definition_sentence(definition: Definition) -> str:
+    """Return a metric's contract as one sentence."""
+    contract = definition.contract
+    parts = ". ".join(contract[name].rstrip(".") for name in _IN_A_SENTENCE if name in contract)
+    better = BETTER.get(contract.get("direction", ""))
+    return (f"{parts}; {better}" if better else parts) + "."
 
 
 def pages(families: Mapping[str, Sequence[Described]], index: str) -> dict[str, str]:
@@ -56,10 +119,10 @@ def file_of(family: str) -> str:
 def own_families() -> Mapping[str, Sequence[Described]]:
     """Return the metrics that cfbench itself brings; raises PluginError naming one that cannot be described."""
     plugins = Registry.discover().plugins("metric")
-    found = MetricFamilies.of(plugin for plugin in plugins if plugin.distribution == "cfbench")
-    for plugin, reason in found.broken.items():
+    families, broken = metric_families(plugin for plugin in plugins if plugin.distribution == "cfbench")
+    for plugin, reason in broken.items():
         raise PluginError(f"metric {plugin.name!r}: {reason}")
-    return found.families
+    return families
 
 
 def write(folder: Path) -> None:
@@ -73,8 +136,7 @@ def write(folder: Path) -> None:
 
 
 def _section(one: Described) -> str:
-    (_, formula), *others = one.definition
-    lines = [*others, *(("parameter", parameter) for parameter in one.parameters)]
+    (_, formula), *lines = one.definition
     title, description = one.contract.title, one.plugin.declaration.description.replace("`", "")
     # A formula is set apart, letter by letter; the fence is longer than any run of backticks inside.
     fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", formula))])

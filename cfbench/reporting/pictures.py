@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from cfbench.evaluation.statistics.significance import cliques
 from cfbench.records.record import Line, Standing
-from cfbench.reporting.plots.canvas import can_draw, new_canvas, style, svg
-from cfbench.reporting.result_groups import COMPARED, ResultGroup, result_groups, standings, without_parameter
+from cfbench.reporting.group_tables import COMPARED, ResultGroup, result_groups, standings, without_parameter
+from cfbench.reporting.plots import can_draw, new_canvas, style, svg
 from cfbench.reporting.table import BETTER
 
 if TYPE_CHECKING:
@@ -44,28 +44,25 @@ def has_pictures(lines: Sequence[Line]) -> bool:
 
 def pictures(lines: Sequence[Line]) -> list[Picture]:
     """Return the pictures of a run; none without matplotlib."""
-    curves, ranked = (_curves(lines), standings(lines)) if can_draw() else ([], [])
-    if not curves and not ranked:
+    if not can_draw() or not has_pictures(lines):
         return []  # so that matplotlib is not even imported
-    drawn = []
     with style():
-        for number, (group, metrics) in enumerate(curves, 1):
-            caption = f"Curve of {group.dataset}, {group.split}"
-            drawn.append(Picture(f"curve-{number}.svg", caption, svg(_curve(group, metrics))))
-        for number, standing in enumerate(ranked, 1):
-            caption = f"Mean ranks in {standing.metric}, {standing.split}"
-            drawn.append(Picture(f"ranks-{number}.svg", caption, svg(_ranks(standing))))
-    return drawn
+        curves = [
+            Picture(f"curve-{number}.svg", f"Curve of {group.dataset}, {group.split}", svg(_curve(group, metrics)))
+            for number, (group, metrics) in enumerate(_curves(lines), 1)
+        ]
+        ranks = [
+            Picture(f"ranks-{number}.svg", f"Mean ranks in {one.metric}, {one.split}", svg(_ranks(one)))
+            for number, one in enumerate(standings(lines), 1)
+        ]
+    return curves + ranks
 
 
 def _curves(lines: Sequence[Line]) -> list[tuple[ResultGroup, list[str]]]:
     """Return the groups that are curves, each with the metrics to draw."""
-    curves = []
-    for group in result_groups(lines):
-        metrics = [name for name in group.metrics(*COMPARED) if without_parameter(name) in _DRAWN]
-        if group.is_curve and metrics:
-            curves.append((group, metrics))
-    return curves
+    curves = [group for group in result_groups(lines) if group.is_curve]
+    drawn = ([name for name in group.metrics(*COMPARED) if without_parameter(name) in _DRAWN] for group in curves)
+    return [(group, metrics) for group, metrics in zip(curves, drawn, strict=True) if metrics]
 
 
 def _curve(group: ResultGroup, metrics: Sequence[str]) -> Canvas:

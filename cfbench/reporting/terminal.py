@@ -13,10 +13,6 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from cfbench.files.printable import printable_line
-from cfbench.records.record import Line
-from cfbench.reporting.group_tables import standing_table, tables_of
-from cfbench.reporting.notes import condition_sentences
-from cfbench.reporting.result_groups import result_groups, standings
 from cfbench.reporting.table import Table, TableCell
 
 _WIDEST = 0.5  # of the terminal, for one column of words
@@ -25,20 +21,6 @@ _BESIDE = 3  # characters that a column takes beside its own: padding on both si
 _ROOM_FOR_ORIGINS = 160  # narrower terminals leave out where a row comes from
 _MARK = {"best": " *", "tie": " ≈", "": ""}
 _STYLE = {"best": "bold green", "tie": "bold", "": ""}
-
-
-def print_report(lines: Iterable[Line], console: Console) -> None:
-    """Print the tables of a run; those that only a page has space for are left out."""
-    lines = list(lines)
-    for group in result_groups(lines):
-        console.rule(shown(f"{group.dataset}, {group.split}"))
-        for sentence in condition_sentences(group.conditions):
-            console.print(shown(sentence, "dim"))
-        console.print()
-        for table in tables_of(group):
-            print_table(table, console)
-    for standing in standings(lines):
-        print_table(standing_table(standing), console)
 
 
 def print_table(table: Table, console: Console) -> None:
@@ -55,10 +37,10 @@ def print_table(table: Table, console: Console) -> None:
 def _parts(table: Table, width: int) -> Iterator[RichTable]:
     """Yield a table whole where it fits, with headings and intervals broken if need be, or its columns in parts."""
     kept = [i for i, column in enumerate(table.columns) if column.kind != "origin" or width >= _ROOM_FOR_ORIGINS]
-    widths = {i: _width(table, i, width, tight=False) for i in kept}
-    tight = _total(widths.values()) > width
-    if tight:
-        widths = {i: _width(table, i, width, tight=True) for i in kept}
+    for tight in (False, True):
+        widths = {i: _width(table, i, width, tight) for i in kept}
+        if _total(widths.values()) <= width:
+            break
     # The first column stands in every part, and each part has one more column at least.
     parts = [[kept[0]]]
     for i in kept[1:]:

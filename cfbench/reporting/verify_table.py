@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from cfbench.experiment.expectation import Expected
 from cfbench.reporting.csv_files import csv_text
-from cfbench.reporting.markdown import section
 from cfbench.reporting.table import Column, Table, TableCell
 from cfbench.results.verification import ClaimStatus, Verdict
 from cfbench.spec import Spec
@@ -26,36 +24,28 @@ _CLAIM_FIELDS = ("model", "metric", "than", "rule", "value", "tolerance", "sourc
 def verdict_table(suite: str, verdicts: Sequence[Verdict]) -> Table:
     """Return the table of one suite's verdicts, with notes on how many there are of each kind and on their sources."""
     claims = [verdict.claim for verdict in verdicts]
-    names = ShortNames.of(name for claim in claims for name in (claim.model, claim.than) if name is not None)
+    short, shared = short_names(name for claim in claims for name in (claim.model, claim.than) if name is not None)
     sources = list(dict.fromkeys(claim.source for claim in claims))
     one_place = len({(verdict.dataset, verdict.split, verdict.n_given) for verdict in verdicts}) <= 1
     rows = []
     remarks: dict[str, dict[str, None]] = {}  # each text once, with the models that it is about
     for verdict in verdicts:
-        claim, model = verdict.claim, names.short[verdict.claim.model]
+        claim, model = verdict.claim, short[verdict.claim.model]
         for text in filter(None, (verdict.message, claim.note)):
             remarks.setdefault(text, {})[model] = None
         figure = claim.metric or "warning"
         if claim.than is not None:
-            figure += f", less that of {names.short[claim.than]}"
+            figure += f", less that of {short[claim.than]}"
         if not one_place:
             point = "" if verdict.n_given is None else f", s={verdict.n_given}"
             figure += f" ({verdict.dataset}, {verdict.split}{point})"
-        warned = claim.rule == "warning" and verdict.status == "met"
-        texts = [
-            _WORDS[verdict.status],
-            model,
-            figure,
-            "given" if warned else _number(verdict.ours),
-            _number(verdict.spread),
-            _expected(claim),
-            _number(verdict.difference, "+.4f"),
-            str(sources.index(claim.source) + 1),
-        ]
+        ours = "given" if claim.rule == "warning" and verdict.status == "met" else _number(verdict.ours)
+        numbers = (ours, _number(verdict.spread), _expected(claim), _number(verdict.difference, "+.4f"))
+        texts = (_WORDS[verdict.status], model, figure, *numbers, str(sources.index(claim.source) + 1))
         rows.append(tuple(map(TableCell, texts)))
     notes = (
         f"{tally(verdicts)}. Ours: mean over folds and repeats; spread: their standard deviation.",
-        *(f"Every {name} is {shared}." for name, shared in names.shared.items()),
+        *(f"Every {name} is {spec}." for name, spec in shared.items()),
         *(f"Source {number}: {source}" for number, source in enumerate(sources, 1)),
         *(f"{', '.join(models)}: {text}" for text, models in remarks.items()),
     )
@@ -68,48 +58,31 @@ def tally(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in _WORDS)
 
 
-def verdict_page(table: Table) -> str:
-    """Return the table as a Markdown document."""
-    return section(table, "#") + "\n"
-
-
-def verdict_csv(verdicts: Sequence[Verdict]) -> str:
+def verdict_csv(verdicts: Iterable[Verdict]) -> str:
     """Return the verdicts as tidy CSV, nothing rounded."""
     rows = []
     for verdict in verdicts:
-        outcome = {name: value for name, value in vars(verdict).items() if name != "claim"}
-        rows.append({**{name: getattr(verdict.claim, name) for name in _CLAIM_FIELDS}, **outcome})
+        claim = {name: getattr(verdict.claim, name) for name in _CLAIM_FIELDS}
+        rows.append({**claim, **{name: value for name, value in vars(verdict).items() if name != "claim"}})
     return csv_text(rows)
 
 
-@dataclass(frozen=True)
-class ShortNames:
-    """Names for the models of one table, told apart by what differs between them.
+def short_names(models: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return names for the models of one table, told apart by what differs between them, and what they share.
 
-    Attributes:
-        short: a name for each model, as short as it can be and still be the only one.
-        shared: by component name, the parameters that all its models have in common, as a specification; without
-            components that have none.
+    A short name leaves out what all models of its component have alike; a model that stands alone is its bare name.
+    What is shared is by component name, a specification, without components that share nothing.
     """
-
-    short: Mapping[str, str]
-    shared: Mapping[str, str]
-
-    @classmethod
-    def of(cls, models: Iterable[str]) -> ShortNames:
-        """Leave out what all ``models`` of one component have alike; a model that stands alone is its bare name."""
-        specs = {model: Spec.parse(model) for model in models}
-        alike: dict[str, dict[str, Any]] = {}
-        for spec in specs.values():
-            known = alike.setdefault(spec.name, dict(spec.params))
-            alike[spec.name] = {
-                name: value for name, value in known.items() if name in spec.params and spec.params[name] == value
-            }
-        short = {
-            model: str(Spec(spec.name, {name: spec.params[name] for name in spec.params.keys() - alike[spec.name]}))
-            for model, spec in specs.items()
-        }
-        return cls(short, {name: str(Spec(name, params)) for name, params in alike.items() if params})
+    specs = {model: Spec.parse(model) for model in models}
+    alike: dict[str, dict[str, Any]] = {}
+    for spec in specs.values():
+        known = alike.get(spec.name, spec.params)
+        alike[spec.name] = {name: value for name, value in known.items() if (name, value) in spec.params.items()}
+    short = {
+        model: str(Spec(spec.name, {name: spec.params[name] for name in spec.params.keys() - alike[spec.name]}))
+        for model, spec in specs.items()
+    }
+    return short, {name: str(Spec(name, params)) for name, params in alike.items() if params}
 
 
 def _expected(claim: Expected) -> str:

@@ -11,11 +11,11 @@ from cfbench.experiment.suite import Suite
 from cfbench.records.store import read_lines
 from cfbench.registry.shipped_suites import shipped_suites
 from cfbench.reporting.csv_files import csv_files
-from cfbench.reporting.group_tables import tables_of
-from cfbench.reporting.markdown import markdown_report, markdown_table
+from cfbench.reporting.group_tables import result_groups, tables_of
 from cfbench.reporting.pictures import pictures
-from cfbench.reporting.result_groups import result_groups
-from cfbench.reporting.verify_table import verdict_csv, verdict_page, verdict_table
+from cfbench.reporting.run_report import markdown_report
+from cfbench.reporting.table import markdown_table, section
+from cfbench.reporting.verify_table import verdict_csv, verdict_table
 from cfbench.results.verification import verify_claims
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def test_published_verdicts_are_rendered_from_the_records_and_every_claim_is_met
     assert page.exists() == bool(verdicts)
     assert {verdict.status for verdict in verdicts} <= {"met"}
     if verdicts:
-        assert page.read_text() == verdict_page(verdict_table(records.parent.name, verdicts))
+        assert page.read_text() == section(verdict_table(records.parent.name, verdicts), "#") + "\n"
         assert (records.parent / "verify.csv").read_text() == verdict_csv(verdicts)
 
 

@@ -27,9 +27,8 @@ from cfbench.records.record import (
 )
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.reporting.csv_files import csv_files
-from cfbench.reporting.markdown import markdown_report
 from cfbench.reporting.pictures import pictures
-from cfbench.reporting.terminal import print_report
+from cfbench.reporting.run_report import markdown_report, print_report
 
 COUNTS = dict.fromkeys(
     (

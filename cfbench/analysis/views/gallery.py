@@ -16,7 +16,7 @@ from cfbench.analysis import embedding_statistics as statistics
 from cfbench.analysis.maps import map_items
 from cfbench.analysis.views.view import InspectedModel, NothingToShow, Plot, View, ViewOptions, ViewTable, required
 from cfbench.errors import UnknownNameError
-from cfbench.reporting.plots.charts import against_popularity, heatmap, histograms, loss_curves, title_map
+from cfbench.reporting.plots import against_popularity, heatmap, histograms, loss_curves, title_map
 
 _NO_FACTORS = "shows no item factors"
 _N_BEST = 30

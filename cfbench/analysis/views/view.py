@@ -136,7 +136,7 @@ class Plot:
     Attributes:
         stem: name of its file, without ending.
         caption: what it shows.
-        draw: draws it; called within :func:`cfbench.reporting.plots.canvas.style`.
+        draw: draws it; called within :func:`cfbench.reporting.plots.style`.
     """
 
     stem: str

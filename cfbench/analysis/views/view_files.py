@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 from cfbench.analysis.views.view import View
 from cfbench.files.atomic import clear_leftovers, replacing, write_text
-from cfbench.reporting.markdown import escaped, section
-from cfbench.reporting.plots.canvas import can_draw, png, style, svg
+from cfbench.reporting.plots import can_draw, png, style, svg
+from cfbench.reporting.table import escaped, section
 
 Format: TypeAlias = Literal["svg", "png"]
 

@@ -21,11 +21,10 @@ from cfbench.records.record import (
     Summary,
 )
 from cfbench.reporting.csv_files import csv_files
-from cfbench.reporting.group_tables import tables_of
-from cfbench.reporting.markdown import escaped, markdown_report
-from cfbench.reporting.result_groups import result_groups
-from cfbench.reporting.table import Column, Table, TableCell
-from cfbench.reporting.terminal import print_report, print_table
+from cfbench.reporting.group_tables import result_groups, tables_of
+from cfbench.reporting.run_report import markdown_report, print_report
+from cfbench.reporting.table import Column, Table, TableCell, escaped
+from cfbench.reporting.terminal import print_table
 
 
 def definition(metric: str, family: str, **contract: str) -> Definition:

@@ -6,8 +6,7 @@ import pytest
 
 from cfbench.errors import UsageError
 from cfbench.registry.registry import Plugin
-from cfbench.reporting.metric_families import MetricFamilies
-from cfbench.reporting.metric_pages import INDEX, file_of, pages, write
+from cfbench.reporting.metric_pages import INDEX, file_of, metric_families, pages, write
 
 INDEX_PAGE = "# All\n\n<!-- metrics -->\nold\n<!-- end of metrics -->\n\nby hand\n"
 HOSTILE = """
@@ -64,49 +63,52 @@ NDCG = plugin("NDCG", "cfbench.evaluation.metrics.ranking:NDCG", "cfbench")
 
 
 def test_families_come_in_the_order_of_the_project_and_strangers_after(stranger):
-    found = MetricFamilies.of([stranger, NDCG, RMSE])
-    assert list(found.families) == ["accuracy", "ranking", "Odd/../Family"]
-    assert not found.broken
+    families, broken = metric_families([stranger, NDCG, RMSE])
+    assert list(families) == ["accuracy", "ranking", "Odd/../Family"]
+    assert not broken
 
 
 def test_parameters_are_told_with_type_and_default(stranger):
-    (metric,) = MetricFamilies.of([stranger]).families["Odd/../Family"]
-    assert metric.parameters == ["k: int = 3", "depth: float | None = None"]
+    (metric,) = metric_families([stranger])[0]["Odd/../Family"]
+    assert [text for heading, text in metric.definition if heading == "parameter"] == [
+        "k: int = 3",
+        "depth: float | None = None",
+    ]
 
 
 def test_a_metric_that_cannot_be_described_says_why_and_harms_no_other(stranger):
     no_module = plugin("lost", "there_is_no_such_module_here:Lost")
     shapeless = plugin("shapeless", "odd_metrics_of_a_stranger:Shapeless")
     exits = plugin("exits", "metrics_that_exit:Gone")
-    found = MetricFamilies.of([no_module, shapeless, exits, RMSE])
-    assert [metric.plugin for metric in found.families["accuracy"]] == [RMSE]
-    assert "there is no module" in found.broken[no_module]
-    assert "class attribute 'contract'" in found.broken[shapeless]
-    assert "SystemExit: no" in found.broken[exits]
+    families, broken = metric_families([no_module, shapeless, exits, RMSE])
+    assert [metric.plugin for metric in families["accuracy"]] == [RMSE]
+    assert "there is no module" in broken[no_module]
+    assert "class attribute 'contract'" in broken[shapeless]
+    assert "SystemExit: no" in broken[exits]
 
 
 def test_a_page_states_every_field_of_the_contract():
-    page = pages(MetricFamilies.of([NDCG]).families, INDEX_PAGE)["ranking.md"]
+    page = pages(metric_families([NDCG])[0], INDEX_PAGE)["ranking.md"]
     for text in ("## NDCG", "mean_u (sum_(j<=k)", "**cold policy**", "**candidates**", "Järvelin", "k: int = 10"):
         assert text in page
 
 
 def test_the_index_keeps_what_is_written_by_hand_and_names_every_metric():
-    index = pages(MetricFamilies.of([NDCG, RMSE]).families, INDEX_PAGE)[INDEX]
+    index = pages(metric_families([NDCG, RMSE])[0], INDEX_PAGE)[INDEX]
     assert "by hand" in index
     assert "old" not in index
     assert "[RMSE](accuracy.md#rmse)" in index
     assert "[NDCG](ranking.md#ndcg)" in index
-    assert pages(MetricFamilies.of([NDCG, RMSE]).families, index)[INDEX] == index
+    assert pages(metric_families([NDCG, RMSE])[0], index)[INDEX] == index
 
 
 def test_an_index_without_its_marks_is_an_error_that_names_them():
     with pytest.raises(UsageError, match="<!-- metrics -->"):
-        pages(MetricFamilies.of([NDCG]).families, "# All\n")
+        pages(metric_families([NDCG])[0], "# All\n")
 
 
 def test_what_strangers_state_cannot_break_out_of_the_page(stranger):
-    texts = pages(MetricFamilies.of([stranger]).families, INDEX_PAGE)
+    texts = pages(metric_families([stranger])[0], INDEX_PAGE)
     assert set(texts) == {INDEX, "odd-family.md"}
     page = texts["odd-family.md"]
     assert "````text\n``` <b> | x\n````" in page, "the fence is longer than what is inside"

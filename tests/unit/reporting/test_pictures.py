@@ -8,9 +8,9 @@ from xml.etree import ElementTree
 import pytest
 
 from cfbench.records.record import Definition, Figure, Standing, Summary
-from cfbench.reporting.markdown import markdown_report
+from cfbench.reporting import plots
 from cfbench.reporting.pictures import pictures
-from cfbench.reporting.plots import canvas
+from cfbench.reporting.run_report import markdown_report
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `plots`")
 
@@ -65,5 +65,5 @@ def test_a_run_without_curves_and_several_data_sets_needs_no_picture_and_no_matp
 
 
 def test_without_matplotlib_there_are_tables_only(monkeypatch):
-    monkeypatch.setattr(canvas, "find_spec", lambda name: None)
+    monkeypatch.setattr(plots, "find_spec", lambda name: None)
     assert pictures([*curve(), STANDING]) == []

@@ -5,7 +5,7 @@ import pytest
 from cfbench.errors import UnknownNameError
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Figure, MissingMetric, SanityWarning, StrataTable, Summary
-from cfbench.reporting.markdown import markdown_table
+from cfbench.reporting.table import markdown_table
 from cfbench.reporting.verify_table import tally, verdict_csv, verdict_table
 from cfbench.results.verification import check_measured, verify_claims
 

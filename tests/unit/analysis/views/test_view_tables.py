@@ -6,7 +6,7 @@ import io
 import numpy as np
 
 from cfbench.analysis.views.view import ViewTable
-from cfbench.reporting.markdown import markdown_table
+from cfbench.reporting.table import markdown_table
 
 TABLE = ViewTable(
     "t",

@@ -10,7 +10,7 @@ from cfbench.analysis.views.view_files import write_views
 from cfbench.errors import UnknownNameError, UsageError
 from cfbench.model.protocols import Embeddings
 from cfbench.records.record import Epoch
-from cfbench.reporting.plots.charts import histograms
+from cfbench.reporting.plots import histograms
 
 N = 30
 
@@ -179,9 +179,9 @@ def test_what_a_killed_writer_left_half_written_goes_with_the_next_one(tmp_path)
 
 def test_without_matplotlib_there_are_tables_and_a_page_without_pictures(tmp_path, monkeypatch):
     from cfbench.analysis.views import view_files
-    from cfbench.reporting.plots import canvas
+    from cfbench.reporting import plots
 
-    monkeypatch.setattr(canvas, "find_spec", lambda name: None)
+    monkeypatch.setattr(plots, "find_spec", lambda name: None)
     written = view_files.write_views(tmp_path, "toy", (), views(inspected(), ViewOptions()), ["svg"])
     assert {path.suffix for path in written} == {".csv", ".md"}
     assert "![" not in (tmp_path / "inspect.md").read_text()

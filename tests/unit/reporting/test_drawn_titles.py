@@ -5,8 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from cfbench.reporting.plots.canvas import png, style, svg
-from cfbench.reporting.plots.charts import against_popularity, heatmap, histograms, loss_curves, title_map
+from cfbench.reporting.plots import against_popularity, heatmap, histograms, loss_curves, png, style, svg, title_map
 
 pytest.importorskip("matplotlib", reason="pictures need the extra `plots`")
 

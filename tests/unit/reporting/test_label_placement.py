@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cfbench.reporting.plots.labels import label_centres
+from cfbench.reporting.plots import label_centres
 
 BOUNDS = (0.0, 0.0, 300.0, 200.0)
 

@@ -1,1 +1,0 @@
-"""Plots by matplotlib, the optional extra ``plots``: imported where something is drawn, byte-stable."""
