@@ -17,8 +17,8 @@ saved model gives the same output in another process too is tested by :func:`req
 their own, in :mod:`cfbench.testing.executors`.
 """
 
-from cfbench.testing.example_ratings import described_ratings, random_ratings
-from cfbench.testing.model_checks import Check, checks_for, conformance_checks
+from cfbench.testing import model_rules, saving_rules  # noqa: F401 - register rules
+from cfbench.testing.model_checks import Check, checks_for, conformance_checks, described_ratings, random_ratings
 from cfbench.testing.saving_rules import require_the_same_in_a_new_process
 
 __all__ = [

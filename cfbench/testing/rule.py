@@ -1,15 +1,29 @@
-"""Rules of a contract: how they are registered, applied to a plugin, and exempted from."""
+"""Rules of a contract: how they are registered, applied to a plugin, and exempted from.
+
+Every contract also has a rule on global random state, which :func:`global_state_moves` watches.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import random
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import numpy as np
+
 from cfbench.errors import UnknownNameError
 
 S = TypeVar("S", bound="Subject")
+
+# By module, the functions that return its global generator's state, set it, and draw from it once when called with 1.
+_GENERATORS = {
+    "random": ("getstate", "setstate", "getrandbits"),
+    "numpy.random": ("get_state", "set_state", "random"),
+    "torch": ("get_rng_state", "set_rng_state", "rand"),
+}
 
 
 class Subject:
@@ -76,27 +90,21 @@ class Rule(Generic[S]):
                 raise
             raise AssertionError(f"{check}: raised {type(error).__name__}: {error}") from error
         if expected_failure:
-            raise AssertionError(
-                f"{check}: passes, although it is listed in expected_failures because {expected_failure!r}; take it "
-                "off that list"
-            )
+            why = f"passes, although it is listed in expected_failures because {expected_failure!r}"
+            raise AssertionError(f"{check}: {why}; take it off that list")
 
 
 class RuleBook(Generic[S]):
-    """The rules of one contract; calling it gives the decorator that registers one.
-
-    Attributes:
-        rules: in the order in which they were registered.
-    """
+    """The rules of one contract, in the order in which they were registered by its decorator: the book, called."""
 
     def __init__(self) -> None:
-        self.rules: list[Rule[S]] = []
+        self._rules: list[Rule[S]] = []
 
-    def __call__(self, name: str, needs: tuple[str, ...] = ()) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
+    def __call__(self, name: str, *needs: str) -> Callable[[Callable[[S], None]], Callable[[S], None]]:
         """Return a decorator that registers a function as the rule ``name``; see :class:`Rule`."""
 
         def register(verify: Callable[[S], None]) -> Callable[[S], None]:
-            self.rules.append(Rule(name, verify, needs))
+            self._rules.append(Rule(name, verify, needs))
             return verify
 
         return register
@@ -104,10 +112,38 @@ class RuleBook(Generic[S]):
     def for_capabilities(self, capabilities: Iterable[str]) -> list[Rule[S]]:
         """Return the rules that apply to a plugin with these capabilities."""
         present = set(capabilities)
-        return [rule for rule in self.rules if present.issuperset(rule.needs)]
+        return [rule for rule in self._rules if present.issuperset(rule.needs)]
 
 
 def require_known(reasons: Mapping[str, str], known: Collection[str]) -> None:
     """Raise UnknownNameError where ``reasons`` exempt from what is no check."""
     for name in reasons.keys() - set(known):
         raise UnknownNameError.among("check in expected_failures", name, known)
+
+
+def global_state_moves(action: Callable[[], object]) -> list[str]:
+    """Return the modules whose global generator ``action`` moves; all of them are set back at the end.
+
+    They are drawn from first: a plugin that calls ``seed(0)`` would go unnoticed where the state already is that of 0.
+    """
+    modules = sys.modules | {"random": random, "numpy.random": np.random}  # which numpy imports when it is first used
+    loaded = [
+        (name, *(getattr(modules[name], function) for function in functions))
+        for name, functions in _GENERATORS.items()
+        if name in modules
+    ]
+    kept = [(restore, get()) for _, get, restore, _ in loaded]
+    try:
+        for _, _, _, draw in loaded:
+            draw(1)
+        before = [get() for _, get, _, _ in loaded]
+        action()
+        return [name for (name, get, *_), state in zip(loaded, before, strict=True) if not _equal(state, get())]
+    finally:
+        for restore, state in kept:
+            restore(state)
+
+
+def _equal(first: Any, second: Any) -> bool:
+    """Return whether two states of one generator are equal: arrays, or tuples of arrays and numbers."""
+    return all(map(np.array_equal, first, second)) if isinstance(first, tuple) else np.array_equal(first, second)

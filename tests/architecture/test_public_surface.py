@@ -113,7 +113,7 @@ KNOWS_LIBRARIES = {
     "execution/fork_server_client.py": {"numba"},  # variables that set the number of threads
     "doctor/import_probe.py": {"torch"},  # the accelerator check asks the library that uses the accelerator
     "doctor/machine_checks.py": {"numba", "torch"},  # the accelerator check, and the variables of threads
-    "testing/global_randomness.py": {"torch"},  # libraries that have a generator for the whole process
+    "testing/rule.py": {"torch"},  # libraries that have a generator for the whole process
 }
 
 

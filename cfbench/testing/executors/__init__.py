@@ -14,7 +14,7 @@ Real tasks of small models are carried out. Workers that are not started by the 
 their path: :func:`models_for_executors` writes them.
 """
 
-from cfbench.testing.executors.executor_checks import ExecutorCheck, executor_checks
-from cfbench.testing.executors.executor_distribution import models_for_executors
+from cfbench.testing.executors import process_rules, task_rules  # noqa: F401 - register rules
+from cfbench.testing.executors.executor_checks import ExecutorCheck, executor_checks, models_for_executors
 
 __all__ = ["ExecutorCheck", "executor_checks", "models_for_executors"]

@@ -12,7 +12,7 @@ import psutil
 
 from cfbench.execution.task import Task
 from cfbench.model.protocols import EpochReport
-from cfbench.testing.executors.workbench import ISOLATION, RecordingQueue, Workbench, executor_rule
+from cfbench.testing.executors.executor_checks import RecordingQueue, Workbench, executor_rule
 
 A_MOMENT = 10.0
 """Seconds that a killed process may take to be gone, on a busy machine."""
@@ -53,33 +53,25 @@ def _require_gone(bench: Workbench, mark: str, when: str) -> None:
         with suppress(psutil.Error):  # it has ended with another one
             process.kill()
     psutil.wait_procs(left, timeout=_SOON)
-    bench.require(
-        not left,
-        f"{when} and leaves {len(left)} processes of the model behind; end all that a task has started, children that "
-        "have left its session included",
-    )
+    advice = "end all that a task has started, children that have left its session included"
+    bench.require(not left, f"{when} and leaves {len(left)} processes of the model behind; {advice}")
 
 
-@executor_rule("a process that dies is a crash, and costs no other task", ISOLATION)
+@executor_rule("a process that dies is a crash, and costs no other task", "isolation")
 def _crashes_stay_apart(bench: Workbench) -> None:
-    tasks = [
-        bench.task("exit", "Dies", params={"by": "exit"}),
-        bench.task("signal", "Dies", params={"by": "signal"}),
-        bench.task("alive", "Mean"),
-    ]
-    *dead, alive = bench.outcomes(tasks)
-    for outcome, cause in zip(dead, ("os._exit(3)", "a segmentation fault"), strict=True):
+    causes = {"exit": "os._exit(3)", "signal": "a segmentation fault"}
+    dying = [bench.task(by, "Dies", params={"by": by}) for by in causes]
+    *dead, alive = bench.outcomes([*dying, bench.task("alive", "Mean")])
+    for outcome, cause in zip(dead, causes.values(), strict=True):
         case = f"a model whose process ends by {cause}"
         bench.require_status(outcome, "crashed", case, "with a reason that names the cause")
     bench.require_status(alive, "ok", "a task beside ones that crash", "since a crash loses its own task only")
 
 
-def _require_limit(
-    bench: Workbench, status: str, model: str, params: dict[str, Any] | None = None, **limit: Any
-) -> None:
+def _require_limit(bench: Workbench, status: str, model: str, params: dict[str, Any], **limit: Any) -> None:
     """Require that a task beyond a limit is ended, and another one is not."""
     mark = _new_mark()
-    beyond = bench.task("beyond", model, params={**(params or {}), "mark": mark}, **limit)
+    beyond = bench.task("beyond", model, params={**params, "mark": mark}, **limit)
     began = time.monotonic()
     found, other = bench.outcomes([beyond, bench.task("other", "Mean")])
     seconds = time.monotonic() - began
@@ -90,17 +82,17 @@ def _require_limit(
     _require_gone(bench, mark, f"ends {task}")
 
 
-@executor_rule("a task that takes longer than its time limit is ended", ISOLATION)
+@executor_rule("a task that takes longer than its time limit is ended", "isolation")
 def _time_is_limited(bench: Workbench) -> None:
-    _require_limit(bench, "timeout", "Sleeper", timeout=0.5)
+    _require_limit(bench, "timeout", "Sleeper", {}, timeout=0.5)
 
 
-@executor_rule("a task that holds more than its memory limit is ended", ISOLATION)
+@executor_rule("a task that holds more than its memory limit is ended", "isolation")
 def _memory_is_limited(bench: Workbench) -> None:
     _require_limit(bench, "out-of-memory", "Hoarder", {"mebibytes": 768}, memory_limit=384 * _MEBIBYTE)
 
 
-@executor_rule("what a model has started ends with its task", ISOLATION)
+@executor_rule("what a model has started ends with its task", "isolation")
 def _children_end(bench: Workbench) -> None:
     mark = _new_mark()
     (outcome,) = bench.outcomes([bench.task("parent", "Parent", params={"mark": mark})])
@@ -110,14 +102,12 @@ def _children_end(bench: Workbench) -> None:
 
 def _require_ended(bench: Workbench, mark: str, since: float, when: str) -> None:
     seconds = time.monotonic() - since
-    bench.require(
-        seconds < _SOON,
-        f"takes {seconds:.0f} s to end where it {when} while a task sleeps; end what runs, do not wait for its outcome",
-    )
+    advice = "end what runs, do not wait for its outcome"
+    bench.require(seconds < _SOON, f"takes {seconds:.0f} s to end where it {when} while a task sleeps; {advice}")
     _require_gone(bench, mark, when)
 
 
-@executor_rule("closing ends what runs, and leaves no process", ISOLATION)
+@executor_rule("closing ends what runs, and leaves no process", "isolation")
 def _closing_ends_tasks(bench: Workbench) -> None:
     mark, queue = _new_mark(), RecordingQueue()
     tasks = [bench.task("quick", "Mean"), bench.task("sleeper", "Sleeper", params={"mark": mark})]
@@ -145,7 +135,7 @@ class _InterruptedQueue(RecordingQueue):
         raise KeyboardInterrupt
 
 
-@executor_rule("an interrupt ends what runs, and leaves no process", ISOLATION)
+@executor_rule("an interrupt ends what runs, and leaves no process", "isolation")
 def _interrupts_end_tasks(bench: Workbench) -> None:
     mark, queue = _new_mark(), _InterruptedQueue()
     passed = False
@@ -153,9 +143,6 @@ def _interrupts_end_tasks(bench: Workbench) -> None:
         bench.run([bench.task("sleeper", "Sleeper", params={"mark": mark})], queue)
     except KeyboardInterrupt:
         passed = True
-    bench.require(
-        passed,
-        "goes on where a KeyboardInterrupt is raised while it notifies queue.events; let it pass, and end in "
-        "`finally` what runs",
-    )
+    case = "goes on where a KeyboardInterrupt is raised while it notifies queue.events"
+    bench.require(passed, f"{case}; let it pass, and end in `finally` what runs")
     _require_ended(bench, mark, queue.interrupted, "is interrupted")

@@ -13,15 +13,8 @@ from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.task import Outcome, Task, saved_in
 from cfbench.model.protocols import EpochReport
 from cfbench.spec import Value
-from cfbench.testing.executors.workbench import (
-    ISOLATION,
-    SPLITS,
-    RecordingQueue,
-    Workbench,
-    executor_rule,
-    write_inputs,
-)
-from cfbench.testing.global_randomness import global_state_moves
+from cfbench.testing.executors.executor_checks import SPLITS, RecordingQueue, Workbench, executor_rule, write_inputs
+from cfbench.testing.rule import global_state_moves
 
 _TO_THE_END = 3.0  # seconds from a task's last phases to its end, on a busy machine too
 _LATE_PHASES = {"predict", "rank", "check", "save", "write"}
@@ -79,8 +72,8 @@ def _one_outcome_each(bench: Workbench) -> None:
 @executor_rule("a task is acquired once, then started, then concluded")
 def _calls_in_order(bench: Workbench) -> None:
     queue = RecordingQueue({_REFUSED})
-    _run_four(bench, queue)
-    for name in ("first", _REFUSED, "second", "last"):
+    tasks, _ = _run_four(bench, queue)
+    for name in (task.name for task in tasks):
         methods = [call.method for call in queue.calls if call.task == name]
         steps = [method for method in methods if method in ("acquire", "cell_started", "outcome")]
         expected = ["acquire"] if name == _REFUSED else ["acquire", "cell_started", "outcome"]
@@ -97,12 +90,9 @@ def _calls_from_one_thread(bench: Workbench) -> None:
     queue = RecordingQueue()
     _run_four(bench, queue)
     iterating = {call.thread for call in queue.calls if call.method == "outcome"}
-    others = sorted({call.method for call in queue.calls if call.thread not in iterating})
-    bench.require(
-        not others,
-        f"calls {', '.join(others)} from another thread than the one that iterates; pass the call on, by a queue for "
-        "example, to where outcomes are yielded",
-    )
+    others = ", ".join(sorted({call.method for call in queue.calls if call.thread not in iterating}))
+    advice = "pass the call on, by a queue for example, to where outcomes are yielded"
+    bench.require(not others, f"calls {others} from another thread than the one that iterates; {advice}")
 
 
 class _FailingQueue(RecordingQueue):
@@ -111,9 +101,8 @@ class _FailingQueue(RecordingQueue):
     def __init__(self, last: str) -> None:
         super().__init__()
         self.error = StoreError("no room is left for the task")
-        self.one_has_ended = False
+        self.one_has_ended = self._late = False
         self._last = last
-        self._late = False
 
     def acquire(self, task: Task) -> bool:
         if self._late and not self.one_has_ended:
@@ -138,16 +127,11 @@ def _errors_end_the_run(bench: Workbench) -> None:
             found.append(outcome)
     except StoreError as error:
         raised = error
-    bench.require(
-        raised is queue.error,
-        f"ends with {raised!r} where queue.acquire has raised {queue.error!r}; let the queue's errors pass: "
-        "they end the run",
-    )
-    bench.require(
-        found or not queue.one_has_ended,
-        "loses what was computed where queue.acquire raises for the next task; yield the outcomes of tasks that have "
-        "ended before the error passes",
-    )
+    case = f"ends with {raised!r} where queue.acquire has raised {queue.error!r}"
+    bench.require(raised is queue.error, f"{case}; let the queue's errors pass: they end the run")
+    case = "loses what was computed where queue.acquire raises for the next task"
+    advice = "yield the outcomes of tasks that have ended before the error passes"
+    bench.require(found or not queue.one_has_ended, f"{case}; {advice}")
 
 
 def _performed_here(task: Task) -> Outcome:
@@ -161,39 +145,33 @@ def _arrays(outcome: Outcome) -> dict[str, tuple[object, ...]]:
     return {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()}
 
 
-def _require_same(bench: Workbench, found: Outcome, expected: Outcome, order: str) -> None:
-    task = f"for a task, given {order}"
-    bench.require_status(found, "ok", f"a task, given {order}", "as it is where perform runs it here")
+def _require_same(bench: Workbench, found: Outcome, expected: Outcome, task: str) -> None:
+    bench.require_status(found, "ok", task, "as it is where perform runs it here")
     before, after = _arrays(expected), _arrays(found)
     differing = [name for name, value in before.items() if after.get(name) != value]
     bench.require(
         not differing and len(after) == len(before),
-        f"yields other {', '.join(differing) or 'arrays'} {task}, than `perform` returns here; pass the task on as it "
-        "is, and its output back as it is",
+        f"yields other {', '.join(differing) or 'arrays'} for {task}, than `perform` returns here; pass the task on as "
+        "it is, and its output back as it is",
     )
+    here = f"here it is {expected.losses}; pass it on to the last bit"
+    bench.require(found.losses == expected.losses, f"yields the learning curve {found.losses} for {task}, {here}")
+    right = all(expected.versions.get(name, version) == version for name, version in found.versions.items())
+    advice = "pass on those that perform finds in the task's process"
     bench.require(
-        found.losses == expected.losses,
-        f"yields the learning curve {found.losses} {task}, here it is {expected.losses}; pass it on to the last bit",
-    )
-    wrong = [name for name, version in found.versions.items() if version != expected.versions.get(name, version)]
-    bench.require(
-        "numpy" in found.versions and not wrong,
-        f"yields the versions {dict(found.versions)} {task}; pass on those that perform finds in the task's process",
+        "numpy" in found.versions and right, f"yields the versions {dict(found.versions)} for {task}; {advice}"
     )
 
 
 @executor_rule("outcomes are those of the same task performed here, in any order and again")
 def _outcomes_as_here(bench: Workbench) -> None:
     for order, step in (("in their order", 1), ("in reverse order", -1)):
-        tasks = [
-            bench.task(
-                f"{split}-{seed}-{step}", "Learner", split, seed=seed, list_length=seed, params={"scale": 1 / seed}
-            )
-            for split in SPLITS
-            for seed in (3, 5)
-        ][::step]
+        tasks = []
+        for split, seed in [(split, seed) for split in SPLITS for seed in (3, 5)][::step]:
+            fields = {"seed": seed, "list_length": seed, "params": {"scale": 1 / seed}}
+            tasks.append(bench.task(f"{split}-{seed}-{step}", "Learner", split, **fields))
         for task, outcome in zip(tasks, bench.outcomes(tasks), strict=True):
-            _require_same(bench, outcome, _performed_here(task), order)
+            _require_same(bench, outcome, _performed_here(task), f"a task, given {order}")
 
 
 @executor_rule("parameters reach the model as they are")
@@ -207,22 +185,25 @@ def _parameters_arrive(bench: Workbench) -> None:
     )
 
 
+def _saved_files(task: Task) -> dict[str, bytes]:
+    root = saved_in(task)
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
 @executor_rule("saved models are in saved_in(task)")
 def _saved_models_are_left(bench: Workbench) -> None:
-    def files(task: Task) -> dict[str, bytes]:
-        root = saved_in(task)
-        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-
     kept, plain = bench.task("kept", "Learner", save=True), bench.task("plain", "Learner", save=False)
     outcome, _ = bench.outcomes([kept, plain])
     here = _performed_here(kept)
+    files, expected = _saved_files(kept), _saved_files(here.task)
     bench.require(
-        files(kept) == files(here.task) and outcome.cost.model_bytes == here.cost.model_bytes,
-        f"leaves the files {sorted(files(kept))} of {outcome.cost.model_bytes} bytes in saved_in(task) of a task with "
-        f"save=True, here they are {sorted(files(here.task))} of {here.cost.model_bytes}; the model's own files "
-        "belong there before the outcome is yielded",
+        files == expected and outcome.cost.model_bytes == here.cost.model_bytes,
+        f"leaves the files {sorted(files)} of {outcome.cost.model_bytes} bytes in saved_in(task) of a task with "
+        f"save=True, here they are {sorted(expected)} of {here.cost.model_bytes}; the model's own files belong there "
+        "before the outcome is yielded",
     )
-    bench.require(not files(plain), f"saves a model of a task with save=False: {sorted(files(plain))}; save none")
+    files = _saved_files(plain)
+    bench.require(not files, f"saves a model of a task with save=False: {sorted(files)}; save none")
 
 
 @executor_rule("a model's failure keeps its message, and costs no other task")
@@ -244,10 +225,8 @@ def _progress_is_passed_on(bench: Workbench) -> None:
     queue = RecordingQueue()
     bench.outcomes([bench.task("slow", "Reporter", params={"epochs": _EPOCHS, "pause": _PAUSE})], queue)
     phases, reports = queue.values("cell_phase", "slow"), queue.values("cell_epoch", "slow")
-    bench.require(
-        "fit" in phases,
-        f"notifies queue.events of the phases {phases}; call queue.events.cell_phase when perform announces one",
-    )
+    advice = "call queue.events.cell_phase when perform announces one"
+    bench.require("fit" in phases, f"notifies queue.events of the phases {phases}; {advice}")
     possible = [EpochReport(epoch, _EPOCHS, 1 / epoch) for epoch in range(1, _EPOCHS + 1)]
     bench.require(
         reports and all(report in possible for report in reports),
@@ -258,14 +237,12 @@ def _progress_is_passed_on(bench: Workbench) -> None:
 
 @executor_rule("what a model prints is in its log, the end of it in the outcome of a failure")
 def _logs_are_kept(bench: Workbench) -> None:
-    tasks = [
-        bench.task(name, "Talker", params={"words": _WORDS, "fails": name == "failing"})
-        for name in ("quiet", "failing")
-    ]
+    endings = {"quiet": False, "failing": True}
+    tasks = [bench.task(name, "Talker", params={"words": _WORDS, "fails": fails}) for name, fails in endings.items()]
     for task, outcome in zip(tasks, bench.outcomes(tasks), strict=True):
         log = Path(task.log)
         text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-        missing = [f"{_WORDS} {end}" for end in ("out", "err", "library") if f"{_WORDS} {end}" not in text]
+        missing = [words for end in ("out", "err", "library") if (words := f"{_WORDS} {end}") not in text]
         bench.require(
             not missing,
             f"leaves {text!r:.300} in task.log; what the model prints by sys.stdout, sys.stderr or descriptor 1 "
@@ -285,7 +262,7 @@ def _changed_by(bench: Workbench, model: str) -> str:
     try:
         bench.outcomes([bench.task("one", model)])
         unchanged = {
-            "signal handlers": all(signal.getsignal(number) == handler for number, handler in handlers.items()),
+            "signal handlers": {number: signal.getsignal(number) for number in signal.Signals} == handlers,
             "the current folder": Path.cwd() == folder,
             "the environment": dict(os.environ) == environment,
         }
@@ -303,24 +280,19 @@ def _changed_by(bench: Workbench, model: str) -> str:
 @executor_rule("signals, folder and environment of the caller stay")
 def _caller_is_left_alone(bench: Workbench) -> None:
     changed = _changed_by(bench, "Learner")
-    bench.require(
-        not changed, f"changes {changed} of the process that calls it; restore at the end what it has to change"
-    )
+    advice = "restore at the end what it has to change"
+    bench.require(not changed, f"changes {changed} of the process that calls it; {advice}")
 
 
-@executor_rule("what a model changes in its process is its own", ISOLATION)
+@executor_rule("what a model changes in its process is its own", "isolation")
 def _models_change_their_own_process(bench: Workbench) -> None:
     changed = _changed_by(bench, "Vandal")
-    bench.require(
-        not changed,
-        f"lets a model change {changed} of the process that calls it; give every task a process of its own",
-    )
+    advice = "give every task a process of its own"
+    bench.require(not changed, f"lets a model change {changed} of the process that calls it; {advice}")
 
 
 @executor_rule("global random state of the caller is left alone")
 def _global_randomness_stays(bench: Workbench) -> None:
-    moved = global_state_moves(lambda: bench.outcomes([bench.task("one", "Learner")]))
-    bench.require(
-        not moved,
-        f"moves the global random state of {', '.join(moved)} in the process that calls it; use a generator of its own",
-    )
+    moved = ", ".join(global_state_moves(lambda: bench.outcomes([bench.task("one", "Learner")])))
+    advice = "use a generator of its own"
+    bench.require(not moved, f"moves the global random state of {moved} in the process that calls it; {advice}")
