@@ -8,14 +8,19 @@ are paired.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, reduce
+from operator import add
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cfbench.evaluation.measure import finite
 from cfbench.evaluation.metrics.metric import Metric
-from cfbench.evaluation.statistics.bootstrap import percentile_interval
+from cfbench.evaluation.statistics.bootstrap import MetricSamples, RatioSamples, percentile_interval
 from cfbench.evaluation.statistics.significance import (
     FEWEST_DATASETS,
     FEWEST_MODELS,
@@ -37,25 +42,102 @@ from cfbench.records.record import (
     Summary,
     figure_name,
 )
-from cfbench.results.bootstrap_samples import BootstrapQueue, GroupSamples
 from cfbench.results.conditions import definitions, run_conditions
 
+_Name: TypeAlias = tuple[str, str]
+"""A model and a figure name."""
 
-def consolidated(study: Study, records: Mapping[Cell, Record], queue: BootstrapQueue) -> list[Line]:
+
+@dataclass(frozen=True, eq=False)
+class CellSamples:
+    """The figures of one cell on the bootstrap samples of its result group.
+
+    Attributes:
+        draws: by figure name; see :func:`cfbench.records.record.figure_name` for those of strata.
+        per_user: of metrics, strata apart, the figure of each user of the group, shape (u,); NaN for those who do not
+            count here.
+    """
+
+    draws: Mapping[str, MetricSamples]
+    per_user: Mapping[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupSamples:
+    """The figures of all models of a result group on the same bootstrap samples of users.
+
+    Attributes:
+        draws: by model and figure name, one for each cell; of strata one for each repeat, its folds pooled.
+        per_users: by model and metric, the figure of each user of the group, shape (u,), one for each cell.
+    """
+
+    draws: Mapping[_Name, Sequence[MetricSamples]] = field(default_factory=dict)
+    per_users: Mapping[_Name, Sequence[NDArray[np.float32]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, records: Iterable[Record], samples_of: Callable[[Cell], CellSamples]) -> GroupSamples:
+        """Gather the samples of the cells of one group; ``records`` are those that are ok."""
+        draws: dict[_Name, list[MetricSamples]] = defaultdict(list)
+        strata: dict[tuple[str, str, int], list[RatioSamples]] = defaultdict(list)
+        per_users: dict[_Name, list[NDArray[np.float32]]] = defaultdict(list)
+        for record in records:
+            cell, samples = record.cell, samples_of(record.cell)
+            for name, one in samples.draws.items():
+                if isinstance(one, RatioSamples) and name not in record.metrics:
+                    strata[cell.model, name, cell.repeat].append(one)
+                else:
+                    draws[cell.model, name].append(one)
+            for name, values in samples.per_user.items():
+                per_users[cell.model, name].append(values)
+        for (model, name, _), folds in strata.items():
+            draws[model, name].append(reduce(add, folds))
+        return cls(draws, per_users)
+
+    @cached_property
+    def samples(self) -> Mapping[_Name, NDArray[np.float64]]:
+        """By model and figure name, its value in every sample, mean over the cells, shape (resamples,)."""
+        return {key: _mean_where_known(np.array([one.samples for one in cells])) for key, cells in self.draws.items()}
+
+    def figure(self, model: str, name: str, value: float | None, n: int) -> Figure:
+        """Return ``value`` with its interval, where the figure can be resampled."""
+        if (model, name) not in self.samples:
+            return Figure(value, n=n)
+        interval = percentile_interval(self.samples[model, name])
+        return Figure(value, finite(interval.low), finite(interval.high), n)
+
+    def n_users(self, model: str, name: str) -> int:
+        """Return how many users of the group the figure rests on, at the most, in one cell."""
+        return max(one.n_users for one in self.draws[model, name])
+
+    def per_user(self, model: str, name: str) -> NDArray[np.float64] | None:
+        """Return the figure of each user, mean over the cells that tested them, shape (u,); None for no such figure."""
+        cells = self.per_users.get((model, name))
+        return None if cells is None else _mean_where_known(np.array(cells, dtype=np.float64))
+
+
+def _mean_where_known(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average over cells, shape (cells, n), those that have a value; NaN where none has."""
+    known = np.isfinite(samples)
+    count = known.sum(axis=0)
+    mean = np.full(count.shape, np.nan)
+    np.divide(np.where(known, samples, 0.0).sum(axis=0), count, out=mean, where=count > 0)
+    return mean
+
+
+def consolidated(study: Study, records: Mapping[Cell, Record], samples_of: Callable[[Cell], CellSamples]) -> list[Line]:
     """Return all lines that tables need, in one order, whether the run was completed, cut off or rescored.
 
     Args:
         study: the cells planned, and their metrics.
         records: what came of the study's cells; cells that were not run are missing.
-        queue: has resampled every record that is ok; it is closed.
+        samples_of: returns the samples of a cell whose record is ok.
     """
-    ordered = [records[cell] for cell in study.cells if cell in records]
     lines: list[Line] = [run_conditions(study, cells) for cells in study.groups.values()]
-    lines += [*definitions(study), *ordered]
+    lines += [*definitions(study), *(records[cell] for cell in study.cells if cell in records)]
     summaries: list[Summary] = []
     for group, cells in study.groups.items():
-        of_group = [record for record in ordered if record.cell.group == group]
-        samples = GroupSamples.of([record for record in of_group if record.status == "ok"], queue)
+        of_group = [records[cell] for cell in cells if cell in records]
+        samples = GroupSamples.of((record for record in of_group if record.status == "ok"), samples_of)
         rows = []
         for model in dict.fromkeys(cell.model for cell in cells):
             planned = [cell for cell in cells if cell.model == model]
@@ -63,7 +145,6 @@ def consolidated(study: Study, records: Mapping[Cell, Record], queue: BootstrapQ
         complete = [one for one in rows if one.finished == one.cells]
         lines += [*rows, *_comparisons(group, complete, study.metrics, samples)]
         summaries += rows
-    queue.close()
     return [*lines, *_standings(summaries, study.metrics)]
 
 
@@ -80,10 +161,11 @@ def summary(cells: Sequence[Cell], records: Sequence[Record], samples: GroupSamp
     if len(records) < len(cells):
         failures.append("not run: the run was cut off")
     names = dict.fromkeys(name for record in done for name in record.metrics)
-    missing = {name: one for record in done for name, one in record.missing.items()}
-    for name, one in missing.items():
-        if one.status == "failed":
-            missing[name] = replace(one, reason=f"the metric failed: {one.reason}")
+    missing = {
+        name: replace(one, reason=f"the metric failed: {one.reason}") if one.status == "failed" else one
+        for record in done
+        for name, one in record.missing.items()
+    }
     tables = done[0].tables if done else ()
     cell = cells[0]
     return Summary(
@@ -132,7 +214,7 @@ def _pooled_table(name: str, done: Sequence[Record], samples: GroupSamples) -> S
             repeats = samples.draws.get((model, full_name))
             if repeats:
                 value = _mean([finite(one.value) for one in repeats])
-                rows[stratum][key] = samples.figure(model, full_name, value, max(one.n_users for one in repeats))
+                rows[stratum][key] = samples.figure(model, full_name, value, samples.n_users(model, full_name))
             else:  # a count, which is summed over folds
                 total = sum(table.rows[stratum][key].value or 0.0 for table in tables)
                 rows[stratum][key] = Figure(total / _n_repeats(done))
@@ -215,12 +297,9 @@ def _against_best(
         interval, difference = percentile_interval(differences), value - values[best]
         of_users, of_best = samples.per_user(model, name), samples.per_user(best, name)
         # Strata are not tested by users: a user with a few rows in one has no error worth ranking.
-        wilcoxon = math.nan
-        if name == metric.name and of_users is not None and of_best is not None:
-            wilcoxon = wilcoxon_p(of_users, of_best)
+        wilcoxon = None if of_users is None or of_best is None else finite(wilcoxon_p(of_users, of_best))
         yield Comparison(
-            dataset=group[0],
-            split=group[1],
+            *group[:2],
             n_given=group[2],
             metric=name,
             best=best,
@@ -229,15 +308,13 @@ def _against_best(
             low=finite(interval.low),
             high=finite(interval.high),
             p=finite(bootstrap_p(difference, differences, samples.n_users(model, name))),
-            wilcoxon=finite(wilcoxon),
+            wilcoxon=wilcoxon,
         )
 
 
 def _standings(summaries: Sequence[Summary], metrics: Sequence[Metric]) -> Iterator[Standing]:
     """Rank models over the data sets of the same splitter, by every metric of quality; curves are left out."""
-    ranked = [
-        metric for metric in metrics if metric.contract.direction != "none" and "cost" not in metric.contract.needs
-    ]
+    ranked = [one for one in metrics if one.contract.direction != "none" and "cost" not in one.contract.needs]
     for split in dict.fromkeys(one.split for one in summaries if one.n_given is None):
         of_split = [one for one in summaries if one.split == split and one.n_given is None]
         datasets = tuple(dict.fromkeys(one.dataset for one in of_split))

@@ -7,6 +7,7 @@ read and never written: what changes are ``suite.json`` and ``records.jsonl``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
@@ -25,7 +26,7 @@ from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.results.summary import consolidated
-from cfbench.runner.recorder import Recorder
+from cfbench.runner.runner import Recorder
 
 
 def rescore(
@@ -67,15 +68,16 @@ def rescore(
                 f"take k of at most {length}, or run again with {metric.name} among the metrics"
             )
     answers = _answers(stored, folder)
-    recorder = Recorder(Study(cells, metrics, splits))
+    study = Study(cells, metrics, splits)
     records: dict[Cell, Record] = {}
-    with threadpool_limits(1):  # as in a run: the last digits of a sum may depend on the number of threads
+    # One thread, as in a run: the last digits of a sum may depend on their number.
+    with threadpool_limits(1), closing(Recorder(study)) as recorder:
         for cell, (record, raw) in answers.items():
             records[cell] = record
             if raw is not None:  # a failure stays a failure
                 require_answers_to(splits.of(cell), cell, raw)
                 records[cell] = replace(recorder.measured(record, raw), cost=record.cost)
-        lines = consolidated(recorder.study, records, recorder.queue)
+        lines = consolidated(study, records, recorder.samples_of)
     # A further metric that failed on every finished cell is left out of the next rescoring.
     done = [record.failed_metrics for record in records.values() if record.status == "ok"]
     kept = [

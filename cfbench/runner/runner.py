@@ -2,31 +2,126 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import sys
+import threading
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cfbench.errors import StoreError
-from cfbench.evaluation.metrics.metric import Need
+from cfbench.evaluation.measure import measure
+from cfbench.evaluation.metrics.evaluation import Evaluation
+from cfbench.evaluation.metrics.metric import PerUser
+from cfbench.evaluation.sanity_checks import answer_warnings
+from cfbench.evaluation.statistics.bootstrap import Resampleable, resampled
 from cfbench.execution.executor import Executor
 from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Outcome, saved_in
 from cfbench.experiment.plan import Plan, Planned
+from cfbench.experiment.study import Study
 from cfbench.inference.output import ModelOutput
 from cfbench.records.answer_shapes import require_answers_to
 from cfbench.records.cell_locks import CellLocks
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import RunFolder
-from cfbench.results.summary import consolidated
+from cfbench.resources.clock import Clock
+from cfbench.results.summary import CellSamples, consolidated
 from cfbench.runner.dispatch import ResourceLimits, RunTaskQueue, clear_workspaces, outcomes_of, task_of, workspace
-from cfbench.runner.recorder import Recorder
 
 _BETWEEN_LOOKS = 0.2  # seconds, while another run computes what this one needs too
+_MOST_WAITING = 2  # cells whose sums are kept until their turn; more would fill the memory where models are fast
+_LOWEST_PRIORITY = 19
+
+
+class Recorder:
+    """Measures the cells of a study, and resamples their users in a thread of its own while the next cell is fitted.
+
+    The same users are drawn for all cells of a result group: those of all its folds, whatever becomes of other cells.
+    Whoever makes a recorder closes it.
+    """
+
+    def __init__(self, study: Study) -> None:
+        """Take the study; the thread starts with the first cell."""
+        self._study = study
+        self._samples: dict[Cell, Future[CellSamples]] = {}
+        self._free_places = threading.Semaphore(_MOST_WAITING)
+        self._background = ThreadPoolExecutor(1, "resampling", initializer=_lower_priority)
+
+    def measured(self, record: Record, output: ModelOutput) -> Record:
+        """Measure raw output by exactly the study's metrics; earlier figures of the record are replaced."""
+        split, clock = self._study.splits.of(record.cell), Clock()
+        with clock.part("measure"):
+            evaluation = Evaluation(split, output, record.cost)
+            measured = measure(evaluation, self._study.metrics)
+            warnings = answer_warnings(evaluation, measured, self._study.metrics)
+        self.resample(record.cell, split.test_user_positions, measured.sums, set(measured.figures))
+        cost = replace(
+            record.cost,
+            seconds={**record.cost.seconds, **clock.wall},
+            cpu_seconds={**record.cost.cpu_seconds, **clock.cpu},
+        )
+        return replace(
+            record,
+            metrics=measured.figures,
+            tables=measured.tables,
+            missing=measured.missing,
+            fallback=split.train.mean,
+            warnings=tuple(warnings),
+            cost=cost,
+        )
+
+    def resample(
+        self, cell: Cell, users: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]
+    ) -> None:
+        """Queue the resampling of ``cell``; wait first while too many cells are queued.
+
+        Args:
+            cell: the cell.
+            users: positions of its test users, as the split's ``test_user_positions``, shape (t,).
+            sums: by figure name, sums over them.
+            metrics: the figures whose values of single users are wanted too.
+        """
+
+        def draw() -> CellSamples:
+            group_users = self._study.test_users(cell)
+            places = np.searchsorted(group_users, users)
+            spread = {name: one.expanded(places, len(group_users)) for name, one in sums.items()}
+            per_user = {
+                name: one.per_user.astype(np.float32)
+                for name, one in spread.items()
+                if name in metrics and isinstance(one, PerUser)
+            }
+            return CellSamples(resampled(spread, self._study.resampling_seed(cell)), per_user)
+
+        self._free_places.acquire()
+        self._samples[cell] = self._background.submit(draw)
+        self._samples[cell].add_done_callback(lambda _: self._free_places.release())
+
+    def samples_of(self, cell: Cell) -> CellSamples:
+        """Return the samples of a measured cell as soon as they are drawn; raises what resampling raised."""
+        return self._samples[cell].result()
+
+    def close(self) -> None:
+        """Wait for the thread to end; the samples stay."""
+        self._background.shutdown()
+
+
+def _lower_priority() -> None:
+    # Models go first. On Linux a thread has a priority of its own.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
 
 
 @dataclass(frozen=True)
@@ -66,9 +161,12 @@ class Run:
     options: RunOptions = field(default_factory=RunOptions)
 
     def __post_init__(self) -> None:
-        self._recorder = Recorder(self.plan.study)
+        study = self.plan.study
+        self._recorder = Recorder(study)
         self._models = ModelFolder(self.folder.path)
-        self._computed: list[Record] = []
+        self._needs = {need for metric in study.metrics for need in metric.contract.needs}
+        self._energy = self.options.limits.energy or "energy" in self._needs
+        self._new: dict[Cell, Record] = {}
         self._seen: dict[str, object] = {}
 
     def execute(self) -> list[Line]:
@@ -84,18 +182,18 @@ class Run:
         self.folder.clear_leftovers()
         clear_workspaces(self.options.workspace)
         self.folder.save_suite(self.plan.suite.model_dump_json(indent=1))
-        with threadpool_limits(1):  # the cells' processes need the cores; idle BLAS threads that spin take them
+        # The cells' processes need the cores; idle BLAS threads that spin take them.
+        with threadpool_limits(1), closing(self._recorder):
             try:
-                for record in self._results():
+                for record in self._records():
                     records[record.cell] = record
             finally:
-                for record in self._computed:  # an interrupt may come between the end of a cell and this loop
-                    records.setdefault(record.cell, record)
+                records = self._new | records  # an interrupt may come between the end of a cell and this loop
                 with clock.part("summarise"):
-                    lines = consolidated(self.plan.study, records, self._recorder.queue)
+                    lines = consolidated(self.plan.study, records, self._recorder.samples_of)
                 with clock.part("write"):
                     self.folder.write_lines(lines)
-        gone = sum(self.folder.version_of(record.cell) is None for record in self._computed)
+        gone = sum(self.folder.version_of(cell) is None for cell in self._new)
         if gone:
             raise StoreError(
                 f"{gone} finished cells have gone from {self.folder.path} during the run; start the same run again"
@@ -104,39 +202,34 @@ class Run:
 
     def pending(self) -> list[Planned]:
         """Return the cells that :meth:`execute` would compute."""
-        return [planned for planned in self.plan.cells if self._stored(planned) is None]
+        return [planned for planned in self.plan.cells if self._finished(planned) is None]
 
-    def _results(self) -> Iterator[Record]:
+    def _records(self) -> Iterator[Record]:
+        """Yield the records of all cells: kept ones first, then those that cannot be run, then computed ones."""
         missing = []
         for planned in self.plan.cells:
             self._seen[planned.cell.key] = self.folder.version_of(planned.cell)
-            stored = self._stored(planned)
-            if stored is None:
+            finished = self._finished(planned)
+            if finished is None:
                 missing.append(planned)
             else:
-                yield self._keep(planned, *stored)
+                yield self._kept(planned, *finished)
         for planned in missing:
             if planned.plugin.problem:
-                yield self._end(self._recorder.skipped(planned), None)
+                skipped = Record(planned.cell, "skipped", planned.plugin.problem, provenance=_provenance({}))
+                self._save_new(skipped, None)
+                yield skipped
         yield from self._compute([planned for planned in missing if not planned.plugin.problem])
 
-    def _stored(self, planned: Planned) -> tuple[Record, ModelOutput] | None:
-        """Return a finished cell's record and answers, None where it has to be computed."""
+    def _finished(self, planned: Planned) -> tuple[Record, ModelOutput] | None:
+        """Return a finished cell's record and output, None where it has to be computed."""
         options = self.options
         if options.force or (options.save_models and _can_save(planned) and not self._models.intact(planned.cell)):
             return None
-        record, answers = self._load(planned.cell) or (None, None)
-        if record is None or answers is None or (self._with_energy and not record.cost.energy_method):
+        record, output = self._load(planned.cell) or (None, None)
+        if record is None or output is None or (self._energy and not record.cost.energy_method):
             return None
-        return record, answers
-
-    @property
-    def _with_energy(self) -> bool:
-        return self.options.limits.energy or self._needs("energy")
-
-    def _needs(self, need: Need) -> bool:
-        """Whether a metric needs what is made only on demand."""
-        return any(need in metric.contract.needs for metric in self.plan.study.metrics)
+        return record, output
 
     def _load(self, cell: Cell) -> tuple[Record, ModelOutput | None] | None:
         """Return what is stored of a cell, None where there is nothing that can be trusted."""
@@ -149,13 +242,13 @@ class Run:
             self.events.note(f"{error}; computing the cell again")
             return None
 
-    def _keep(self, planned: Planned, old: Record, answers: ModelOutput | None) -> Record:
-        """Keep a stored cell: measure its raw answers, without fitting, by the metrics of today, as they are today."""
+    def _kept(self, planned: Planned, old: Record, output: ModelOutput | None) -> Record:
+        """Return the record of a stored cell, its raw output measured, without fitting, by the metrics of today."""
         record = replace(old, cell=planned.cell)
-        if answers is not None:
-            record = self._recorder.measured(record, answers)
+        if output is not None:
+            record = self._recorder.measured(record, output)
             if (record.metrics, record.tables) != (old.metrics, old.tables):
-                self.folder.save(record, answers)
+                self.folder.save(record, output)
         self.events.cell_kept(record)
         return record
 
@@ -168,18 +261,18 @@ class Run:
             return
         with workspace(self.options.workspace) as place, CellLocks(self.folder.path / "cells") as locks:
             while by_name:
-                refused = yield from self._pass(by_name, place, locks)
+                refused = yield from self._compute_unlocked(by_name, place, locks)
                 by_name = {name: by_name[name] for name in refused}
                 yield from self._await_others(by_name, locks)
 
-    def _pass(
+    def _compute_unlocked(
         self, by_name: Mapping[str, list[Planned]], place: Path, locks: CellLocks
     ) -> Generator[Record, None, list[str]]:
         """Run what no other run has locked; return the names of the tasks that one has."""
         first = {name: same[0] for name, same in by_name.items()}
-        save = self.options.save_models or self._needs("saved-model")
+        save = self.options.save_models or "saved-model" in self._needs
         protected = (self.folder.path, *self.options.limits.protected)
-        limits = replace(self.options.limits, energy=self._with_energy, protected=protected)
+        limits = replace(self.options.limits, energy=self._energy, protected=protected)
         tasks = [task_of(planned, limits, place, save=save) for planned in first.values()]
 
         def lock(name: str) -> bool:
@@ -188,20 +281,52 @@ class Run:
         queue = RunTaskQueue(tasks, self.plan.study.splits, first, self.events, lock)
         with closing(outcomes_of(self.executor, tasks, queue)) as outcomes:
             for outcome in outcomes:
-                name, answers = outcome.task.name, outcome.output
-                record = self._recorder.concluded(first[name], outcome)
-                self.folder.keep_log(record.cell, Path(outcome.task.log))
-                if self.options.save_models and answers is not None:
-                    self._keep_model(first[name], outcome)
-                self._end(record, answers)
+                name = outcome.task.name
+                record = self._conclude(first[name], outcome)
                 locks.release(name)
                 queue.release(outcome.task)
                 for planned in by_name[name]:
                     alike = replace(record, cell=planned.cell)
-                    if answers is not None and planned.cell != record.cell:  # another name, beside other models
-                        alike = self._recorder.measured(alike, answers)
+                    if outcome.output is not None and planned.cell != record.cell:  # another name, beside other models
+                        alike = self._recorder.measured(alike, outcome.output)
                     yield alike
         return queue.refused
+
+    def _conclude(self, planned: Planned, outcome: Outcome) -> Record:
+        """Measure and keep what came of a cell that was run: its record, raw output, log and model."""
+        record = Record(
+            cell=planned.cell,
+            status=outcome.status,
+            reason=outcome.reason,
+            cost=outcome.cost,
+            losses=outcome.losses,
+            provenance=_provenance(outcome.versions),
+            log_tail=outcome.log_tail,
+        )
+        if outcome.output is not None:
+            record = self._recorder.measured(record, outcome.output)
+        self.folder.keep_log(record.cell, Path(outcome.task.log))
+        if self.options.save_models and outcome.output is not None:
+            self._keep_model(planned, saved_in(outcome.task))
+        self._save_new(record, outcome.output)
+        return record
+
+    def _keep_model(self, planned: Planned, saved: Path) -> None:
+        """Move what the model saved beside its record."""
+        if not saved.is_dir():
+            why = "failed to save itself, see its log" if _can_save(planned) else "has no save"
+            self.events.note(f"{planned.cell.model} {why}: its model is not kept")
+            return
+        try:
+            self._models.keep(planned.cell, planned.plugin, saved)
+        except StoreError as error:  # the other cells must not pay for it
+            self.events.note(f"{error}; the cell's figures are kept")
+
+    def _save_new(self, record: Record, output: ModelOutput | None) -> None:
+        with self.plan.study.clock.part("write"):
+            self.folder.save(record, output)
+        self._new[record.cell] = record
+        self.events.cell_finished(record)
 
     def _concluded_elsewhere(self, cell: Cell) -> bool:
         """Whether another run has concluded the cell since this one looked at it first."""
@@ -220,30 +345,23 @@ class Run:
                 if stored is not None:
                     locks.release(name)
                     for planned in by_name.pop(name):
-                        yield self._keep(planned, *stored)
+                        yield self._kept(planned, *stored)
             if by_name.keys() & set(mine):
                 return
             if by_name:
                 time.sleep(_BETWEEN_LOOKS)
 
-    def _keep_model(self, planned: Planned, outcome: Outcome) -> None:
-        """Move what the model saved beside its record."""
-        if not saved_in(outcome.task).is_dir():
-            why = "failed to save itself, see its log" if _can_save(planned) else "has no save"
-            self.events.note(f"{planned.cell.model} {why}: its model is not kept")
-            return
-        try:
-            self._models.keep(planned.cell, planned.plugin, saved_in(outcome.task))
-        except StoreError as error:  # the other cells must not pay for it
-            self.events.note(f"{error}; the cell's figures are kept")
-
-    def _end(self, record: Record, answers: ModelOutput | None) -> Record:
-        with self.plan.study.clock.part("write"):
-            self.folder.save(record, answers)
-        self._computed.append(record)
-        self.events.cell_finished(record)
-        return record
-
 
 def _can_save(planned: Planned) -> bool:
     return not planned.plugin.problem and "saves" in planned.plugin.declaration.capabilities
+
+
+def _provenance(versions: Mapping[str, str]) -> dict[str, str]:
+    return {
+        **versions,
+        "cfbench": version("cfbench"),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpus": str(os.cpu_count()),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

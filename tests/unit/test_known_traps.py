@@ -21,8 +21,7 @@ from cfbench.inference.rank import rank_items
 from cfbench.records.record import Cell, Comparison, Figure, Record
 from cfbench.registry.registry import Registry
 from cfbench.resources.clock import Clock
-from cfbench.results.bootstrap_samples import GroupSamples
-from cfbench.results.summary import summary
+from cfbench.results.summary import GroupSamples, summary
 
 OF_LISTS = [
     plugin

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cfbench.evaluation.metrics.metric import PerUser
-from cfbench.results import bootstrap_samples
-from cfbench.results.bootstrap_samples import BootstrapQueue
+from cfbench.runner import runner
+from cfbench.runner.runner import Recorder
 
 PEOPLE = np.arange(4, dtype=np.int32)
 STUDY = SimpleNamespace(test_users=lambda _cell: PEOPLE, resampling_seed=lambda _cell: 0)
@@ -20,14 +20,14 @@ def sums():
 
 @pytest.fixture
 def background():
-    made = BootstrapQueue(STUDY)
+    made = Recorder(STUDY)
     yield made
     made.close()
 
 
 def test_figures_of_single_users_come_with_the_resamples(background):
-    background.add("cell", PEOPLE, sums(), {"RMSE"})
-    drawn = background.of("cell")
+    background.resample("cell", PEOPLE, sums(), {"RMSE"})
+    drawn = background.samples_of("cell")
     assert drawn.per_user["RMSE"].tolist() == [1, 2, 0, 3]
     assert len(drawn.draws["RMSE"].samples) == 1000
 
@@ -41,12 +41,12 @@ def test_sums_of_two_cells_at_most_wait_so_that_fast_models_do_not_fill_the_memo
 
     def add_three():
         for cell in ("first", "second", "third"):
-            background.add(cell, PEOPLE, sums(), set())
+            background.resample(cell, PEOPLE, sums(), set())
             added.append(cell)
             if cell == "second":
                 two_wait.set()
 
-    monkeypatch.setattr(bootstrap_samples, "resampled", slow)
+    monkeypatch.setattr(runner, "resampled", slow)
     adding = threading.Thread(target=add_three)
     adding.start()
     assert two_wait.wait(60)
@@ -61,8 +61,8 @@ def test_a_cell_that_cannot_be_drawn_makes_room_and_raises_where_it_is_asked_for
     def broken(*_):
         raise ValueError("no users")
 
-    monkeypatch.setattr(bootstrap_samples, "resampled", broken)
+    monkeypatch.setattr(runner, "resampled", broken)
     for cell in range(5):
-        background.add(cell, PEOPLE, sums(), set())
+        background.resample(cell, PEOPLE, sums(), set())
     with pytest.raises(ValueError, match="no users"):
-        background.of(3)
+        background.samples_of(3)
