@@ -9,8 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.data.dataset import Dataset, Entities, PublishedFold
-from cfbench.data.ids import Coding
+from cfbench.data.dataset import Coding, Dataset, Entities, PublishedFold
 from cfbench.errors import DataError
 from cfbench.model.limits import require_choice, require_whole
 from cfbench.model.ratings import RatingScale

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.data.dataset import Entities
-from cfbench.data.ids import Coding
+from cfbench.data.dataset import Coding, Entities
 from cfbench.data.splits.split import Split, Withheld
 from cfbench.model.features import Features
 from cfbench.model.ratings import Codes, Ratings, RatingScale

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.data.ids import Coding
+from cfbench.data.dataset import Coding
 from cfbench.errors import PluginError, UnknownNameError
 from cfbench.model.features import Features
 from cfbench.model.protocols import CAPABILITIES, FitContext

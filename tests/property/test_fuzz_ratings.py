@@ -19,9 +19,8 @@ from cfbench.analysis.recommend.new_user import new_user_features, read_user_rat
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources import csv as delimited
 from cfbench.data.sources import plain_numbers
-from cfbench.data.sources.entity_table import read_entities
 from cfbench.data.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
-from cfbench.data.sources.ratings_file import RatingsFile, read_ratings
+from cfbench.data.sources.ratings_file import RatingsFile, read_entities, read_ratings
 from cfbench.data.sources.source import Storage
 from cfbench.errors import CfbenchError, DataError, UsageError
 from cfbench.model.ratings import RatingScale

@@ -6,10 +6,9 @@ from hypothesis import strategies as st
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
 from cfbench.data.splits.cold_entities import ColdItems, ColdUsers
-from cfbench.data.splits.predefined import Predefined
+from cfbench.data.splits.fixed_splits import Predefined, Temporal
 from cfbench.data.splits.random_splits import Holdout, KFold, LeaveOneOut, PerUserHoldout, RepeatedHoldout
 from cfbench.data.splits.split import Split
-from cfbench.data.splits.temporal import Temporal
 from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 from cfbench.registry.registry import Registry

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.data.splits.predefined import Predefined
+from cfbench.data.splits.fixed_splits import Predefined
 from cfbench.data.splits.split import Split
 from cfbench_baselines.global_mean import GlobalMean
 from cfbench_baselines.item_mean import ItemMean

@@ -8,7 +8,7 @@ import pytest
 
 from cfbench.data.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.predefined import Predefined
+from cfbench.data.splits.fixed_splits import Predefined
 from cfbench.data.splits.split import Split
 from cfbench.errors import DataNotFoundError
 

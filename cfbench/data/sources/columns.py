@@ -1,11 +1,12 @@
-"""Columns of a file of ratings: which is the user, the item, the rating, the time."""
+"""Layout of a file of ratings: which column is the user, the item, the rating, the time."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
+from cfbench.data.sources.text_file import TextFile
 from cfbench.errors import DataError
 
 ALIASES = {
@@ -31,11 +32,6 @@ class ColumnNames:
     item: str | None = None
     rating: str | None = None
     timestamp: str | None = None
-
-    @property
-    def any(self) -> bool:
-        """Whether at least one column was named."""
-        return any(getattr(self, field.name) is not None for field in fields(self))
 
 
 @dataclass(frozen=True)
@@ -83,6 +79,27 @@ class Columns:
             )
         timed = len(first) > len(REQUIRED) and is_number(first[3])
         return cls(0, 1, 2, 3 if timed else None)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A text file with its columns settled.
+
+    Attributes:
+        text: the file.
+        columns: where the four columns are.
+        width: number of fields of a row.
+        has_header: whether the first row names the columns.
+    """
+
+    text: TextFile
+    columns: Columns
+    width: int
+    has_header: bool
+
+    def place(self, row: int) -> str:
+        """Return the line of data row ``row`` (from 0) for messages."""
+        return f"line {self.text.line_of(row + self.has_header)}"
 
 
 def looks_like_header(first: Sequence[str]) -> bool:

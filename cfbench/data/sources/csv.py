@@ -5,36 +5,22 @@ from __future__ import annotations
 import math
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cfbench.data.sources.columns import ColumnNames, Columns, is_number, looks_like_header
+from cfbench.data.sources.columns import ColumnNames, Columns, Layout, is_number, looks_like_header
 from cfbench.data.sources.plain_numbers import parsed_numbers
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
-from cfbench.data.sources.text_file import DOUBLE, TextFile, texts
+from cfbench.data.sources.text_file import TextFile, texts
 from cfbench.errors import DataError
 
 # pandas (from 3.1) turns a category column whose ids all look numeric into numbers, which makes "007" and "7" the same
 # id. One leading row with an id that is no number keeps every id text, in any version; it is dropped again.
 _NOT_A_NUMBER = "~"
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """A text file with its columns settled."""
-
-    text: TextFile
-    columns: Columns
-    width: int
-    has_header: bool
-
-    def place(self, row: int) -> str:
-        """Return the line of data row ``row`` (from 0) for messages."""
-        return f"line {self.text.line_of(row + self.has_header)}"
 
 
 def read_delimited(
@@ -57,15 +43,14 @@ def read_delimited(
     _, first = next(text.records(), (0, []))
     if not first:
         raise DataError(f"{path} is empty; expected one row per line")
-    has_header = header if header is not None else named.any or looks_like_header(first)
+    has_header = header if header is not None else named != ColumnNames() or looks_like_header(first)
     columns = Columns.by_name(first, named, str(path)) if has_header else Columns.by_position(first, str(path))
     if not use_timestamps:
         columns = replace(columns, timestamp=None)
-    layout = _Layout(text, columns, len(first), has_header)
-    if text.sep != DOUBLE:
-        plain = parsed_numbers(path, text.sep, columns, layout.width, has_header, layout.place)
-        if plain is not None:
-            return plain
+    layout = Layout(text, columns, len(first), has_header)
+    plain = parsed_numbers(layout)
+    if plain is not None:
+        return plain
     frame = _parsed(layout)
     with ThreadPoolExecutor(1) as pool:
         users = pool.submit(_ids, frame[columns.user], path)
@@ -80,7 +65,7 @@ def read_delimited(
     )
 
 
-def _parsed(layout: _Layout) -> pd.DataFrame:
+def _parsed(layout: Layout) -> pd.DataFrame:
     """Parse the file by pandas; what it refuses is looked up again to name the line."""
     text, columns = layout.text, layout.columns
     # With usecols, pandas no longer notices rows that are too long. So it reads all columns, and keeps one byte of
@@ -115,7 +100,7 @@ def _parsed(layout: _Layout) -> pd.DataFrame:
     return frame.iloc[1:]
 
 
-def _fault(layout: _Layout, fields: list[str]) -> str | None:
+def _fault(layout: Layout, fields: list[str]) -> str | None:
     """Return what is wrong with a record, and how to correct it."""
     if len(fields) > layout.width:
         return (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.sources.movielens_editions import HOMEPAGE, ML_1M, ML_100K, ML_LATEST_SMALL, Edition
+from cfbench.data.sources.movielens_editions import HOMEPAGE, ML_1M, ML_100K, ML_100K_FOLDS, ML_LATEST_SMALL, Edition
 from cfbench.data.sources.ratings_file import read_ratings
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings, assembled, described, positions_of
 from cfbench.data.sources.source import Storage
@@ -28,8 +29,7 @@ _ORIGIN = Origin(
     ),
     homepage=HOMEPAGE,
 )
-_RELEVANT_FROM = 4.0
-_FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
+_assembled = partial(assembled, relevant_from=4.0, origin=_ORIGIN)
 _YEAR = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)")
 _NO_GENRE = "(no genres listed)"
 _ML_100K_GENRES = (
@@ -68,8 +68,7 @@ class MovieLens100K:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        others = ["u.item", "u.user", *(f"{fold}.{part}" for fold in _FOLDS for part in ("base", "test"))]
-        return ML_100K.load(self, storage, others, self._read, verify=self.verify)
+        return ML_100K.load(self, storage, self._read, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""
@@ -77,24 +76,15 @@ class MovieLens100K:
 
     def _read(self, folder: Path) -> Dataset:
         raw = ML_100K.read(folder, verify=self.verify)
-        folds = published_folds(folder, _FOLDS, raw) if self.verify else {}
-        items = films_100k(folder / "u.item")
-        name = "ml-100k"
+        folds = published_folds(folder, ML_100K_FOLDS, raw) if self.verify else {}
+        users = _users(folder / "u.user", "|", ("id", "age", "gender", "occupation", "zip"))
+        items, name = films_100k(folder / "u.item"), "ml-100k"
         if self.items == "title":
             if items is None:
                 raise DataError(f"{folder} has no u.item, where the titles stand; unpack the whole archive")
             raw_items, items = by_title(raw.items, items)
             raw, name = replace(raw, items=raw_items, unrepeated=False), "ml-100k-titles"
-        return assembled(
-            name,
-            raw,
-            scale=ML_100K.scale,
-            relevant_from=_RELEVANT_FROM,
-            origin=_ORIGIN,
-            users=users_100k(folder / "u.user"),
-            items=items,
-            folds=folds,
-        )
+        return _assembled(name, raw, scale=ML_100K.scale, users=users, items=items, folds=folds)
 
 
 @dataclass(frozen=True)
@@ -115,23 +105,17 @@ class MovieLens1M:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        return ML_1M.load(self, storage, ("movies.dat", "users.dat"), self._read, verify=self.verify)
+        return ML_1M.load(self, storage, self._read, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""
         return ML_1M.whereabouts(storage)
 
     def _read(self, folder: Path) -> Dataset:
-        movies = folder / "movies.dat"
-        return assembled(
-            "ml-1m",
-            ML_1M.read(folder, verify=self.verify),
-            scale=ML_1M.scale,
-            relevant_from=_RELEVANT_FROM,
-            origin=_ORIGIN,
-            users=users_1m(folder / "users.dat"),
-            items=read_titles(movies, encoding="latin-1") if movies.is_file() else None,
-        )
+        raw, movies = ML_1M.read(folder, verify=self.verify), folder / "movies.dat"
+        users = _users(folder / "users.dat", "::", ("id", "gender", "age", "occupation", "zip"), _ML_1M_OCCUPATIONS)
+        items = read_titles(movies, encoding="latin-1") if movies.is_file() else None
+        return _assembled("ml-1m", raw, scale=ML_1M.scale, users=users, items=items)
 
 
 @dataclass(frozen=True)
@@ -156,7 +140,7 @@ class MovieLensLatestSmall:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        return self._edition.load(self, storage, ("movies.csv",), self._read, verify=self.verify)
+        return self._edition.load(self, storage, self._read, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""
@@ -167,15 +151,9 @@ class MovieLensLatestSmall:
         return ML_LATEST_SMALL[str(self.year)]
 
     def _read(self, folder: Path) -> Dataset:
-        movies = folder / "movies.csv"
-        return assembled(
-            self._edition.archive.name,
-            self._edition.read(folder, verify=self.verify),
-            scale=self._edition.scale,
-            relevant_from=_RELEVANT_FROM,
-            origin=_ORIGIN,
-            items=read_titles(movies, sep=",", header=True) if movies.is_file() else None,
-        )
+        raw, movies = self._edition.read(folder, verify=self.verify), folder / "movies.csv"
+        items = read_titles(movies, sep=",", header=True) if movies.is_file() else None
+        return _assembled(self._edition.name, raw, scale=self._edition.scale, items=items)
 
 
 def read_titles(path: Path, *, sep: str = "::", encoding: str = "utf-8", header: bool = False) -> Entities:
@@ -207,17 +185,6 @@ def years(titles: Sequence[str]) -> NDArray[np.float32]:
     return np.array([float(matches[-1]) if matches else np.nan for matches in found], dtype=np.float32)
 
 
-def users_100k(path: Path) -> Entities | None:
-    """Read ``u.user``: id, age, gender, occupation, zip code; None where there is no such file."""
-    return _users(path, "|", ("id", "age", "gender", "occupation", "zip"), {})
-
-
-def users_1m(path: Path) -> Entities | None:
-    """Read ``users.dat``: id, gender, age bracket, number of the occupation, zip code; None without the file."""
-    occupations = {str(number): name for number, name in enumerate(_ML_1M_OCCUPATIONS)}
-    return _users(path, "::", ("id", "gender", "age", "occupation", "zip"), occupations)
-
-
 def films_100k(path: Path) -> Entities | None:
     """Read ``u.item``: id, title, three fields not used here, and one 0 or 1 per genre; None without the file."""
     if not path.is_file():
@@ -238,8 +205,11 @@ def by_title(items: IdColumn, table: Entities) -> tuple[IdColumn, Entities]:
     return IdColumn(labels, merged.astype(np.int32)[items.index]), Entities(titles, columns)
 
 
-def _users(path: Path, sep: str, layout: tuple[str, ...], occupations: Mapping[str, str]) -> Entities | None:
-    """Read a file of users whose fields are as in ``layout``; occupations may be keys of ``occupations``."""
+def _users(path: Path, sep: str, layout: Sequence[str], occupations: Sequence[str] = ()) -> Entities | None:
+    """Read a file of users, its fields as in ``layout``; None where there is none.
+
+    Occupations stand there as texts, or as numbers where their names are given.
+    """
     if not path.is_file():
         return None
     rows = list(_rows(path, sep, len(layout)))
@@ -247,12 +217,13 @@ def _users(path: Path, sep: str, layout: tuple[str, ...], occupations: Mapping[s
         raise DataError(f"{path} is empty; unpack the archive again")
     fields = dict(zip(layout, zip(*rows, strict=True), strict=True))
     if occupations:
-        unknown = next((number for number in fields["occupation"] if number not in occupations), None)
+        name_of = {str(number): name for number, name in enumerate(occupations)}
+        unknown = next((number for number in fields["occupation"] if number not in name_of), None)
         if unknown is not None:
             raise DataError(
                 f"{path}: {unknown!r} is no number of an occupation, 0 to {len(occupations) - 1}; unpack it again"
             )
-        fields["occupation"] = tuple(occupations[number] for number in fields["occupation"])
+        fields["occupation"] = tuple(name_of[number] for number in fields["occupation"])
     for age in fields["age"]:
         if not age.isdecimal() or len(age) > 3:
             raise DataError(f"{path}: {age!r} is no age in years; unpack the archive again")

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from cfbench.data.sources.columns import ColumnNames, Columns
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
 from cfbench.errors import DataError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _Read = TypeVar("_Read")
 
@@ -24,14 +23,9 @@ def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRat
     """Read the rating columns of a Parquet file.
 
     Integer ids become their decimal text; integral floats (what a table makes of integers beside a missing
-    value) lose the ``.0``. Raises DataError where pyarrow is missing, the file is damaged, a column is
-    missing or of a type that cannot hold ratings or times.
+    value) lose the ``.0``. Raises DataError where the file is damaged, a column is missing or of a
+    type that cannot hold ratings or times.
     """
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - an optional package, needed for this format alone
-        import pyarrow.parquet as pq  # noqa: PLC0415
-    except ImportError as error:
-        raise DataError(f"{path}: reading Parquet needs pyarrow; run: pip install 'cfbench[parquet]'") from error
     try:
         header = pq.read_schema(path).names
         columns = Columns.by_name(header, named, str(path))
@@ -65,8 +59,6 @@ def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRat
 
 
 def _ids(column: pa.ChunkedArray) -> IdColumn:
-    import pyarrow as pa  # noqa: PLC0415
-
     encoded = column.combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):  # no chunk at all stays chunked
         encoded = pa.array([], type=column.type)
@@ -81,8 +73,6 @@ def _ids(column: pa.ChunkedArray) -> IdColumn:
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
     """Return a column as floats, NaN where null; times of any unit as whole seconds since 1970."""
-    import pyarrow as pa  # noqa: PLC0415
-
     if pa.types.is_timestamp(column.type):
         column = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)

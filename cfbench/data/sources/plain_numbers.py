@@ -16,7 +16,7 @@ import mmap
 import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import DTypeLike, NDArray
 
-from cfbench.data.sources.columns import Columns
+from cfbench.data.sources.columns import Layout
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
 
 _LEAST_BYTES = 1 << 20  # smaller files are read in no time either way
@@ -45,14 +45,6 @@ _RUN = 4  # rows of one id in succession, on average, from which on it pays to l
 _Type = TypeVar("_Type", bound=np.generic)
 
 
-@dataclass(frozen=True)
-class _File:
-    path: Path
-    sep: str
-    columns: Columns
-    width: int
-
-
 @dataclass(frozen=True, eq=False)
 class _Part:
     users: NDArray[np.int64]
@@ -63,29 +55,28 @@ class _Part:
     size: int  # bytes of the file
 
 
-def parsed_numbers(
-    path: Path, sep: str, columns: Columns, width: int, has_header: bool, place: Callable[[int], str]
-) -> RawRatings | None:
-    """Return the ratings of ``path``, or None where it has to be read as text.
+def parsed_numbers(layout: Layout) -> RawRatings | None:
+    """Return the ratings of a file, or None where it has to be read as text.
 
     That is: where a field after the header is no plain number (letters, sign, quotes, blanks, a leading zero), where an
     id or a time is missing or no whole number, where a rating has more than seven characters, and where the file is
-    small or zipped. Never raises for a fault of the file: the parser of texts says what is wrong.
+    small or zipped, or its separator has two characters. Never raises for a fault of the file: the parser of texts says
+    what is wrong.
     """
-    size = path.stat().st_size
-    if size < _LEAST_BYTES:
+    text = layout.text
+    size = text.path.stat().st_size
+    if size < _LEAST_BYTES or len(text.sep) > 1:
         return None
-    file = _File(path, sep, columns, width)
     try:
         with warnings.catch_warnings():
             # Of fields too many and of numbers that fit no integer: the count of characters finds both.
             warnings.simplefilter("ignore")
-            return _joined(_parts(file, _bounds(path, size, has_header)), size, str(path), place)
+            return _joined(_parts(layout, _bounds(text.path, size, layout.has_header)), size, layout)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _joined(parts: Iterator[_Part], size: int, file: str, place: Callable[[int], str]) -> RawRatings:
+def _joined(parts: Iterator[_Part], size: int, layout: Layout) -> RawRatings:
     """Put the parts of a file of ``size`` bytes together, each as soon as it is parsed."""
     first = next(parts, None)
     if first is None:
@@ -106,7 +97,8 @@ def _joined(parts: Iterator[_Part], size: int, file: str, place: Callable[[int],
     times: NDArray[Any] | None = None if first.timestamps is None else timestamps.taken()
     if times is not None and times.max() >= _EXACT:  # beyond any calendar: as they come from texts
         times = times.astype(np.float64)
-    return RawRatings(users.column(), items.column(), ratings.taken(), times, file, place, unrepeated=bool(ascends))
+    file = str(layout.text.path)
+    return RawRatings(users.column(), items.column(), ratings.taken(), times, file, layout.place, bool(ascends))
 
 
 def _bounds(path: Path, size: int, has_header: bool) -> list[int]:
@@ -125,14 +117,14 @@ def _bounds(path: Path, size: int, has_header: bool) -> list[int]:
     return bounds
 
 
-def _parts(file: _File, bounds: list[int]) -> Iterator[_Part]:
+def _parts(layout: Layout, bounds: list[int]) -> Iterator[_Part]:
     """Parse the blocks in several threads, and yield them in order; the next few are held ready."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = min(_MOST_THREADS, processors)
     waiting: deque[Future[_Part]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for start, stop in pairwise(bounds):
-            waiting.append(pool.submit(_part, file, start, stop))
+            waiting.append(pool.submit(_part, layout, start, stop))
             if len(waiting) > 2 * threads:
                 yield waiting.popleft().result()
         while waiting:
@@ -150,18 +142,19 @@ class _Bytes:
         return iter(lambda: self.read(_LONGEST_LINE), b"")
 
 
-def _part(file: _File, start: int, stop: int) -> _Part:
+def _part(layout: Layout, start: int, stop: int) -> _Part:
     """Parse the bytes from ``start`` to ``stop``; raises ValueError where a number is written in an unusual way."""
-    with file.path.open("rb") as source:
+    columns, width = layout.columns, layout.width
+    with layout.text.path.open("rb") as source:
         source.seek(start)
         data = source.read(stop - start)
     # Fields that are not used must be whole numbers too, for their characters are counted.
-    dtypes = dict.fromkeys(range(file.width), "int64") | {file.columns.rating: f"S{_WIDTH}"}
+    dtypes = dict.fromkeys(range(width), "int64") | {columns.rating: f"S{_WIDTH}"}
     frame: pd.DataFrame = pd.read_csv(
         cast("Any", _Bytes(data)),  # typed for files, of which the parser takes no more than this
-        sep=file.sep,
+        sep=layout.text.sep,
         header=None,
-        names=range(file.width),
+        names=range(width),
         quoting=csv.QUOTE_NONE,
         index_col=False,
         dtype=dtypes,
@@ -169,16 +162,16 @@ def _part(file: _File, start: int, stop: int) -> _Part:
         decimal="_",  # which no plain number has: "1.0" would be taken for the whole number 1
         engine="c",
     )
-    fields: dict[int, NDArray[Any]] = {at: frame[at].to_numpy() for at in range(file.width)}
-    ratings, written = short_numbers(fields.pop(file.columns.rating))
-    written += sum(map(_digits, fields.values())) + len(ratings) * (file.width - 1)
+    fields: dict[int, NDArray[Any]] = {at: frame[at].to_numpy() for at in range(width)}
+    ratings, written = short_numbers(fields.pop(columns.rating))
+    written += sum(map(_digits, fields.values())) + len(ratings) * (width - 1)
     ends = len(data) - written
     # Each row but the last takes an end of line; where there are no more characters, they need not be looked for.
     if ends != len(ratings) - (data[-1:] not in b"\r\n") and ends != data.count(b"\n") + data.count(b"\r"):
         raise ValueError("a number that is written in an unusual way")
-    users, items = fields[file.columns.user], fields[file.columns.item]
+    users, items = fields[columns.user], fields[columns.item]
     later = (users[1:] > users[:-1]) | ((users[1:] == users[:-1]) & (items[1:] > items[:-1]))
-    times = None if file.columns.timestamp is None else fields[file.columns.timestamp]
+    times = None if columns.timestamp is None else fields[columns.timestamp]
     return _Part(users, items, ratings, times, bool(later.all()), stop - start)
 
 

@@ -12,8 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.ids import Coding
+from cfbench.data.dataset import Coding, Dataset, Entities, Origin, PublishedFold
 from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 
@@ -200,18 +199,10 @@ def assembled(
         of_users = pool.submit(by_first_appearance, raw.users)
         item_ids, item_index = by_first_appearance(raw.items)
     user_ids, user_index = of_users.result()
+    timestamps = None if raw.timestamps is None else raw.timestamps.astype(np.int64, copy=False)
+    users, items = described(user_ids, users), described(item_ids, items)
     return Dataset(
-        name=name,
-        users=described(user_ids, users),
-        items=described(item_ids, items),
-        user_index=user_index,
-        item_index=item_index,
-        ratings=raw.ratings,
-        timestamps=None if raw.timestamps is None else raw.timestamps.astype(np.int64, copy=False),
-        scale=scale,
-        relevant_from=relevant_from,
-        origin=origin,
-        folds=folds or {},
+        name, users, items, user_index, item_index, raw.ratings, timestamps, scale, relevant_from, origin, folds or {}
     )
 
 

@@ -88,7 +88,7 @@ class Synthetic:
             rng.permutation(self.n_users)
         ]
         popularity = _power_law(self.n_items, self.popularity_exponent)[rng.permutation(self.n_items)]
-        world = _World.drawn(self, np.random.default_rng(tastes))
+        world = _World(self, np.random.default_rng(tastes))
         users, items = (np.empty(self.n_ratings, dtype=np.int32) for _ in range(2))
         ratings = np.empty(self.n_ratings, dtype=np.float32)
         ends = np.cumsum(activity)
@@ -121,30 +121,17 @@ class Synthetic:
         )
 
 
-@dataclass(frozen=True, eq=False)
 class _World:
     """The parameters behind the ratings; factors are kept as (n_factors, n), one contiguous row per factor."""
 
-    user_bias: NDArray[np.float32]
-    item_bias: NDArray[np.float32]
-    user_factors: NDArray[np.float32]
-    item_factors: NDArray[np.float32]
-    noise: float
-    step: float
-
-    @classmethod
-    def drawn(cls, plan: Synthetic, rng: np.random.Generator) -> _World:
+    def __init__(self, plan: Synthetic, rng: np.random.Generator) -> None:
         def normal(spread: float, *shape: int) -> NDArray[np.float32]:
             return rng.normal(0.0, spread, shape).astype(np.float32)
 
-        return cls(
-            user_bias=normal(0.4, plan.n_users),
-            item_bias=normal(0.5, plan.n_items),
-            user_factors=normal(0.8, plan.n_factors, plan.n_users),
-            item_factors=normal(0.8, plan.n_factors, plan.n_items),
-            noise=plan.noise,
-            step=plan.step,
-        )
+        self._noise, self._step = plan.noise, plan.step
+        self._user_bias, self._item_bias = normal(0.4, plan.n_users), normal(0.5, plan.n_items)
+        self._user_factors = normal(0.8, plan.n_factors, plan.n_users)
+        self._item_factors = normal(0.8, plan.n_factors, plan.n_items)
 
     def ratings(
         self, users: NDArray[np.int32], items: NDArray[np.int32], rng: np.random.Generator
@@ -152,12 +139,12 @@ class _World:
         """Return the ratings that ``users`` give to ``items``, shapes (m,) -> (m,)."""
         taste = np.zeros(len(users), dtype=np.float32)
         # Factor by factor: sums in a fixed order, the same on every processor.
-        for of_users, of_items in zip(self.user_factors, self.item_factors, strict=True):
+        for of_users, of_items in zip(self._user_factors, self._item_factors, strict=True):
             taste += of_users[users] * of_items[items]
-        liking = 3.5 + self.user_bias[users] + self.item_bias[items] + taste / np.sqrt(len(self.user_factors))
-        liking = liking + self.noise * rng.normal(size=len(users))
-        steps = np.round(liking / self.step)
-        return np.asarray(np.clip(steps * self.step, _LOW, _HIGH), dtype=np.float32)
+        liking = 3.5 + self._user_bias[users] + self._item_bias[items] + taste / np.sqrt(len(self._user_factors))
+        liking = liking + self._noise * rng.normal(size=len(users))
+        steps = np.round(liking / self._step)
+        return np.asarray(np.clip(steps * self._step, _LOW, _HIGH), dtype=np.float32)
 
 
 def _power_law(n: int, exponent: float) -> Ints:

@@ -24,7 +24,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _UTF8_MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
-DOUBLE = "::"
+_DOUBLE = "::"
 _BYTES_PER_CHARACTER = 4
 _MOST_BYTES = 4 << 30
 _SURELY_FINE = 1_000  # characters of a field, of which 100 million would fit
@@ -74,14 +74,14 @@ class TextFile:
         line = start.lstrip(b"\r\n \t").partition(b"\n")[0]
         if sep is None:
             sep = next((known for known in _SEPARATORS if known.encode() in line), ",")
-        elif sep != DOUBLE and (len(sep) != 1 or not sep.isascii()):
+        elif sep != _DOUBLE and (len(sep) != 1 or not sep.isascii()):
             raise DataError(f"{path}: the separator must be one ASCII character or '::', got {sep!r}")
         return cls(path, sep, encoding)
 
     @property
     def field_sep(self) -> str:
         """The one-character separator that readers of ``stream`` must use."""
-        return "\t" if self.sep == DOUBLE else self.sep
+        return "\t" if self.sep == _DOUBLE else self.sep
 
     @property
     def quoting(self) -> Literal[0, 3]:
@@ -94,7 +94,7 @@ class TextFile:
         if skip_first:
             while not source.readline().strip():
                 pass
-        return io.BufferedReader(_Rewritten(source, before, self.sep == DOUBLE), _BLOCK)
+        return io.BufferedReader(_Rewritten(source, before, self.sep == _DOUBLE), _BLOCK)
 
     def parsed(self, stream: IO[bytes], width: int, **options: Any) -> pd.DataFrame:
         """Parse ``stream``, rows of up to ``width`` fields, by the C parser of pandas with further ``options``."""

@@ -9,8 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.data.dataset import Dataset
-from cfbench.data.ids import Coding
+from cfbench.data.dataset import Coding, Dataset
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import DataError, PluginError
 from cfbench.model.features import Features
@@ -137,19 +136,9 @@ class Split:
             user_positions=users[test_rows],
             item_positions=items[test_rows],
         )
-        return cls(
-            dataset=dataset,
-            name=name,
-            fold=fold.name,
-            train=train,
-            test=test,
-            user_coding=user_coding,
-            item_coding=item_coding,
-            train_rows=frozen(train_rows),
-            test_rows=frozen(test_rows),
-            n_given=fold.n_given,
-            withheld_rows=None if fold.withheld_rows is None else frozen(fold.withheld_rows),
-        )
+        withheld_rows = None if fold.withheld_rows is None else frozen(fold.withheld_rows)
+        parts = (frozen(train_rows), frozen(test_rows), fold.n_given, withheld_rows)
+        return cls(dataset, name, fold.name, train, test, user_coding, item_coding, *parts)
 
     @cached_property
     def test_user_positions(self) -> NDArray[np.int32]:

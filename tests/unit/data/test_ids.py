@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cfbench.data import ids
-from cfbench.data.ids import Coding
+from cfbench.data import dataset
+from cfbench.data.dataset import Coding
 
 
 def test_codes_follow_first_appearance_in_training_and_the_unknown_is_n():
@@ -19,7 +19,7 @@ def test_codes_follow_first_appearance_in_training_and_the_unknown_is_n():
 
 
 def test_the_first_appearance_counts_across_the_chunks_that_rows_are_numbered_in(monkeypatch):
-    monkeypatch.setattr(ids, "_CHUNK", 3)
+    monkeypatch.setattr(dataset, "_CHUNK", 3)
     coding = Coding.of(np.array([4, 4, 1, 0, 1, 3, 4, 2], dtype=np.int32), table_size=6)
     assert coding.positions.tolist() == [4, 1, 0, 3, 2]
 

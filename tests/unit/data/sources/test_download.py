@@ -269,7 +269,7 @@ def test_a_redirect_to_anything_but_https_is_refused(storage, monkeypatch, targe
 
 def test_every_published_edition_is_downloaded_by_https_alone():
     for edition in (ML_100K, ML_1M, *ML_LATEST_SMALL.values()):
-        assert all(url.startswith("https://") for url in edition.archive.urls)
+        assert all(url.startswith("https://") for url in edition.urls)
 
 
 def test_a_page_instead_of_an_archive_is_a_failed_download(host, storage):

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.data.sources.entity_table import read_entities
-from cfbench.data.sources.ratings_file import RatingsFile
+from cfbench.data.sources.ratings_file import RatingsFile, read_entities
 from cfbench.data.sources.source import Storage
 from cfbench.errors import DataError, DataNotFoundError
 

@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfbench.data.sources.embedded.build import build
-from cfbench.data.sources.movietweetings import MovieTweetings100K, MovieTweetingsSample
+from cfbench.data.sources.movietweetings import MovieTweetings100K, MovieTweetingsSample, build
 from cfbench.data.sources.source import Storage
 
 NOWHERE = Storage(None, Path("/nowhere"), may_download=False)

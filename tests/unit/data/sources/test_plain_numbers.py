@@ -1,9 +1,10 @@
 import pytest
 
 from cfbench.data.sources import plain_numbers
-from cfbench.data.sources.columns import Columns
+from cfbench.data.sources.columns import Columns, Layout
 from cfbench.data.sources.plain_numbers import parsed_numbers
 from cfbench.data.sources.ratings_file import read_ratings
+from cfbench.data.sources.text_file import TextFile
 from cfbench.errors import DataError
 
 COLUMNS = Columns(user=0, item=1, rating=2, timestamp=3)
@@ -15,7 +16,7 @@ MANY = 1 << 17  # rows of more than a mebibyte
 def parsed(tmp_path, text):
     path = tmp_path / "ratings.csv"
     path.write_bytes(text.encode())
-    return parsed_numbers(path, ",", COLUMNS, 4, has_header=True, place=str)
+    return parsed_numbers(Layout(TextFile(path, ","), COLUMNS, 4, has_header=True))
 
 
 def last_row(plain):

@@ -215,6 +215,7 @@ def test_parquet_columns_of_types_that_cannot_serve_are_named_with_the_remedy(tm
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.delitem(sys.modules, "cfbench.data.sources.parquet", raising=False)
     with pytest.raises(DataError, match=r"pip install 'cfbench\[parquet\]'"):
         read_ratings(written(tmp_path / "r.parquet", "x"))
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.splits.predefined import Predefined, largest_family
+from cfbench.data.splits.fixed_splits import Predefined, largest_family
 from cfbench.data.splits.random_splits import Holdout, KFold, RepeatedHoldout
 from cfbench.errors import DataError, UnknownNameError
 from cfbench.model.ratings import RatingScale

@@ -1,1 +1,0 @@
-"""Data that ship inside the package, each file with its licence."""
