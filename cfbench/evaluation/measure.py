@@ -13,13 +13,13 @@ from cfbench.evaluation.metrics.metric import Measurement, Need, apply_metric
 from cfbench.evaluation.statistics.bootstrap import Resampleable
 from cfbench.records.record import Figure, MissingMetric, StrataTable, figure_name
 
+# The array of the output that meets a need, and why a metric is not applicable without it.
 _NEEDED: Mapping[Need, tuple[str, str]] = {
     "ratings": ("predictions", "the model ranks only and predicts no ratings"),
     "lists": ("lists", "the model gave no lists"),
     "scores": ("score_means", "the model gave no scores of the catalogue"),
     "embeddings": ("item_factors", "the model shows no item embeddings"),
 }
-"""The array of the output that meets a need, and why a metric is not applicable without it."""
 
 
 @dataclass
@@ -43,9 +43,7 @@ class Measured:
         """Add what a metric returned; raises TypeError or ValueError where it is not what its contract demands."""
         match result:
             case PerUser() | Pooled():
-                _check_users(result, n_users)
-                self.figures[name] = Figure(finite(result.value), n=result.n)
-                self.sums[name] = result
+                self.figures[name], self.sums[name] = _figure(result, n_users), result
             case Single():
                 low, high = result.interval or (math.nan, math.nan)
                 self.figures[name] = Figure(finite(result.value), finite(low), finite(high), result.n)
@@ -54,9 +52,8 @@ class Measured:
                 for stratum, figures in result.rows.items():
                     for key, one in figures.items():
                         if isinstance(one, PerUser):
-                            _check_users(one, n_users)
+                            rows[stratum][key] = _figure(one, n_users)
                             self.sums[figure_name(name, stratum, key)] = one
-                            rows[stratum][key] = Figure(finite(one.value), n=one.n)
                         else:
                             rows[stratum][key] = Figure(finite(one))
                 self.tables[name] = StrataTable(rows, {fact: finite(value) for fact, value in result.facts.items()})
@@ -76,12 +73,9 @@ def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
         lacking["saved-model"] = "the model cannot be saved, or was not in this run"
     measured = Measured()
     for metric in metrics:
-        reason = next((lacking[need] for need in metric.contract.needs if need in lacking), None)
-        if reason is not None:
-            measured.missing[metric.name] = MissingMetric("not-applicable", reason)
-            continue
+        reasons = [lacking[need] for need in metric.contract.needs if need in lacking]
         try:
-            result = apply_metric(metric, evaluation)
+            result = NotApplicable(reasons[0]) if reasons else apply_metric(metric, evaluation)
             measured.add(metric.name, result, len(evaluation.test_user_positions))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a metric may raise anything; fits must not be lost
             measured.missing[metric.name] = MissingMetric("failed", f"{type(error).__name__}: {error}")
@@ -93,14 +87,17 @@ def finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _check_users(sums: Resampleable, n_users: int) -> None:
-    """Raise ValueError unless there is a row for each user and ``finish`` can pool many samples at once."""
+def _figure(sums: Resampleable, n_users: int) -> Figure:
+    """Return the figure of sums over users.
+
+    Raises ValueError unless there is a row for each user and ``finish`` can pool many samples at once.
+    """
     if len(sums) != n_users:
         raise ValueError(f"expected sums of {n_users} test users, got {len(sums)}")
     if isinstance(sums, PerUser) and not np.isfinite(sums.numerators[sums.denominators != 0]).all():
         raise ValueError("numerators of users who count must be finite; give users without a value the denominator 0")
     if isinstance(sums, Pooled):
-        total = np.asarray(sums.sums.sum(axis=0), dtype=np.float64).reshape(1, -1)
-        twice = sums.finish(np.repeat(total, 2, axis=0))
+        twice = sums.finish(np.stack([sums.total, sums.total]))
         if np.shape(twice) != (2,) or not np.array_equal(twice, [sums.value] * 2, equal_nan=True):
             raise ValueError("finish must turn sums of shape (c, d) into c values, each from its own row alone")
+    return Figure(finite(sums.value), n=sums.n)

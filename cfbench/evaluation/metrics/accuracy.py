@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,12 +12,15 @@ from cfbench.evaluation.metrics.metric import HERLOCKER, of_rows
 
 _SQUARED = "sum_(u,i) (p_ui - r_ui)^2 / m, m test rows"
 _ROOT = "sqrt(sum_(u,i) (p_ui - r_ui)^2 / m), m test rows"
-_NOT_CLIPPED = "none: predictions off the rating scale count as they are"
-_GUIDE = "Howard and Gugger 2020, Deep learning for coders with fastai and PyTorch, chapter 8 (validation loss)"
-_EVERY_ROW = "cold users and items count like all others"
+
+_of_raw = partial(
+    of_rows,
+    clipping="none: predictions off the rating scale count as they are",
+    source="Howard and Gugger 2020, Deep learning for coders with fastai and PyTorch, chapter 8 (validation loss)",
+)
+_of_shares = partial(of_rows, cold_policy="cold users and items count like all others", unit="share", display=".1%")
 
 
-@dataclass(frozen=True)
 class RMSE:
     """Root mean squared error over all test rows, in rating units; 0 is perfect."""
 
@@ -33,7 +36,6 @@ class RMSE:
         return evaluation.mean_over_rows(np.square(evaluation.errors), rooted=True)
 
 
-@dataclass(frozen=True)
 class MAE:
     """Mean absolute error over all test rows, in rating units; 0 is perfect."""
 
@@ -49,7 +51,6 @@ class MAE:
         return evaluation.mean_over_rows(np.abs(evaluation.errors))
 
 
-@dataclass(frozen=True)
 class MSE:
     """Mean squared error over all test rows, in squared rating units: the square of RMSE; 0 is perfect."""
 
@@ -66,7 +67,6 @@ class MSE:
         return evaluation.mean_over_rows(np.square(evaluation.errors))
 
 
-@dataclass(frozen=True)
 class UnclippedMSE:
     """Mean squared error of predictions as the model made them, in squared rating units; 0 is perfect.
 
@@ -74,11 +74,9 @@ class UnclippedMSE:
     """
 
     name: ClassVar[str] = "MSE-unclipped"
-    contract: ClassVar[Contract] = of_rows(
+    contract: ClassVar[Contract] = _of_raw(
         title="mean squared error of predictions as they are, the validation loss of training loops",
         formula=_SQUARED,
-        clipping=_NOT_CLIPPED,
-        source=_GUIDE,
         unit="rating squared",
     )
 
@@ -87,16 +85,13 @@ class UnclippedMSE:
         return evaluation.mean_over_rows(np.square(evaluation.unclipped_errors))
 
 
-@dataclass(frozen=True)
 class UnclippedRMSE:
     """Root of ``MSE-unclipped``, in rating units; 0 is perfect. Never confuse it with RMSE, which clips."""
 
     name: ClassVar[str] = "RMSE-unclipped"
-    contract: ClassVar[Contract] = of_rows(
+    contract: ClassVar[Contract] = _of_raw(
         title="root mean squared error of predictions as they are",
         formula=_ROOT,
-        clipping=_NOT_CLIPPED,
-        source=_GUIDE,
     )
 
     def measure(self, evaluation: Evaluation) -> PerUser:
@@ -104,7 +99,6 @@ class UnclippedRMSE:
         return evaluation.mean_over_rows(np.square(evaluation.unclipped_errors), rooted=True)
 
 
-@dataclass(frozen=True)
 class ScaledMSE:
     """Mean squared error of ratings min-max scaled to 0-1, of predictions as the model made them; 0 is perfect.
 
@@ -113,11 +107,9 @@ class ScaledMSE:
     """
 
     name: ClassVar[str] = "MSE-scaled"
-    contract: ClassVar[Contract] = of_rows(
+    contract: ClassVar[Contract] = _of_raw(
         title="mean squared error of ratings min-max scaled to 0-1, of predictions as they are",
         formula="sum_(u,i) ((p_ui - r_ui) / (high - low))^2 / m, m test rows, ratings declared from low to high",
-        clipping=_NOT_CLIPPED,
-        source=_GUIDE,
         unit="squared share of the scale's width",
     )
 
@@ -126,7 +118,6 @@ class ScaledMSE:
         return evaluation.mean_over_rows(np.square(evaluation.unclipped_errors / evaluation.split.train.scale.width))
 
 
-@dataclass(frozen=True)
 class UserRMSE:
     """Mean over users of each user's own root mean squared error, in rating units; 0 is perfect.
 
@@ -148,7 +139,6 @@ class UserRMSE:
         return PerUser(np.sqrt(squares / evaluation.rows_by_user), np.ones(len(squares)))
 
 
-@dataclass(frozen=True)
 class SignedBias:
     """Mean of prediction minus truth, in rating units: above 0 the model predicts too high, below 0 too low.
 
@@ -169,20 +159,16 @@ class SignedBias:
         return evaluation.mean_over_rows(evaluation.errors)
 
 
-@dataclass(frozen=True)
 class PredictionCoverage:
     """Share of test rows that the model itself predicted, in [0, 1]; the rest got the fallback."""
 
     name: ClassVar[str] = "prediction-coverage"
-    contract: ClassVar[Contract] = of_rows(
+    contract: ClassVar[Contract] = _of_shares(
         title="share of test rows with a rating from the model itself",
         formula="|{(u,i): p_ui is not NaN}| / m, m test rows",
         direction="higher",
-        cold_policy=_EVERY_ROW,
         clipping="n/a",
         source=HERLOCKER + " (prediction coverage)",
-        unit="share",
-        display=".1%",
     )
 
     def measure(self, evaluation: Evaluation) -> PerUser:
@@ -190,7 +176,6 @@ class PredictionCoverage:
         return evaluation.mean_over_rows(evaluation.predicted)
 
 
-@dataclass(frozen=True)
 class Clipped:
     """Share of test rows with a predicted rating off the scale, in [0, 1]; metrics of ratings clip these.
 
@@ -198,15 +183,12 @@ class Clipped:
     """
 
     name: ClassVar[str] = "clipped"
-    contract: ClassVar[Contract] = of_rows(
+    contract: ClassVar[Contract] = _of_shares(
         title="share of test rows the model predicted off the rating scale",
         formula="|{(u,i): p_ui < lowest rating or p_ui > highest rating}| / m, m test rows",
         direction="none",
-        cold_policy=_EVERY_ROW,
         clipping="none: predictions as the model gave them",
         source="cfbench; the share to which the clipping of the accuracy metrics applies",
-        unit="share",
-        display=".1%",
     )
 
     def measure(self, evaluation: Evaluation) -> PerUser:

@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.evaluation.metrics import Contract, CutOff, Evaluation, NotApplicable, PerUser
-from cfbench.evaluation.metrics.metric import PROFILES, of_hits, of_lists
+from cfbench.evaluation.metrics.metric import PROFILES, of_beyond, of_hits
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-ALPHA = 0.01
-"""The share of the profile that is mixed into the list, so that a missing genre costs a finite amount."""
-
+ALPHA = 0.01  # the share of the profile that is mixed into the list, so that a missing genre costs a finite amount
 _NO_GENRE = ("", "(no genres listed)")  # the second is what MovieLens writes
 
 _FORMULA = "mean_u (1 - 2 sum_(i<j in L_u) cos(i, j) / (|L_u| (|L_u| - 1))), "
@@ -30,22 +28,19 @@ _WORDS_PER_CHUNK = 1 << 17  # 64-bit words that are compared at a time: they sta
 _WORD = 64
 
 _of_pairs = partial(
-    of_lists,
-    family="beyond accuracy",
+    of_beyond,
     averaging="mean over test users whose list has at least two items; other users are left out",
     source="Ziegler et al. 2005, Improving recommendation lists through topic diversification",
 )
 
 
-@dataclass(frozen=True)
 class Novelty(CutOff):
     """Mean self-information of the recommended items, in bits, from 0 (everybody knows them) to log2 |U|."""
 
     label: ClassVar[str] = "novelty"
-    contract: ClassVar[Contract] = of_lists(
+    contract: ClassVar[Contract] = of_beyond(
         title="self-information of the recommended items",
         formula="mean_u (sum_(i in L_u) -log2(phi(i) / |U|)) / |L_u|, |U| = training users",
-        family="beyond accuracy",
         source="Zhou et al. 2010, Solving the apparent diversity-accuracy dilemma of recommender systems",
         unit="bits",
         display=".3f",
@@ -53,11 +48,9 @@ class Novelty(CutOff):
 
     def measure(self, evaluation: Evaluation) -> PerUser:
         """Average the self-information of items over every list."""
-        bits = np.log2(evaluation.split.train.n_users) - np.log2(evaluation.item_popularity)
-        return evaluation.mean_over_lists(bits)
+        return evaluation.mean_over_lists(np.log2(evaluation.split.train.n_users) - np.log2(evaluation.item_popularity))
 
 
-@dataclass(frozen=True)
 class MeanRating(CutOff):
     """Mean training rating of the recommended items, in rating units, within the scale.
 
@@ -65,10 +58,9 @@ class MeanRating(CutOff):
     """
 
     label: ClassVar[str] = "mean-rating"
-    contract: ClassVar[Contract] = of_lists(
+    contract: ClassVar[Contract] = of_beyond(
         title="mean training rating of the recommended items",
         formula="mean_u (sum_(i in L_u) mean of the training ratings of i) / |L_u|",
-        family="beyond accuracy",
         direction="none",
         source="teaching material on recommenders, there named novelty",
         unit="rating",
@@ -82,7 +74,6 @@ class MeanRating(CutOff):
         return evaluation.mean_over_lists(sums / train.item_counts)
 
 
-@dataclass(frozen=True)
 class Serendipity(CutOff):
     """How far hits stand above their place in the order of popularity, in [0, 1); 0 = nothing but the expected.
 
@@ -106,12 +97,10 @@ class Serendipity(CutOff):
         """Add up what every hit gains over its popularity rank."""
         levels, level_of = np.unique(evaluation.item_popularity, return_inverse=True)
         ranks = len(levels) - level_of  # dense, 1 = most popular, shape (n_items,)
-        places = np.arange(1, self.k + 1)
-        gains = np.maximum(np.append(ranks, 0)[evaluation.lists] - places, 0) / len(ranks)
+        gains = np.maximum(np.append(ranks, 0)[evaluation.lists] - np.arange(1, self.k + 1), 0) / len(ranks)
         return evaluation.mean_over_relevant(np.where(evaluation.hits, gains, 0).sum(axis=1), self.k)
 
 
-@dataclass(frozen=True)
 class Calibration(CutOff):
     """Divergence of a list's genres from the user's own, in nats; 0 = calibrated, at most -ln alpha = 4.605.
 
@@ -119,11 +108,10 @@ class Calibration(CutOff):
     """
 
     label: ClassVar[str] = "calibration"
-    contract: ClassVar[Contract] = of_lists(
+    contract: ClassVar[Contract] = of_beyond(
         title="divergence of the genres of a list from those of the profile",
         formula="mean_u sum_g p(g|u) ln(p(g|u) / q~(g|u)), q~ = (1 - alpha) q + alpha p, alpha = 0.01, p and q = mean "
         "over the training items, and over the listed items, of [g in G_i] / |G_i|, G_i = genres of i",
-        family="beyond accuracy",
         direction="lower",
         averaging="mean over test users with an item that has a genre in training and in the list",
         cold_policy=PROFILES,
@@ -173,7 +161,6 @@ def _divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.fl
     return np.asarray(np.maximum(np.einsum("tg,tg->t", p, np.log(ratios)), 0))
 
 
-@dataclass(frozen=True)
 class Diversity(CutOff):
     """Intra-list diversity by who rated the items, in [0, 1]; 1 = no training user rated two items of a list.
 
@@ -192,7 +179,6 @@ class Diversity(CutOff):
         return _diversity(co_rating.cosine_sums(evaluation.lists), evaluation)
 
 
-@dataclass(frozen=True)
 class EmbeddingDiversity(CutOff):
     """Intra-list diversity by the model's own item embeddings, in [0, 2]; 1 = unrelated, 2 = opposite.
 
@@ -270,8 +256,8 @@ class CoRating:
                 continue
             one, other = np.divmod(pairs, n_items)
             cosines = self._common_users(one, other) / np.sqrt(self.item_popularity[one] * self.item_popularity[other])
-            part_sums = np.bincount(row, weights=cosines[place], minlength=len(part))
-            sums.append(part_sums.astype(np.float64))  # without any pair, bincount counts in whole numbers
+            # Without any pair, bincount counts in whole numbers.
+            sums.append(np.bincount(row, weights=cosines[place], minlength=len(part)).astype(np.float64))
         return np.concatenate(sums)
 
     def _users_listed(self, lists: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -70,6 +70,7 @@ class Evaluation:
     split: Split
     output: ModelOutput
     cost: Cost = field(default_factory=Cost)
+    _views: dict[int, Evaluation] = field(default_factory=dict, init=False, repr=False)
 
     def of_first(self, k: int) -> Evaluation:
         """Return the same with lists of their first ``k`` places, one object for each ``k``.
@@ -86,10 +87,6 @@ class Evaluation:
         if k not in self._views:
             self._views[k] = replace(self, output=replace(self.output, lists=self.lists[:, :k]))
         return self._views[k]
-
-    @derived
-    def _views(self) -> dict[int, Evaluation]:
-        return {}
 
     def _required(self, name: str, who: str) -> NDArray[Any]:
         """Return an array of the output; raises RunError without it, naming the metrics that need it."""
@@ -147,8 +144,7 @@ class Evaluation:
     @derived
     def filled(self) -> NDArray[np.float64]:
         """Predictions with the training mean for every hole, clipped to the scale: shape (m,), float64."""
-        train = self.split.train
-        return fill_and_clip(self.predictions, train.mean, train.scale)
+        return fill_and_clip(self.predictions, self.split.train.mean, self.split.train.scale)
 
     @derived
     def errors(self) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -11,15 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.evaluation.metrics import Contract, CutOff, Evaluation, Pooled
-from cfbench.evaluation.metrics.metric import RELEVANCE, of_lists
+from cfbench.evaluation.metrics.metric import RELEVANCE, of_popularity
 
 _GROUPS = "g in {head, tail}, head = the smallest set with 80 % of training rows"
 
-_of_exposures = partial(of_lists, family="popularity bias", averaging="one figure over the lists of all test users")
+_of_exposures = partial(of_popularity, averaging="one figure over the lists of all test users")
 
 _of_chances = partial(
-    of_lists,
-    family="popularity bias",
+    of_popularity,
     direction="lower",
     averaging="one figure over all test users; whoever got no list adds to the denominators",
     cold_policy="cold users count; cold items are in neither group",
@@ -27,7 +25,6 @@ _of_chances = partial(
 )
 
 
-@dataclass(frozen=True)
 class Gini(CutOff):
     """Inequality of exposure over the whole catalogue, in [0, 1): 0 = every item is shown equally often.
 
@@ -47,15 +44,13 @@ class Gini(CutOff):
         n, shown = evaluation.split.train.n_items, evaluation.exposures.shape[1]
         # The items that are never shown come first in order, and weigh nothing.
         weights = 2 * np.arange(n - shown + 1, n + 1) - n - 1
-        return Pooled(
-            evaluation.exposures,
-            lambda exposures: np.sort(exposures, axis=1) @ weights / (n * _total(exposures)),
-            n,
-            bounds=(0.0, 1.0),
-        )
+
+        def gini(exposures: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.asarray(np.sort(exposures, axis=1) @ weights / (n * _total(exposures)))
+
+        return Pooled(evaluation.exposures, gini, n, (0.0, 1.0))
 
 
-@dataclass(frozen=True)
 class Coverage(CutOff):
     """Share of the training catalogue that appears in at least one list, in [0, 1]."""
 
@@ -73,7 +68,6 @@ class Coverage(CutOff):
         return Pooled(evaluation.exposures, lambda exposures: np.count_nonzero(exposures, axis=1) / n, n, (0.0, 1.0))
 
 
-@dataclass(frozen=True)
 class Entropy(CutOff):
     """Shannon entropy of exposure in bits, from 0 (one item for everybody) to log2 n (all equally often).
 
@@ -97,8 +91,7 @@ class Entropy(CutOff):
             total = _total(exposures)
             logarithms = np.log2(exposures, out=np.zeros_like(exposures), where=exposures > 0)
             bits = np.log2(total) - (exposures * logarithms).sum(axis=1) / total
-            floored: NDArray[np.float64] = np.maximum(bits, 0)  # rounding may leave -1e-16 with one item for everybody
-            return floored
+            return np.asarray(np.maximum(bits, 0))  # rounding may leave -1e-16 with one item for everybody
 
         return Pooled(evaluation.exposures, entropy, n_items, (0.0, math.log2(n_items)))
 
@@ -109,7 +102,6 @@ def _total(exposures: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(totals == 0, np.nan, totals)
 
 
-@dataclass(frozen=True)
 class PopRSP(CutOff):
     """Ranking-based statistical parity between head and tail items, in [0, 1]; 0 = equal chances to be listed.
 
@@ -130,7 +122,6 @@ class PopRSP(CutOff):
         return _disparity(listed, [group.sum() - evaluation.sum_over_profiles(group) for group in groups])
 
 
-@dataclass(frozen=True)
 class PopREO(CutOff):
     """Ranking-based equal opportunity between head and tail items, in [0, 1]; 0 = equal recall in both groups.
 

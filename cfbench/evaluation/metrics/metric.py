@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # scipy.sparse takes long to import, and what needs it has im
     Sums: TypeAlias = NDArray[np.float64] | csr_array[Any, Any]
 
 Need: TypeAlias = Literal["ratings", "lists", "scores", "embeddings", "cost", "saved-model", "energy"]
-"""What a metric is computed from: predicted ratings, top-k lists, mean scores of the catalogue, item embeddings, or
-the cost of the cell."""
+"""What a metric is computed from: predicted ratings, top-k lists, mean scores of the catalogue, item embeddings, the
+clock and memory of the cell, the files of the saved model, or the cell's electricity."""
 
 FAMILIES = ("accuracy", "ranking", "cold start", "popularity bias", "representation", "beyond accuracy", "cost")
 """The families of the metrics that cfbench brings, in the order in which tables and pages show them."""
@@ -71,13 +71,13 @@ class Contract:
 
     def mistakes(self) -> list[str]:
         """Return what is wrong with the contract, one text for each mistake."""
+        known, texts = get_args(Need), ("title", "formula", "family", "averaging", "cold_policy", "source")
         found = []
-        if not isinstance(self.needs, tuple) or not set(self.needs) <= set(get_args(Need)):
-            found.append(f"needs must be a tuple of {', '.join(get_args(Need))}; got {self.needs!r}")
+        if not isinstance(self.needs, tuple) or not set(self.needs) <= set(known):
+            found.append(f"needs must be a tuple of {', '.join(known)}; got {self.needs!r}")
         if self.direction not in ("lower", "higher", "none"):
             found.append(f"direction must be lower, higher or none; got {self.direction!r}")
-        texts = (self.title, self.formula, self.family, self.averaging, self.cold_policy, self.source)
-        if not all(isinstance(text, str) and text for text in texts):
+        if not all(isinstance(text := getattr(self, name), str) and text for name in texts):
             found.append("title, formula, family, averaging, cold_policy and source must be non-empty texts")
         try:
             format(0.5, self.display)
@@ -131,9 +131,9 @@ class PerUser:
         """Return the same among ``size`` users, with these at ``places``, ascending; the others do not count."""
         if size == len(self):
             return self
-        numerators, denominators = np.zeros(size), np.zeros(size)
-        numerators[places], denominators[places] = self.numerators, self.denominators
-        return PerUser(numerators, denominators, self.rooted)
+        both = np.zeros((2, size))
+        both[:, places] = self.numerators, self.denominators
+        return PerUser(both[0], both[1], self.rooted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,10 +179,14 @@ class Pooled:
         return replace(self, sums=type(self.sums)(parts, shape=(size, self.sums.shape[1])))
 
     @property
+    def total(self) -> NDArray[np.float64]:
+        """The sums over all users, shape (d,)."""
+        return np.asarray(self.sums.sum(axis=0), dtype=np.float64).ravel()
+
+    @property
     def value(self) -> float:
         """The metric itself."""
-        total = np.asarray(self.sums.sum(axis=0), dtype=np.float64).reshape(1, -1)
-        return float(self.finish(total)[0])
+        return float(self.finish(self.total[np.newaxis])[0])
 
 
 def ratios(sums: NDArray[np.float64], rooted: bool) -> NDArray[np.float64]:
@@ -232,7 +236,7 @@ Measurement: TypeAlias = PerUser | Pooled | Single | Breakdown | NotApplicable
 
 
 class Metric(Protocol):
-    """Measures a model's output. A frozen dataclass whose init fields are its parameters.
+    """Measures a model's output. Where it has parameters, it is a frozen dataclass whose init fields they are.
 
     A metric of the first places of lists has a field ``k``, which decides how long lists are: see :class:`CutOff`.
     """
@@ -242,16 +246,16 @@ class Metric(Protocol):
     @property
     def name(self) -> str:
         """The standard name with its parameters, e.g. ``"NDCG@10"``; a class variable where there are none."""
-        ...
 
     def measure(self, evaluation: Evaluation) -> Measurement:
         """Compute from raw output; vectorised over users, deterministic, no side effects."""
-        ...
 
 
 @dataclass(frozen=True)
 class CutOff:
     """A metric of the first ``k`` places of every list, by default 10; it is measured on lists of exactly ``k`` places.
+
+    A subclass without parameters of its own needs no decorator.
 
     Raises ValueError unless ``k`` is a whole number of at least 1.
     """
@@ -286,12 +290,12 @@ def apply_metric(metric: Metric, evaluation: Evaluation) -> Measurement:
 RELEVANCE = "test rating >= relevant_from of the data set"
 HITS = "mean over test users with a relevant test item; an empty list counts 0"
 COLD_HITS = "cold users count; cold items count as relevant and cannot be hit"
-COLD_LISTS = "cold users count if they got a list; cold items are in no list"
 PROFILES = "users without a training profile or without a list are left out; cold items are in no list"
 FILLED_ROWS = "rows without a prediction get the training mean"
-CLIPPED = "predictions clipped to the rating scale"
 HERLOCKER = "Herlocker et al. 2004, Evaluating collaborative filtering recommender systems"
 
+# Contracts of metrics of one kind, less what each adds: of a mean over all test rows, over the users with a list (with
+# the two families of such metrics), over the users with a relevant test item, and of a cost of one cell.
 of_rows = partial(
     Contract,
     family="accuracy",
@@ -299,25 +303,21 @@ of_rows = partial(
     direction="lower",
     averaging="all test rows alike (a user weighs as much as their rows)",
     cold_policy=f"cold users and items count like all others; {FILLED_ROWS}",
-    clipping=CLIPPED,
+    clipping="predictions clipped to the rating scale",
     unit="rating",
 )
-"""Contract of a mean over all test rows."""
-
 of_lists = partial(
     Contract,
     needs=("lists",),
     direction="higher",
     averaging="mean over test users who got a list; users without one are left out",
     candidates="training catalogue minus the user's training items, all of it",
-    cold_policy=COLD_LISTS,
+    cold_policy="cold users count if they got a list; cold items are in no list",
     unit="share",
 )
-"""Contract of a mean over the users with a list."""
-
+of_popularity = partial(of_lists, family="popularity bias")
+of_beyond = partial(of_lists, family="beyond accuracy")
 of_hits = partial(of_lists, family="ranking", averaging=HITS, relevance=RELEVANCE, cold_policy=COLD_HITS)
-"""Contract of a mean over the users with a relevant test item."""
-
 of_cell = partial(
     Contract,
     family="cost",
@@ -326,4 +326,3 @@ of_cell = partial(
     averaging="one figure per fit; the mean over folds and repeats",
     cold_policy="n/a: costs of what training holds",
 )
-"""Contract of a cost of one cell."""

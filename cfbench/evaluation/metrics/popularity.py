@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
@@ -10,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.evaluation.metrics import Breakdown, Contract, CutOff, Evaluation, PerUser, Pooled, Single
-from cfbench.evaluation.metrics.metric import PROFILES, of_lists
+from cfbench.evaluation.metrics.metric import PROFILES, of_popularity
 
 _CONFIDENCE = 0.95
 
+# From the least to the most mainstream: the lowest fifth, the three fifths between, the highest fifth.
 TASTE_GROUPS = ("niche", "diverse", "blockbuster")
-"""From the least to the most mainstream: the lowest fifth, the three fifths between, the highest fifth."""
-
 _GROUPING = (
     "groups: test users with profile and list, by the share of head items in the profile: lowest 20 % niche, "
     "next 60 % diverse, highest 20 % blockbuster; ties by mean phi of the profile, then by place in the user table"
@@ -27,18 +25,16 @@ _CLASSES = (
     "tail = outside the smallest set with 80 %, mid = the rest"
 )
 
-_of_profiles = partial(of_lists, family="popularity bias", cold_policy=PROFILES)
+_of_profiles = partial(of_popularity, cold_policy=PROFILES)
 
 
-@dataclass(frozen=True)
 class ARP(CutOff):
     """Average recommendation popularity: training users of the items in a list, in users; at least 1."""
 
     label: ClassVar[str] = "ARP"
-    contract: ClassVar[Contract] = of_lists(
+    contract: ClassVar[Contract] = of_popularity(
         title="average popularity of the recommended items",
         formula="mean_u (sum_(i in L_u) phi(i)) / |L_u|, phi(i) = distinct training users of i",
-        family="popularity bias",
         direction="lower",
         source="Yin et al. 2012, Challenging the long tail recommendation",
         unit="users",
@@ -50,7 +46,6 @@ class ARP(CutOff):
         return evaluation.mean_over_lists(evaluation.item_popularity)
 
 
-@dataclass(frozen=True)
 class APLT(CutOff):
     """Average share of long-tail items in a list, in [0, 1].
 
@@ -58,10 +53,9 @@ class APLT(CutOff):
     """
 
     label: ClassVar[str] = "APLT"
-    contract: ClassVar[Contract] = of_lists(
+    contract: ClassVar[Contract] = of_popularity(
         title="average share of long-tail items in the lists",
         formula="mean_u |L_u & tail| / |L_u|, tail = outside the smallest set with 80 % of training rows",
-        family="popularity bias",
         source="Abdollahpouri et al. 2017, Controlling popularity bias in learning-to-rank recommendation",
         display=".1%",
     )
@@ -84,13 +78,10 @@ def taste_groups(evaluation: Evaluation) -> NDArray[np.int64]:
     order = grouped[np.lexsort((mean_phi, head_share))]  # stable: equals stay in the order of the user table
     fifth = len(order) // 5
     groups = np.full(len(sizes), -1)
-    groups[order] = 1
-    groups[order[:fifth]] = 0
-    groups[order[len(order) - fifth :]] = 2
+    groups[order] = np.repeat([0, 1, 2], [fifth, len(order) - 2 * fifth, fifth])
     return groups
 
 
-@dataclass(frozen=True)
 class DeltaGAP(CutOff):
     """Change of group average popularity from profile to list, by taste group; 0 = as popular as the profile.
 
@@ -128,7 +119,6 @@ class DeltaGAP(CutOff):
         return Breakdown(rows)
 
 
-@dataclass(frozen=True)
 class UPD(CutOff):
     """User popularity deviation, in [0, 1]; 0 = every list has the head, mid and tail shares of its user's profile.
 
@@ -180,7 +170,6 @@ def _mean_of_group_means(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(means.sum(axis=1) / np.where(counts == 0, np.nan, counts))
 
 
-@dataclass(frozen=True)
 class PopularityCorrelation:
     """Rank correlation of an item's mean predicted score with its popularity, in [-1, 1].
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +10,6 @@ from cfbench.evaluation.metrics import Contract, CutOff, Evaluation, PerUser
 from cfbench.evaluation.metrics.metric import HERLOCKER, RELEVANCE, of_hits
 
 
-@dataclass(frozen=True)
 class NDCG(CutOff):
     """Normalised discounted cumulative gain of the first ``k``, in [0, 1]; 1 is the best order possible.
 
@@ -34,7 +32,6 @@ class NDCG(CutOff):
         return evaluation.mean_over_relevant(gains, ideal)
 
 
-@dataclass(frozen=True)
 class Recall(CutOff):
     """Share of a user's relevant items that the first ``k`` hold, in [0, 1]."""
 
@@ -50,7 +47,6 @@ class Recall(CutOff):
         return evaluation.mean_over_relevant(evaluation.hits.sum(axis=1), evaluation.n_relevant)
 
 
-@dataclass(frozen=True)
 class Precision(CutOff):
     """Share of the ``k`` places that hold a relevant item, in [0, 1]; places left empty count as misses."""
 
@@ -66,7 +62,6 @@ class Precision(CutOff):
         return evaluation.mean_over_relevant(evaluation.hits.sum(axis=1), self.k)
 
 
-@dataclass(frozen=True)
 class HitRate(CutOff):
     """Share of users whose first ``k`` hold at least one relevant item, in [0, 1]."""
 
@@ -82,7 +77,6 @@ class HitRate(CutOff):
         return evaluation.mean_over_relevant(np.any(evaluation.hits, axis=1), 1)
 
 
-@dataclass(frozen=True)
 class MRR(CutOff):
     """Mean reciprocal rank of the first relevant item among the first ``k``, in [0, 1]; 0 for a list without one."""
 
@@ -99,7 +93,6 @@ class MRR(CutOff):
         return evaluation.mean_over_relevant(np.any(hits, axis=1), hits.argmax(axis=1) + 1.0)
 
 
-@dataclass(frozen=True)
 class MAP(CutOff):
     """Mean average precision of the first ``k``, in [0, 1]; 1 = relevant items fill the first places.
 

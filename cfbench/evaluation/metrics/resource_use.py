@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sized
 from functools import partial
 from typing import ClassVar
 
@@ -18,12 +18,11 @@ _NO_FIT = "the cell's clock has no part 'fit'"
 _of_clock = partial(of_cell, source=_WALL, unit="s", display=",.3f")
 
 
-def _figure(value: float | None, n: int, missing: str) -> Single | NotApplicable:
-    """Return one number of a cell's cost, resting on ``n`` rows; without it, why it is ``missing``."""
-    return NotApplicable(missing) if value is None else Single(value, n)
+def _figure(value: float | None, rows: Sized, missing: str) -> Single | NotApplicable:
+    """Return one number of a cell's cost, resting on so many rows; without it, why it is ``missing``."""
+    return NotApplicable(missing) if value is None else Single(value, len(rows))
 
 
-@dataclass(frozen=True)
 class FitSeconds:
     """Wall seconds that the model's own ``fit`` took, and nothing else."""
 
@@ -35,10 +34,9 @@ class FitSeconds:
 
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
         """Read the clock; ``n`` counts training rows."""
-        return _figure(evaluation.cost.seconds.get("fit"), len(evaluation.split.train), _NO_FIT)
+        return _figure(evaluation.cost.seconds.get("fit"), evaluation.split.train, _NO_FIT)
 
 
-@dataclass(frozen=True)
 class FitCPUSeconds:
     """CPU seconds that the model's own ``fit`` took, over all its threads; above wall seconds where it uses several."""
 
@@ -51,10 +49,9 @@ class FitCPUSeconds:
 
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
         """Read the clock; ``n`` counts training rows."""
-        return _figure(evaluation.cost.cpu_seconds.get("fit"), len(evaluation.split.train), _NO_FIT)
+        return _figure(evaluation.cost.cpu_seconds.get("fit"), evaluation.split.train, _NO_FIT)
 
 
-@dataclass(frozen=True)
 class PredictSeconds:
     """Wall seconds of the model's own predictions: every test rating and every test user's scores of the catalogue."""
 
@@ -70,10 +67,9 @@ class PredictSeconds:
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
         """Read the clock; ``n`` counts test rows."""
         seconds = evaluation.cost.seconds.get("predict")
-        return _figure(seconds, len(evaluation.split.test), "the cell's clock has no part 'predict'")
+        return _figure(seconds, evaluation.split.test, "the cell's clock has no part 'predict'")
 
 
-@dataclass(frozen=True)
 class RatingsPerSecond:
     """Training rows per wall second of the model's own ``fit``, all epochs together."""
 
@@ -89,13 +85,12 @@ class RatingsPerSecond:
 
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
         """Divide rows by seconds; NaN for a fit too short for the clock."""
-        rows, seconds = len(evaluation.split.train), evaluation.cost.seconds.get("fit")
+        train, seconds = evaluation.split.train, evaluation.cost.seconds.get("fit")
         if seconds is not None:
-            seconds = rows / seconds if seconds > 0 else float("nan")
-        return _figure(seconds, rows, _NO_FIT)
+            seconds = len(train) / seconds if seconds > 0 else float("nan")
+        return _figure(seconds, train, _NO_FIT)
 
 
-@dataclass(frozen=True)
 class PeakMemory:
     """Peak resident memory of the cell's process, in MiB, from before its data are loaded to its last prediction."""
 
@@ -113,10 +108,9 @@ class PeakMemory:
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
         """Convert the peak from bytes; ``n`` counts training rows."""
         peak = evaluation.cost.peak_memory / _MEBIBYTE or None  # 0 where it was not measured
-        return _figure(peak, len(evaluation.split.train), "the cell's memory was not measured")
+        return _figure(peak, evaluation.split.train, "the cell's memory was not measured")
 
 
-@dataclass(frozen=True)
 class ModelSize:
     """Bytes of the files that the model's own ``save`` writes, in MiB."""
 
@@ -133,12 +127,10 @@ class ModelSize:
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
         """Convert the size from bytes; ``n`` counts training rows."""
         size = evaluation.cost.model_bytes
-        return _figure(
-            None if size is None else size / _MEBIBYTE, len(evaluation.split.train), "the model was not saved"
-        )
+        mebibytes = None if size is None else size / _MEBIBYTE
+        return _figure(mebibytes, evaluation.split.train, "the model was not saved")
 
 
-@dataclass(frozen=True)
 class EnergyUsed:
     """Electricity of fitting and predicting, in kWh; an estimate where the processor has no readable counter."""
 
@@ -159,4 +151,4 @@ class EnergyUsed:
     def measure(self, evaluation: Evaluation) -> Single | NotApplicable:
         """Return the meter's figure; ``n`` counts training rows."""
         missing = evaluation.cost.energy_method or "the cell's electricity was not metered"
-        return _figure(evaluation.cost.energy_kwh, len(evaluation.split.train), missing)
+        return _figure(evaluation.cost.energy_kwh, evaluation.split.train, missing)

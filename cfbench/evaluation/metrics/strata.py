@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,34 +12,23 @@ from cfbench.evaluation.metrics import Breakdown, Contract, Evaluation, PerUser
 from cfbench.evaluation.metrics.metric import FILLED_ROWS, of_rows
 from cfbench.model.arrays import Codes
 
-COUNT_STRATA = ("0", "1-5", "6-20", "21-100", ">100")
-"""Strata by number of training ratings."""
-
-ACTIVITY_GROUPS = ("top 1 %", "next 9 %", "next 40 %", "other 50 %", "cold")
-"""Groups of test users from the most to the least active, and those without training ratings."""
-
+COUNT_STRATA = ("0", "1-5", "6-20", "21-100", ">100")  # by number of training ratings
 _FIRST_OF_NEXT = np.array([1, 6, 21, 101])
+ACTIVITY_GROUPS = ("top 1 %", "next 9 %", "next 40 %", "other 50 %", "cold")  # from the most to the least active users
 _BORDERS = (100, 10, 2)  # the most active 1/100, 1/10 and 1/2 end here
 _FIGURES = "sqrt(mean (p - r)^2), mean |p - r|, mean (p - r), prediction coverage, rows, filled rows"
 
-_of_counts = partial(
-    of_rows,
-    family="cold start",
-    averaging="all test rows of the stratum alike",
-    source="cfbench; the notion: Schein et al. 2002, Methods and metrics for cold-start recommendations",
-    figure="RMSE",
-)
-
 
 def errors_by_stratum(
-    evaluation: Evaluation, stratum: NDArray[np.integer[Any]], labels: Sequence[str]
-) -> Mapping[str, Mapping[str, PerUser | float]]:
-    """Return, for every label, the figures of the test rows of that stratum.
+    evaluation: Evaluation, stratum: NDArray[np.integer[Any]], labels: Sequence[str], facts: Mapping[str, float]
+) -> Breakdown:
+    """Return a table of ``facts`` and, for every label, the figures of the test rows of that stratum.
 
     Args:
         evaluation: output with predicted ratings.
         stratum: index into ``labels`` of every test row, shape (m,).
         labels: names of the strata, in the order of the table.
+        facts: figures of the whole.
 
     Returns:
         By label: ``RMSE``, ``MAE`` and ``signed error`` (mean of prediction minus truth), in rating units, and
@@ -57,61 +44,63 @@ def errors_by_stratum(
         return np.ascontiguousarray(sums.reshape(shape).T, dtype=np.float64)
 
     errors = evaluation.errors
-    rows, predicted, signed = summed(None), summed(evaluation.predicted), summed(errors)
-    squares, sizes = summed(np.square(errors)), summed(np.abs(errors))
-    return {
+    sums = map(summed, (None, evaluation.predicted, errors, np.abs(errors), np.square(errors)))
+    rows: dict[str, dict[str, PerUser | float]] = {
         label: {
-            "RMSE": PerUser(squares[index], rows[index], rooted=True),
-            "MAE": PerUser(sizes[index], rows[index]),
-            "signed error": PerUser(signed[index], rows[index]),
-            "prediction-coverage": PerUser(predicted[index], rows[index]),
-            "n": float(rows[index].sum()),
-            "filled": float(rows[index].sum() - predicted[index].sum()),
+            "RMSE": PerUser(squares, n, rooted=True),
+            "MAE": PerUser(sizes, n),
+            "signed error": PerUser(signed, n),
+            "prediction-coverage": PerUser(predicted, n),
+            "n": float(n.sum()),
+            "filled": float(n.sum() - predicted.sum()),
         }
-        for index, label in enumerate(labels)
+        for label, n, predicted, signed, sizes, squares in zip(labels, *sums, strict=True)
     }
+    return Breakdown(rows, facts)
+
+
+def _of_counts(entity: str, symbol: str) -> Contract:
+    """Return the contract of errors by the number of training ratings of ``entity``, ``symbol`` in formulas."""
+    return of_rows(
+        title=f"errors by the {entity}'s number of training ratings",
+        formula=f"{_FIGURES}, per stratum of n_{symbol} = training ratings of {symbol}: {', '.join(COUNT_STRATA)}",
+        family="cold start",
+        averaging="all test rows of the stratum alike",
+        cold_policy=f"{entity}s outside training are the stratum 0; {FILLED_ROWS}",
+        source="cfbench; the notion: Schein et al. 2002, Methods and metrics for cold-start recommendations",
+        figure="RMSE",
+    )
 
 
 def _by_count(evaluation: Evaluation, counts: NDArray[np.int64], codes: Codes) -> Breakdown:
     """Break errors down by the training count of ``codes``, shape (m,); the unknown code counts 0."""
     stratum = np.searchsorted(_FIRST_OF_NEXT, np.append(counts, 0)[codes], side="right")
-    rows = errors_by_stratum(evaluation, stratum, COUNT_STRATA)
-    return Breakdown(rows, {"fallback (training mean)": evaluation.split.train.mean})
+    facts = {"fallback (training mean)": evaluation.split.train.mean}
+    return errors_by_stratum(evaluation, stratum, COUNT_STRATA, facts)
 
 
-@dataclass(frozen=True)
 class ColdUserStrata:
     """RMSE, MAE and more by the number of training ratings of the test row's user; 0 = a new user."""
 
     name: ClassVar[str] = "cold-users"
-    contract: ClassVar[Contract] = _of_counts(
-        title="errors by the user's number of training ratings",
-        formula=f"{_FIGURES}, per stratum of n_u = training ratings of u: {', '.join(COUNT_STRATA)}",
-        cold_policy=f"users outside training are the stratum 0; {FILLED_ROWS}",
-    )
+    contract: ClassVar[Contract] = _of_counts("user", "u")
 
     def measure(self, evaluation: Evaluation) -> Breakdown:
         """Sort the test rows into the strata of their users."""
         return _by_count(evaluation, evaluation.split.train.user_counts, evaluation.split.test.users)
 
 
-@dataclass(frozen=True)
 class ColdItemStrata:
     """RMSE, MAE and more by the number of training ratings of the test row's item; 0 = a new item."""
 
     name: ClassVar[str] = "cold-items"
-    contract: ClassVar[Contract] = _of_counts(
-        title="errors by the item's number of training ratings",
-        formula=f"{_FIGURES}, per stratum of n_i = training ratings of i: {', '.join(COUNT_STRATA)}",
-        cold_policy=f"items outside training are the stratum 0; {FILLED_ROWS}",
-    )
+    contract: ClassVar[Contract] = _of_counts("item", "i")
 
     def measure(self, evaluation: Evaluation) -> Breakdown:
         """Sort the test rows into the strata of their items."""
         return _by_count(evaluation, evaluation.split.train.item_counts, evaluation.split.test.items)
 
 
-@dataclass(frozen=True)
 class PopularityDeciles:
     """Errors of predicted ratings by popularity decile of the item: 1 = least, 10 = most popular.
 
@@ -140,13 +129,10 @@ class PopularityDeciles:
         decile[evaluation.by_popularity[::-1]] = np.arange(n_items) * 10 // n_items
         labels = [*map(str, range(1, 11)), "cold"]
         tail_cut = float(evaluation.item_popularity[evaluation.head].min())
-        return Breakdown(
-            errors_by_stratum(evaluation, decile[evaluation.split.test.items], labels),
-            {"tail cut": tail_cut, "tail share": float(evaluation.tail.mean())},
-        )
+        facts = {"tail cut": tail_cut, "tail share": float(evaluation.tail.mean())}
+        return errors_by_stratum(evaluation, decile[evaluation.split.test.items], labels, facts)
 
 
-@dataclass(frozen=True)
 class UserActivity:
     """Errors by activity of the test row's user; the most active 1 %, the next 9 %, the next 40 %, the rest, cold.
 
@@ -175,7 +161,5 @@ class UserActivity:
         order = np.argsort(-of_tested, kind="stable")
         group[order] = np.searchsorted(ends, np.arange(len(of_tested)), side="right")
         held = {part: np.sort(counts)[::-1][: -(-len(counts) // part)].sum() / counts.sum() for part in _BORDERS[:2]}
-        return Breakdown(
-            errors_by_stratum(evaluation, group[evaluation.user_of_row], ACTIVITY_GROUPS),
-            {f"held by top {100 // part} %": float(share) for part, share in held.items()},
-        )
+        facts = {f"held by top {100 // part} %": float(share) for part, share in held.items()}
+        return errors_by_stratum(evaluation, group[evaluation.user_of_row], ACTIVITY_GROUPS, facts)

@@ -11,11 +11,8 @@ from numpy.typing import NDArray
 
 from cfbench.evaluation.metrics.metric import PerUser, Pooled, ratios
 
-RESAMPLES = 1000
-"""How many samples of users an interval rests on."""
-
-LEVEL = 0.95
-"""The probability with which an interval should cover the true value."""
+RESAMPLES = 1000  # how many samples of users an interval rests on
+LEVEL = 0.95  # the probability with which an interval should cover the true value
 
 Resampleable: TypeAlias = PerUser | Pooled
 
@@ -61,8 +58,7 @@ class RatioSamples:
 
     def __add__(self, other: RatioSamples) -> RatioSamples:
         """Pool the test rows of two folds."""
-        n_users = self.n_users + other.n_users
-        return RatioSamples(self.total + other.total, self.sums + other.sums, self.rooted, n_users)
+        return RatioSamples(self.total + other.total, self.sums + other.sums, self.rooted, self.n_users + other.n_users)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,22 +169,18 @@ def jackknife_deviation(metric: Pooled, seed: int) -> float:
     sample of users would miss.
 
     Args:
-        metric: sums over users.
+        metric: sums over users, at least two.
         seed: deals the users to groups.
 
     Returns:
-        The standard error in the metric's unit; NaN for fewer than two users.
+        The standard error in the metric's unit.
     """
-    n_users = len(metric)
-    n_groups = min(_MOST_GROUPS, n_users)
-    if n_groups < 2:
-        return float("nan")
+    n_users, n_groups = len(metric), min(_MOST_GROUPS, len(metric))
     group = np.random.default_rng(seed).permutation(n_users) % n_groups
     members = (group == np.arange(n_groups)[:, np.newaxis]).astype(np.float64)
     of_group = np.asarray(members @ metric.sums)
     without = metric.finish(of_group.sum(axis=0) - of_group)
-    squares = np.square(without - without.mean()).sum()
-    return float(np.sqrt(squares * (n_groups - 1) / n_groups))
+    return float(np.sqrt(np.square(without - without.mean()).sum() * (n_groups - 1) / n_groups))
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:

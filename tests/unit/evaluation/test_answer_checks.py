@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -149,4 +147,4 @@ def replace_name(metric, name):
         def name(self):
             return name
 
-    return replace(Named())
+    return Named()
