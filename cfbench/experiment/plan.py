@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cfbench.data.sources.source import Storage
 from cfbench.data.splits.split import Split
 from cfbench.errors import PluginError, SpecError, UsageError
 from cfbench.evaluation.metrics.metric import Contract, Metric, length_needed
-from cfbench.experiment.split_plans import call_plugin, create_plugin, split_plans
-from cfbench.experiment.study import Splits, Study
+from cfbench.experiment.split_plans import Splits, call_plugin, create_plugin, split_plans
 from cfbench.experiment.suite import Suite
-from cfbench.records.record import Cell
+from cfbench.records.record import Cell, GroupKey
 from cfbench.registry.registry import Plugin, Registry
+from cfbench.resources.clock import Clock
 from cfbench.spec import Spec, Value, derived_seed
 
 _SHORTEST_LISTS = 10  # kept even where no metric needs them: a run can be rescored by others later
@@ -47,6 +51,46 @@ class Planned:
     plugin: Plugin
     params: dict[str, Value]
     seed: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """Cells with the metrics that are measured on each.
+
+    Attributes:
+        cells: in table order, folds outermost.
+        metrics: what is measured on each.
+        splits: gives the split of a cell.
+    """
+
+    cells: tuple[Cell, ...]
+    metrics: tuple[Metric, ...]
+    splits: Splits
+    _test_users: dict[GroupKey, NDArray[np.int32]] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of this process's own work on the study; the cells' own clocks are in their records."""
+        return self.splits.clock
+
+    @cached_property
+    def groups(self) -> Mapping[GroupKey, Sequence[Cell]]:
+        """The cells by group, in table order."""
+        groups: dict[GroupKey, list[Cell]] = {}
+        for cell in self.cells:
+            groups.setdefault(cell.group, []).append(cell)
+        return groups
+
+    def test_users(self, cell: Cell) -> NDArray[np.int32]:
+        """Return the distinct test users of all folds in the group of ``cell``, ascending positions, shape (u,)."""
+        if cell.group not in self._test_users:
+            folds = {one.fold: one for one in self.groups[cell.group]}
+            self._test_users[cell.group] = np.unique(np.concatenate([*map(self.splits.tested, folds.values())]))
+        return self._test_users[cell.group]
+
+    def resampling_seed(self, cell: Cell) -> int:
+        """Return the seed of the bootstrap: the same for all cells of a group, so that models can be paired."""
+        return int(self.groups[cell.group][0].split_fingerprint[:12], 16)
 
 
 @dataclass(frozen=True)

@@ -1,25 +1,88 @@
-"""Split plans of a suite: data sets loaded, preprocessed and split into folds."""
+"""Splits of a suite: data sets loaded, preprocessed and divided into folds, and the split of a cell made on demand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources.source import Storage
+from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
 from cfbench.errors import CfbenchError, DataError, PluginError, SpecError, UnknownNameError, UsageError
-from cfbench.experiment.study import SplitPlan
 from cfbench.experiment.suite import Suite
+from cfbench.records.record import Cell
 from cfbench.registry.registry import Kind, Registry
 from cfbench.resources.clock import Clock
 from cfbench.spec import Spec, derived_seed
 
+_KEPT = 2  # splits in memory
+_Place: TypeAlias = tuple[str, str, str]  # data set, splitter, fold
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """One data set under one splitter, with its folds as row indices.
+
+    Attributes:
+        label: the data set as tables name it.
+        dataset: the data, preprocessed.
+        preprocessing: what was done to it, with what was left.
+        split: the splitter as the user wrote it.
+        in_time_order: whether the splitter promises that training is earlier than the test.
+        folds: the folds.
+    """
+
+    label: str
+    dataset: Dataset
+    preprocessing: tuple[str, ...]
+    split: str
+    in_time_order: bool
+    folds: Sequence[Fold]
+
+
+class Splits:
+    """Splits of cells, made on demand; the latest few are kept, so that many folds need little memory.
+
+    Attributes:
+        clock: what loading data (``load``) and making splits (``split``) took in this process.
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self._folds: dict[_Place, tuple[SplitPlan, Fold]] = {}
+        self._split = lru_cache(_KEPT)(self._make)
+
+    def add(self, plan: SplitPlan, fold: Fold) -> Split:
+        """Register a fold and return its split."""
+        key = (plan.label, plan.split, fold.name)
+        self._folds[key] = (plan, fold)
+        return self._split(key)
+
+    def of(self, cell: Cell) -> Split:
+        """Return the split that ``cell`` belongs to."""
+        return self._split(_place(cell))
+
+    def plan_of(self, cell: Cell) -> SplitPlan:
+        """Return the data set and splitter that ``cell`` belongs to."""
+        return self._folds[_place(cell)][0]
+
+    def tested(self, cell: Cell) -> NDArray[np.int32]:
+        """Return ``Split.test_user_positions`` of ``cell``, without making the split."""
+        plan, fold = self._folds[_place(cell)]
+        return np.unique(plan.dataset.user_index[fold.test_rows])
+
+    def _make(self, key: _Place) -> Split:
+        plan, fold = self._folds[key]
+        with self.clock.part("split"):
+            return Split.of(plan.dataset, plan.split, fold)
 
 
 def split_plans(suite: Suite, registry: Registry, storage: Storage, clock: Clock | None = None) -> Iterator[SplitPlan]:
@@ -105,6 +168,10 @@ def _folds(splitter: Any, spec: Spec, registry: Registry, dataset: Dataset, seed
                     f"{who}: fold {fold.name!r} must hold row indices as 1-d integer arrays, got {rows!r}"
                 )
     return folds
+
+
+def _place(cell: Cell) -> _Place:
+    return (cell.dataset, cell.split, cell.fold)
 
 
 def call_plugin(who: str, call: Callable[[], T]) -> T:

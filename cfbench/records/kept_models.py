@@ -3,7 +3,9 @@
 ::
 
     runs/<suite>/models/<key>/saved/       what the model's ``save`` wrote
-    runs/<suite>/models/<key>/model.json   whose it is, and every file's sha256
+    runs/<suite>/models/<key>/model.json   the manifest: whose it is, and every file's sha256
+
+A model that saves itself by :mod:`cfbench.model.saving` has another ``model.json``, of facts, in ``saved/``.
 """
 
 from __future__ import annotations
@@ -28,13 +30,14 @@ from cfbench.records.record import Cell
 from cfbench.registry.registry import Plugin
 
 _SCHEMA = 2
-_LARGEST_NOTE = 64 * MEBIBYTE
+_LARGEST_MANIFEST = 64 * MEBIBYTE
+_MANIFEST = "model.json"
 _AGAIN = "the same `cfbench run` with --save-models fits and saves it again"
 
 
 @dataclass(frozen=True)
-class _Note:
-    """Content of ``model.json``."""
+class _Manifest:
+    """The manifest of a kept model, ``model.json``."""
 
     schema_version: int
     key: str
@@ -52,20 +55,20 @@ class ModelFolder:
 
     def has(self, cell: Cell) -> bool:
         """Whether a model of ``cell`` is there, whole or not."""
-        return self._note(cell).exists()
+        return (self.path / cell.key / _MANIFEST).exists()
 
     def intact(self, cell: Cell) -> bool:
         """Whether a model of ``cell`` is there with all its files as they were written."""
         try:
-            return _digests(self.path / cell.key / "saved") == dict(self._read_note(cell).files)
+            return _digests(self.path / cell.key / "saved") == dict(self._read_manifest(cell).files)
         except StoreError:
             return False
 
     def keep(self, cell: Cell, plugin: Plugin, saved: Path) -> Path:
         """Move the folder ``saved``, which the model of ``cell`` wrote, to its place; an earlier one is replaced.
 
-        The note is written last: without it nothing is taken for a model. Raises StoreError where the folder cannot be
-        written.
+        The manifest is written last: without it nothing is taken for a model. Raises StoreError where the folder
+        cannot be written.
         """
         place = confined(self.run, "models", cell.key)
         try:
@@ -74,11 +77,11 @@ class ModelFolder:
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir(parents=True)
             shutil.move(saved, place / "saved")
-            files = _digests(place / "saved")
-            note = _Note(_SCHEMA, cell.key, plugin.value, cell, files)
-            write_text(self._note(cell), json.dumps(asdict(note), indent=1) + "\n")
+            manifest = _Manifest(_SCHEMA, cell.key, plugin.value, cell, _digests(place / "saved"))
+            write_text(place / _MANIFEST, json.dumps(asdict(manifest), indent=1) + "\n")
         except BaseException as error:
-            shutil.rmtree(place, ignore_errors=True)  # without its note it is of no use, and may be what fills the disk
+            # Without its manifest it is of no use, and may be what fills the disk.
+            shutil.rmtree(place, ignore_errors=True)
             if isinstance(error, OSError):  # shutil.Error, of a folder that could not be copied whole, is one too
                 raise unwritable(place, error) from error
             raise
@@ -92,31 +95,29 @@ class ModelFolder:
                 cannot read it.
             PluginError: the class cannot be imported.
         """
-        note = self._read_note(cell)
-        if note.schema_version != _SCHEMA or note.key != cell.key or note.entry_point != plugin.value:
-            raise StoreError(f"{self._note(cell)} is about another model, or of another version of cfbench; {_AGAIN}")
+        manifest = self._read_manifest(cell)
+        if manifest.schema_version != _SCHEMA or manifest.key != cell.key or manifest.entry_point != plugin.value:
+            path = self.path / cell.key / _MANIFEST
+            raise StoreError(f"{path} is about another model, or of another version of cfbench; {_AGAIN}")
         saved = self.path / cell.key / "saved"
-        if _digests(saved) != dict(note.files):
-            raise StoreError(f"{saved} has other files than {self._note(cell).name} states; it is refused: {_AGAIN}")
+        if _digests(saved) != dict(manifest.files):
+            raise StoreError(f"{saved} has other files than {_MANIFEST} states; it is refused: {_AGAIN}")
         cls = plugin.load()
         try:
             return cls.load(saved)
         except Exception as error:
             raise StoreError(f"{cell.model} cannot be loaded from {saved}: {type(error).__name__}: {error}") from error
 
-    def _read_note(self, cell: Cell) -> _Note:
-        path = self._note(cell)
+    def _read_manifest(self, cell: Cell) -> _Manifest:
+        path = self.path / cell.key / _MANIFEST
         try:
-            data = read_plain(path, _LARGEST_NOTE)
+            data = read_plain(path, _LARGEST_MANIFEST)
             parse_json(data)
-            return TypeAdapter(_Note).validate_json(data, strict=True)
+            return TypeAdapter(_Manifest).validate_json(data, strict=True)
         except OSError as error:
             raise StoreError(f"there is no saved model of {cell}: {path}: {error.strerror}") from error
         except ValueError as error:  # pydantic's ValidationError is one
             raise StoreError(f"{path} is no note of a saved model; it is refused: {_AGAIN}") from error
-
-    def _note(self, cell: Cell) -> Path:
-        return self.path / cell.key / "model.json"
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@
 
     runs/<suite>/cells/<key>.json   the record, sealed; its presence says that the cell is done
     runs/<suite>/cells/<key>.npz    the raw answers
+    runs/<suite>/cells/<key>.lock   there while a run computes the cell
     runs/<suite>/logs/<key>.log     what the model printed
     runs/<suite>/suite.json         what the last run was asked for
     runs/<suite>/records.jsonl      all records of the last run with its summaries and comparisons
@@ -20,30 +21,33 @@ import io
 import math
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
+from cfbench.data.splits.split import Split
 from cfbench.errors import CfbenchError, StoreError, UsageError
 from cfbench.files.atomic import clear_leftovers, replacing, unwritable, write_text
 from cfbench.files.confined import confined
+from cfbench.files.lock_file import LockFile
 from cfbench.files.packed_arrays import read_arrays
 from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.files.strict_json import parse_json
 from cfbench.inference.output import ModelOutput
 from cfbench.model.saving import file_sha256
-from cfbench.records.cell_locks import clear_abandoned
 from cfbench.records.record import SCHEMA, Cell, Line, Record, Standing
 from cfbench.resources.memory import machine_bytes
 
 _LARGEST_RECORD = 64 * MEBIBYTE  # a learning curve of a hundred thousand epochs has 10
 _LARGEST_LINES = 1024 * MEBIBYTE
 _LARGEST_ANSWERS = 8192 * MEBIBYTE  # predictions of a billion test rows have 4 GiB
+_LOCKS = "[0-9a-f]" * 32 + ".lock"
 _SEAL = b'{\n "seal": "%s",\n'
 _SEALED_FROM = len(_SEAL % (b"0" * 64))
 
@@ -160,6 +164,60 @@ class RunFolder:
         return confined(self.path, "cells", f"{cell.key}.{suffix}")
 
 
+@dataclass
+class CellLocks:
+    """The cells of a run's folder that this process has locked.
+
+    Locks are the kernel's (``flock``): a run that is killed loses its locks at once, and no clock is compared. On a
+    file system without locks every call succeeds: two runs may then compute a cell twice, which costs time alone.
+
+    Attributes:
+        folder: where the lock files lie, ``<key>.lock`` each; made when first needed.
+    """
+
+    folder: Path
+    _held: dict[str, LockFile] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Return the locks themselves."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release all locks."""
+        for key in list(self._held):
+            self.release(key)
+
+    def acquire(self, key: str) -> bool:
+        """Lock a cell; return whether this process holds its lock now, False where another run does.
+
+        Raises StoreError where the folder cannot be written.
+        """
+        if key not in self._held:
+            path = self.folder / f"{key}.lock"
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                lock = LockFile.take(path)
+            except OSError as error:
+                raise unwritable(path, error) from error
+            if lock is None:
+                return False
+            self._held[key] = lock
+        return True
+
+    def release(self, key: str) -> None:
+        """Release the lock on a cell, which this process holds."""
+        self._held.pop(key).release()
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Remove the lock files that killed runs have left in ``folder``, where no run may ask for their cells again."""
+    for path in folder.glob(_LOCKS):
+        with suppress(OSError):
+            lock = LockFile.take(path)
+            if lock is not None:
+                lock.release()
+
+
 def read_lines(path: Path) -> Sequence[Line]:
     """Return the lines of a ``records.jsonl``; raises StoreError naming the first line that cannot be trusted."""
     lines = []
@@ -243,6 +301,59 @@ def _read_answers(path: Path, stored: _Stored) -> ModelOutput:
         if file_sha256(path) != stored.answers_sha256:
             raise StoreError(f"{path} has another sha256 than its record states")
         return ModelOutput.of(read_arrays(path, min(_LARGEST_ANSWERS, machine_bytes() // 2)))
+
+
+def require_answers_to(split: Split, cell: Cell, answers: ModelOutput) -> None:
+    """Raise StoreError where ``answers`` of ``cell`` have other shapes than ``split`` asks for, name items that there
+    are not, or hold infinities.
+
+    What cfbench wrote always passes; a results folder from elsewhere may hold anything under a valid digest.
+    """
+    for mistake in _mistakes(split, cell, answers):
+        raise StoreError(f"the stored answers of {cell} are none to the questions of its split: {mistake}")
+
+
+def _mistakes(split: Split, cell: Cell, answers: ModelOutput) -> Iterator[str]:
+    n_items, n_rows = split.train.n_items, len(split.train)
+    if answers.predictions is None and answers.lists is None:
+        yield "there are none"
+    # None in a shape: any length but 0.
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "predictions": (len(split.test),),
+        "rating_range": (2,),
+        "lists": (len(split.test_user_positions), cell.list_length),
+        "score_means": (None, n_items),
+        "item_factors": (n_items, None),
+        "train_predictions": (None if answers.train_rows is None else len(answers.train_rows),),
+    }
+    for name, shape in shapes.items():
+        array: NDArray[Any] | None = getattr(answers, name)
+        if array is None:
+            continue
+        if None in shape and 0 in array.shape:
+            yield f"{name} are empty"
+        expected = tuple(found if wanted is None else wanted for found, wanted in zip(array.shape, shape, strict=False))
+        if array.shape != expected:
+            yield f"{name} have shape {array.shape}, expected {expected}"
+        if np.isinf(array).any():
+            yield f"{name} hold infinities"
+    if answers.lists is not None:
+        yield from _of_lists(answers.lists, n_items)
+    rows = answers.train_rows
+    if rows is not None and (not len(rows) or rows[0] < 0 or rows[-1] >= n_rows or (np.diff(rows) <= 0).any()):
+        yield f"train_rows are no ascending rows of the {n_rows} that there are"
+    if (rows is None) != (answers.train_predictions is None):
+        yield "train_rows and train_predictions go together, one is missing"
+
+
+def _of_lists(lists: NDArray[np.int32], n_items: int) -> Iterator[str]:
+    if lists.min(initial=0) < 0 or lists.max(initial=0) > n_items:
+        yield f"lists name items beyond the {n_items} that there are"
+    ordered = np.sort(lists, axis=1)
+    if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < n_items)).any():
+        yield "a list names an item twice"
+    if ((lists[:, :-1] == n_items) & (lists[:, 1:] < n_items)).any():
+        yield "a list goes on after its end"
 
 
 def first_mistake(error: Exception) -> str:

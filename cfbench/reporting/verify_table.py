@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cfbench.experiment.expectation import Expected
+from cfbench.experiment.suite import Expected
 from cfbench.reporting.csv_files import csv_text
 from cfbench.reporting.table import Column, Table, TableCell
 from cfbench.results.verification import ClaimStatus, Verdict

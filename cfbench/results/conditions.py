@@ -12,7 +12,7 @@ import numpy as np
 from cfbench.data.splits.split import Split
 from cfbench.evaluation.sanity_checks import split_warnings
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES
-from cfbench.experiment.study import Study
+from cfbench.experiment.plan import Study
 from cfbench.records.record import Cell, Definition, RunConditions
 
 _MOST_ACTIVE = (0.01, 0.1)

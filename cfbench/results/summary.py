@@ -29,7 +29,7 @@ from cfbench.evaluation.statistics.significance import (
     rank_test,
     wilcoxon_p,
 )
-from cfbench.experiment.study import Study
+from cfbench.experiment.plan import Study
 from cfbench.records.record import (
     Cell,
     Comparison,

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from cfbench.errors import UnknownNameError
-from cfbench.experiment.expectation import Expected
-from cfbench.experiment.suite import Suite
+from cfbench.experiment.suite import Expected, Suite
 from cfbench.records.record import Line, Summary, figure_name
 from cfbench.spec import Spec
 

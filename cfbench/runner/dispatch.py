@@ -15,7 +15,7 @@ from cfbench.execution.executor import Executor
 from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Outcome, Task
 from cfbench.experiment.plan import Planned
-from cfbench.experiment.study import Splits
+from cfbench.experiment.split_plans import Splits
 from cfbench.files.owned_folder import owned_folder, sweep
 from cfbench.inference.inputs import EvaluationInputs
 

@@ -16,14 +16,12 @@ from cfbench.data.sources.source import Storage
 from cfbench.errors import StoreError, UnknownNameError, UsageError
 from cfbench.evaluation.metrics.metric import Metric, length_needed
 from cfbench.experiment.past_run import Past, past_records, past_suite, place_of
-from cfbench.experiment.plan import chosen_metrics
-from cfbench.experiment.split_plans import split_plans
-from cfbench.experiment.study import SplitPlan, Splits, Study
+from cfbench.experiment.plan import Study, chosen_metrics
+from cfbench.experiment.split_plans import SplitPlan, Splits, split_plans
 from cfbench.experiment.suite import Suite
 from cfbench.inference.output import ModelOutput
-from cfbench.records.answer_shapes import require_answers_to
 from cfbench.records.record import Cell, Line, Record
-from cfbench.records.store import RunFolder
+from cfbench.records.store import RunFolder, require_answers_to
 from cfbench.registry.registry import Registry
 from cfbench.results.summary import consolidated
 from cfbench.runner.runner import Recorder

@@ -28,14 +28,11 @@ from cfbench.evaluation.statistics.bootstrap import Resampleable, resampled
 from cfbench.execution.executor import Executor
 from cfbench.execution.run_events import RunEvents
 from cfbench.execution.task import Outcome, saved_in
-from cfbench.experiment.plan import Plan, Planned
-from cfbench.experiment.study import Study
+from cfbench.experiment.plan import Plan, Planned, Study
 from cfbench.inference.output import ModelOutput
-from cfbench.records.answer_shapes import require_answers_to
-from cfbench.records.cell_locks import CellLocks
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Line, Record
-from cfbench.records.store import RunFolder
+from cfbench.records.store import CellLocks, RunFolder, require_answers_to
 from cfbench.resources.clock import Clock
 from cfbench.results.summary import CellSamples, consolidated
 from cfbench.runner.dispatch import ResourceLimits, RunTaskQueue, clear_workspaces, outcomes_of, task_of, workspace

@@ -27,10 +27,9 @@ from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import FitContext, PredictsRatings
 from cfbench.model.ratings import Codes, Ratings
-from cfbench.records.answer_shapes import require_answers_to
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Record
-from cfbench.records.store import RunFolder
+from cfbench.records.store import RunFolder, require_answers_to
 from cfbench.registry.loading import instantiate
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.resources.clock import Clock

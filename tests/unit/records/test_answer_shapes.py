@@ -9,8 +9,8 @@ import pytest
 
 from cfbench.errors import StoreError
 from cfbench.inference.output import ModelOutput
-from cfbench.records.answer_shapes import require_answers_to
 from cfbench.records.record import Cell
+from cfbench.records.store import require_answers_to
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ import fcntl
 import subprocess
 import sys
 
-from cfbench.records.cell_locks import CellLocks, clear_abandoned
+from cfbench.records.store import CellLocks, clear_abandoned
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from cfbench.records.cell_locks import CellLocks
+from cfbench.records.store import CellLocks
 locks = CellLocks(Path(sys.argv[1]))
 print(locks.acquire("a"), flush=True)
 time.sleep(60)
