@@ -13,8 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.task import Task
+from cfbench.execution.contract import RunEvents, Task
 from cfbench.files.printable import printable, printable_line
 from cfbench.model.protocols import EpochReport
 from cfbench.monitoring.time_left import Forecast, RunningCell, TimeLeft

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cfbench.cli.console import tell
 from cfbench.cli.watching import RunMonitor
-from cfbench.execution.executor import Executor
+from cfbench.execution.contract import Executor
 from cfbench.experiment.plan import Plan
 from cfbench.monitoring.broadcast import Broadcast
 from cfbench.records.record import Line, Record

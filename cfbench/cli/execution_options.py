@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cfbench.cli.option_types import FOLDER, WHOLE, seconds, size
 from cfbench.data.sources.source import Storage
 from cfbench.errors import UsageError
-from cfbench.execution.executor import Executor
+from cfbench.execution.contract import Executor
 from cfbench.experiment.plan import CellOptions
 from cfbench.registry.registry import Registry
 from cfbench.resources.energy import check_meter

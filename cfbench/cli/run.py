@@ -19,7 +19,7 @@ from cfbench.cli.report import show_tables
 from cfbench.cli.watching import MonitorOptions
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import UsageError
-from cfbench.execution.executor import Executor
+from cfbench.execution.contract import Executor
 from cfbench.experiment.plan import Plan, make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Record

@@ -15,7 +15,7 @@ from cfbench.cli.console import complain, messages, tell
 from cfbench.cli.display import display_on
 from cfbench.cli.timing_table import timing_table
 from cfbench.errors import PluginError, UsageError
-from cfbench.execution.run_events import RunDescription, RunEvents
+from cfbench.execution.contract import RunDescription, RunEvents
 from cfbench.experiment.plan import Plan
 from cfbench.monitoring.broadcast import Broadcast
 from cfbench.monitoring.json_log import JsonLog

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import CfbenchError, ModelError
-from cfbench.execution.outcome_writer import save_model
-from cfbench.execution.task import Outcome, Task, saved_in
+from cfbench.execution.contract import Outcome, Task
+from cfbench.execution.outcome_file import saved_in
 from cfbench.inference.embeddings import embeddings_of
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
@@ -112,6 +112,23 @@ def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], N
             shutil.rmtree(saved_in(task), ignore_errors=True)
     device = str(model.device_) if isinstance(model, RunsOnDevice) else "cpu"
     return output, Cost(clock.wall, clock.cpu, peak, device, model_bytes, energy.kwh, energy.method)
+
+
+def save_model(model: Saveable, folder: Path) -> int:
+    """Let ``model`` save itself into ``folder``, which is made; return the bytes it wrote.
+
+    Raises ModelError where saving fails, or leaves something else than plain files.
+    """
+    folder.mkdir()
+    try:
+        model.save(folder)
+    except Exception as error:
+        raise ModelError(f"{type(model).__name__}.save raised {type(error).__name__}: {error}") from error
+    files = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+    strange = next((path for path in files if path.is_symlink() or not path.is_file()), None)
+    if strange is not None:
+        raise ModelError(f"{type(model).__name__}.save wrote {strange.name}, which is no plain file")
+    return sum(path.stat().st_size for path in files)
 
 
 def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) -> ModelOutput:

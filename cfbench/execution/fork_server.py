@@ -25,13 +25,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cfbench.execution.cell_process import guard
+from cfbench.execution.contract import Task
 from cfbench.execution.fit_and_predict import prepare
 from cfbench.execution.pipe_events import LONGEST_TEXT, send
-from cfbench.execution.private_home import move_in
 from cfbench.execution.process_tree import adopt_orphans, die_with_the_parent, kill_descendants
-from cfbench.execution.sandbox import confine
-from cfbench.execution.task import Task
-from cfbench.execution.watchdog import guard
+from cfbench.execution.sandbox import confine, move_in
 from cfbench.resources.energy import warm_up
 
 _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisible to select

@@ -42,16 +42,13 @@ def _valid(value: object, kind: Any) -> bool:
 
 def parse_event(line: bytes) -> dict[str, Any] | None:
     """Return an event; None for any other line, since models can write to these pipes, too."""
-    try:
+    with suppress(ValueError, RecursionError, TypeError, KeyError):  # no JSON, no object, unknown, a field missing
         event = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        return None
-    fields = _FIELDS.get(event["event"])
-    if fields is None or not all(name in event and _valid(event[name], kind) for name, kind in fields.items()):
-        return None
-    return {"event": event["event"], "task": str(event.get("task", "")), **{name: event[name] for name in fields}}
+        kinds = _FIELDS[event["event"]]
+        fields = {name: event[name] for name in kinds}
+        if all(_valid(fields[name], kind) for name, kind in kinds.items()):
+            return {"event": event["event"], "task": str(event.get("task", "")), **fields}
+    return None
 
 
 def send(pipe: int, task: str, **event: object) -> None:

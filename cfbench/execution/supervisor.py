@@ -2,24 +2,111 @@
 
 from __future__ import annotations
 
+import json
+import os
 import selectors
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cfbench.execution.fork_server_client import ForkServerClient
-from cfbench.execution.outcome_reader import concluded
-from cfbench.execution.printed_log import tail_of
+from cfbench.execution.contract import Outcome, RunEvents, Task
+from cfbench.execution.outcome_file import concluded, tail_of
+from cfbench.execution.pipe_events import parse_event, widen
 from cfbench.execution.process_tree import how_ended
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.task import Outcome, Task
+from cfbench.execution.sandbox import persistent_home
 from cfbench.model.protocols import EpochReport
 
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS",
+)  # fmt: skip
+_WITHHELD = "CFBENCH_DATA"  # models must not read the true test ratings
+_END_SECONDS, _END_OF_IMPORT_SECONDS = 5.0, 0.1  # a server that imports does not notice the end of its input
 _LOOK = 1.0  # seconds between looks at servers that import for too long
 _SHORTEST_IMPORT, _LONGEST_IMPORT = 10.0, 60.0  # seconds that a model's libraries may take before it is left to itself
+
+
+class ForkServerClient:
+    """One running fork server.
+
+    Attributes:
+        process: the server.
+        events: the descriptor that its events are read from.
+        requested: the models that it was asked to import.
+        importing: the model that it imports now, empty where none.
+        busy_since: when that began, by the monotonic clock; 0 where it imports nothing.
+    """
+
+    def __init__(self, task: Task) -> None:
+        """Start the server of a task's distribution.
+
+        It must import the very code that this process has read and vouches for: from the same path, and not whatever
+        lies in the current folder.
+        """
+        outputs = Path(task.folder).parent
+        home = persistent_home(task.distribution, outputs)
+        environment = {name: value for name, value in os.environ.items() if name != _WITHHELD}
+        environment |= dict.fromkeys(_THREAD_VARIABLES, str(task.threads))
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        self.events, write = os.pipe()
+        with Path(task.log).open("ab") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                [sys.executable, "-P", "-m", "cfbench.execution.fork_server", str(write), str(home)],
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=output,
+                pass_fds=(write,),
+                start_new_session=True,  # an interrupt at the terminal reaches the supervisor alone
+                env=environment,
+            )
+        os.close(write)
+        assert self.process.stdin is not None
+        self._stdin = self.process.stdin
+        widen(self.events)
+        widen(self._stdin.fileno())  # a server that imports does not read, and is not waited for
+        self.requested = set[str]()
+        self.importing = ""
+        self.busy_since = time.monotonic()
+        self._partial = b""
+        self.send(confine=list(task.protected), writable=[str(outputs), str(home)])
+
+    def send(self, **request: object) -> None:
+        """Send a request; :mod:`cfbench.execution.fork_server` lists them."""
+        with suppress(BrokenPipeError):  # the server has died; the end of its events tells how
+            self._stdin.write(json.dumps(request).encode() + b"\n")
+            self._stdin.flush()
+
+    def prepare(self, models: Sequence[str], *, energy: bool) -> None:
+        """Let the server import classes, ``package.module:Class`` each, ahead of their cells."""
+        self.requested.update(models)
+        self.busy_since = time.monotonic()
+        self.send(prepare=list(models), energy=energy)
+
+    def receive(self) -> list[dict[str, Any]] | None:
+        """Return the events that have arrived; None where the server has gone."""
+        data = os.read(self.events, 65536)
+        if not data:
+            return None
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        return [event for line in lines if (event := parse_event(line)) is not None]
+
+    def close(self) -> int:
+        """End the server with all that it started; return its exit code."""
+        os.close(self.events)
+        with suppress(BrokenPipeError):  # a dead server reads nothing; closing was all that was wanted
+            self._stdin.close()
+        try:
+            self.process.wait(timeout=_END_OF_IMPORT_SECONDS if self.busy_since else _END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        return self.process.returncode
 
 
 @dataclass
@@ -110,8 +197,8 @@ class Supervisor:
             case "usage" if task is not None:
                 self.events.cell_usage(task, event["seconds"], event["bytes"])
             case "epoch" if task is not None:
-                report = {name: value for name, value in event.items() if name not in ("event", "task")}
-                self.events.cell_epoch(task, EpochReport(**report))
+                losses = event["train_loss"], event["validation_loss"]
+                self.events.cell_epoch(task, EpochReport(event["epoch"], event["epochs"], *losses))
             case "exited" if task is not None:
                 del self.running[task.name]
                 return concluded(task, event)

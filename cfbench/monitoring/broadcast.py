@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partialmethod
 from pathlib import Path
 
-from cfbench.execution.run_events import EVENTS, RunDescription, RunEvents
+from cfbench.execution.contract import EVENTS, RunDescription, RunEvents
 
 
 class Broadcast(RunEvents):

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, Self, TextIO
 
 from cfbench.errors import UsageError
-from cfbench.execution.run_events import RunDescription, RunEvents
-from cfbench.execution.task import Task
+from cfbench.execution.contract import RunDescription, RunEvents, Task
 from cfbench.model.protocols import EpochReport
 from cfbench.records.record import Cell, Record
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.task import Task
+from cfbench.execution.contract import RunEvents, Task
 from cfbench.files.atomic import write_text
 from cfbench.monitoring.time_left import WAITING
 from cfbench.records.record import Record

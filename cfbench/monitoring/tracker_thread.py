@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial, partialmethod
 from pathlib import Path
 
-from cfbench.execution.run_events import EVENTS, RunDescription, RunEvents
+from cfbench.execution.contract import EVENTS, RunDescription, RunEvents
 
 
 class TrackerThread(RunEvents):

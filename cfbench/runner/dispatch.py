@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cfbench.errors import CfbenchError, PluginError, StoreError
-from cfbench.execution.executor import Executor
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.task import Outcome, Task
+from cfbench.execution.contract import Executor, Outcome, RunEvents, Task
 from cfbench.experiment.plan import Planned
 from cfbench.experiment.split_plans import Splits
 from cfbench.files.owned_folder import owned_folder, sweep

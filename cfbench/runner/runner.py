@@ -25,9 +25,8 @@ from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.metrics.metric import PerUser
 from cfbench.evaluation.sanity_checks import answer_warnings
 from cfbench.evaluation.statistics.bootstrap import Resampleable, resampled
-from cfbench.execution.executor import Executor
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.task import Outcome, saved_in
+from cfbench.execution.contract import Executor, Outcome, RunEvents
+from cfbench.execution.outcome_file import saved_in
 from cfbench.experiment.plan import Plan, Planned, Study
 from cfbench.inference.output import ModelOutput
 from cfbench.records.kept_models import ModelFolder

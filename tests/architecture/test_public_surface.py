@@ -109,8 +109,8 @@ ORDINARY_WORDS = {"bias", "dot", "popular", "random"}
 
 # Modules of the core that know libraries, each with those that it needs.
 KNOWS_LIBRARIES = {
-    "execution/private_home.py": {"jax", "numba", "surprise", "torch"},  # variables of libraries that write to the home
-    "execution/fork_server_client.py": {"numba"},  # variables that set the number of threads
+    "execution/sandbox.py": {"jax", "numba", "surprise", "torch"},  # variables of libraries that write to the home
+    "execution/supervisor.py": {"numba"},  # variables that set the number of threads
     "doctor/import_probe.py": {"torch"},  # the accelerator check asks the library that uses the accelerator
     "doctor/machine_checks.py": {"numba", "torch"},  # the accelerator check, and the variables of threads
     "testing/rule.py": {"torch"},  # libraries that have a generator for the whole process

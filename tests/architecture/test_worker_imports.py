@@ -13,14 +13,11 @@ WORKER = (
     "cell_process",
     "fit_and_predict",
     "fork_server",
-    "outcome_writer",
+    "outcome_file",
     "pipe_events",
-    "printed_log",
-    "private_home",
     "process_tree",
     "sandbox",
-    "task",
-    "watchdog",
+    "contract",
 )
 PROGRAM = '''
 import importlib
@@ -47,9 +44,9 @@ importlib.import_module("cfbench.model")
 import numpy as np
 
 from cfbench.execution.fit_and_predict import perform
-from cfbench.execution.outcome_writer import write_outcome
+from cfbench.execution.outcome_file import write_outcome
 from cfbench.execution.process_tree import descendants, held_bytes, kill_descendants
-from cfbench.execution.task import Task
+from cfbench.execution.contract import Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.model.protocols import Embeddings, EpochReport
 from cfbench.model.ratings import RatingScale, Ratings

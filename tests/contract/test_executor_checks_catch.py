@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from cfbench.errors import StoreError, UnknownNameError
+from cfbench.execution.contract import Task
+from cfbench.execution.executors import ProcessExecutor
 from cfbench.execution.fit_and_predict import perform
-from cfbench.execution.processes import ProcessExecutor
 from cfbench.execution.supervisor import Supervisor
-from cfbench.execution.task import Task
 from cfbench.testing.executors import executor_checks
 
 PLAIN = "parameters are JSON scalars or flat tuples"
@@ -288,7 +288,7 @@ BROKEN = [
     (Draws, RANDOMNESS, "moves the global random state of random in"),
     (SeedsNumpy, RANDOMNESS, r"moves the global random state of numpy\.random in"),
     (Here, OWN_PROCESS, "lets a model change signal handlers, the current folder, the environment of"),
-    (InventsOutcomes, "no tasks give no outcomes", "yields None; yield cfbench.execution.task.Outcome"),
+    (InventsOutcomes, "no tasks give no outcomes", "yields None; yield cfbench.execution.Outcome"),
 ]
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.execution.in_process import InProcessExecutor
-from cfbench.execution.processes import ProcessExecutor
+from cfbench.execution.executors import InProcessExecutor, ProcessExecutor
 from cfbench.registry.registry import Registry
 from cfbench.testing.executors import executor_checks
 

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from cfbench.execution.run_events import RunDescription
+from cfbench.execution.contract import RunDescription
 from cfbench.monitoring.broadcast import Broadcast
 from cfbench.monitoring.tracker_thread import TrackerThread
 from cfbench.records.record import Cell, Record

@@ -1,4 +1,4 @@
-"""Conformance checks for authors of executors: the contract of :mod:`cfbench.execution.task`, executable.
+"""Conformance checks for authors of executors: the contract of :mod:`cfbench.execution.contract`, executable.
 
 An executor's whole contract test::
 

@@ -19,9 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from cfbench.execution.executor import Executor
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.task import Outcome, Task
+from cfbench.execution.contract import Executor, Outcome, RunEvents, Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.model.protocols import EpochReport
 from cfbench.registry.registry import Plugin, Registry
@@ -164,7 +162,7 @@ class Workbench(Subject):
         found = []
         with closing(self.begin(tasks, queue)) as outcomes:
             for outcome in outcomes:
-                advice = "yield cfbench.execution.task.Outcome"
+                advice = "yield cfbench.execution.Outcome"
                 self.require(isinstance(outcome, Outcome), f"yields {outcome!r:.100}; {advice}")
                 queue.record("outcome", outcome.task.name)
                 found.append(outcome)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import psutil
 
-from cfbench.execution.task import Task
+from cfbench.execution.contract import Task
 from cfbench.model.protocols import EpochReport
 from cfbench.testing.executors.executor_checks import RecordingQueue, Workbench, executor_rule
 

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.task import Outcome, Task
+from cfbench.execution.contract import Outcome, RunEvents, Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.registry.registry import Registry
 from cfbench.testing import random_ratings

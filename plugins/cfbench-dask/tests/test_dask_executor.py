@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from cfbench.errors import RunError, UsageError
-from cfbench.execution.processes import ProcessExecutor
-from cfbench.execution.task import saved_in
+from cfbench.execution.executors import ProcessExecutor
+from cfbench.execution.outcome_file import saved_in
 from cfbench_dask.executor import DaskExecutor
 
 MODELS = ("global-mean", "bias", "svd")

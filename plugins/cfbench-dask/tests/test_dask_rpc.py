@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfbench.execution.task import saved_in
+from cfbench.execution.outcome_file import saved_in
 from cfbench.resources.cost import Cost
 from cfbench_dask.file_transfer import FileTransfer
 from cfbench_dask.rpc import OutcomeReader, events_in, parsed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cfbench.errors import RunError
-from cfbench.execution.task import Outcome
+from cfbench.execution.contract import Outcome
 from cfbench_dask.executor import DaskExecutor
 from cfbench_dask.rpc import WorkerGoneError
 from cfbench_dask.worker_pool import PoolWorker, WorkerPool

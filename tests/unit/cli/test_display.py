@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from cfbench.cli.display import LiveDisplay, PlainDisplay, clock_time, display_on
-from cfbench.execution.task import Task
+from cfbench.execution.contract import Task
 from cfbench.model.protocols import EpochReport
 from cfbench.records.record import Cell, Figure, Record
 from cfbench.resources.cost import Cost

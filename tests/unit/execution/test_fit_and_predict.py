@@ -10,10 +10,9 @@ import pytest
 from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Split
 from cfbench.data.splits.splitter import Fold
+from cfbench.execution.contract import Task
 from cfbench.execution.fit_and_predict import perform
-from cfbench.execution.outcome_reader import read_outcome
-from cfbench.execution.outcome_writer import write_outcome
-from cfbench.execution.task import Task
+from cfbench.execution.outcome_file import read_outcome, write_outcome
 from cfbench.inference.inputs import EvaluationInputs
 
 MODELS = '''

@@ -1,15 +1,17 @@
 """What a cell prints is kept from its beginning and its end, up to a bound."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from cfbench.execution.printed_log import PrintedLog, tail_of
+from cfbench.execution.cell_process import PrintedLog
+from cfbench.execution.outcome_file import tail_of
 
 
 def test_short_output_is_kept_whole_behind_what_is_there(tmp_path):
     (tmp_path / "log").write_text("server\n")
-    with PrintedLog(tmp_path / "log") as log:
+    with closing(PrintedLog(tmp_path / "log")) as log:
         log.write(b"one\n")
         assert (tmp_path / "log").read_text() == "server\none\n"  # at once, so that it can be followed
         log.write(b"two\n")
@@ -17,7 +19,7 @@ def test_short_output_is_kept_whole_behind_what_is_there(tmp_path):
 
 
 def test_long_output_keeps_its_beginning_and_its_end_and_says_how_much_is_missing(tmp_path):
-    with PrintedLog(tmp_path / "log") as log:
+    with closing(PrintedLog(tmp_path / "log")) as log:
         for number in range(700_000):
             log.write(b"%09d\n" % number)
     text = (tmp_path / "log").read_bytes()
@@ -41,5 +43,5 @@ def test_a_full_disk_costs_the_log_and_nothing_else():
     full = Path("/dev/full")  # a device that has no room, ever
     if not full.exists():
         pytest.skip("no /dev/full on this system")
-    with PrintedLog(full) as log:
+    with closing(PrintedLog(full)) as log:
         log.write(b"x" * (5 << 20))

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.execution.fork_server_client import persistent_home
-from cfbench.execution.private_home import home_variables, move_in, move_into_copy
+from cfbench.execution.sandbox import home_variables, move_in, move_into_copy, persistent_home
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from cfbench.execution.run_events import RunEvents
+from cfbench.execution.contract import RunEvents, Task
+from cfbench.execution.outcome_file import answers_in
 from cfbench.execution.supervisor import Supervisor
-from cfbench.execution.task import Task, answers_in
 from cfbench.inference.inputs import EvaluationInputs
 
 MODELS = '''

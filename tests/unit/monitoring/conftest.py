@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.execution.run_events import RunDescription
-from cfbench.execution.task import Task
+from cfbench.execution.contract import RunDescription, Task
 from cfbench.records.record import Cell, Figure, Record
 from cfbench.resources.cost import Cost
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from cfbench.execution.run_events import EVENTS, RunEvents
+from cfbench.execution.contract import EVENTS, RunEvents
 from cfbench.model.protocols import EpochReport
 from cfbench.monitoring.broadcast import Broadcast
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.execution.run_events import RunEvents
+from cfbench.execution.contract import RunEvents
 from cfbench.model.protocols import EpochReport
 from cfbench.monitoring.broadcast import Broadcast
 from cfbench.monitoring.tracker_thread import TrackerThread

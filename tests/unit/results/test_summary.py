@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cfbench.data.sources.source import Storage
-from cfbench.execution.in_process import InProcessExecutor
-from cfbench.execution.run_events import RunEvents
+from cfbench.execution.contract import RunEvents
+from cfbench.execution.executors import InProcessExecutor
 from cfbench.experiment.plan import CellOptions, make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Comparison, Record, Summary

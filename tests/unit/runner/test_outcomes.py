@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cfbench.errors import PluginError, StoreError
-from cfbench.execution.task import Outcome, Task
+from cfbench.execution.contract import Outcome, Task
 from cfbench.runner.dispatch import outcomes_of
 
 

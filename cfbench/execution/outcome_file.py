@@ -1,31 +1,33 @@
-"""Reading of what a cell's process left, as the run's process does it: a model could have written there, too."""
+"""Outcome of a cell on its way between processes: arrays as ``.npy``, the rest as JSON, nothing that executes.
+
+The cell's process writes it, the run's process reads it and trusts nothing: a model could have written there, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 
 from cfbench.errors import CfbenchError
-from cfbench.execution.printed_log import tail_of
+from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.process_tree import how_ended
-from cfbench.execution.task import Outcome, Task, answers_in
 from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
 from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Epoch, Status
-from cfbench.records.store import first_mistake
 from cfbench.resources.cost import Cost
 from cfbench.resources.memory import machine_bytes
 
 _LARGEST = 256 * MEBIBYTE  # a learning curve of a million epochs has 100
 _LONGEST_REASON = 1000
 _QUOTED = 200  # characters of a log that a reason quotes
+_LINES, _CHARACTERS = 20, 2000  # of the tail of a log
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,44 @@ class _OutcomeFile:
     versions: dict[str, str]
 
 
-# Building the adapter takes longer than a whole command that runs no cell.
-_outcome_file = cache(lambda: TypeAdapter(_OutcomeFile))
+def answers_in(task: Task) -> Path:
+    """Return the folder that the task's answers are written to."""
+    return Path(task.folder) / "answers"
+
+
+def saved_in(task: Task) -> Path:
+    """Return the folder of a model that saved itself; it is removed with ``task.folder`` unless it is moved."""
+    return Path(task.folder) / "saved"
+
+
+def write_outcome(outcome: Outcome) -> None:
+    """Write the outcome into the task's folder; the JSON comes last."""
+    folder = answers_in(outcome.task)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = outcome.output.arrays() if outcome.output is not None else None
+    for name, array in (arrays or {}).items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    facts = {
+        "status": outcome.status,
+        "answers": None if arrays is None else list(arrays),
+        "reason": outcome.reason,
+        "cost": asdict(outcome.cost),
+        "losses": [asdict(epoch) for epoch in outcome.losses],
+        "versions": dict(outcome.versions),
+    }
+    (folder / "outcome.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+@cache
+def _parse() -> Callable[[bytes], _OutcomeFile]:
+    """Return the parser of ``outcome.json``; building it takes longer than a whole command that runs no cell."""
+    from pydantic import TypeAdapter  # noqa: PLC0415 - cells' processes, which write only, may lack it
+
+    return TypeAdapter(_OutcomeFile).validate_json
 
 
 def read_outcome(task: Task) -> Outcome | None:
-    """Read what :func:`cfbench.execution.outcome_writer.write_outcome` left, None where there is nothing.
+    """Read what :func:`write_outcome` left, None where there is nothing.
 
     A model can write into the folder itself: what cannot be read becomes a failure, not an error of the run.
     """
@@ -53,16 +87,17 @@ def read_outcome(task: Task) -> Outcome | None:
     if not path.is_file():
         return None
     try:
-        facts = _outcome_file().validate_json(read_plain(path, _LARGEST))
+        facts = _parse()(read_plain(path, _LARGEST))
         if (facts.answers is None) == (facts.status == "ok"):
             raise ValueError(f"status {facts.status!r} with answers {facts.answers!r}")
-        answers = (
-            None if facts.answers is None else ModelOutput.of({name: _array(task, name) for name in facts.answers})
-        )
+        names = facts.answers
+        output = None if names is None else ModelOutput.of({name: _array(task, name) for name in names})
     except (OSError, ValueError, TypeError, MemoryError, CfbenchError) as error:
+        from cfbench.records.store import first_mistake  # noqa: PLC0415 - imports pydantic
+
         return Outcome(task, "failed", f"its process left an outcome that cannot be read: {first_mistake(error)}")
     reason = facts.reason[:_LONGEST_REASON]
-    return Outcome(task, facts.status, reason, answers, facts.cost, facts.losses, facts.versions)
+    return Outcome(task, facts.status, reason, output, facts.cost, facts.losses, facts.versions)
 
 
 def _array(task: Task, name: str) -> NDArray[Any]:
@@ -70,6 +105,17 @@ def _array(task: Task, name: str) -> NDArray[Any]:
     require_plain(path, machine_bytes() // 2)
     array: NDArray[Any] = np.load(path, allow_pickle=False)
     return array
+
+
+def tail_of(log: Path) -> str:
+    """Return the last lines of a log, bounded; an empty text where there are none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4 * _CHARACTERS))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-_LINES:])[-_CHARACTERS:].strip()
 
 
 def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cfbench.errors import StoreError
-from cfbench.execution import processes
-from cfbench.execution.processes import ProcessExecutor
-from cfbench.execution.run_events import RunEvents
-from cfbench.execution.task import Outcome, Task
+from cfbench.execution import executors
+from cfbench.execution.contract import Outcome, RunEvents, Task
+from cfbench.execution.executors import ProcessExecutor
 
 
 class Clockwork:
@@ -43,7 +42,7 @@ class FullQueue:
 
 
 def test_what_ended_is_not_lost_where_the_next_cell_finds_no_room(monkeypatch):
-    monkeypatch.setattr(processes, "Supervisor", Clockwork)
+    monkeypatch.setattr(executors, "Supervisor", Clockwork)
     tasks = [
         Task(name, "home", name, "module:Class", {}, "questions", "output", "log", 0, 1, "cpu", 1)
         for name in ("a", "b")

@@ -1,0 +1,69 @@
+"""Executors on this machine: cells in processes of their own, or one after another in the present process."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+from cfbench.errors import UsageError
+from cfbench.execution.contract import Outcome, Task, TaskQueue
+from cfbench.execution.fit_and_predict import perform
+from cfbench.execution.supervisor import Supervisor
+from cfbench.model.limits import require_whole
+
+
+@dataclass(frozen=True)
+class ProcessExecutor:
+    """Runs up to ``jobs`` cells at a time, each forked from a process that has imported its plugin's libraries.
+
+    A crash, a leak or a loop loses that cell only.
+
+    Attributes:
+        jobs: how many cells run at the same time.
+    """
+
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        require_whole(self, 1, "jobs")
+
+    def __call__(self, tasks: Sequence[Task], queue: TaskQueue) -> Generator[Outcome]:
+        """Yield outcomes as cells end; the next cell starts before an outcome is handed out."""
+        waiting = iter(tasks)
+        with closing(Supervisor(queue.events, tasks)) as supervisor:
+            self._fill(supervisor, waiting, queue)
+            while supervisor.running:
+                ended = supervisor.wait()
+                try:
+                    self._fill(supervisor, waiting, queue)
+                finally:  # where there is no room for the next cell, say: what these have computed must not go with it
+                    yield from ended
+
+    def _fill(self, supervisor: Supervisor, waiting: Iterator[Task], queue: TaskQueue) -> None:
+        """Start tasks until ``jobs`` of them run or none is left."""
+        while len(supervisor.running) < self.jobs and (task := next(waiting, None)) is not None:
+            if queue.acquire(task):
+                queue.events.cell_started(task)
+                supervisor.start(task)
+
+
+@dataclass(frozen=True)
+class InProcessExecutor:
+    """Carries out cells here, in order; limits of time and memory are not enforced.
+
+    The process is the present one, for debuggers: a crash ends the run.
+    """
+
+    def __call__(self, tasks: Sequence[Task], queue: TaskQueue) -> Generator[Outcome]:
+        """Yield the outcome of every task that is acquired.
+
+        Raises UsageError where a time limit is asked for: nobody could end a cell that runs here.
+        """
+        if any(task.timeout is not None for task in tasks):
+            raise UsageError("--timeout needs cells in processes of their own; leave it or the in-process executor out")
+        for task in tasks:
+            if queue.acquire(task):
+                queue.events.cell_started(task)
+                yield perform(task, partial(queue.events.cell_epoch, task), partial(queue.events.cell_phase, task))
