@@ -15,9 +15,8 @@ from rich.text import Text
 
 from cfbench.cli.console import output
 from cfbench.cli.option_types import OUTPUT
-from cfbench.doctor.diagnosis import diagnose
-from cfbench.doctor.doctor_options import DoctorOptions
-from cfbench.doctor.finding import Finding
+from cfbench.doctor.checks import diagnose
+from cfbench.doctor.finding import DoctorOptions, Finding
 from cfbench.errors import UsageError
 from cfbench.files.printable import printable_line
 

@@ -1,8 +1,9 @@
 """Test imports of the plugins of every distribution, in processes of their own that may crash or hang.
 
-``python -m cfbench.doctor.import_probe RESULTS`` is the program of these processes. It reads what to import as JSON
-from standard input and writes each result to the file ``RESULTS`` at once, one JSON object a line: a plugin without a
-line at the end ended the process, or was never reached.
+``python -m cfbench.doctor.import_probe RESULTS CACHE [DATA]`` is the program of these processes. It reads what to
+import as JSON from standard input and writes each result to the file ``RESULTS`` at once, one JSON object a line: a
+plugin without a line at the end ended the process, or was never reached. ``CACHE`` and ``DATA`` are the folders where
+data sets are looked for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from cfbench.data.sources.source import Storage
-from cfbench.doctor.doctor_options import DoctorOptions
+from cfbench.doctor.finding import DoctorOptions
 from cfbench.errors import CfbenchError
 from cfbench.execution.process_tree import how_ended
 from cfbench.files.owned_folder import owned_folder
@@ -68,10 +69,9 @@ def _probe(plugins: Sequence[Plugin], options: DoctorOptions) -> ImportProbe:
     probe, left, deadline = ImportProbe(plugins), list(plugins), time.monotonic() + options.time_limit
     while left and time.monotonic() < deadline:
         with owned_folder(options.temporary, "cfbench-doctor-", (_RESULTS, _PRINTED)) as folder:
-            results, printed = folder / _RESULTS, folder / _PRINTED
-            results.touch()
-            ending = _run(left, options, deadline, results, printed)
-            for line in results.read_text(encoding="utf-8").splitlines():
+            (folder / _RESULTS).touch()
+            ending = _run(left, options, deadline, folder)
+            for line in (folder / _RESULTS).read_text(encoding="utf-8").splitlines():
                 facts = json.loads(line)
                 if "torch" in facts:
                     probe.cuda = facts["torch"]
@@ -83,59 +83,47 @@ def _probe(plugins: Sequence[Plugin], options: DoctorOptions) -> ImportProbe:
                 if "whereabouts" in facts:
                     probe.whereabouts[plugin] = facts["whereabouts"]
             if left:
-                output = " ".join(printed.read_bytes()[-_MAX_PRINTED:].decode(errors="replace").split())
-                probe.endings[left.pop(0)] = f"{ending}; it last printed: {output}" if output else ending
+                printed = (folder / _PRINTED).read_bytes()[-_MAX_PRINTED:].decode(errors="replace")
+                last = " ".join(printed.split())
+                probe.endings[left.pop(0)] = f"{ending}; it last printed: {last}" if last else ending
     probe.n_untried = len(left)
     return probe
 
 
-def _run(plugins: Sequence[Plugin], options: DoctorOptions, deadline: float, results: Path, printed: Path) -> str:
+def _run(plugins: Sequence[Plugin], options: DoctorOptions, deadline: float, folder: Path) -> str:
     """Run the program on ``plugins`` until ``deadline``; return how it ended, in words."""
-    storage = options.storage
     # Only a data set that can be made without parameters can say where its data are.
     needing = [one for one in plugins if any(field.required for field in one.declaration.parameters.values())]
     askable = [one for one in plugins if one.kind == "dataset" and one not in needing]
-    request = {
-        "plugins": [{"kind": one.kind, "name": one.name, "value": one.value, "ask": one in askable} for one in plugins],
-        "data_dir": storage.data_dir and str(storage.data_dir),
-        "cache_dir": str(storage.cache_dir),
-    }
-    with printed.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-m", "cfbench.doctor.import_probe", str(results)],
-            stdin=subprocess.PIPE,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            start_new_session=True,
-        )
-    assert process.stdin is not None
-    with suppress(BrokenPipeError), process.stdin as stdin:
-        stdin.write(json.dumps(request).encode())
-    try:
-        code = process.wait(timeout=max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return f"had not ended after {options.time_limit:g} s"
-    finally:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)  # processes that it started must not stay either
-        process.wait()
-    return how_ended(code)
+    request = [(one.value, f"{one.kind} {one.name!r}", one in askable) for one in plugins]
+    paths = (folder / _RESULTS, options.storage.cache_dir, options.storage.data_dir)
+    command = [sys.executable, "-P", "-m", "cfbench.doctor.import_probe", *(str(path) for path in paths if path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with (
+        (folder / _PRINTED).open("wb") as out,
+        subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command, stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment, start_new_session=True
+        ) as process,
+    ):
+        try:
+            process.communicate(json.dumps(request).encode(), timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            return f"had not ended after {options.time_limit:g} s"
+        finally:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)  # processes that it started must not stay either
+    return how_ended(process.returncode)
 
 
-def main(results: Path) -> None:
+def main(results: Path, cache: Path, data: Path | None = None) -> None:
     """Import the plugins named on standard input; report torch's CUDA where an import loaded torch."""
-    request = json.load(sys.stdin)
-    data_dir = request["data_dir"]
-    storage = Storage(data_dir and Path(data_dir), Path(request["cache_dir"]))
     with results.open("a", encoding="utf-8") as file:
-        for plugin in request["plugins"]:
-            facts: dict[str, object] = {}
-            who, started = f"{plugin['kind']} {plugin['name']!r}", time.monotonic()
+        for value, who, askable in json.load(sys.stdin):
+            facts, started = dict[str, object](), time.monotonic()
             try:
-                cls = load_class(plugin["value"], who)
-                if plugin["ask"]:
-                    facts["whereabouts"] = str(instantiate(cls, {}, who).whereabouts(storage))
+                cls = load_class(value, who)
+                if askable:
+                    facts["whereabouts"] = str(instantiate(cls, {}, who).whereabouts(Storage(data, cache)))
             except CfbenchError as error:
                 facts["problem"] = str(error)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin's own code may raise anything
@@ -150,4 +138,4 @@ def main(results: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

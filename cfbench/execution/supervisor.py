@@ -22,10 +22,12 @@ from cfbench.execution.process_tree import how_ended
 from cfbench.execution.sandbox import persistent_home
 from cfbench.model.protocols import EpochReport
 
-_THREAD_VARIABLES = (
+THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS",
 )  # fmt: skip
+"""Environment variables by which libraries take their number of threads; every cell gets its own."""
+
 _WITHHELD = "CFBENCH_DATA"  # models must not read the true test ratings
 _END_SECONDS, _END_OF_IMPORT_SECONDS = 5.0, 0.1  # a server that imports does not notice the end of its input
 _LOOK = 1.0  # seconds between looks at servers that import for too long
@@ -52,7 +54,7 @@ class ForkServerClient:
         outputs = Path(task.folder).parent
         home = persistent_home(task.distribution, outputs)
         environment = {name: value for name, value in os.environ.items() if name != _WITHHELD}
-        environment |= dict.fromkeys(_THREAD_VARIABLES, str(task.threads))
+        environment |= dict.fromkeys(THREAD_VARIABLES, str(task.threads))
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         self.events, write = os.pipe()
         with Path(task.log).open("ab") as output:

@@ -112,7 +112,7 @@ KNOWS_LIBRARIES = {
     "execution/sandbox.py": {"jax", "numba", "surprise", "torch"},  # variables of libraries that write to the home
     "execution/supervisor.py": {"numba"},  # variables that set the number of threads
     "doctor/import_probe.py": {"torch"},  # the accelerator check asks the library that uses the accelerator
-    "doctor/machine_checks.py": {"numba", "torch"},  # the accelerator check, and the variables of threads
+    "doctor/checks.py": {"torch"},  # the accelerator check
     "testing/rule.py": {"torch"},  # libraries that have a generator for the whole process
 }
 

@@ -1,7 +1,7 @@
 """Models that executors are checked with.
 
-This file is copied into a distribution of its own (see :mod:`cfbench.testing.executors.executor_distribution`):
-it stands alone.
+This file is copied into a distribution of its own, see :func:`cfbench.testing.executors.models_for_executors`: it
+stands alone.
 """
 
 from __future__ import annotations

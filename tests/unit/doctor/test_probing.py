@@ -7,9 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cfbench.doctor.doctor_options import DoctorOptions
+from cfbench.doctor.checks import check_plugins
+from cfbench.doctor.finding import DoctorOptions
 from cfbench.doctor.import_probe import probe_imports
-from cfbench.doctor.installation_checks import check_plugins
 from cfbench.registry.registry import Plugin
 
 SLEEPER = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', __file__])\n"
@@ -120,7 +120,7 @@ def test_a_name_that_two_distributions_register_is_a_problem(plugin, options):
 
 def test_a_requirement_that_is_not_met_is_told_with_the_command_that_mends_it(plugin, monkeypatch):
     needs = ("torch>=9 (found 2.13.0)", "left-pad (not installed)")
-    monkeypatch.setattr("cfbench.doctor.installation_checks.missing_packages", lambda _distribution: needs)
+    monkeypatch.setattr("cfbench.doctor.checks.missing_packages", lambda _distribution: needs)
     (finding,) = check_plugins([plugin("fine")], [])
     assert finding.text == "plugin-fine 1.0 needs torch>=9 (found 2.13.0), left-pad (not installed)"
     assert finding.remedy == "pip install 'torch>=9' 'left-pad'"

@@ -10,21 +10,23 @@ from types import SimpleNamespace
 
 import pytest
 
-from cfbench.doctor import installation_checks, machine_checks
-from cfbench.doctor.diagnosis import guarded
-from cfbench.doctor.doctor_options import DoctorOptions
-from cfbench.doctor.finding import Finding
-from cfbench.doctor.import_probe import ImportProbe
-from cfbench.doctor.installation_checks import check_data, check_executors, check_extras, check_versions
-from cfbench.doctor.machine_checks import (
+from cfbench.doctor import checks
+from cfbench.doctor.checks import (
+    check_data,
+    check_executors,
+    check_extras,
     check_folders,
     check_gpus,
     check_isolation,
     check_memory,
     check_processors,
+    check_versions,
+    guarded,
     nvidia_gpus,
     usable_cores,
 )
+from cfbench.doctor.finding import DoctorOptions, Finding
+from cfbench.doctor.import_probe import ImportProbe
 from cfbench.registry.registry import Plugin
 
 DATA = Plugin("dataset", "ml-100k", "m:M", "cfbench", "1")
@@ -123,7 +125,7 @@ def test_without_a_limit_of_processors_affinity_alone_counts(tmp_path, content):
 
 def test_little_memory_is_warned_of_and_a_containers_limit_counts(monkeypatch):
     assert len(list(check_memory())) == 1
-    monkeypatch.setattr(machine_checks, "machine_bytes", lambda: 2**30)
+    monkeypatch.setattr(checks, "machine_bytes", lambda: 2**30)
     (finding,) = check_memory()
     assert finding.level == "warning"
     assert "of 1.0 GiB free; a container's limit" in finding.text
@@ -180,7 +182,7 @@ CUDA_BUILD = {"version": "2.13.0", "cuda": "13.0", "devices": []}
     ],
 )
 def test_a_gpu_is_held_against_what_torch_can_use(monkeypatch, gpus, cuda, level, said):
-    monkeypatch.setattr(machine_checks, "nvidia_gpus", lambda: gpus)
+    monkeypatch.setattr(checks, "nvidia_gpus", lambda: gpus)
     (finding,) = check_gpus([ImportProbe([]), ImportProbe([], cuda=cuda)])
     assert finding.level == level
     assert said in finding.text
@@ -203,7 +205,7 @@ def test_gpus_are_those_that_the_driver_names(tmp_path, monkeypatch, script, fou
 
 
 def test_isolation_says_what_the_kernel_lacks(monkeypatch):
-    monkeypatch.setattr("cfbench.doctor.machine_checks.landlock_version", lambda: 0)
+    monkeypatch.setattr("cfbench.doctor.checks.landlock_version", lambda: 0)
     (finding,) = check_isolation()
     assert (finding.level, bool(finding.remedy)) == ("warning", True)
 
@@ -222,15 +224,15 @@ def test_a_check_that_fails_is_reported_and_keeps_what_it_found():
 def test_extras_are_read_from_metadata(monkeypatch):
     requirements = ["numpy>=2.0", "pyarrow>=17; extra == 'parquet'", 'a; extra == "two"', 'b>1; extra == "two"']
     versions = {"a": "1.0", "b": "2.0"}
-    monkeypatch.setattr(installation_checks.metadata, "requires", lambda _distribution: requirements)
-    monkeypatch.setattr(installation_checks, "installed_version", versions.get)
+    monkeypatch.setattr(checks.metadata, "requires", lambda _distribution: requirements)
+    monkeypatch.setattr(checks, "installed_version", versions.get)
     missing, installed = check_extras()
     assert (missing.text, missing.remedy) == ("parquet: not installed", "pip install 'cfbench[parquet]' if wanted")
     assert (installed.text, installed.remedy) == ("two: a 1.0, b 2.0", "")
 
 
 def test_a_requirement_of_cfbench_that_is_not_met_is_a_problem(monkeypatch):
-    monkeypatch.setattr(installation_checks, "missing_packages", lambda _distribution: ["numpy>=9 (found 2.0)"])
+    monkeypatch.setattr(checks, "missing_packages", lambda _distribution: ["numpy>=9 (found 2.0)"])
     problem = list(check_versions())[-1]
     assert (problem.level, problem.text) == ("problem", "cfbench needs numpy>=9 (found 2.0)")
 
