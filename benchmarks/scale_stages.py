@@ -206,7 +206,7 @@ def measured(place: Place, model: str) -> Facts:
     with _timed() as facts:
         evaluation = Evaluation(made, answers)
         found = measure(evaluation, metrics)
-        answer_warnings(evaluation, found, metrics, {})
+        answer_warnings(evaluation, found.n_users(metrics))
         facts["measure s"] = facts.so_far()
         resampled(found.sums, seed=0)
     return dict(facts)

@@ -65,6 +65,15 @@ class Measured:
                     f"got {type(result).__name__}"
                 )
 
+    def n_users(self, metrics: Sequence[Metric]) -> dict[str, int]:
+        """Return how many users contribute to each figure that tables show, by the name that it is shown by."""
+        names: dict[str, str] = {}
+        for metric in metrics:
+            strata = self.tables[metric.name].rows if metric.name in self.tables else ()
+            names[metric.name] = metric.name
+            names |= {f"{metric.name} {one}": figure_name(metric.name, one, metric.contract.figure) for one in strata}
+        return {shown: self.sums[name].n_users for shown, name in names.items() if name in self.sums}
+
 
 def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
     """Return the results of all metrics; intervals come later, when models are compared."""

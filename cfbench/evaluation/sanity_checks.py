@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.data.splits.split import Split
-from cfbench.evaluation.measure import Measured
 from cfbench.evaluation.metrics.evaluation import Evaluation, fill_and_clip
-from cfbench.evaluation.metrics.metric import Metric
 from cfbench.model.ratings import Codes
-from cfbench.records.record import SanityWarning, figure_name
+from cfbench.records.record import SanityWarning
 
 _MOSTLY = 0.5  # the share of cold test rows from which figures say little of models
 _FEWEST_USERS = 30
@@ -88,15 +86,14 @@ def _sorted_pairs(split: Split, users: Codes, items: Codes) -> NDArray[np.int64]
     return pairs
 
 
-def answer_warnings(evaluation: Evaluation, measured: Measured, metrics: Sequence[Metric]) -> list[SanityWarning]:
-    """Return warnings about a model's raw output and the figures measured on it.
+def answer_warnings(evaluation: Evaluation, n_users: Mapping[str, int]) -> list[SanityWarning]:
+    """Return warnings about a model's raw output and the users that figures rest on.
 
     Args:
         evaluation: the output beside the truth.
-        measured: the results of ``metrics``.
-        metrics: the metrics.
+        n_users: how many users contribute to each figure, by the name that it is shown by.
     """
-    warnings = [*_range_too_narrow(evaluation), *_few_users(measured, metrics)]
+    warnings = [*_range_too_narrow(evaluation), *_few_users(n_users)]
     if evaluation.output.predictions is not None:
         warnings += [*_test_below_training(evaluation), *_same_for_all(evaluation)]
     if evaluation.output.lists is not None:
@@ -172,16 +169,9 @@ def _popularity_order(evaluation: Evaluation) -> Iterator[SanityWarning]:
         )
 
 
-def _few_users(measured: Measured, metrics: Sequence[Metric]) -> Iterator[SanityWarning]:
-    """Warn of figures, of those that tables show, that rest on a handful of users."""
-    few = []
-    for metric in metrics:
-        strata = measured.tables[metric.name].rows if metric.name in measured.tables else ()
-        figures = {f"{metric.name} {stratum}": (metric.name, stratum, metric.contract.figure) for stratum in strata}
-        names = {metric.name: metric.name} | {shown: figure_name(*figure) for shown, figure in figures.items()}
-        for shown, name in names.items():
-            if name in measured.sums and 0 < (n := measured.sums[name].n_users) < _FEWEST_USERS:
-                few.append(f"{shown} ({n})")
+def _few_users(n_users: Mapping[str, int]) -> Iterator[SanityWarning]:
+    """Warn of figures that rest on a handful of users."""
+    few = [f"{shown} ({n})" for shown, n in n_users.items() if 0 < n < _FEWEST_USERS]
     if few:
         more = f" and {len(few) - _NAMED} more" if len(few) > _NAMED else ""
         yield SanityWarning(

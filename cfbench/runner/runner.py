@@ -61,7 +61,7 @@ class Recorder:
         with clock.part("measure"):
             evaluation = Evaluation(split, output, record.cost)
             measured = measure(evaluation, self._study.metrics)
-            warnings = answer_warnings(evaluation, measured, self._study.metrics)
+            warnings = answer_warnings(evaluation, measured.n_users(self._study.metrics))
         self.resample(record.cell, split.test_user_positions, measured.sums, set(measured.figures))
         cost = replace(
             record.cost,

@@ -19,7 +19,7 @@ def codes_of(evaluation, metrics=()) -> list[str]:
 
 
 def warnings_of(evaluation, metrics=()):
-    return answer_warnings(evaluation, measure(evaluation, metrics), metrics)
+    return answer_warnings(evaluation, measure(evaluation, metrics).n_users(metrics))
 
 
 @pytest.fixture
