@@ -31,8 +31,7 @@ import pandas as pd
 import torch
 
 from cfbench.data.dataset import Dataset, Entities, Origin
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.inference.output import ModelOutput
 from cfbench.model.ratings import RatingScale

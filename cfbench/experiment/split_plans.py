@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.errors import CfbenchError, DataError, PluginError, SpecError, UnknownNameError, UsageError
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Cell

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold
 from cfbench.evaluation.metrics.metric import Contract
 from cfbench.model.protocols import EpochReport
 

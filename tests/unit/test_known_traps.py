@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.dataset import Entities
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
 from cfbench.evaluation.metrics.metric import Breakdown, NotApplicable, PerUser, apply_metric
 from cfbench.evaluation.metrics.popularity import ARP

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from cfbench.analysis.refit.finished_cell import FinishedCell, FittedModel
 from cfbench.analysis.views.view import Values, View, ViewTable
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.errors import UsageError
 from cfbench.experiment.plan import model_seed
 from cfbench.inference.rank import rank_items

@@ -80,8 +80,7 @@ def _identity(source: object, inputs: Iterable[Path]) -> dict[str, Any]:
         "params": asdict(source),
         "inputs": [[str(path), state and state.st_size, state and state.st_mtime_ns] for path, state in states],
     }
-    found: dict[str, Any] = json.loads(json.dumps(identity, sort_keys=True))
-    return found
+    return dict(json.loads(json.dumps(identity, sort_keys=True)))
 
 
 def _store(entry: Path, identity: Mapping[str, Any], dataset: Dataset) -> None:

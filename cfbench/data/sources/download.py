@@ -1,4 +1,7 @@
-"""Downloads of published zip archives: by https, verified, size-limited, unpacked and put in place atomically."""
+"""Published data sets: found in a folder of the user's, or downloaded and kept.
+
+Zip archives are downloaded by https, verified, limited in size, unpacked and put in place atomically.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,25 @@ import zipfile
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
 
+from cfbench.data.dataset import Dataset
+from cfbench.data.sources.cache import cached
+from cfbench.data.sources.ratings_file import read_ratings
+from cfbench.data.sources.raw_ratings import RawRatings, content_checksum, validated
 from cfbench.data.sources.source import Storage
 from cfbench.errors import DataError, DataNotFoundError
 from cfbench.files.owned_folder import owned_folder
+from cfbench.model.ratings import RatingScale
 
 _MEGABYTE = 1_000_000
 _MARGIN = 10 * _MEGABYTE  # bytes that a download may have beyond twice its published size
 _GROWTH = 30  # text of ratings unpacks to five times its size
 _MOST_MEMBERS = 10_000
+_LONGEST_LINE = 1_000  # bytes; published ratings take a tenth
 _WORK, _ZIPPED, _UNPACKED = "download", "archive.zip", "content"
 _TIMEOUT = 30  # seconds without an answer or a byte
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -56,6 +66,84 @@ class Archive:
     def most_bytes(self) -> int:
         """Upper limit of the download's size in bytes."""
         return _MARGIN + int(2 * self.megabytes * _MEGABYTE)
+
+
+@dataclass(frozen=True)
+class Edition(Archive):
+    """A published version of a data set; the name of its archive is the folder's own.
+
+    Attributes:
+        rating_files: names that the file of ratings may have, in order of preference.
+        other_files: names of the files that go with them: users, films, folds.
+        content: sha256 over users, items and ratings in order (``content_checksum``), whatever the file's
+            format.
+        scale: the rating scale.
+        shared_folder: a folder name that several versions go by, or None.
+        opening: how the second line of the ratings may start; tells versions apart in a folder that is not named
+            after one of them.
+    """
+
+    rating_files: Sequence[str]
+    other_files: Sequence[str]
+    content: str
+    scale: RatingScale
+    shared_folder: str | None = None
+    opening: tuple[bytes, ...] = (b"",)
+
+    def load(
+        self, source: object, storage: Storage, build: Callable[[RawRatings, Path], Dataset], *, verify: bool
+    ) -> Dataset:
+        """Return the data of ``source``, from the cache of parsed data where no file has changed.
+
+        Args:
+            source: a dataclass whose parameters ``build`` depends on.
+            storage: where to look; where nothing is found, the archive is downloaded and verified.
+            build: makes the data set of the ratings and the folder in which they are.
+            verify: refuse ratings that are not the published ones.
+        """
+        folder = self._found(storage) or fetch(self, storage, partial(self.read, verify=verify))
+        inputs = [folder / name for name in (*self.rating_files, *self.other_files)]
+        return cached(source, storage, inputs, lambda: build(self.read(folder, verify=verify), folder))
+
+    def read(self, folder: Path, *, verify: bool) -> RawRatings:
+        """Read and check the ratings in ``folder``; raises DataError where they are not the published ones."""
+        path = self.ratings_in(folder)
+        if path is None:
+            raise DataError(f"{folder} has none of {', '.join(self.rating_files)}; is it {self.name}?")
+        raw = validated(read_ratings(path), self.scale, "error")
+        if verify and content_checksum(raw) != self.content:
+            raise DataError(
+                f"{path} has {len(raw):,} ratings, but not those published as {self.name}: altered copies are in "
+                f"circulation, and results on them compare with nothing. Get the original from {self.homepage}, or "
+                "say verify=false to use this file as it is"
+            )
+        return raw
+
+    def ratings_in(self, folder: Path) -> Path | None:
+        """Return the file of ratings in ``folder``, or None."""
+        return next((folder / name for name in self.rating_files if (folder / name).is_file()), None)
+
+    def whereabouts(self, storage: Storage) -> str:
+        """Return where the data would come from: a folder, ``"download (5 MB)"`` or ``"missing ..."``."""
+        otherwise = f"download ({self.megabytes:g} MB)" if storage.may_download else "missing (downloads are off)"
+        return str(self._found(storage) or otherwise)
+
+    def _found(self, storage: Storage) -> Path | None:
+        # Folders to search, and whether their name alone says that they are this version's; else the second line of
+        # the ratings decides.
+        candidates = [(kept_at(self, storage), True)]
+        if storage.data_dir is not None:
+            shared = [] if self.shared_folder is None else [(storage.data_dir / self.shared_folder, False)]
+            candidates = [(storage.data_dir / self.name, True), *shared, (storage.data_dir, False), *candidates]
+        for folder, named in candidates:
+            path = self.ratings_in(folder)
+            if path is None:
+                continue
+            with path.open("rb") as ratings:
+                ratings.readline(_LONGEST_LINE)
+                if named or ratings.readline(_LONGEST_LINE).startswith(self.opening):
+                    return folder
+        return None
 
 
 def fetch(archive: Archive, storage: Storage, check: Callable[[Path], object]) -> Path:

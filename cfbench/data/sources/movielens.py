@@ -13,21 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.sources.movielens_editions import HOMEPAGE, ML_1M, ML_100K, ML_100K_FOLDS, ML_LATEST_SMALL, Edition
+from cfbench.data.sources.download import Edition
 from cfbench.data.sources.ratings_file import read_ratings
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings, assembled, described, positions_of
 from cfbench.data.sources.source import Storage
 from cfbench.data.sources.text_file import TextFile, texts
 from cfbench.errors import DataError
 from cfbench.model.limits import require, require_choice
+from cfbench.model.ratings import RatingScale
 
+_HOMEPAGE = "https://grouplens.org/datasets/movielens/"
+_OFFICIAL = "files.grouplens.org/datasets/movielens"
 _ORIGIN = Origin(
     licence="GroupLens research licence: no redistribution, no commercial use without permission",
     citation=(
         "F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context. "
         "ACM Transactions on Interactive Intelligent Systems (TiiS) 5, 4, Article 19. doi:10.1145/2827872"
     ),
-    homepage=HOMEPAGE,
+    homepage=_HOMEPAGE,
 )
 _assembled = partial(assembled, relevant_from=4.0, origin=_ORIGIN)
 _YEAR = re.compile(r"\((\d{4})(?:[-–]\d{0,4})?\)")
@@ -42,6 +45,56 @@ _ML_1M_OCCUPATIONS = (
     "retired", "sales/marketing", "scientist", "self-employed", "technician/engineer", "tradesman/craftsman",
     "unemployed", "writer",
 )  # fmt: skip
+
+_FOLDS = ("u1", "u2", "u3", "u4", "u5", "ua", "ub")
+ML_100K = Edition(
+    name="ml-100k",
+    urls=(f"https://{_OFFICIAL}/ml-100k.zip",),
+    sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+    megabytes=5,
+    homepage=_HOMEPAGE + "100k/",
+    rating_files=("u.data",),
+    other_files=("u.item", "u.user", *(f"{fold}.{part}" for fold in _FOLDS for part in ("base", "test"))),
+    content="b076589af3833f672bca4380a74ff2dd50d6171cb2657927e80a305d24855bc3",
+    scale=RatingScale(1.0, 5.0),
+)
+ML_1M = Edition(
+    name="ml-1m",
+    urls=(f"https://{_OFFICIAL}/ml-1m.zip",),
+    sha256="a6898adb50b9ca05aa231689da44c217cb524e7ebd39d264c56e2832f2c54e20",
+    megabytes=6,
+    homepage=_HOMEPAGE + "1m/",
+    rating_files=("ratings.dat", "ratings_no_timestamp.csv"),
+    other_files=("movies.dat", "users.dat"),
+    content="9210fb40605341f1ad4da391b9f52719ce0014dbcfc2cf0e4600b734b64147a4",
+    scale=RatingScale(1.0, 5.0),
+    opening=(b"1::661::3::", b"1,1193,5"),
+)
+# GroupLens replaces ml-latest-small.zip in place, so no checksum of the archive is stable: the ratings are checked.
+_LATEST_SMALL = Edition(
+    name="ml-latest-small-2018",
+    urls=(f"https://{_OFFICIAL}/ml-latest-small.zip",),
+    sha256=None,
+    megabytes=1,
+    homepage=_HOMEPAGE + "latest/",
+    rating_files=("ratings.csv",),
+    other_files=("movies.csv",),
+    content="3c21eb4cf72e2382926e7f371f5a7463fac1086741c60e5050491892f2fb9bb7",
+    scale=RatingScale(0.5, 5.0),
+    shared_folder="ml-latest-small",
+    opening=(b"1,1,4.0,",),
+)
+ML_LATEST_SMALL = {
+    "2018": _LATEST_SMALL,
+    "2016": replace(
+        _LATEST_SMALL,
+        name="ml-latest-small-2016",
+        urls=(f"https://web.archive.org/web/2017id_/http://{_OFFICIAL}/ml-latest-small.zip",),
+        homepage=f"https://web.archive.org/web/2017/http://{_OFFICIAL}/ml-latest-small.zip",
+        content="ae242a8ae08a820ee751a88f082936dd2f57bf4aec1cec467a9c1d64bedf98f7",
+        opening=(b"1,31,2.5,",),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -68,15 +121,14 @@ class MovieLens100K:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        return ML_100K.load(self, storage, self._read, verify=self.verify)
+        return ML_100K.load(self, storage, self._built, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""
         return ML_100K.whereabouts(storage)
 
-    def _read(self, folder: Path) -> Dataset:
-        raw = ML_100K.read(folder, verify=self.verify)
-        folds = published_folds(folder, ML_100K_FOLDS, raw) if self.verify else {}
+    def _built(self, raw: RawRatings, folder: Path) -> Dataset:
+        folds = published_folds(folder, _FOLDS, raw) if self.verify else {}
         users = _users(folder / "u.user", "|", ("id", "age", "gender", "occupation", "zip"))
         items, name = films_100k(folder / "u.item"), "ml-100k"
         if self.items == "title":
@@ -105,14 +157,14 @@ class MovieLens1M:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        return ML_1M.load(self, storage, self._read, verify=self.verify)
+        return ML_1M.load(self, storage, self._built, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""
         return ML_1M.whereabouts(storage)
 
-    def _read(self, folder: Path) -> Dataset:
-        raw, movies = ML_1M.read(folder, verify=self.verify), folder / "movies.dat"
+    def _built(self, raw: RawRatings, folder: Path) -> Dataset:
+        movies = folder / "movies.dat"
         users = _users(folder / "users.dat", "::", ("id", "gender", "age", "occupation", "zip"), _ML_1M_OCCUPATIONS)
         items = read_titles(movies, encoding="latin-1") if movies.is_file() else None
         return _assembled("ml-1m", raw, scale=ML_1M.scale, users=users, items=items)
@@ -140,7 +192,7 @@ class MovieLensLatestSmall:
 
     def load(self, storage: Storage) -> Dataset:
         """Return the data, from the cache of parsed data where its files are unchanged."""
-        return self._edition.load(self, storage, self._read, verify=self.verify)
+        return self._edition.load(self, storage, self._built, verify=self.verify)
 
     def whereabouts(self, storage: Storage) -> str:
         """Return where the data would come from."""
@@ -150,8 +202,8 @@ class MovieLensLatestSmall:
     def _edition(self) -> Edition:
         return ML_LATEST_SMALL[str(self.year)]
 
-    def _read(self, folder: Path) -> Dataset:
-        raw, movies = self._edition.read(folder, verify=self.verify), folder / "movies.csv"
+    def _built(self, raw: RawRatings, folder: Path) -> Dataset:
+        movies = folder / "movies.csv"
         items = read_titles(movies, sep=",", header=True) if movies.is_file() else None
         return _assembled(self._edition.name, raw, scale=self._edition.scale, items=items)
 
@@ -259,11 +311,8 @@ def _rows_of(part: RawRatings, whole: RawRatings) -> NDArray[np.int64]:
     # Positions of the part's ids among the labels of the whole, -1 where it lacks them.
     users = positions_of(part.users.labels, whole.users.labels)[part.users.index]
     items = positions_of(part.items.labels, whole.items.labels)[part.items.index]
-    keys = whole.pair_keys()
-    order = np.argsort(keys, kind="stable")
-    wanted = users * len(whole.items.labels) + items
-    rows = order[np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)]
-    strange = (users < 0) | (items < 0) | (keys[rows] != wanted) | (whole.ratings[rows] != part.ratings)
+    rows = positions_of(users * len(whole.items.labels) + items, whole.pair_keys())
+    strange = (users < 0) | (items < 0) | (rows < 0) | (whole.ratings[rows] != part.ratings)
     if strange.any():
         raise DataError(
             f"{part.file}, {part.place(int(np.argmax(strange)))}: this rating is not in {whole.file}; "

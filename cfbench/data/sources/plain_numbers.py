@@ -21,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any, Generic, TypeVar, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +41,6 @@ _EXACT = 2**53  # up to here floats hold every whole number
 _GROWTH = 1.25
 _FIRST_CELLS = 1 << 16
 _RUN = 4  # rows of one id in succession, on average, from which on it pays to look for them
-
-_Type = TypeVar("_Type", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,8 +81,8 @@ def _joined(parts: Iterator[_Part], size: int, layout: Layout) -> RawRatings:
         raise ValueError("no rows")
     expected = int(_MARGIN * size / first.size * len(first.ratings))
     users, items = (Numbering(size // _BYTES_PER_CELL, expected) for _ in range(2))
-    ratings: Growing[np.float32] = Growing(np.float32, expected)
-    timestamps: Growing[np.int64] = Growing(np.int64, expected)
+    ratings = Growing(np.float32, expected)
+    timestamps = Growing(np.int64, expected)
     ascends, last = True, (-1, -1)
     for part in chain([first], parts):
         users.add(part.users)
@@ -150,18 +148,9 @@ def _part(layout: Layout, start: int, stop: int) -> _Part:
         data = source.read(stop - start)
     # Fields that are not used must be whole numbers too, for their characters are counted.
     dtypes = dict.fromkeys(range(width), "int64") | {columns.rating: f"S{_WIDTH}"}
-    frame: pd.DataFrame = pd.read_csv(
-        cast("Any", _Bytes(data)),  # typed for files, of which the parser takes no more than this
-        sep=layout.text.sep,
-        header=None,
-        names=range(width),
-        quoting=csv.QUOTE_NONE,
-        index_col=False,
-        dtype=dtypes,
-        na_filter=False,  # an empty field is no number, and is refused like all else that is none
-        decimal="_",  # which no plain number has: "1.0" would be taken for the whole number 1
-        engine="c",
-    )
+    # Without a filter of missing fields, an empty one is no number, and is refused like all else that is none. Decimal
+    # points are what no plain number has: "1.0" would be taken for the whole number 1.
+    frame = layout.text.parsed(_Bytes(data), width, dtype=dtypes, quoting=csv.QUOTE_NONE, na_filter=False, decimal="_")
     fields: dict[int, NDArray[Any]] = {at: frame[at].to_numpy() for at in range(width)}
     ratings, written = short_numbers(fields.pop(columns.rating))
     written += sum(map(_digits, fields.values())) + len(ratings) * (width - 1)
@@ -206,7 +195,7 @@ def short_numbers(texts: NDArray[np.bytes_]) -> tuple[NDArray[np.float32], int]:
     return numbers.take(codes), int(np.bincount(codes) @ lengths)
 
 
-class Growing(Generic[_Type]):
+class Growing:
     """An array to which rows are added, without the memory for two copies of it.
 
     Memory that is set aside and not written to is none: systems hand it out at the first write. So it costs nothing to
@@ -214,10 +203,10 @@ class Growing(Generic[_Type]):
     """
 
     def __init__(self, dtype: DTypeLike, expected: int) -> None:
-        self._rows: NDArray[Any] = _reserved(expected, np.dtype(dtype))
+        self._rows = _reserved(expected, np.dtype(dtype))
         self.filled = 0
 
-    def add(self, part: NDArray[_Type]) -> None:
+    def add(self, part: NDArray[Any]) -> None:
         """Append ``part``, shape (rows,)."""
         end = self.filled + len(part)
         if end > len(self._rows):
@@ -227,7 +216,7 @@ class Growing(Generic[_Type]):
         self._rows[self.filled : end] = part
         self.filled = end
 
-    def taken(self) -> NDArray[_Type]:
+    def taken(self) -> NDArray[Any]:
         """Return all rows; there are none here afterwards."""
         rows, self._rows = self._rows[: self.filled], np.empty(0, dtype=self._rows.dtype)
         self.filled = 0
@@ -245,8 +234,8 @@ class Numbering:
     def __init__(self, cells: int, expected: int) -> None:
         self._cells = cells
         self._code_of = np.full(_FIRST_CELLS, -1, dtype=np.int32)
-        self._ids: Growing[np.int64] = Growing(np.int64, _FIRST_CELLS)  # in order of first appearance
-        self._codes: Growing[np.int32] = Growing(np.int32, expected)
+        self._ids = Growing(np.int64, _FIRST_CELLS)  # in order of first appearance
+        self._codes = Growing(np.int32, expected)
         self._sparse: list[NDArray[np.int64]] = []  # ids of rows, all of them once one is beyond the table
 
     def add(self, ids: NDArray[np.int64]) -> None:

@@ -112,10 +112,9 @@ def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates
 
 def _check_finite(raw: RawRatings) -> None:
     """Raise DataError where a rating or a time is missing or no finite number."""
-    values: dict[str, NDArray[Any]] = {"rating": raw.ratings}
-    if raw.timestamps is not None and raw.timestamps.dtype.kind == "f":
-        values["timestamp"] = raw.timestamps
-    for role, column in values.items():
+    for role, column in (("rating", raw.ratings), ("timestamp", raw.timestamps)):
+        if column is None or column.dtype.kind != "f":
+            continue
         # NaN is an extreme wherever there is one; the minimum and maximum take less memory than a mask.
         if np.isfinite(raw.extremes if role == "rating" else [column.min(), column.max()]).all():
             continue
@@ -227,8 +226,8 @@ def described(ids: NDArray[np.str_], known: Entities | None) -> Entities:
     return Entities(ids, columns)
 
 
-def positions_of(ids: NDArray[np.str_], table: NDArray[np.str_]) -> NDArray[np.int64]:
-    """Return where each of ``ids`` stands in ``table`` (unique ids), -1 for those not in it; shape of ``ids``."""
+def positions_of(ids: NDArray[Any], table: NDArray[Any]) -> NDArray[np.int64]:
+    """Return where each of ``ids`` stands in ``table`` (each once), -1 for those not in it; shape of ``ids``."""
     if not len(table):
         return np.full(len(ids), -1, dtype=np.int64)
     order = np.argsort(table, kind="stable")

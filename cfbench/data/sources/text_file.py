@@ -96,22 +96,14 @@ class TextFile:
                 pass
         return io.BufferedReader(_Rewritten(source, before, self.sep == _DOUBLE), _BLOCK)
 
-    def parsed(self, stream: IO[bytes], width: int, **options: Any) -> pd.DataFrame:
+    def parsed(self, stream: Any, width: int, **options: Any) -> pd.DataFrame:
         """Parse ``stream``, rows of up to ``width`` fields, by the C parser of pandas with further ``options``."""
         import pandas as pd  # noqa: PLC0415 - takes long, and headers need none
 
-        frame: pd.DataFrame = pd.read_csv(
-            stream,
-            sep=self.field_sep,
-            quoting=self.quoting,
-            encoding=self.encoding,
-            header=None,
-            names=range(width),
-            index_col=False,
-            keep_default_na=False,
-            engine="c",
-            **options,
-        )
+        # Fields go by their numbers.
+        shape: dict[str, Any] = {"header": None, "names": range(width), "index_col": False, "engine": "c"}
+        text = {"sep": self.field_sep, "quoting": self.quoting, "encoding": self.encoding, "keep_default_na": False}
+        frame: pd.DataFrame = pd.read_csv(stream, **shape, **(text | options))
         return frame
 
     def records(self) -> Iterator[tuple[int, list[str]]]:

@@ -5,8 +5,7 @@ and the standard library, nothing else.
 """
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.splits.split import Split, TestRows
-from cfbench.data.splits.splitter import Fold, SplitsInTimeOrder, Splitter, rank_within, times_of
+from cfbench.data.splits.split import Fold, Split, SplitsInTimeOrder, Splitter, TestRows, rank_within, times_of
 from cfbench.errors import DataError
 
 __all__ = [

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset
-from cfbench.data.splits.splitter import Fold, rank_within, times_of
+from cfbench.data.splits.split import Fold, rank_within, times_of
 from cfbench.errors import DataError
 from cfbench.model.limits import require_choice, require_part
 

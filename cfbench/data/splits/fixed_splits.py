@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from cfbench.data.dataset import Dataset
-from cfbench.data.splits.splitter import Fold, times_of
+from cfbench.data.splits.split import Fold, times_of
 from cfbench.errors import DataError, UnknownNameError
 from cfbench.model.limits import require_part
 

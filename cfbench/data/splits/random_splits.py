@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cfbench.data.dataset import Dataset
-from cfbench.data.splits.splitter import Fold, rank_within, times_of
+from cfbench.data.splits.split import Fold, rank_within, times_of
 from cfbench.errors import DataError
 from cfbench.model.limits import require_choice, require_part, require_whole
 from cfbench.spec import derived_seed

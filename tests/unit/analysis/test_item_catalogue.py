@@ -7,8 +7,7 @@ import pytest
 
 from cfbench.analysis.catalogue import Catalogue
 from cfbench.data.dataset import Entities
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 
 ROWS = [(0, 0, 5), (0, 1, 3), (1, 1, 4), (1, 2, 1), (0, 3, 2)]
 

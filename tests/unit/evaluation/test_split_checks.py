@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.evaluation.sanity_checks import split_warnings
 
 ROWS = [(0, 0, 3), (1, 1, 4), (0, 1, 5), (1, 0, 2)]

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.dataset import Entities
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.execution.contract import Task
 from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.outcome_file import read_outcome, write_outcome

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.dataset import Entities
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.inference.inputs import CHECKED_ROWS, EvaluationInputs
 from cfbench.model.ratings import Ratings, RatingScale
 

@@ -8,8 +8,7 @@ import pytest
 from cfbench.analysis.recommend.recommendation import RecommendationRequest, recommend
 from cfbench.analysis.refit.finished_cell import FinishedCell
 from cfbench.data.dataset import Entities
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 from cfbench.errors import UsageError
 from cfbench.inference.output import ModelOutput
 from cfbench.model.features import Features

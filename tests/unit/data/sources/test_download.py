@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from cfbench.data.sources.download import Archive, fetch, kept_at
-from cfbench.data.sources.movielens_editions import ML_1M, ML_100K, ML_LATEST_SMALL
+from cfbench.data.sources.movielens import ML_1M, ML_100K, ML_LATEST_SMALL
 from cfbench.data.sources.source import Storage
 from cfbench.errors import DataError, DataNotFoundError
 

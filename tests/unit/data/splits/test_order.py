@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.data.splits.splitter import _ordered, rank_within, times_of
+from cfbench.data.splits.split import _ordered, rank_within, times_of
 from cfbench.errors import DataError
 
 GROUPS = np.array([2, 0, 2, 0, 2], dtype=np.int32)

@@ -1,7 +1,6 @@
 import numpy as np
 
-from cfbench.data.splits.split import Split
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split
 
 
 def fingerprint(data, train, test, n_given=None):

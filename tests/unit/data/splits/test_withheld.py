@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cfbench.data.splits.split import Split, Withheld
-from cfbench.data.splits.splitter import Fold
+from cfbench.data.splits.split import Fold, Split, Withheld
 from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.rank import rank_items
 from cfbench.resources.clock import Clock
