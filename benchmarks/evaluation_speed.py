@@ -46,8 +46,7 @@ from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
 from cfbench.model import FitContext, RatingScale
 from cfbench.registry.registry import Registry
-from cfbench.resources.clock import Clock
-from cfbench.resources.memory import peak_bytes
+from cfbench.resources.cost import Clock, peak_bytes
 from cfbench.spec import Spec
 
 K = 10

@@ -38,7 +38,7 @@ from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.rank import rank_items
 from cfbench.model import RatingScale
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 K = 10
 ROUNDS = 5

@@ -33,8 +33,7 @@ from cfbench.inference.rank import rank_items
 from cfbench.model import FitContext, Ratings
 from cfbench.registry.loading import load_class
 from cfbench.registry.registry import Registry
-from cfbench.resources.clock import Clock
-from cfbench.resources.memory import peak_bytes, reset_peak
+from cfbench.resources.cost import Clock, peak_bytes, reset_peak
 
 FACTORS, BATCH, EPOCHS = 50, 65_536, 2
 MODELS: Mapping[str, tuple[str, dict[str, Any]]] = {

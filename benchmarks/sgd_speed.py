@@ -30,7 +30,7 @@ from cfbench.data.sources.source import Storage
 from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Fold, Split, Splitter
 from cfbench.model import EpochReport, FitContext, Ratings, RatingScale
-from cfbench.resources.memory import peak_bytes
+from cfbench.resources.cost import peak_bytes
 from cfbench_numba.sgd_mf import SGDMatrixFactorization
 
 AS_SURPRISE = {

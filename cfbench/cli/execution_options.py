@@ -14,8 +14,8 @@ from cfbench.errors import UsageError
 from cfbench.execution.contract import Executor
 from cfbench.experiment.plan import CellOptions
 from cfbench.registry.registry import Registry
+from cfbench.resources.cost import machine_bytes
 from cfbench.resources.energy import check_meter
-from cfbench.resources.memory import machine_bytes
 from cfbench.runner.dispatch import ResourceLimits
 from cfbench.runner.runner import RunOptions
 from cfbench.spec import Spec, Value

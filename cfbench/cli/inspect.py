@@ -22,7 +22,7 @@ from cfbench.cli.console import NO_PICTURES, complain, output, tell, until_the_r
 from cfbench.cli.option_types import OUTPUT, WHOLE
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import UnknownNameError
-from cfbench.files.confined import confined
+from cfbench.files.atomic import confined
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.reporting.plots import can_draw

@@ -27,7 +27,7 @@ from cfbench.doctor.import_probe import ImportProbe, probe_imports
 from cfbench.execution.sandbox import landlock_version
 from cfbench.execution.supervisor import THREAD_VARIABLES
 from cfbench.registry.registry import KINDS, Plugin, Registry, installed_version, missing_packages
-from cfbench.resources.memory import machine_bytes
+from cfbench.resources.cost import machine_bytes
 
 _LIBRARIES = ("numpy", "scipy", "pandas")
 _EXTRA = re.compile(r"""extra\s*==\s*['"](?P<name>[^'"]+)['"]""")

@@ -25,7 +25,7 @@ from cfbench.data.sources.source import Storage
 from cfbench.doctor.finding import DoctorOptions
 from cfbench.errors import CfbenchError
 from cfbench.execution.process_tree import how_ended
-from cfbench.files.owned_folder import owned_folder
+from cfbench.files.locks import owned_folder
 from cfbench.registry.loading import instantiate, load_class
 from cfbench.registry.registry import Plugin
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,10 +14,10 @@ from numpy.typing import NDArray
 from cfbench.errors import CfbenchError, ModelError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.outcome_file import saved_in
-from cfbench.inference.embeddings import embeddings_of
+from cfbench.files.locks import remove_folder
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
-from cfbench.inference.predict import predict_ratings, rating_range_of
+from cfbench.inference.predict import embeddings_of, predict_ratings, rating_range_of
 from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import (
     EpochReport,
@@ -34,10 +33,8 @@ from cfbench.model.protocols import (
 )
 from cfbench.records.record import Epoch, Status
 from cfbench.registry.loading import instantiate, library_versions, load_class
-from cfbench.resources.clock import Clock
-from cfbench.resources.cost import Cost
+from cfbench.resources.cost import Clock, Cost, peak_bytes, reset_peak
 from cfbench.resources.energy import metered
-from cfbench.resources.memory import peak_bytes, reset_peak
 
 # The environment of a cell limits its threads, too; threadpoolctl reaches libraries that have read it before.
 try:
@@ -109,7 +106,7 @@ def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], N
                 model_bytes = save_model(model, saved_in(task))
         except ModelError:  # must not cost the answers
             traceback.print_exc()
-            shutil.rmtree(saved_in(task), ignore_errors=True)
+            remove_folder(saved_in(task))
     device = str(model.device_) if isinstance(model, RunsOnDevice) else "cpu"
     return output, Cost(clock.wall, clock.cpu, peak, device, model_bytes, energy.kwh, energy.method)
 

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from cfbench.errors import CfbenchError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.process_tree import how_ended
-from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
+from cfbench.files.guarded_reading import MEBIBYTE, read_plain, require_plain
 from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Epoch, Status
-from cfbench.resources.cost import Cost
-from cfbench.resources.memory import machine_bytes
+from cfbench.resources.cost import Cost, machine_bytes
 
 _LARGEST = 256 * MEBIBYTE  # a learning curve of a million epochs has 100
 _LONGEST_REASON = 1000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import selectors
-import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from cfbench.execution.outcome_file import concluded, tail_of
 from cfbench.execution.pipe_events import parse_event, widen
 from cfbench.execution.process_tree import how_ended
 from cfbench.execution.sandbox import persistent_home
+from cfbench.files.locks import remove_folder
 from cfbench.model.protocols import EpochReport
 
 THREAD_VARIABLES = (
@@ -229,7 +229,7 @@ class Supervisor:
         return None
 
     def _restart(self, task: Task) -> None:
-        shutil.rmtree(task.folder, ignore_errors=True)  # what it has left is no beginning to go on from
+        remove_folder(Path(task.folder))  # what it has left is no beginning to go on from
         Path(task.folder).mkdir(exist_ok=True)
         self.start(task)
 

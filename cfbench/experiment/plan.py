@@ -17,7 +17,7 @@ from cfbench.experiment.split_plans import Splits, call_plugin, create_plugin, s
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Cell, GroupKey
 from cfbench.registry.registry import Plugin, Registry
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 from cfbench.spec import Spec, Value, derived_seed
 
 _SHORTEST_LISTS = 10  # kept even where no metric needs them: a run can be rescored by others later

@@ -18,7 +18,7 @@ from cfbench.errors import CfbenchError, DataError, PluginError, SpecError, Unkn
 from cfbench.experiment.suite import Suite
 from cfbench.records.record import Cell
 from cfbench.registry.registry import Kind, Registry
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 from cfbench.spec import Spec, derived_seed
 
 _KEPT = 2  # splits in memory

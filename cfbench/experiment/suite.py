@@ -15,8 +15,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cfbench.errors import SpecError, UnknownNameError, UsageError
-from cfbench.files.plain_file import MEBIBYTE, read_plain
-from cfbench.files.strict_json import parse_json, require_shallow
+from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_plain, require_shallow
 from cfbench.registry.shipped_suites import shipped_suites
 from cfbench.spec import Spec
 

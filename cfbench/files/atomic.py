@@ -1,4 +1,4 @@
-"""Atomic writing: neither a reader nor a crash ever leaves half a file."""
+"""Atomic writing, which never leaves half a file, and paths for it inside a folder that others may have filled."""
 
 from __future__ import annotations
 
@@ -28,27 +28,25 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = _temporary_beside(path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield cast("BinaryIO", file)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(path)  # before the file is closed, and its lock gone: it would look like a leftover
+            # The rename itself is to survive a power cut, where the file system can.
+            with suppress(OSError):
+                descriptor = os.open(path.parent, os.O_RDONLY)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield cast("BinaryIO", file)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)  # before the file is closed, and its lock gone: it would look like a leftover
-        # The rename itself is to survive a power cut, where the file system can.
-        with suppress(OSError):
-            descriptor = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def clear_leftovers(folder: Path) -> None:
@@ -83,3 +81,20 @@ def unwritable(path: Path, error: OSError) -> StoreError:
     """Return an error that says why ``path`` cannot be written, and what to do."""
     why = error.strerror or str(error) or type(error).__name__
     return StoreError(f"cannot write {path}: {why}; free the disk, or use another folder")
+
+
+def confined(root: Path, *parts: str) -> Path:
+    """Return ``root/parts...`` for writing.
+
+    The last part may be a link: files are replaced there, not written through. Raises StoreError where a folder on the
+    way is a link that leads out of ``root``: a results folder from elsewhere must not reach the rest of the disk.
+    """
+    folder, inside = root, root.resolve()
+    for part in parts[:-1]:
+        folder /= part
+        if folder.is_symlink() and not folder.resolve().is_relative_to(inside):
+            raise StoreError(
+                f"{folder} is a link that leads out of {root}; nothing is written through it: remove it, or copy what "
+                "it names"
+            )
+    return folder / parts[-1]

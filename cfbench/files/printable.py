@@ -11,10 +11,9 @@ import unicodedata
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f"
 _REORDERING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # what stands behind them is shown in another order
-_LINES = "\u2028\u2029"
-_HALVES = "\ud800-\udfff"  # no encoding has them
-_OBEYED = re.compile(f"[{_CONTROL}{_REORDERING}{_LINES}{_HALVES}]")
-_OBEYED_IN_A_LINE = re.compile(f"[\t\n{_CONTROL}{_REORDERING}{_LINES}{_HALVES}]")
+_OTHERS = "\u2028\u2029\ud800-\udfff"  # ends of lines to some programs; halves of characters, which no encoding has
+_OBEYED = re.compile(f"[{_CONTROL}{_REORDERING}{_OTHERS}]")
+_OBEYED_IN_A_LINE = re.compile(f"[\t\n{_CONTROL}{_REORDERING}{_OTHERS}]")
 
 _STAND_INS = {
     "\N{ALMOST EQUAL TO}": "~", "\N{DAGGER}": "+", "\N{PLUS-MINUS SIGN}": "+-", "\N{MULTIPLICATION SIGN}": "x",

@@ -24,7 +24,7 @@ class ModelOutput:
             ``Evaluation.test_user_positions``. None for a model that could not rank.
         score_means: mean score of every training item over g groups of test users, before seen items are masked,
             shape (g, n_items), float32; NaN where no user of a group got a score; see
-            :class:`cfbench.inference.score_means.ScoreMeans`. None without lists.
+            :class:`cfbench.inference.rank.ScoreMeans`. None without lists.
         item_factors: the model's own embeddings of every training item, shape (n_items, f), float32,
             finite; None for a model without.
         train_rows: positions of some rows in the training part, ascending, shape (s,), int64; see

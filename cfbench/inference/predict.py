@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cfbench.errors import ModelError
 from cfbench.model.protocols import HasRatingRange, PredictsRatings
 from cfbench.model.ratings import Codes, Floats, frozen
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 PAIRS_PER_CALL = 1 << 18
 """The most pairs per call of ``predict``; bounds the rows of factors that a model gathers."""

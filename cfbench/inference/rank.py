@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from cfbench.data.splits.split import Withheld
 from cfbench.errors import ModelError
 from cfbench.inference.predict import predict_ratings, shaped_floats
-from cfbench.inference.score_means import ScoreMeans
+from cfbench.inference.rank import ScoreMeans
 from cfbench.model.protocols import PredictsRatings, ScoresItems
 from cfbench.model.ratings import Codes, Floats, Ratings, frozen
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 MEMORY_CAP = 32 << 20
 """Bytes that one chunk of scores with its temporaries may take; more is slower, since fresh pages cost time."""
@@ -37,7 +37,7 @@ class Rankings:
         lists: item codes, best first, shape (u, k), int32; a list with fewer than ``k`` candidates whose score is
             not NaN ends in ``n_items``.
         score_means: mean score of every item over groups of users, before anything is masked, shape (g, n_items),
-            float32; see :class:`cfbench.inference.score_means.ScoreMeans`.
+            float32; see :class:`cfbench.inference.rank.ScoreMeans`.
     """
 
     lists: NDArray[np.int32]

@@ -25,9 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import StoreError
-from cfbench.files.packed_arrays import read_arrays
-from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
-from cfbench.files.strict_json import parse_json
+from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_arrays, read_plain, require_plain
 
 Fact: TypeAlias = bool | int | float | str | list["Fact"] | dict[str, "Fact"] | None
 """Values that JSON can hold. Floats come back to the bit; NaN and infinities are refused."""

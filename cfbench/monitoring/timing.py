@@ -13,7 +13,7 @@ from cfbench.execution.contract import RunEvents, Task
 from cfbench.files.atomic import write_text
 from cfbench.monitoring.time_left import WAITING
 from cfbench.records.record import Record
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 MODELS_OWN = ("fit", "add_cold_entities", "predict")
 """The parts of a cell that are the model's own work; the rest is cfbench's, or waiting."""

@@ -21,10 +21,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from cfbench.errors import StoreError
-from cfbench.files.atomic import unwritable, write_text
-from cfbench.files.confined import confined
-from cfbench.files.plain_file import MEBIBYTE, read_plain
-from cfbench.files.strict_json import parse_json
+from cfbench.files.atomic import confined, unwritable, write_text
+from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_plain
 from cfbench.model.saving import file_sha256
 from cfbench.records.record import Cell
 from cfbench.registry.registry import Plugin

@@ -33,16 +33,13 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from cfbench.data.splits.split import Split
 from cfbench.errors import CfbenchError, StoreError, UsageError
-from cfbench.files.atomic import clear_leftovers, replacing, unwritable, write_text
-from cfbench.files.confined import confined
-from cfbench.files.lock_file import LockFile
-from cfbench.files.packed_arrays import read_arrays
-from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
-from cfbench.files.strict_json import parse_json
+from cfbench.files.atomic import clear_leftovers, confined, replacing, unwritable, write_text
+from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_arrays, read_plain, require_plain
+from cfbench.files.locks import LockFile
 from cfbench.inference.output import ModelOutput
 from cfbench.model.saving import file_sha256
 from cfbench.records.record import SCHEMA, Cell, Line, Record, Standing
-from cfbench.resources.memory import machine_bytes
+from cfbench.resources.cost import machine_bytes
 
 _LARGEST_RECORD = 64 * MEBIBYTE  # a learning curve of a hundred thousand epochs has 10
 _LARGEST_LINES = 1024 * MEBIBYTE

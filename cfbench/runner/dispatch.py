@@ -14,7 +14,7 @@ from cfbench.errors import CfbenchError, PluginError, StoreError
 from cfbench.execution.contract import Executor, Outcome, RunEvents, Task
 from cfbench.experiment.plan import Planned
 from cfbench.experiment.split_plans import Splits
-from cfbench.files.owned_folder import owned_folder, sweep
+from cfbench.files.locks import owned_folder, remove_folder, sweep
 from cfbench.inference.inputs import EvaluationInputs
 
 _PREFIX = "cfbench-run-"
@@ -115,7 +115,7 @@ class RunTaskQueue:
 
     def release(self, task: Task) -> None:
         """Remove what no other task needs."""
-        shutil.rmtree(task.folder, ignore_errors=True)
+        remove_folder(Path(task.folder))
         Path(task.log).unlink(missing_ok=True)
         self._tasks_left[task.inputs] -= 1
         if not self._tasks_left[task.inputs]:

@@ -32,7 +32,7 @@ from cfbench.inference.output import ModelOutput
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import CellLocks, RunFolder, require_answers_to
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 from cfbench.results.summary import CellSamples, consolidated
 from cfbench.runner.dispatch import ResourceLimits, RunTaskQueue, clear_workspaces, outcomes_of, task_of, workspace
 

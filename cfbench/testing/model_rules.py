@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from cfbench.inference.embeddings import embeddings_of
-from cfbench.inference.predict import rating_range_of
+from cfbench.inference.predict import embeddings_of, rating_range_of
 from cfbench.model.features import Features
 from cfbench.model.protocols import EpochReport
 from cfbench.model.ratings import Codes, Floats, Ratings, frozen

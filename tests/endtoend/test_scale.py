@@ -11,7 +11,7 @@ DATA = "synthetic[n_users=6400,n_items=2400,n_ratings=1000000]"
 RUN = """
 import sys
 from cfbench.cli import main
-from cfbench.resources.memory import peak_bytes
+from cfbench.resources.cost import peak_bytes
 try:
     main()
 finally:

@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cfbench.errors import CfbenchError, StoreError
-from cfbench.files.packed_arrays import read_arrays
+from cfbench.files.guarded_reading import read_arrays
 from cfbench.inference.output import ModelOutput
 from cfbench.model.saving import load_parts, save_parts
 from cfbench.records.kept_models import ModelFolder

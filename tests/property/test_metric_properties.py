@@ -23,7 +23,7 @@ from cfbench.evaluation.metrics.popularity import APLT, ARP, UPD, DeltaGAP, Popu
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.evaluation.metrics.strata import ColdItemStrata, ColdUserStrata, PopularityDeciles, UserActivity
 from cfbench.inference.rank import rank_items
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 K = 3
 OF_LISTS = tuple(

@@ -17,7 +17,7 @@ from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import predict_ratings
 from cfbench.model.protocols import FitContext
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 
 @pytest.fixture(scope="session")

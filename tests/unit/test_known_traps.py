@@ -19,7 +19,7 @@ from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.rank import rank_items
 from cfbench.records.record import Cell, Comparison, Figure, Record
 from cfbench.registry.registry import Registry
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 from cfbench.results.summary import GroupSamples, summary
 
 OF_LISTS = [

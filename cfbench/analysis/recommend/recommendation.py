@@ -21,7 +21,7 @@ from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import PredictsRatings, ScoresItems, TakesColdEntities
 from cfbench.model.ratings import Codes, Ratings
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 _MAX_SEARCHED = 50_000  # ids among which near ones are looked for: difflib reads them all
 

@@ -32,7 +32,7 @@ from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder, require_answers_to
 from cfbench.registry.loading import instantiate
 from cfbench.registry.registry import Plugin, Registry
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 from cfbench.spec import Spec
 
 

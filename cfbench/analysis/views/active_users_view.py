@@ -13,7 +13,7 @@ from cfbench.data.splits.split import Fold, Split
 from cfbench.errors import UsageError
 from cfbench.experiment.plan import model_seed
 from cfbench.inference.rank import rank_items
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 _LIST_LENGTH = 10
 _SAMPLE_SIZE = 500

@@ -17,8 +17,8 @@ from cfbench.analysis.embedding_statistics import Similarity
 from cfbench.analysis.maps import MapMethod
 from cfbench.analysis.refit.finished_cell import FittedModel
 from cfbench.errors import UsageError
-from cfbench.inference.embeddings import embeddings_of
 from cfbench.inference.output import ModelOutput
+from cfbench.inference.predict import embeddings_of
 from cfbench.model.arrays import Floats
 from cfbench.model.protocols import Embeddings, HasEmbeddings
 from cfbench.records.record import Epoch

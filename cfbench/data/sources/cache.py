@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
 from cfbench.data.sources.source import Storage
-from cfbench.files.owned_folder import owned_folder, sweep
-from cfbench.files.plain_file import MEBIBYTE, read_plain, require_plain
-from cfbench.files.strict_json import parse_json
+from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_plain, require_plain
+from cfbench.files.locks import owned_folder, sweep
 from cfbench.model.ratings import RatingScale
 
 SCHEMA = 2

@@ -25,7 +25,7 @@ from cfbench.data.sources.ratings_file import read_ratings
 from cfbench.data.sources.raw_ratings import RawRatings, content_checksum, validated
 from cfbench.data.sources.source import Storage
 from cfbench.errors import DataError, DataNotFoundError
-from cfbench.files.owned_folder import owned_folder
+from cfbench.files.locks import owned_folder
 from cfbench.model.ratings import RatingScale
 
 _MEGABYTE = 1_000_000

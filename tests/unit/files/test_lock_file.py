@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 
-from cfbench.files.lock_file import LockFile
+from cfbench.files.locks import LockFile
 
 
 def test_a_lock_is_had_once_and_its_file_goes_with_it(tmp_path):

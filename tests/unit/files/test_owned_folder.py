@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
+import stat
 import tempfile
+from pathlib import Path
 
 import pytest
 
-from cfbench.files.lock_file import LockFile
-from cfbench.files.owned_folder import owned_folder
+from cfbench.files.locks import LockFile, owned_folder, remove_folder
 
 PARTS = ("content", "old")
 
@@ -83,3 +85,30 @@ def test_a_folder_that_another_process_sweeps_before_it_is_owned_is_made_anew(tm
     monkeypatch.setattr(LockFile, "take", taken_at_third)
     with owned_folder(tmp_path, ".new-", PARTS) as folder:
         assert str(folder) == made[2]
+
+
+def test_folders_that_may_not_be_written_to_are_removed_by_any_user_and_links_are_not_followed(tmp_path):
+    user = 65534 if os.geteuid() == 0 else os.geteuid()  # root may write to everything
+    os.chown(tmp_path, user, -1)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chdir(tmp_path)
+            os.setuid(user)
+            cell, beside = Path("cell"), Path("beside")
+            for folder in (cell / "home" / ".cache" / "deep", cell / "closed", beside):
+                folder.mkdir(parents=True)
+                (folder / "file").touch()
+            (cell / "link").symlink_to("../beside")
+            beside.chmod(0o500)
+            for folder in (cell / "home" / ".cache" / "deep", cell / "home" / ".cache", cell):
+                folder.chmod(0o500)
+            (cell / "closed").chmod(0)
+            shutil.rmtree(cell, ignore_errors=True)
+            left = cell.exists()
+            remove_folder(cell)
+            untouched = (beside / "file").exists() and stat.S_IMODE(beside.stat().st_mode) == 0o500
+            os._exit(0 if left and untouched and not cell.exists() else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

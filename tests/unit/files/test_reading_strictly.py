@@ -8,10 +8,9 @@ import pytest
 
 from cfbench.data.sources import text_file
 from cfbench.errors import DataError, StoreError
-from cfbench.files.confined import confined
-from cfbench.files.plain_file import read_plain
+from cfbench.files.atomic import confined
+from cfbench.files.guarded_reading import parse_json, read_plain, require_shallow
 from cfbench.files.printable import escaped_json, printable, printable_line
-from cfbench.files.strict_json import parse_json, require_shallow
 from cfbench.reporting.csv_files import inert
 
 

@@ -9,7 +9,7 @@ from cfbench.errors import ModelError
 from cfbench.evaluation.metrics.evaluation import fill_and_clip
 from cfbench.inference.predict import predict_ratings, rating_range_of
 from cfbench.model.ratings import RatingScale
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 USERS = np.array([0, 1, 2, 3, 1], dtype=np.int32)
 ITEMS = np.array([4, 0, 0, 2, 3], dtype=np.int32)

@@ -10,7 +10,7 @@ from cfbench.errors import ModelError
 from cfbench.inference import rank as rank_module
 from cfbench.inference.rank import rank_items
 from cfbench.model.ratings import Ratings, RatingScale
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 
 def training(pairs, n_users, n_items):

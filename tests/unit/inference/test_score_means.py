@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfbench.errors import ModelError
-from cfbench.inference.score_means import MOST_GROUPS, ScoreMeans
+from cfbench.inference.rank import MOST_GROUPS, ScoreMeans
 
 
 def gathered(scores, block=7):

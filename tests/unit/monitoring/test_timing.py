@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cfbench.monitoring.timing import Spent, Timing
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def work(monkeypatch) -> Callable[[float, float], None]:
         cpu[0] += cpu_seconds
 
     by_hand = SimpleNamespace(perf_counter=lambda: wall[0], process_time=lambda: cpu[0])
-    monkeypatch.setattr("cfbench.resources.clock.time", by_hand)
+    monkeypatch.setattr("cfbench.resources.cost.time", by_hand)
     return work
 
 

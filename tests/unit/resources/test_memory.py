@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cfbench.resources.memory import machine_bytes
+from cfbench.resources.cost import machine_bytes
 
 
 @pytest.mark.parametrize("name", ["memory.max", "memory/memory.limit_in_bytes"])

@@ -8,7 +8,7 @@ import pytest
 from cfbench.data.splits.split import Fold, Split, Withheld
 from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.rank import rank_items
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 
 def withheld(*pairs) -> Withheld:

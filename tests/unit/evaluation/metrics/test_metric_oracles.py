@@ -14,7 +14,7 @@ from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.rank import rank_items
-from cfbench.resources.clock import Clock
+from cfbench.resources.cost import Clock
 
 N_USERS, N_ITEMS = 40, 25
 OURS = {"ndcg": NDCG, "recall": Recall, "precision": Precision, "hit_rate": HitRate, "mrr": MRR, "map": MAP}
