@@ -19,6 +19,8 @@ from cfbench.data.splits.split import Split, Withheld
 from cfbench.model.features import Features
 from cfbench.model.ratings import Codes, Ratings, RatingScale
 
+_COLUMNS = ("users", "items", "ratings", "timestamps")  # of the training rows
+
 CHECKED_ROWS = 20_000
 """The most training rows that are predicted, for comparison with the error on test rows."""
 
@@ -100,17 +102,15 @@ class EvaluationInputs:
 
     def write(self, folder: Path) -> None:
         """Write the arrays into ``folder``, which must exist."""
-        train, cold = self.train, self.cold_entities
-        found: dict[str, NDArray[Any] | None] = {
-            f"train_{name}": getattr(train, name) for name in ("users", "items", "ratings", "timestamps")
-        }
+        train, cold, withheld = self.train, self.cold_entities, self.withheld
+        found: dict[str, NDArray[Any] | None] = {f"train_{name}": getattr(train, name) for name in _COLUMNS}
         found |= vars(self.queries)
         tables = {"train_user": train.user_features, "train_item": train.item_features}
         if cold is not None:
             found |= {f"cold_{name}": codes for name, codes in vars(cold.queries).items()}
             tables |= {"cold_user": cold.users, "cold_item": cold.items}
-        if self.withheld is not None:
-            found |= {"withheld_places": self.withheld.places, "withheld_items": self.withheld.items}
+        if withheld is not None:
+            found |= {"withheld_places": withheld.places, "withheld_items": withheld.items}
         columns = {name: features.columns for name, features in tables.items() if features is not None}
         # One file a column, by number: the columns' names need not be fit for file names.
         for table, named in columns.items():
@@ -137,17 +137,10 @@ class EvaluationInputs:
             table: Features({column: arrays[f"{table}_{number}"] for number, column in enumerate(columns)})
             for table, columns in facts["features"].items()
         }
-        train = Ratings(
-            users=arrays["train_users"],
-            items=arrays["train_items"],
-            ratings=arrays["train_ratings"],
-            timestamps=arrays.get("train_timestamps"),
-            n_users=facts["n_users"],
-            n_items=facts["n_items"],
-            scale=RatingScale(*facts["scale"]),
-            user_features=features.get("train_user"),
-            item_features=features.get("train_item"),
-        )
+        parts: dict[str, Any] = {name: arrays.get(f"train_{name}") for name in _COLUMNS}
+        parts |= {f"{side}_features": features.get(f"train_{side}") for side in ("user", "item")}
+        scale = RatingScale(*facts["scale"])
+        train = Ratings(**parts, n_users=facts["n_users"], n_items=facts["n_items"], scale=scale)
         cold_entities = withheld = None
         if "cold_users" in arrays:
             queries = _queries(arrays, "cold_")

@@ -1,4 +1,4 @@
-"""Predicted ratings of a fitted model, validated."""
+"""Answers of a fitted model, each validated: predicted ratings, its range of ratings, embeddings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.errors import ModelError
-from cfbench.model.protocols import HasRatingRange, PredictsRatings
+from cfbench.model.protocols import Embeddings, HasEmbeddings, HasRatingRange, PredictsRatings
 from cfbench.model.ratings import Codes, Floats, frozen
 from cfbench.resources.cost import Clock
 
@@ -19,13 +19,7 @@ PAIRS_PER_CALL = 1 << 18
 
 
 def predict_ratings(
-    model: PredictsRatings,
-    users: Codes,
-    items: Codes,
-    clock: Clock,
-    *,
-    part: str = "predict",
-    pairs_per_call: int = PAIRS_PER_CALL,
+    model: PredictsRatings, users: Codes, items: Codes, clock: Clock, *, part: str = "predict"
 ) -> NDArray[np.float32]:
     """Return the ratings that ``model`` predicts for pairs, queried in chunks, each checked.
 
@@ -36,7 +30,6 @@ def predict_ratings(
         items: item codes likewise.
         clock: gets the model's own seconds, and nothing else.
         part: the part of the clock that they are counted under.
-        pairs_per_call: the most pairs per call.
 
     Returns:
         Predicted ratings in rating units, shape (m,), float32; not filled, not clipped, NaN = no prediction.
@@ -47,8 +40,8 @@ def predict_ratings(
     users, items = frozen(users), frozen(items)
     predictions = np.empty(len(users), dtype=np.float32)
     who = f"{type(model).__name__}.predict"
-    for start in range(0, len(users), pairs_per_call):
-        chunk = slice(start, start + pairs_per_call)
+    for start in range(0, len(users), PAIRS_PER_CALL):
+        chunk = slice(start, start + PAIRS_PER_CALL)
         with clock.part(part):
             returned = model.predict(users[chunk], items[chunk])
         floats = shaped_floats(returned, users[chunk].shape, who)
@@ -73,6 +66,37 @@ def rating_range_of(model: HasRatingRange) -> NDArray[np.float64] | None:
                 f"{type(model).__name__}.rating_range must return two finite numbers (low, high) with low < high, "
                 f"or None where nothing limits its predictions; got {stated!r}"
             )
+
+
+def embeddings_of(model: HasEmbeddings, n_users: int, n_items: int) -> Embeddings:
+    """Return the embeddings of a fitted ``model`` after checking them.
+
+    Raises:
+        ModelError: it raised, or returned something else than finite arrays with a row for every training user and
+            item.
+    """
+    who = f"{type(model).__name__}.embeddings"
+    try:
+        found = model.embeddings()
+    except Exception as error:
+        raise ModelError(f"{who} raised {type(error).__name__}: {error}") from error
+    if not isinstance(found, Embeddings):
+        raise ModelError(f"{who} must return cfbench.model.protocols.Embeddings, got {type(found).__name__}")
+    for name, rows in (("users", n_users), ("items", n_items), ("user_biases", n_users), ("item_biases", n_items)):
+        array = getattr(found, name)
+        shape: tuple[int, ...] = (rows,)
+        if name in ("users", "items"):  # of whatever width
+            shape = (rows, array.shape[1] if isinstance(array, np.ndarray) and array.ndim == 2 else 1)
+        elif array is None:
+            continue
+        floats = shaped_floats(array, shape, f"{who}().{name}")
+        if not (np.abs(floats) <= np.finfo(np.float32).max).all():
+            raise ModelError(
+                f"{who}().{name} must be finite; give a row of 0 to an entity about which nothing was learned"
+            )
+    if not isinstance(found.offset, Real) or not np.isfinite(found.offset):
+        raise ModelError(f"{who}().offset must be a finite number, got {found.offset!r}; 0 where there is none")
+    return found
 
 
 def shaped_floats(array: object, shape: tuple[int, ...], who: str) -> Floats:

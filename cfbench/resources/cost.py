@@ -1,9 +1,17 @@
-"""Cost of a cell: seconds, memory, bytes on disk, electricity."""
+"""Cost of a cell: seconds, memory, bytes on disk, electricity; the clock and the memory's peak that it is read from."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+
+_CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -30,3 +38,58 @@ class Cost:
     model_bytes: int | None = None
     energy_kwh: float | None = None
     energy_method: str = ""
+
+
+@dataclass
+class Clock:
+    """A clock that adds up the seconds spent inside ``with clock.part(name):`` blocks.
+
+    Parts exclude one another: seconds inside a nested part count for the inner one alone, so parts add up.
+
+    Attributes:
+        wall: wall-clock seconds by part.
+        cpu: CPU seconds of this process (all threads) by part.
+        entered: called with the name of every part that begins.
+    """
+
+    wall: dict[str, float] = field(default_factory=dict)
+    cpu: dict[str, float] = field(default_factory=dict)
+    entered: Callable[[str], None] = field(default=lambda _name: None, repr=False)
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """Count the block under ``name``, also when it raises."""
+        self.entered(name)
+        wall, cpu = time.perf_counter(), time.process_time()
+        inner_wall, inner_cpu = sum(self.wall.values()), sum(self.cpu.values())
+        try:
+            yield
+        finally:
+            inner_wall, inner_cpu = sum(self.wall.values()) - inner_wall, sum(self.cpu.values()) - inner_cpu
+            self.wall[name] = self.wall.get(name, 0.0) + time.perf_counter() - wall - inner_wall
+            self.cpu[name] = self.cpu.get(name, 0.0) + time.process_time() - cpu - inner_cpu
+
+
+def reset_peak() -> None:
+    """Forget earlier peaks, so that a forked child does not report its parent's. No effect outside Linux."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """Return the peak resident size since :func:`reset_peak`, in bytes (of the whole life outside Linux)."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def machine_bytes(control_group: Path = _CONTROL_GROUP) -> int:
+    """Return the bytes of memory that processes here may use: the machine's, or less where a container says so."""
+    limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):  # not Linux, or no limit, which is the word "max"
+            limit = min(limit, int((control_group / name).read_text()))
+    return limit

@@ -90,19 +90,12 @@ def _started(energy: Energy) -> OfflineEmissionsTracker | None:
         from codecarbon import OfflineEmissionsTracker  # noqa: PLC0415 - optional, and half a second with its pandas
 
         meter = OfflineEmissionsTracker(
-            country_iso_code="FRA",  # asked for; turns kWh into CO2, which is not read
-            force_carbon_intensity_g_co2e_kwh=1.0,
-            cloud_provider=None,
-            electricitymaps_api_token="",
-            emissions_endpoint=None,
-            output_methods=[],
-            output_handlers=[],
-            tracking_mode="process",
-            measure_power_secs=_SAMPLE_SECONDS,
-            allow_multiple_runs=True,
-            pue=1.0,
-            log_level="critical",
-        )
+            # Asked for; these turn kWh into CO2, which is not read. pue is a factor of the energy itself.
+            country_iso_code="FRA", force_carbon_intensity_g_co2e_kwh=1.0, pue=1.0,
+            cloud_provider=None, electricitymaps_api_token="", emissions_endpoint=None,
+            output_methods=[], output_handlers=[], log_level="critical",
+            tracking_mode="process", measure_power_secs=_SAMPLE_SECONDS, allow_multiple_runs=True,
+        )  # fmt: skip
         meter.start()
     except Exception as error:  # noqa: BLE001 - a meter must not cost the cell
         energy.method = f"not metered: {type(error).__name__}: {error}"

@@ -1,6 +1,7 @@
 """What must hold of metrics and rankings for any data."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -238,7 +239,8 @@ def test_lists_are_unseen_distinct_sorted_complete_and_the_same_for_any_chunk(
     scores = rng.integers(0, levels, size=(train.n_users + 1, train.n_items)).astype(np.float32)
     users = rng.integers(0, train.n_users + 1, size=9).astype(np.int32)
     lists = rank_items(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock()).lists
-    chunked = rank_items(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock(), memory_cap=memory_cap).lists
+    with patch.multiple("cfbench.inference.rank", MEMORY_CAP=memory_cap, LARGE_MEMORY_CAP=0):
+        chunked = rank_items(Table(scores), train, users, k=k, tie_seed=seed, clock=Clock()).lists
     assert (lists == chunked).all()
     for user, places in zip(users, lists, strict=True):
         seen = set(train.items[train.users == user].tolist())

@@ -31,9 +31,10 @@ def ask(answer, **options):
     return predict_ratings(Model(answer), USERS, ITEMS, Clock(), **options)
 
 
-def test_answers_come_back_in_the_order_of_the_questions_whatever_the_chunks():
+def test_answers_come_back_in_the_order_of_the_questions_whatever_the_chunks(monkeypatch):
     model = Model(lambda users, items: users * 10.0 + items)
-    answers = predict_ratings(model, USERS, ITEMS, Clock(), pairs_per_call=2)
+    monkeypatch.setattr("cfbench.inference.predict.PAIRS_PER_CALL", 2)
+    answers = predict_ratings(model, USERS, ITEMS, Clock())
     assert answers.tolist() == [4, 10, 20, 32, 13]
     assert answers.dtype == np.float32
     assert model.sizes == [2, 2, 1]
@@ -48,14 +49,15 @@ def test_nan_is_an_answer():
     assert np.isnan(ask(lambda users, items: np.full(len(users), np.nan))).all()
 
 
-def test_a_buffer_that_the_model_reuses_is_copied():
+def test_a_buffer_that_the_model_reuses_is_copied(monkeypatch):
+    monkeypatch.setattr("cfbench.inference.predict.PAIRS_PER_CALL", 1)
     buffer = np.zeros(1)
 
     def answer(users, items):
         buffer[:] = items
         return buffer
 
-    assert ask(answer, pairs_per_call=1).tolist() == ITEMS.tolist()
+    assert ask(answer).tolist() == ITEMS.tolist()
 
 
 def test_the_model_cannot_change_the_questions():
@@ -67,13 +69,15 @@ def test_the_model_cannot_change_the_questions():
         ask(answer)
 
 
-def test_only_the_models_own_time_is_counted():
+def test_only_the_models_own_time_is_counted(monkeypatch):
+    monkeypatch.setattr("cfbench.inference.predict.PAIRS_PER_CALL", 1)
+
     def answer(users, items):
         time.sleep(0.002)
         return np.zeros(len(users))
 
     clock = Clock()
-    predict_ratings(Model(answer), USERS, ITEMS, clock, pairs_per_call=1)
+    predict_ratings(Model(answer), USERS, ITEMS, clock)
     assert list(clock.wall) == ["predict"]
     assert clock.wall["predict"] >= 0.01
 

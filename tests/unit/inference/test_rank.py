@@ -41,6 +41,11 @@ class Predictor:
         return self.table[users, items]
 
 
+def chunks_of(memory_cap):
+    """Let a chunk take so many bytes, whatever the catalogue."""
+    return patch.multiple(rank_module, MEMORY_CAP=memory_cap, LARGE_MEMORY_CAP=0)
+
+
 def rank(model, train, users, k=2, tie_seed=0, **options):
     codes = np.array(users, dtype=np.int32)
     return rank_items(model, train, codes, k=k, tie_seed=tie_seed, clock=Clock(), **options).lists
@@ -148,7 +153,8 @@ def test_chunks_and_the_order_of_users_change_nothing(memory_cap):
     model = Scores(rng.integers(0, 5, size=(61, 40)))
     users = rng.permutation(61)
     usual = rank(model, train, np.arange(61), k=5)
-    assert rank(model, train, users, k=5, memory_cap=memory_cap).tolist() == usual[users].tolist()
+    with chunks_of(memory_cap):
+        assert rank(model, train, users, k=5).tolist() == usual[users].tolist()
 
 
 @pytest.mark.parametrize("memory_cap", [1, 10_000, 1 << 28])
@@ -157,7 +163,8 @@ def test_the_mean_scores_of_groups_of_users_come_with_the_lists(kind, memory_cap
     train = training([(user, 0) for user in range(45)], n_users=45, n_items=3)
     table = np.arange(46 * 3).reshape(46, 3).astype(np.float32)
     users = np.array([45, 7, 3, 7, *range(10, 40)], dtype=np.int32)
-    means = rank_items(kind(table), train, users, k=1, tie_seed=0, clock=Clock(), memory_cap=memory_cap).score_means
+    with chunks_of(memory_cap):
+        means = rank_items(kind(table), train, users, k=1, tie_seed=0, clock=Clock()).score_means
     asked = table[np.unique(users)]  # 33 users: 13 groups of two, 7 of one
     expected = [asked[group::20].mean(axis=0) for group in range(20)]
     np.testing.assert_allclose(means, expected, rtol=1e-6)
@@ -203,7 +210,8 @@ def test_memory_stays_near_the_cap_even_when_every_score_ties():
 
     tracemalloc.start()
     try:
-        rank(Flat(), train, np.arange(n_users), k=10, memory_cap=4 << 20)
+        with chunks_of(4 << 20):
+            rank(Flat(), train, np.arange(n_users), k=10)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
