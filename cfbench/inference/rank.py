@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.splits.split import Withheld
 from cfbench.errors import ModelError
-from cfbench.inference.predict import predict_ratings, shaped_floats
-from cfbench.inference.rank import ScoreMeans
+from cfbench.inference.predict import predict_ratings, reject_infinities, shaped_floats
 from cfbench.model.protocols import PredictsRatings, ScoresItems
 from cfbench.model.ratings import Codes, Floats, Ratings, frozen
 from cfbench.resources.cost import Clock
@@ -21,12 +21,16 @@ MEMORY_CAP = 32 << 20
 LARGE_MEMORY_CAP = 256 << 20
 """Bytes that a chunk may take where the catalogue is so large that it would hold few users otherwise."""
 
+MOST_GROUPS = 20
+"""The most groups of users: enough to see how much a mean varies between users."""
+
 _BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pair of codes, and the checks
 _FEW_USERS = 64  # with fewer in a chunk, a product of factors spends its time on reading those of the catalogue
 _GROUP = 8  # columns whose maximum stands for them when a row's floor is estimated
 _FEW = 4  # times k: so many candidates a row are sorted as they are, more are first cut exactly
 _FIRST_DRAWS = 256  # of the drawn order of equals, tried before all of it
 _SCORES_PER_BLOCK = 1 << 17  # a block of this many scores stays in the processor's cache while it is cut
+_ROWS_AT_ONCE = 256  # of scores that are added up in single precision before they are added in double precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +41,7 @@ class Rankings:
         lists: item codes, best first, shape (u, k), int32; a list with fewer than ``k`` candidates whose score is
             not NaN ends in ``n_items``.
         score_means: mean score of every item over groups of users, before anything is masked, shape (g, n_items),
-            float32; see :class:`cfbench.inference.rank.ScoreMeans`.
+            float32; see :class:`ScoreMeans`.
     """
 
     lists: NDArray[np.int32]
@@ -45,15 +49,7 @@ class Rankings:
 
 
 def rank_items(
-    model: object,
-    train: Ratings,
-    users: Codes,
-    *,
-    k: int,
-    tie_seed: int,
-    clock: Clock,
-    withheld: Withheld | None = None,
-    memory_cap: int | None = None,
+    model: object, train: Ratings, users: Codes, k: int, tie_seed: int, clock: Clock, withheld: Withheld | None = None
 ) -> Rankings:
     """Rank the ``k`` best items for every user by the scores of ``model``.
 
@@ -71,8 +67,6 @@ def rank_items(
         tie_seed: the same for all models of a split.
         clock: gets the model's own seconds, and nothing else, under ``"predict"``.
         withheld: items that are no candidates for some of ``users``, by index, or None.
-        memory_cap: bytes that the scores of one chunk with their temporaries may take; None: 32 MiB, or as much as 64
-            users need, up to 256 MiB.
 
     Raises:
         ModelError: the model can do neither, or returned a wrong type or shape or an infinite value.
@@ -80,23 +74,20 @@ def rank_items(
     if k < 1:
         raise ValueError(f"lists need k of at least 1, got {k}")
     n_items = train.n_items
-    codes, places = np.unique(users, return_inverse=True)
+    codes, code_of = np.unique(users, return_inverse=True)
     seen, means = SeenItems.of(train), ScoreMeans(len(codes), n_items)
     # The rank of every item among equals; the padding code comes last.
     tie_rank = np.append(np.random.default_rng(tie_seed).permutation(n_items), n_items).astype(np.int32)
     length = k if withheld is None else k + withheld.longest
     lists = np.empty((len(codes), length), dtype=np.int32)
     bytes_of_user = n_items * _BYTES_PER_SCORE
-    if memory_cap is None:
-        memory_cap = max(MEMORY_CAP, min(_FEW_USERS * bytes_of_user, LARGE_MEMORY_CAP))
-    rows = max(1, memory_cap // bytes_of_user)
+    rows = max(1, max(MEMORY_CAP, min(_FEW_USERS * bytes_of_user, LARGE_MEMORY_CAP)) // bytes_of_user)
     for start in range(0, len(codes), rows):
         turns = means.turns[start : start + rows]
         scores = _catalogue_scores(model, n_items, codes[turns], clock)
         lists[turns] = _top_k(scores, codes[turns], seen, length, tie_rank, means, type(model).__name__)
-    if withheld is None:
-        return Rankings(lists[places], means.values())
-    return Rankings(withheld.taken_out(lists[places], k, n_items), means.values())
+    lists = lists[code_of]
+    return Rankings(lists if withheld is None else withheld.taken_out(lists, k, n_items), means.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +121,66 @@ class SeenItems:
         counts = self.starts[known + 1] - first
         ends = np.cumsum(counts)
         # Position within the concatenation, moved to where the user's own range begins.
-        places = np.arange(ends[-1]) + np.repeat(first - (ends - counts), counts)
-        return np.asarray(np.repeat(np.arange(len(users)) * width, counts) + self.items[places])
+        positions = np.arange(ends[-1]) + np.repeat(first - (ends - counts), counts)
+        return np.asarray(np.repeat(np.arange(len(users)) * width, counts) + self.items[positions])
+
+
+class ScoreMeans:
+    """Mean score of every item over groups of users, gathered from blocks of scores.
+
+    With ``g = min(20, n_users)`` groups, the j-th user belongs to group ``j mod g``::
+
+        mean(group, i) = sum of s(u, i) over the users u of the group with s(u, i) not NaN / their number
+
+    Scores come group by group, in the order of :attr:`turns`, so that a block of users has few groups and is added
+    up while it is in the processor's cache. The means depend on the sizes of the blocks only by rounding.
+
+    Attributes:
+        turns: indices of the users in the order in which their scores must be added, shape (n_users,).
+    """
+
+    def __init__(self, n_users: int, n_items: int) -> None:
+        """Expect the scores of ``n_users`` users, shape (n_users, n_items) in all."""
+        groups = min(MOST_GROUPS, n_users)
+        group_of = np.arange(n_users) % max(1, groups)
+        self.turns = np.argsort(group_of, kind="stable")
+        self._sizes = np.bincount(group_of, minlength=groups)
+        self._ends = np.cumsum(self._sizes)
+        self._sums = np.zeros((groups, n_items))
+        self._holes = np.zeros((groups, n_items), dtype=np.int64)
+        self._next = 0
+
+    def add(self, scores: Floats, who: str) -> None:
+        """Add the scores of the next users, shape (b, n_items), in the order of :attr:`turns`.
+
+        Raises ModelError, naming ``who``, where one is infinite. A sum shows whether there is NaN or an infinity
+        among its terms, so that scores are commonly read once.
+        """
+        start = 0
+        while start < len(scores):
+            # A part has one group and a bounded number of rows.
+            group = int(np.searchsorted(self._ends, self._next, side="right"))
+            rows = min(int(self._ends[group]) - self._next, len(scores) - start, _ROWS_AT_ONCE)
+            part = scores[start : start + rows]
+            start += rows
+            self._next += rows
+            if part.dtype == np.float64:  # of which a finite sum may hide what float32 cannot hold
+                reject_infinities(part, who)
+            with np.errstate(over="ignore", invalid="ignore"):
+                sums = np.ones(len(part), dtype=part.dtype) @ part  # twice as fast as part.sum(axis=0)
+                finite = math.isfinite(sums.sum())
+            if not finite:
+                reject_infinities(part, who)
+                missing = np.isnan(part)
+                self._holes[group] += missing.sum(axis=0)
+                sums = np.where(missing, 0, part).sum(axis=0, dtype=np.float64)
+            self._sums[group] += sums
+
+    def values(self) -> NDArray[np.float32]:
+        """Return the means, shape (g, n_items); NaN where no user of a group has a score."""
+        counts = self._sizes[:, None] - self._holes
+        means: NDArray[np.float64] = np.divide(self._sums, counts, out=np.full(counts.shape, np.nan), where=counts > 0)
+        return means.astype(np.float32)
 
 
 def _catalogue_scores(model: object, n_items: int, users: Codes, clock: Clock) -> Floats:
@@ -191,8 +240,8 @@ def _candidates(scores: Floats, k: int, drawn: NDArray[np.int64]) -> tuple[NDArr
 
 def _kth_best(values: Floats, k: int) -> Floats:
     """Return the ``k``-th best value of each row, shape (b, 1)."""
-    place = values.shape[1] - k
-    return np.partition(values, place, axis=1)[:, place, np.newaxis]
+    rank = values.shape[1] - k
+    return np.partition(values, rank, axis=1)[:, rank, np.newaxis]
 
 
 def _true_per_row(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -210,10 +259,10 @@ def _without_surplus(scores: Floats, floor: Floats, k: int, drawn: NDArray[np.in
     # Rows of equals, as of a model that knows no items, are filled by the first few draws: search there first.
     for draws in np.split(drawn, [_FIRST_DRAWS]):
         open_rows = np.flatnonzero(room)
-        row, place = _true_cells(scores[np.ix_(open_rows, draws)] == cut[open_rows])
+        row, draw = _true_cells(scores[np.ix_(open_rows, draws)] == cut[open_rows])
         slot = np.arange(len(row)) - np.searchsorted(row, row)
         wins = slot < room[open_rows[row]]
-        reach[open_rows[row[wins]], draws[place[wins]]] = True
+        reach[open_rows[row[wins]], draws[draw[wins]]] = True
         room[open_rows] = k - _true_per_row(reach[open_rows])
     return reach
 
