@@ -1,4 +1,4 @@
-"""Command line: one module per command, imported when it is called."""
+"""Command line: each command is imported when it is called."""
 
 from __future__ import annotations
 
@@ -44,24 +44,24 @@ _COMMANDS = {
         "Example:\n\ncfbench report runs/default",
     ),
     "rescore": (
-        "cfbench.cli.rescore:rescore",
+        "cfbench.cli.report:rescore",
         "Measure a finished run again from its raw answers, by other metrics too.",
         "Examples:\n\ncfbench rescore runs/default\ncfbench rescore runs/default --metric NDCG@5,MAP@10",
     ),
     "verify": (
-        "cfbench.cli.verify:verify",
+        "cfbench.cli.run:verify",
         "Run a suite and compare it with published figures; exit 1 where one is missed.",
         "Examples:\n\ncfbench verify protocol-a\ncfbench verify my-suite.toml --jobs 2\ncfbench verify",
     ),
     "inspect": (
-        "cfbench.cli.inspect:inspect",
+        "cfbench.cli.fitted_models:inspect",
         "Show what the fitted model of a finished run has learned: biases, neighbours, learning curves ...",
         "Examples:\n\ncfbench inspect runs/default MODEL\n"
         'cfbench inspect runs/default MODEL --near "Silence of the Lambs" --only nearest,biases\n'
         "cfbench inspect runs/default MODEL --map tsne --format svg,png --without-active 0.01",
     ),
     "recommend": (
-        "cfbench.cli.recommend:recommend",
+        "cfbench.cli.fitted_models:recommend",
         "Show what a model of a finished run recommends to a user, or to somebody new.",
         "Examples:\n\ncfbench recommend runs/default MODEL --user 42 -n 10\n"
         "cfbench recommend runs/default MODEL --ratings mine.csv\n"
@@ -77,11 +77,7 @@ _COMMANDS = {
         "Check the installation and the machine: what is wrong, and how to fix it.",
         "Examples:\n\ncfbench doctor\ncfbench doctor --json",
     ),
-    "data": (
-        "cfbench.cli.data:app",
-        "List, describe and fetch data sets.",
-        "",
-    ),
+    "data": ("cfbench.cli.data:app", "List, describe and fetch data sets.", ""),
 }
 
 

@@ -1,9 +1,9 @@
-"""Display of a run while it goes on: live on a terminal, plain lines elsewhere."""
+"""Display of a run: live on a terminal and plain lines elsewhere while it goes on, then where its time went."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,23 +17,37 @@ from cfbench.execution.contract import RunEvents, Task
 from cfbench.files.printable import printable, printable_line
 from cfbench.model.protocols import EpochReport
 from cfbench.monitoring.time_left import Forecast, RunningCell, TimeLeft
+from cfbench.monitoring.timing import MODELS_OWN, Spent, Times
 from cfbench.records.record import Cell, Record
 
 _STATUS_WIDTH = len("out-of-memory")
 _BAR_WIDTH = 24
 _FRAMES = 4  # a second
 _PHASES = {
-    "waiting": "waiting for its libraries",
-    "import": "importing",
-    "load": "loading data",
-    "fit": "fitting",
-    "add_cold_entities": "adding cold users and items",
-    "predict": "predicting",
-    "rank": "ranking",
-    "check": "predicting training rows",
-    "save": "saving",
-    "write": "writing answers",
+    "waiting": ("waiting for its libraries", "libraries and start"),
+    "import": ("importing", "import"),
+    "load": ("loading data", "load data"),
+    "fit": ("fitting", "fit"),
+    "add_cold_entities": ("adding cold users and items", "add cold users and items"),
+    "predict": ("predicting", "predict"),
+    "rank": ("ranking", "rank"),
+    "check": ("predicting training rows", "predict training rows"),
+    "save": ("saving", "save"),
+    "write": ("writing answers", "write answers"),
+    "cell": ("cell", "cells that died or were ended"),
 }
+"""The parts of a cell's work in words, in their order: while it runs, and in the table of times."""
+
+_OWN_PARTS = {
+    "load": "load data",
+    "split": "split",
+    "write inputs": "write inputs",
+    "measure": "metrics",
+    "summarise": "intervals and comparisons",
+    "write": "write",
+    "report": "tables and pictures",
+}
+_SHORTEST = 0.05  # seconds; parts that took less are left out of the table of times
 
 
 @contextmanager
@@ -101,12 +115,7 @@ class LiveDisplay(RunEvents):
         self._to_come = {cell.key: cell for cell in self.cells}
         self._planned = dict(self._to_come)
         self._began = time.monotonic()
-        self.live = Live(
-            get_renderable=self.picture,
-            console=self.console,
-            transient=True,
-            refresh_per_second=_FRAMES,
-        )
+        self.live = Live(get_renderable=self.picture, console=self.console, transient=True, refresh_per_second=_FRAMES)
 
     def cell_started(self, task: Task) -> None:
         """Show a running cell."""
@@ -180,7 +189,7 @@ def _running_row(one: RunningCell, now: float) -> tuple[Text, ...]:
     cell = one.cell
     where = " ".join(part for part in (cell.dataset, cell.split, cell.fold) if part)
     where += f" repeat {cell.repeat}" if cell.repeat else ""
-    phase = _PHASES.get(one.phase, printable_line(one.phase))
+    phase, _ = _PHASES.get(one.phase, (printable_line(one.phase), ""))
     if one.phase == "fit" and one.report is not None:
         loss = one.report.train_loss if one.report.validation_loss is None else one.report.validation_loss
         phase += f": epoch {one.report.epoch}/{one.report.epochs}" + ("" if loss is None else f"  loss {loss:.4f}")
@@ -196,3 +205,32 @@ def _left(forecast: Forecast) -> str:
     if forecast.untimed:
         return f", more than {clock_time(forecast.seconds)} left; cells of models not timed yet: {forecast.untimed}"
     return f", about {clock_time(forecast.seconds)} left"
+
+
+def timing_table(times: Times) -> RenderableType:
+    """Show a run's times: its own parts, then those of its cells together, with their share of the whole."""
+    summary = f"{times.computed} cells computed, {times.kept} kept, in {times.wall:.1f} s"
+    table = Table(box=None, pad_edge=False)
+    table.add_column("where the time went")
+    for heading in ("seconds", "CPU seconds", "share"):
+        table.add_column(heading, justify="right")
+    own = dict(times.own)
+    own["waiting for cells"] = Spent(max(0.0, times.wall - sum(spent.wall for spent in own.values())), 0.0)
+    _add_parts(table, "the run itself", own, _OWN_PARTS, times.wall)
+    words = {part: word for part, (_, word) in _PHASES.items()}
+    _add_parts(table, "its cells", times.cells, words, sum(spent.wall for spent in times.cells.values()))
+    if times.models_share is None:
+        return Group(Text(summary), table)
+    share = f"the models' own work ({', '.join(MODELS_OWN)}): {times.models_share:.0%} of the cells' time"
+    return Group(Text(summary), table, Text(share))
+
+
+def _add_parts(table: Table, heading: str, parts: Mapping[str, Spent], words: Mapping[str, str], whole: float) -> None:
+    """Add the parts that took any time, in the order in which they are worked on; unknown ones come last."""
+    ordered = [*words, *(parts.keys() - words.keys())]
+    shown = {part: parts[part] for part in ordered if part in parts and parts[part].wall >= _SHORTEST}
+    if shown:
+        table.add_row(Text(heading, style="bold"))
+    for part, spent in shown.items():
+        cpu = f"{spent.cpu:,.1f}" if spent.cpu else ""
+        table.add_row(Text(f"  {words.get(part, part)}"), f"{spent.wall:,.1f}", cpu, f"{spent.wall / whole:.0%}")

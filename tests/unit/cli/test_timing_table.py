@@ -6,7 +6,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from cfbench.cli.timing_table import timing_table
+from cfbench.cli.display import timing_table
 from cfbench.monitoring.timing import Spent, Times
 
 
