@@ -28,8 +28,8 @@ from cfbench.monitoring.tracker_thread import TrackerThread
 from cfbench.records.record import Line
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
-from cfbench.resources.energy import check_meter
 from cfbench.resources.cost import machine_bytes
+from cfbench.resources.energy import check_meter
 from cfbench.runner.dispatch import ResourceLimits
 from cfbench.runner.runner import Run, RunOptions
 from cfbench.spec import Spec, Value

@@ -8,19 +8,15 @@ from typing import Annotated, Literal, get_args
 
 from cyclopts import Parameter
 
+from cfbench.analysis.active_users_view import active_users, require_share
 from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.embedding_statistics import Similarity
-from cfbench.analysis.maps import MapMethod, require_map
-from cfbench.analysis.recommend.recommendation import RecommendationRequest
-from cfbench.analysis.recommend.recommendation import recommend as recommended_by
-from cfbench.analysis.recommend.rendering import as_csv, as_json, as_tables
-from cfbench.analysis.refit.cell_selection import SHORT_KEY
-from cfbench.analysis.refit.finished_cell import fitted_model, load_cell
-from cfbench.analysis.views.active_users_view import active_users, require_share
-from cfbench.analysis.views.gallery import require_views
-from cfbench.analysis.views.gallery import views as views_of
-from cfbench.analysis.views.view import InspectedModel, ViewOptions
-from cfbench.analysis.views.view_files import Format, write_views
+from cfbench.analysis.embedding_statistics import MapMethod, Similarity, require_map
+from cfbench.analysis.finished_cell import SHORT_KEY, fitted_model, load_cell
+from cfbench.analysis.gallery import require_views
+from cfbench.analysis.gallery import views as views_of
+from cfbench.analysis.recommendation import RecommendationRequest, as_csv, as_json, as_tables
+from cfbench.analysis.recommendation import recommend as recommended_by
+from cfbench.analysis.view import Format, InspectedModel, ViewOptions, write_views
 from cfbench.cli.console import NO_PICTURES, complain, output, tell, until_the_reader_leaves
 from cfbench.cli.option_types import OUTPUT, WHOLE
 from cfbench.data.sources.source import default_storage

@@ -45,7 +45,8 @@ MODEL_LIBRARIES = {
     "jax",
     "lightfm",
 }
-MAKES_MAPS = {"maps.py"}  # a picture by t-SNE is no model; the library is an optional extra, imported when drawn
+# A picture by t-SNE is no model; the library is an optional extra, imported when drawn.
+MAKES_MAPS = {"embedding_statistics.py"}
 
 
 def modules() -> list[Path]:

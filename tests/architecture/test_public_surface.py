@@ -29,10 +29,10 @@ FACADES = {
 # The Python API, until one of its own exists: pages that may import private modules, with the modules.
 PYTHON_API = {
     "docs/inspecting.md": {
-        "cfbench.analysis.recommend.recommendation",
-        "cfbench.analysis.refit.finished_cell",
-        "cfbench.analysis.views.gallery",
-        "cfbench.analysis.views.view",
+        "cfbench.analysis.recommendation",
+        "cfbench.analysis.finished_cell",
+        "cfbench.analysis.gallery",
+        "cfbench.analysis.view",
         "cfbench.data.sources.source",
         "cfbench.records.store",
         "cfbench.registry.registry",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.analysis.refit.finished_cell import load_cell
+from cfbench.analysis.finished_cell import load_cell
 from cfbench.cli import main
 from cfbench.data.sources.source import default_storage
 from cfbench.experiment.past_run import past_records, past_suite

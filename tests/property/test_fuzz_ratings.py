@@ -15,7 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cfbench.analysis.recommend.new_user import new_user_features, read_user_ratings
+from cfbench.analysis.new_user import new_user_features, read_user_ratings
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources import csv as delimited
 from cfbench.data.sources import plain_numbers

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.views.gallery import views
-from cfbench.analysis.views.view import InspectedModel, View, ViewOptions
+from cfbench.analysis.gallery import views
+from cfbench.analysis.view import InspectedModel, View, ViewOptions
 from cfbench.data.sources.movielens import MovieLens100K
 from cfbench.data.sources.source import Storage
 from cfbench.data.splits.random_splits import Holdout

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from cfbench.analysis.active_users_view import list_changes
 from cfbench.analysis.catalogue import Catalogue
 from cfbench.analysis.embedding_statistics import distributions, extremes, nearest_items, quantiles, similarities
-from cfbench.analysis.views.active_users_view import list_changes
 from cfbench.model.protocols import Embeddings
 
 VECTORS = np.array([[1, 0], [3, 4], [0.6, 0.8], [0, 0], [-2, 0]], dtype=np.float32)

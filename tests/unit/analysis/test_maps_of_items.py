@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cfbench.analysis import maps
-from cfbench.analysis.maps import map_items
+from cfbench.analysis import embedding_statistics
+from cfbench.analysis.embedding_statistics import map_items
 from cfbench.errors import UsageError
 
 
@@ -30,7 +30,7 @@ def test_umap_gives_the_same_places_again():
 
 @pytest.mark.parametrize(("kind", "package"), [("tsne", "scikit-learn"), ("umap", "umap-learn")])
 def test_a_missing_library_is_named_with_the_command_that_installs_it(monkeypatch, kind, package):
-    monkeypatch.setattr(maps, "find_spec", lambda name: None)
+    monkeypatch.setattr(embedding_statistics, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=f"needs {package}, which is not installed: pip install {package}"):
         map_items(groups(), kind)
 

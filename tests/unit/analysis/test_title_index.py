@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfbench.analysis.title_index import TitleIndex, plain_form
+from cfbench.analysis.catalogue import TitleIndex, plain_form
 from cfbench.errors import UnknownNameError, UsageError
 
 FILMS = (

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cfbench.analysis.recommend.recommendation import RecommendationRequest, recommend
-from cfbench.analysis.refit.finished_cell import FinishedCell
+from cfbench.analysis.finished_cell import FinishedCell
+from cfbench.analysis.recommendation import RecommendationRequest, recommend
 from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Fold, Split
 from cfbench.errors import UsageError

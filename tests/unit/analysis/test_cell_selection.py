@@ -2,7 +2,7 @@
 
 import pytest
 
-from cfbench.analysis.refit.cell_selection import select_record
+from cfbench.analysis.finished_cell import select_record
 from cfbench.errors import UnknownNameError, UsageError
 from cfbench.records.record import Cell, Record
 

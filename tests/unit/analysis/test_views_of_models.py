@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.views.gallery import VIEWS, views
-from cfbench.analysis.views.view import InspectedModel, ViewOptions
-from cfbench.analysis.views.view_files import write_views
+from cfbench.analysis.gallery import VIEWS, views
+from cfbench.analysis.view import InspectedModel, ViewOptions, write_views
 from cfbench.errors import UnknownNameError, UsageError
 from cfbench.model.protocols import Embeddings
 from cfbench.records.record import Epoch
@@ -178,11 +177,11 @@ def test_what_a_killed_writer_left_half_written_goes_with_the_next_one(tmp_path)
 
 
 def test_without_matplotlib_there_are_tables_and_a_page_without_pictures(tmp_path, monkeypatch):
-    from cfbench.analysis.views import view_files
+    from cfbench.analysis import view
     from cfbench.reporting import plots
 
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
-    written = view_files.write_views(tmp_path, "toy", (), views(inspected(), ViewOptions()), ["svg"])
+    written = view.write_views(tmp_path, "toy", (), views(inspected(), ViewOptions()), ["svg"])
     assert {path.suffix for path in written} == {".csv", ".md"}
     assert "![" not in (tmp_path / "inspect.md").read_text()
 

@@ -1,9 +1,9 @@
-"""Finished cells of a run with their data, and their models: loaded where they were saved, else fitted again."""
+"""Finished cells of a run, named by a few words, and their models: loaded where they were saved, else fitted again."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from cfbench.analysis.refit.cell_selection import select_record
 from cfbench.data.sources.source import Storage
 from cfbench.data.splits.split import Split
-from cfbench.errors import CfbenchError, ModelError, StoreError, UsageError
+from cfbench.errors import CfbenchError, ModelError, StoreError, UnknownNameError, UsageError
 from cfbench.execution.fit_and_predict import prepare, with_cold_entities
 from cfbench.experiment.past_run import past_records, past_suite
 from cfbench.experiment.plan import model_seed
@@ -34,6 +33,11 @@ from cfbench.registry.loading import instantiate
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.resources.cost import Clock
 from cfbench.spec import Spec
+
+SHORT_KEY = 8
+"""Characters of a cell's key that distinguish it from others, in listings and in names of folders."""
+
+_MAX_LISTED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,15 +82,13 @@ class FinishedCell:
             ModelError: the model raised; the traceback goes to standard error.
         """
         cell = self.cell
-        with threadpool_limits(cell.threads):
+        if seed is None:
+            seed = model_seed(cell, self.plugin.declaration.seed_names)
+        params = Spec(cell.model, cell.params).params  # lists that have been through JSON are tuples again
+        with self.guarded():
             cls = prepare(self.plugin.value, f"model {cell.model}")
-            # Lists that have been through JSON were tuples.
-            params = {name: tuple(value) if isinstance(value, list) else value for name, value in cell.params.items()}
             model = instantiate(cls, params, f"model {cell.model}")
-            if seed is None:
-                seed = model_seed(cell, self.plugin.declaration.seed_names)
-            with self.guarded():
-                model.fit(train, FitContext(seed, cell.device, cell.threads))
+            model.fit(train, FitContext(seed, cell.device, cell.threads))
         return model
 
     @contextmanager
@@ -112,7 +114,7 @@ def load_cell(
 
     Args:
         folder: the run's folder.
-        text: the cell, see :func:`cfbench.analysis.refit.cell_selection.select_record`; None for the only one.
+        text: the cell, see :func:`select_record`; None for the only one.
         registry: gives data sets, preprocessors, splitters and models.
         storage: where data are found.
         note: called with messages for the user.
@@ -130,6 +132,45 @@ def load_cell(
         raise StoreError(f"the stored output of {cell} is gone; the same `cfbench run` computes it anew")
     require_answers_to(split, cell, stored[1])
     return FinishedCell(folder, record, split, plugin, stored[1], note)
+
+
+def select_record(records: Iterable[Record], text: str | None) -> Record:
+    """Return the one finished record that ``text`` names.
+
+    ``text`` is tried as the model as it was written, as the model's name, as the beginning of the cell's key, as the
+    cell as listings show it and as a part of that, in this order; the first reading that fits any cell counts. None
+    means the only cell there is.
+
+    Raises:
+        UsageError: no cell is finished, or several fit, which are listed with their keys.
+        UnknownNameError: none fits.
+    """
+    finished = [record for record in records if record.status == "ok"]
+    if not finished:
+        raise UsageError("no cell of this run is finished; start the same `cfbench run` again")
+    fitting = finished
+    if text is not None:
+        lower = text.lower()
+        readings: tuple[Callable[[Cell], bool], ...] = (
+            lambda cell: cell.model == text,
+            lambda cell: Spec.parse(cell.model).name == text,
+            lambda cell: len(text) >= SHORT_KEY // 2 and cell.key.startswith(lower),
+            lambda cell: str(cell).lower() == lower,  # "... n_given=1" is a part of "... n_given=10"
+            lambda cell: lower in str(cell).lower(),
+        )
+        by_reading = ([record for record in finished if fits(record.cell)] for fits in readings)
+        fitting = next(filter(None, by_reading), [])
+    if not fitting:
+        raise UnknownNameError.among("cell", str(text), {record.cell.model for record in finished}, _listing(finished))
+    if len(fitting) > 1:
+        what = "there are" if text is None else f"{text!r} fits"
+        raise UsageError(f"{what} {len(fitting)} cells; name one, by its key if need be:{_listing(fitting)}")
+    return fitting[0]
+
+
+def _listing(records: Sequence[Record]) -> str:
+    lines = [f"\n  {record.cell.key[:SHORT_KEY]}  {record.cell}" for record in records[:_MAX_LISTED]]
+    return "".join(lines) + (f"\n  and {len(records) - _MAX_LISTED} more" if len(records) > _MAX_LISTED else "")
 
 
 def plugin_of(cell: Cell, registry: Registry) -> Plugin:
@@ -227,7 +268,7 @@ def output_difference(model: object, queries: Queries, inputs: EvaluationInputs,
         if np.array_equal(predictions, stored.predictions, equal_nan=True):
             return ""
         if not np.array_equal(np.isnan(predictions), np.isnan(stored.predictions)):
-            return "it has no prediction for other pairs than then"
+            return "other pairs than in the run lack a prediction"
         gap = np.abs(predictions.astype(np.float64) - stored.predictions)
         return f"predicted ratings differ by up to {np.nanmax(gap, initial=0.0):.3g}"
     if stored.lists is not None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.analysis.refit.finished_cell import FinishedCell, FittedModel
-from cfbench.analysis.views.view import Values, View, ViewTable
+from cfbench.analysis.finished_cell import FinishedCell, FittedModel
+from cfbench.analysis.view import Values, View, ViewTable
 from cfbench.data.splits.split import Fold, Split
 from cfbench.errors import UsageError
 from cfbench.experiment.plan import model_seed

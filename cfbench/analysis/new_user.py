@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cfbench.analysis.title_index import TitleIndex
+from cfbench.analysis.catalogue import TitleIndex
 from cfbench.errors import DataError, SpecError, UnknownNameError, UsageError
 from cfbench.model.features import Features, is_text
 from cfbench.model.ratings import Ratings, RatingScale

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cfbench.analysis.recommend.new_user import new_user_features, read_user_ratings, with_user
-from cfbench.analysis.recommend.recommendation import favourite_rows
-from cfbench.analysis.title_index import TitleIndex
+from cfbench.analysis.catalogue import TitleIndex
+from cfbench.analysis.new_user import new_user_features, read_user_ratings, with_user
+from cfbench.analysis.recommendation import favourite_rows
 from cfbench.errors import DataError, SpecError, UnknownNameError, UsageError
 from cfbench.model.features import Features
 from cfbench.model.ratings import Ratings, RatingScale

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from cfbench.analysis.refit import finished_cell as module
-from cfbench.analysis.refit.finished_cell import FinishedCell, fitted_model, output_difference
+from cfbench.analysis import finished_cell as module
+from cfbench.analysis.finished_cell import FinishedCell, fitted_model, output_difference
 from cfbench.inference.inputs import Queries
 from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Cell, Record
@@ -31,7 +31,7 @@ STORED = ModelOutput(np.array([1, np.nan], dtype=np.float32), None)
 def test_answers_that_differ_are_told_with_how_much_or_where():
     assert output_difference(Says(1, np.nan), ASKED, None, STORED) == ""
     assert output_difference(Says(1.25, np.nan), ASKED, None, STORED) == "predicted ratings differ by up to 0.25"
-    assert output_difference(Says(1, 3), ASKED, None, STORED) == "it has no prediction for other pairs than then"
+    assert output_difference(Says(1, 3), ASKED, None, STORED) == "other pairs than in the run lack a prediction"
 
 
 def test_a_model_is_asked_with_the_threads_of_its_cell(monkeypatch):

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from cfbench.analysis.views.view import ViewTable
+from cfbench.analysis.view import ViewTable
 from cfbench.reporting.table import markdown_table
 
 TABLE = ViewTable(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.analysis.views.view import mean_item_scores
+from cfbench.analysis.view import mean_item_scores
 from cfbench.inference.output import ModelOutput
 
 

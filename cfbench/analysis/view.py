@@ -1,35 +1,36 @@
-"""Views of a fitted model: what they show, and what they are made from."""
+"""Views of a fitted model: what they are made from, what they show, and their files."""
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.embedding_statistics import Similarity
-from cfbench.analysis.maps import MapMethod
-from cfbench.analysis.refit.finished_cell import FittedModel
+from cfbench.analysis.embedding_statistics import MapMethod, Similarity
+from cfbench.analysis.finished_cell import FittedModel
 from cfbench.errors import UsageError
+from cfbench.files.atomic import clear_leftovers, replacing, write_text
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import embeddings_of
 from cfbench.model.arrays import Floats
 from cfbench.model.protocols import Embeddings, HasEmbeddings
 from cfbench.records.record import Epoch
-from cfbench.reporting.csv_files import inert
-from cfbench.reporting.table import Column, Table, TableCell
+from cfbench.reporting.csv_files import csv_text
+from cfbench.reporting.plots import can_draw, png, style, svg
+from cfbench.reporting.table import Column, Table, TableCell, escaped, section
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 T = TypeVar("T")
 Values: TypeAlias = Sequence[object] | NDArray[Any]
+Format: TypeAlias = Literal["svg", "png"]
 
 
 class NothingToShow(Exception):
@@ -184,13 +185,10 @@ class ViewTable:
         def field(value: object) -> object:
             if isinstance(value, float | np.floating):
                 return repr(float(value)) if math.isfinite(value) else ""
-            return inert(value)
+            return value
 
-        text = StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(map(inert, self.columns))
-        writer.writerows(map(field, row) for row in zip(*self.columns.values(), strict=True))
-        return text.getvalue()
+        rows = zip(*self.columns.values(), strict=True)
+        return csv_text((dict(zip(self.columns, map(field, row), strict=True)) for row in rows), self.columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,3 +208,44 @@ class View:
     remark: str = ""
     files: tuple[ViewTable, ...] = ()
     title: str = ""
+
+
+def write_views(
+    folder: Path, heading: str, facts: Sequence[str], views: Mapping[str, View], formats: Sequence[Format]
+) -> list[Path]:
+    """Write ``inspect.md``, a CSV file for each table and the plots into ``folder``, which is made.
+
+    Args:
+        folder: gets the files; those of the same names are replaced.
+        heading: of the page.
+        facts: sentences below it.
+        views: what is shown, in order.
+        formats: what plots are written as; the page shows the first. Without matplotlib there are none.
+
+    Returns the files' paths. Raises StoreError where the folder cannot be written.
+    """
+    formats = formats if can_draw() else ()
+    texts = {f"{table.stem}.csv": table.csv() for view in views.values() for table in (*view.tables, *view.files)}
+    texts["inspect.md"] = _page(heading, facts, views, formats)
+    clear_leftovers(folder)
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    paths = [folder / name for name in texts]
+    for plot in (plot for view in views.values() for plot in view.plots if formats):
+        with style():
+            figure = plot.draw()
+            for form in formats:
+                paths.append(folder / f"{plot.stem}.{form}")
+                with replacing(paths[-1]) as file:
+                    file.write(svg(figure).encode() if form == "svg" else png(figure))
+    return paths
+
+
+def _page(heading: str, facts: Sequence[str], views: Mapping[str, View], formats: Sequence[Format]) -> str:
+    parts = [f"# {escaped(heading)}", *map(escaped, facts)]
+    for view in views.values():
+        parts += [f"## {escaped(view.title)}", *([escaped(view.remark)] if view.remark else [])]
+        parts += [section(table.table()) for table in view.tables]
+        for plot in view.plots if formats else ():
+            parts.append(f"![{escaped(plot.caption)}]({plot.stem}.{formats[0]})\n\n{escaped(plot.caption)}.")
+    return "\n\n".join(parts) + "\n"

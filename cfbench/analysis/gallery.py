@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.analysis import embedding_statistics as statistics
-from cfbench.analysis.maps import map_items
-from cfbench.analysis.views.view import InspectedModel, NothingToShow, Plot, View, ViewOptions, ViewTable, required
+from cfbench.analysis.embedding_statistics import map_items
+from cfbench.analysis.view import InspectedModel, NothingToShow, Plot, View, ViewOptions, ViewTable, required
 from cfbench.errors import UnknownNameError
 from cfbench.reporting.plots import against_popularity, heatmap, histograms, loss_curves, title_map
 

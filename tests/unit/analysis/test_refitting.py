@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import pytest
 
-from cfbench.analysis.refit import finished_cell
-from cfbench.analysis.refit.finished_cell import FinishedCell, plugin_of
+from cfbench.analysis import finished_cell
+from cfbench.analysis.finished_cell import FinishedCell, plugin_of
 from cfbench.errors import ModelError, UsageError
 from cfbench.experiment.plan import model_seed
 from cfbench.records.record import Cell, Record

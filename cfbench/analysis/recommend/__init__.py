@@ -1,1 +1,0 @@
-"""Recommendations for one user of a finished run, or for a new user."""

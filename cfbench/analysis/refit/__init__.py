@@ -1,1 +1,0 @@
-"""Fitted models of a finished run, loaded or fitted again."""
