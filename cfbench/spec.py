@@ -130,6 +130,11 @@ def _is_scalar(value: object) -> bool:
     return value is None
 
 
+def seed_of(fingerprint: str) -> int:
+    """Return a seed in [0, 2**48) from a fingerprint: its first twelve hexadecimal digits."""
+    return int(fingerprint[:12], 16)
+
+
 def derived_seed(base: int, **coordinates: str | int | Mapping[str, Value]) -> int:
     """Return a seed in [0, 2**63) from sha256 over ``base`` and the named coordinates.
 

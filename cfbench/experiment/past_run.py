@@ -7,19 +7,11 @@ from typing import TypeAlias
 
 from cfbench.errors import StoreError, UsageError
 from cfbench.experiment.suite import Suite
-from cfbench.records.record import SCHEMA, Cell, Record
+from cfbench.records.record import Record
 from cfbench.records.store import RunFolder, read_lines
 
-Place: TypeAlias = tuple[str, str, str, int]
-"""Coordinates of a cell in its run: fingerprint of the split, fold, model, repeat."""
-
-Past: TypeAlias = Mapping[Place, Record]
-"""The records of a run, by the coordinates of their cells."""
-
-
-def place_of(cell: Cell) -> Place:
-    """Return the coordinates of ``cell`` in its run."""
-    return (cell.split_fingerprint, cell.fold, cell.model, cell.repeat)
+PastRecords: TypeAlias = Mapping[tuple[str, str, str, int], Record]
+"""The records of a run, by the coordinates of their cells: fingerprint of the split, fold, model, repeat."""
 
 
 def past_suite(folder: RunFolder) -> Suite:
@@ -32,7 +24,7 @@ def past_suite(folder: RunFolder) -> Suite:
     return Suite.read_json(folder.suite_path)
 
 
-def past_records(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -> Past:
+def past_records(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -> PastRecords:
     """Return the records of the cells under the suite's seed; raises UsageError where there are none.
 
     Of several records with the same coordinates, as an older version of a plugin leaves behind, the one in the
@@ -49,11 +41,12 @@ def past_records(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -
             records += [line for line in read_lines(folder.records_path) if isinstance(line, Record)]
         except StoreError as error:
             note(f"{error}; the records in cells/ are used instead")
-    ours = [
-        record
+    ours = {
+        (cell.split_fingerprint, cell.fold, cell.model, cell.repeat): record
         for record in records
-        if record.schema_version == SCHEMA and record.cell.base_seed == suite.seed and record.cell.model in suite.models
-    ]
+        for cell in (record.cell,)
+        if cell.base_seed == suite.seed and cell.model in suite.models
+    }
     if not ours:
         raise UsageError(f"{folder.path} holds no finished cell of suite {suite.name!r}; run it first")
-    return {place_of(record.cell): record for record in ours}
+    return ours

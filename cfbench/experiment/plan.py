@@ -18,7 +18,7 @@ from cfbench.experiment.suite import Suite
 from cfbench.records.record import Cell, GroupKey
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.resources.cost import Clock
-from cfbench.spec import Spec, Value, derived_seed
+from cfbench.spec import Spec, Value, derived_seed, seed_of
 
 _SHORTEST_LISTS = 10  # kept even where no metric needs them: a run can be rescored by others later
 
@@ -90,7 +90,7 @@ class Study:
 
     def resampling_seed(self, cell: Cell) -> int:
         """Return the seed of the bootstrap: the same for all cells of a group, so that models can be paired."""
-        return int(self.groups[cell.group][0].split_fingerprint[:12], 16)
+        return seed_of(self.groups[cell.group][0].split_fingerprint)
 
 
 @dataclass(frozen=True)

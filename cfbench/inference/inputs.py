@@ -18,6 +18,7 @@ from cfbench.data.dataset import Coding, Entities
 from cfbench.data.splits.split import Split, Withheld
 from cfbench.model.features import Features
 from cfbench.model.ratings import Codes, Ratings, RatingScale
+from cfbench.spec import seed_of
 
 _COLUMNS = ("users", "items", "ratings", "timestamps")  # of the training rows
 
@@ -89,7 +90,7 @@ class EvaluationInputs:
     def of(cls, split: Split) -> EvaluationInputs:
         """Take the inputs, and only them, from a split."""
         queries = Queries(split.test.users, split.test.items, split.user_coding.codes(split.test_user_positions))
-        return cls(split.train, queries, int(split.fingerprint[:12], 16), ColdEntityInputs.of(split), split.withheld)
+        return cls(split.train, queries, seed_of(split.fingerprint), ColdEntityInputs.of(split), split.withheld)
 
     @property
     def checked_rows(self) -> NDArray[np.int64]:

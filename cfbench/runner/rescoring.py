@@ -6,7 +6,7 @@ read and never written: what changes are ``suite.json`` and ``records.jsonl``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from cfbench.data.sources.source import Storage
 from cfbench.errors import StoreError, UnknownNameError, UsageError
 from cfbench.evaluation.metrics.metric import Metric, length_needed
-from cfbench.experiment.past_run import Past, past_records, past_suite, place_of
+from cfbench.experiment.past_run import PastRecords, past_records, past_suite
 from cfbench.experiment.plan import Study, chosen_metrics
 from cfbench.experiment.split_plans import SplitPlan, Splits, split_plans
 from cfbench.experiment.suite import Suite
@@ -56,25 +56,26 @@ def rescore(
     texts, metrics = _metrics(suite, further_metrics, registry, folder)
     past = past_records(folder, suite, note)
     splits = Splits()
-    cells = tuple(cell for plan in split_plans(suite, registry, storage) for cell in _cells(plan, suite, past, splits))
-    stored = [(cell, past[place_of(cell)]) for cell in cells if place_of(cell) in past]
-    length = min((record.cell.list_length for _, record in stored if record.status == "ok"), default=None)
+    plans = split_plans(suite, registry, storage)
+    cells = dict(pair for plan in plans for pair in _cells(plan, suite, past, splits))
+    recorded = {cell: record for cell, record in cells.items() if record is not None}
+    length = min((record.cell.list_length for record in recorded.values() if record.status == "ok"), default=None)
     for metric in metrics:
         if length is not None and length_needed(metric) > length:
             raise UsageError(
                 f"{metric.name} needs lists of {length_needed(metric)} items, the stored ones hold {length}; "
                 f"take k of at most {length}, or run again with {metric.name} among the metrics"
             )
-    answers = _answers(stored, folder)
-    study = Study(cells, metrics, splits)
+    study = Study(tuple(cells), metrics, splits)
+    stored = _stored(recorded, folder)
     records: dict[Cell, Record] = {}
     # One thread, as in a run: the last digits of a sum may depend on their number.
     with threadpool_limits(1), closing(Recorder(study)) as recorder:
-        for cell, (record, raw) in answers.items():
+        for cell, (record, output) in stored.items():
             records[cell] = record
-            if raw is not None:  # a failure stays a failure
-                require_answers_to(splits.of(cell), cell, raw)
-                records[cell] = replace(recorder.measured(record, raw), cost=record.cost)
+            if output is not None:  # a failure stays a failure
+                require_answers_to(splits.of(cell), cell, output)
+                records[cell] = replace(recorder.measured(record, output), cost=record.cost)
         lines = consolidated(study, records, recorder.samples_of)
     # A further metric that failed on every finished cell is left out of the next rescoring.
     done = [record.failed_metrics for record in records.values() if record.status == "ok"]
@@ -104,12 +105,14 @@ def _metrics(
         ) from error
     distinct = list(dict.fromkeys(further))
     added = zip(distinct, chosen_metrics(distinct, registry), strict=True)
-    texts = [*suite.metrics, *(text for text, metric in added if metric not in measured)]
+    # A metric without parameters need not say when two of it are equal.
+    known = [(type(metric), vars(metric)) for metric in measured]
+    texts = [*suite.metrics, *(text for text, metric in added if (type(metric), vars(metric)) not in known)]
     return texts, chosen_metrics(texts, registry)
 
 
-def _cells(plan: SplitPlan, suite: Suite, past: Past, splits: Splits) -> Iterator[Cell]:
-    """Yield the cells that the suite asks for on the splits of one plan, in table order.
+def _cells(plan: SplitPlan, suite: Suite, past: PastRecords, splits: Splits) -> Iterator[tuple[Cell, Record | None]]:
+    """Yield the cells that the suite asks for on the splits of one plan, in table order, with their records.
 
     Raises UsageError where there are cells of these splits by name, but none of them on the rows that they have now.
     """
@@ -138,14 +141,14 @@ def _cells(plan: SplitPlan, suite: Suite, past: Past, splits: Splits) -> Iterato
                     repeat=repeat,
                 )
                 cell = unreached if record is None else record.cell
-                yield replace(cell, dataset=plan.label, split=plan.split)
+                yield replace(cell, dataset=plan.label, split=plan.split), record
 
 
-def _answers(cells: Sequence[tuple[Cell, Record]], folder: RunFolder) -> dict[Cell, tuple[Record, ModelOutput | None]]:
-    """Read every cell's record and answers; raises StoreError where those of a finished one are gone or damaged."""
+def _stored(recorded: Mapping[Cell, Record], folder: RunFolder) -> dict[Cell, tuple[Record, ModelOutput | None]]:
+    """Read every cell's record and output; raises StoreError where those of a finished one are gone or damaged."""
     found: dict[Cell, tuple[Record, ModelOutput | None]] = {}
     lost = []
-    for cell, record in cells:
+    for cell, record in recorded.items():
         try:
             stored = folder.load(cell)
         except StoreError as error:
@@ -153,11 +156,11 @@ def _answers(cells: Sequence[tuple[Cell, Record]], folder: RunFolder) -> dict[Ce
             continue
         if stored is None and record.status == "ok":
             lost.append(f"{cell}: its raw answers are gone")
-        old, answers = (record, None) if stored is None else stored
-        found[cell] = (replace(old, cell=cell), answers)
+        old, output = (record, None) if stored is None else stored
+        found[cell] = (replace(old, cell=cell), output)
     if lost:
         raise StoreError(
-            f"{len(lost)} of {len(cells)} cells cannot be measured again, the first: {lost[0]}; the same `cfbench run` "
-            "computes them anew; nothing was changed"
+            f"{len(lost)} of {len(recorded)} cells cannot be measured again, the first: {lost[0]}; the same "
+            "`cfbench run` computes them anew; nothing was changed"
         )
     return found
