@@ -138,11 +138,9 @@ def _require_declared(plugin: Plugin, subject: ModelUnderTest) -> None:
     """Require that the class can be loaded and has exactly the capabilities that can be read off its source."""
     subject.require(not plugin.problem, plugin.problem)
     declared, present = set(plugin.declaration.capabilities), _capabilities(plugin.load())
-    subject.require(
-        declared == present,
-        f"its source declares {sorted(declared)}, the loaded class has {sorted(present)}; define the methods in the "
-        "class body, where they can be read without importing",
-    )
+    case = f"its source declares {sorted(declared)}, the loaded class has {sorted(present)}"
+    advice = "define the methods in the class body, where they can be read without importing"
+    subject.require(declared == present, f"{case}; {advice}")
 
 
 def _capabilities(model: type[Any]) -> set[str]:

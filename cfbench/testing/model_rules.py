@@ -40,10 +40,8 @@ _ENOUGH = 0.7  # share of pairs in the right order; chance is 0.5
 def _has_methods(subject: ModelUnderTest) -> None:
     cls = subject.load()
     subject.require(callable(getattr(cls, "fit", None)), "has no fit(train, context) method")
-    answers = hasattr(cls, "predict") or hasattr(cls, "score_items")
-    subject.require(
-        answers, "has neither predict(users, items) nor score_items(users); a recommender needs at least one"
-    )
+    advice = "has neither predict(users, items) nor score_items(users); a recommender needs at least one"
+    subject.require(hasattr(cls, "predict") or hasattr(cls, "score_items"), advice)
 
 
 @model_rule("construction only stores parameters")
@@ -123,12 +121,10 @@ def _learns_personal_taste(subject: ModelUnderTest) -> None:
         higher = np.count_nonzero((values[:, :, None] > values[:, None, :]) & compared)
         equal = np.count_nonzero((values[:, :, None] == values[:, None, :]) & compared)
         share = (higher + 0.5 * equal) / np.count_nonzero(compared)
-        subject.require(
-            share >= _ENOUGH,
-            f"{method} puts the relevant one of two unseen items first in {share:.0%} of cases, expected "
-            f"{_ENOUGH:.0%}, where even users like even items and odd users odd items; does fit use the codes it is "
-            "given, and learn enough with its default parameters?",
-        )
+        case = f"{method} puts the relevant one of two unseen items first in {share:.0%} of cases"
+        expected = f"expected {_ENOUGH:.0%}, where even users like even items and odd users odd items"
+        advice = "does fit use the codes it is given, and learn enough with its default parameters?"
+        subject.require(share >= _ENOUGH, f"{case}, {expected}; {advice}")
 
 
 @model_rule("epochs are reported in order")
@@ -151,12 +147,10 @@ def _require_form(
     Messages add ``when``, e.g. ``" after add_cold_entities"``.
     """
     n_users, n_items = map(len, codes)
+    row = "a row for each user, a column for each training item, those added after fit not included"
     forms = {
         "predict": ((n_users * n_items,), "one prediction for each pair"),
-        "score_items": (
-            (n_users, train.n_items),
-            "a row for each user, a column for each training item, those added after fit not included",
-        ),
+        "score_items": ((n_users, train.n_items), row),
     }
     for method, output in outputs(model, *codes).items():
         expected, form = forms[method]
@@ -216,11 +210,10 @@ def _predictions_stay_in_range(subject: ModelUnderTest) -> None:
         low, high = stated
         known = model.predict(train.users, train.items)
         rounding = 1e-5 * (high - low)  # of single precision
-        subject.require(
-            not ((known < low - rounding) | (known > high + rounding)).any(),
-            f"predict returned {np.nanmin(known):g} to {np.nanmax(known):g}, outside its rating_range of {low:g} to "
-            f"{high:g}; state the range that predictions can reach, or None where nothing limits them",
-        )
+        beyond = (known < low - rounding) | (known > high + rounding)
+        found = f"predict returned {np.nanmin(known):g} to {np.nanmax(known):g}"
+        advice = "state the range that predictions can reach, or None where nothing limits them"
+        subject.require(not beyond.any(), f"{found}, outside its rating_range of {low:g} to {high:g}; {advice}")
 
 
 def _require_same_in_parts(

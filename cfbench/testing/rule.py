@@ -42,10 +42,8 @@ class Subject:
 
     def parameters(self, instance: object) -> dict[str, Any]:
         """Return the hyperparameters of an instance by name; it must be a dataclass."""
-        self.require(
-            dataclasses.is_dataclass(instance) and not isinstance(instance, type),
-            "is not a dataclass; its annotated fields are how the command line knows its parameters",
-        )
+        made = dataclasses.is_dataclass(instance) and not isinstance(instance, type)
+        self.require(made, "is not a dataclass; its annotated fields are how the command line knows its parameters")
         fields = dataclasses.fields(instance)  # type: ignore[arg-type]
         return {field.name: getattr(instance, field.name) for field in fields if field.init}
 
@@ -53,11 +51,10 @@ class Subject:
         """Require parameters that the command line, suite files and result keys can hold."""
         for name, value in self.parameters(instance).items():
             parts = value if isinstance(value, tuple) else (value,)
-            self.require(
-                all(isinstance(part, str | int | float | None) for part in parts),
-                f"parameter {name!r} is {value!r}; the command line, suite files and result keys know numbers, text, "
-                "booleans, None and flat tuples of them",
-            )
+            plain = all(isinstance(part, str | int | float | None) for part in parts)
+            known = "numbers, text, booleans, None and flat tuples of them"
+            advice = f"the command line, suite files and result keys know {known}"
+            self.require(plain, f"parameter {name!r} is {value!r}; {advice}")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from cfbench.testing.model_checks import (
     outputs,
 )
 
-_ARRAYS = {".npz", ".npy", ".safetensors"}
+_ARRAYS = (".npy", ".npz", ".safetensors")
 
 
 @model_rule("a loaded model gives the output of the saved one, to the bit", "saves")
@@ -47,11 +47,9 @@ def _parameters_are_kept(subject: ModelUnderTest) -> None:
     loaded = _loaded(subject, model)
     for parameter, before in subject.parameters(model).items():
         after = getattr(loaded, parameter)
-        subject.require(
-            after == before and type(after) is type(before),
-            f"has {parameter}={before!r} when it is saved and {after!r} when it is loaded; save the parameters too "
-            "(JSON makes lists of tuples)",
-        )
+        case = f"has {parameter}={before!r} when it is saved and {after!r} when it is loaded"
+        advice = "save the parameters too (JSON makes lists of tuples)"
+        subject.require(after == before and type(after) is type(before), f"{case}; {advice}")
 
 
 @model_rule("a loaded model takes cold-start entities as the saved one does, to the bit", "saves", "cold-entities")
@@ -81,11 +79,8 @@ def _files_are_arrays_and_json(subject: ModelUnderTest) -> None:
     with _saved(subject) as (_, _, files):
         subject.require(files, "save wrote no file")
         for file in files:
-            subject.require(
-                file.suffix in _ARRAYS | {".json"},
-                f"save wrote {file.name}; write arrays ({', '.join(sorted(_ARRAYS))}) and .json, never pickle: "
-                "cfbench.model.save_parts does",
-            )
+            advice = f"write arrays ({', '.join(_ARRAYS)}) and .json, never pickle: cfbench.model.save_parts does"
+            subject.require(file.suffix in (*_ARRAYS, ".json"), f"save wrote {file.name}; {advice}")
             try:
                 if file.suffix == ".json":
                     json.loads(file.read_text(encoding="utf-8"))

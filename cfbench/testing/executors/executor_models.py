@@ -25,7 +25,6 @@ from cfbench.model.saving import Saved
 from cfbench.spec import Value
 
 _SLEEP = 90.0  # seconds: much longer than ending it may take, and an end where nobody does
-_MEBIBYTE = 1 << 20
 
 
 @dataclass
@@ -101,9 +100,8 @@ class Talker(Mean):
 
     def act(self, context: FitContext) -> None:  # noqa: ARG002 - as above
         """Print."""
-        sys.stdout.write(f"{self.words} out\n")
-        sys.stderr.write(f"{self.words} err\n")
-        sys.stdout.flush()
+        print(f"{self.words} out", flush=True)  # noqa: T201 - as a model might
+        print(f"{self.words} err", file=sys.stderr)  # noqa: T201
         os.write(1, f"{self.words} library\n".encode())
         if self.fails:
             raise RuntimeError(f"{self.words} as the reason")
@@ -188,7 +186,7 @@ class Hoarder(Mean):
         _bear(self.mark)
         taken: list[Any] = []
         while 32 * len(taken) < self.mebibytes:
-            taken.append(np.ones(32 * _MEBIBYTE, dtype=np.uint8))
+            taken.append(np.ones(32 << 20, dtype=np.uint8))
             time.sleep(0.02)
         time.sleep(_SLEEP)
 

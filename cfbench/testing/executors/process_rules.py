@@ -20,7 +20,6 @@ A_MOMENT = 10.0
 _SOON = 45.0  # seconds in which what is ended has ended, on a busy machine too; the models would run much longer
 _TO_BEGIN = 5.0  # seconds in which a task that was started has begun
 _BETWEEN_LOOKS = 0.05  # seconds
-_MEBIBYTE = 1 << 20
 
 
 def _new_mark() -> str:
@@ -89,7 +88,7 @@ def _time_is_limited(bench: Workbench) -> None:
 
 @executor_rule("a task that holds more than its memory limit is ended", "isolation")
 def _memory_is_limited(bench: Workbench) -> None:
-    _require_limit(bench, "out-of-memory", "Hoarder", {"mebibytes": 768}, memory_limit=384 * _MEBIBYTE)
+    _require_limit(bench, "out-of-memory", "Hoarder", {"mebibytes": 768}, memory_limit=384 << 20)
 
 
 @executor_rule("what a model has started ends with its task", "isolation")
@@ -138,11 +137,10 @@ class _InterruptedQueue(RecordingQueue):
 @executor_rule("an interrupt ends what runs, and leaves no process", "isolation")
 def _interrupts_end_tasks(bench: Workbench) -> None:
     mark, queue = _new_mark(), _InterruptedQueue()
-    passed = False
-    try:
+    passed = True
+    with suppress(KeyboardInterrupt):
         bench.run([bench.task("sleeper", "Sleeper", params={"mark": mark})], queue)
-    except KeyboardInterrupt:
-        passed = True
+        passed = False
     case = "goes on where a KeyboardInterrupt is raised while it notifies queue.events"
     bench.require(passed, f"{case}; let it pass, and end in `finally` what runs")
     _require_ended(bench, mark, queue.interrupted, "is interrupted")

@@ -59,15 +59,13 @@ def _run_four(bench: Workbench, queue: RecordingQueue) -> tuple[list[Task], list
 def _one_outcome_each(bench: Workbench) -> None:
     tasks, found = _run_four(bench, RecordingQueue({_REFUSED}))
     names = sorted(outcome.task.name for outcome in found)
-    bench.require(
-        names == ["first", "last", "second"],
-        f"was given first, second, last and {_REFUSED}, which queue.acquire refused, and yields outcomes of "
-        f"{', '.join(names) or 'none'}; yield exactly one for every task that is acquired, none for others",
-    )
-    bench.require(
-        all(outcome.task in tasks for outcome in found),
-        "yields outcomes of other tasks than it was given; the task of an outcome is the given one, paths included",
-    )
+    given = f"was given first, second, last and {_REFUSED}, which queue.acquire refused"
+    advice = "yield exactly one for every task that is acquired, none for others"
+    one_each = names == ["first", "last", "second"]
+    bench.require(one_each, f"{given}, and yields outcomes of {', '.join(names) or 'none'}; {advice}")
+    case = "yields outcomes of other tasks than it was given"
+    advice = "the task of an outcome is the given one, paths included"
+    bench.require(all(outcome.task in tasks for outcome in found), f"{case}; {advice}")
 
 
 @executor_rule("a task is acquired once, then started, then concluded")
@@ -78,12 +76,10 @@ def _calls_in_order(bench: Workbench) -> None:
         methods = [call.method for call in queue.calls if call.task == name]
         steps = [method for method in methods if method in ("acquire", "cell_started", "outcome")]
         expected = ["acquire"] if name == _REFUSED else ["acquire", "cell_started", "outcome"]
-        bench.require(
-            steps == expected and methods[: len(expected) - 1] == expected[:-1],
-            f"calls for a task that the queue {'refuses' if name == _REFUSED else 'grants'}: {', '.join(methods)}; "
-            "call queue.acquire once, right before the task begins, then queue.events.cell_started where it was "
-            "acquired, then the rest",
-        )
+        case = f"calls for a task that the queue {'refuses' if name == _REFUSED else 'grants'}: {', '.join(methods)}"
+        advice = "then queue.events.cell_started where it was acquired, then the rest"
+        advice = f"call queue.acquire once, right before the task begins, {advice}"
+        bench.require(steps == expected and methods[: len(expected) - 1] == expected[:-1], f"{case}; {advice}")
 
 
 @executor_rule("the queue and its events are called from the thread that iterates")
@@ -150,11 +146,9 @@ def _require_same(bench: Workbench, found: Outcome, expected: Outcome, task: str
     bench.require_status(found, "ok", task, "as it is where perform runs it here")
     before, after = _arrays(expected), _arrays(found)
     differing = [name for name, value in before.items() if after.get(name) != value]
-    bench.require(
-        not differing and len(after) == len(before),
-        f"yields other {', '.join(differing) or 'arrays'} for {task}, than `perform` returns here; pass the task on as "
-        "it is, and its output back as it is",
-    )
+    case = f"yields other {', '.join(differing) or 'arrays'} for {task}, than `perform` returns here"
+    advice = "pass the task on as it is, and its output back as it is"
+    bench.require(not differing and len(after) == len(before), f"{case}; {advice}")
     here = f"here it is {expected.losses}; pass it on to the last bit"
     bench.require(found.losses == expected.losses, f"yields the learning curve {found.losses} for {task}, {here}")
     right = all(expected.versions.get(name, version) == version for name, version in found.versions.items())
@@ -179,11 +173,9 @@ def _outcomes_as_here(bench: Workbench) -> None:
 def _parameters_arrive(bench: Workbench) -> None:
     (outcome,) = bench.outcomes([bench.task("echo", "Echo", params=_PARAMETERS)])
     expected = f"ValueError: {_PARAMETERS!r}"
-    bench.require(
-        outcome.reason == expected,
-        f"was given a model that fails with its parameters, {expected}, and its outcome is {outcome.status}: "
-        f"{outcome.reason}; Task.of makes tuples again of what JSON has made lists",
-    )
+    case = f"was given a model that fails with its parameters, {expected}"
+    found = f"its outcome is {outcome.status}: {outcome.reason}; Task.of makes tuples again of what JSON has made lists"
+    bench.require(outcome.reason == expected, f"{case}, and {found}")
 
 
 def _saved_files(task: Task) -> dict[str, bytes]:
@@ -197,12 +189,11 @@ def _saved_models_are_left(bench: Workbench) -> None:
     outcome, _ = bench.outcomes([kept, plain])
     here = _performed_here(kept)
     files, expected = _saved_files(kept), _saved_files(here.task)
-    bench.require(
-        files == expected and outcome.cost.model_bytes == here.cost.model_bytes,
-        f"leaves the files {sorted(files)} of {outcome.cost.model_bytes} bytes in saved_in(task) of a task with "
-        f"save=True, here they are {sorted(expected)} of {here.cost.model_bytes}; the model's own files belong there "
-        "before the outcome is yielded",
-    )
+    sizes = outcome.cost.model_bytes, here.cost.model_bytes
+    left = f"leaves the files {sorted(files)} of {sizes[0]} bytes in saved_in(task) of a task with save=True"
+    advice = "the model's own files belong there before the outcome is yielded"
+    same = files == expected and sizes[0] == sizes[1]
+    bench.require(same, f"{left}, here they are {sorted(expected)} of {sizes[1]}; {advice}")
     files = _saved_files(plain)
     bench.require(not files, f"saves a model of a task with save=False: {sorted(files)}; save none")
 
@@ -212,11 +203,9 @@ def _failures_stay_apart(bench: Workbench) -> None:
     message = f"{_WORDS} as the reason"
     failing = bench.task("failing", "Talker", params={"words": _WORDS, "fails": True})
     before, failed, after = bench.outcomes([bench.task("before", "Mean"), failing, bench.task("after", "Mean")])
-    bench.require(
-        failed.status == "failed" and message in failed.reason,
-        f"yields the outcome {failed.status!r}: {failed.reason!r} for a model that raises RuntimeError({message!r}); "
-        "it must be 'failed', with the model's message in the reason",
-    )
+    case = f"yields the outcome {failed.status!r}: {failed.reason!r} for a model that raises RuntimeError({message!r})"
+    advice = "it must be 'failed', with the model's message in the reason"
+    bench.require(failed.status == "failed" and message in failed.reason, f"{case}; {advice}")
     for outcome in (before, after):
         bench.require_status(outcome, "ok", "a task beside one that fails", "since a failure loses its own task only")
 
@@ -229,11 +218,9 @@ def _progress_is_passed_on(bench: Workbench) -> None:
     advice = "call queue.events.cell_phase when perform announces one"
     bench.require("fit" in phases, f"notifies queue.events of the phases {phases}; {advice}")
     possible = [EpochReport(epoch, _EPOCHS, 1 / epoch) for epoch in range(1, _EPOCHS + 1)]
-    bench.require(
-        reports and all(report in possible for report in reports),
-        f"notifies queue.events of the epochs {reports}, the model has reported {possible}; call "
-        "queue.events.cell_epoch with the latest report, at most several times a second where that is slow",
-    )
+    case = f"notifies queue.events of the epochs {reports}, the model has reported {possible}"
+    advice = "call queue.events.cell_epoch with the latest report, at most several times a second where that is slow"
+    bench.require(reports and all(report in possible for report in reports), f"{case}; {advice}")
 
 
 @executor_rule("what a model prints is in its log, the end of it in the outcome of a failure")
@@ -244,20 +231,18 @@ def _logs_are_kept(bench: Workbench) -> None:
         log = Path(task.log)
         text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
         missing = [words for end in ("out", "err", "library") if (words := f"{_WORDS} {end}") not in text]
-        bench.require(
-            not missing,
-            f"leaves {text!r:.300} in task.log; what the model prints by sys.stdout, sys.stderr or descriptor 1 "
-            f"belongs there, {missing} is missing",
-        )
-        bench.require(
-            outcome.status == "ok" or f"{_WORDS} as the reason" in outcome.log_tail,
-            f"yields the log_tail {outcome.log_tail!r} for a model that failed; it is the end of task.log, the "
-            "traceback included: see cfbench.execution.tail_of",
-        )
+        advice = "what the model prints by sys.stdout, sys.stderr or descriptor 1 belongs there"
+        bench.require(not missing, f"leaves {text!r:.300} in task.log; {advice}, {missing} is missing")
+        told = outcome.status == "ok" or f"{_WORDS} as the reason" in outcome.log_tail
+        advice = "it is the end of task.log, the traceback included: see cfbench.execution.tail_of"
+        bench.require(told, f"yields the log_tail {outcome.log_tail!r} for a model that failed; {advice}")
 
 
-def _changed_by(bench: Workbench, model: str) -> str:
-    """Return what of this process a task changes, which is put back so that a broken rule harms no other check."""
+def _require_unchanged(bench: Workbench, model: str, case: str, advice: str) -> None:
+    """Require that a task changes nothing of this process; it is put back, so that a broken rule harms no other check.
+
+    Messages read: "CASE WHAT of the process that calls it; ADVICE".
+    """
     handlers = {number: signal.getsignal(number) for number in signal.Signals}
     folder, environment = Path.cwd(), dict(os.environ)
     try:
@@ -267,7 +252,8 @@ def _changed_by(bench: Workbench, model: str) -> str:
             "the current folder": Path.cwd() == folder,
             "the environment": dict(os.environ) == environment,
         }
-        return ", ".join(name for name, same in unchanged.items() if not same)
+        changed = ", ".join(name for name, same in unchanged.items() if not same)
+        bench.require(not changed, f"{case} {changed} of the process that calls it; {advice}")
     finally:
         for number, handler in handlers.items():
             if signal.getsignal(number) != handler:
@@ -280,16 +266,12 @@ def _changed_by(bench: Workbench, model: str) -> str:
 
 @executor_rule("signals, folder and environment of the caller stay")
 def _caller_is_left_alone(bench: Workbench) -> None:
-    changed = _changed_by(bench, "Learner")
-    advice = "restore at the end what it has to change"
-    bench.require(not changed, f"changes {changed} of the process that calls it; {advice}")
+    _require_unchanged(bench, "Learner", "changes", "restore at the end what it has to change")
 
 
 @executor_rule("what a model changes in its process is its own", "isolation")
 def _models_change_their_own_process(bench: Workbench) -> None:
-    changed = _changed_by(bench, "Vandal")
-    advice = "give every task a process of its own"
-    bench.require(not changed, f"lets a model change {changed} of the process that calls it; {advice}")
+    _require_unchanged(bench, "Vandal", "lets a model change", "give every task a process of its own")
 
 
 @executor_rule("global random state of the caller is left alone")
