@@ -11,8 +11,7 @@ from rich.text import Text
 
 from cfbench.cli.console import listing, output
 from cfbench.errors import CfbenchError
-from cfbench.registry.registry import KINDS, Kind, Plugin, Registry
-from cfbench.registry.shipped_suites import ShippedSuite, shipped_suites
+from cfbench.registry.registry import KINDS, Kind, Plugin, Registry, ShippedSuite, shipped_suites
 from cfbench.reporting.terminal import shown
 
 Kinds: TypeAlias = Literal[

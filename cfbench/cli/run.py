@@ -23,8 +23,7 @@ from cfbench.experiment.suite import Suite
 from cfbench.files.atomic import write_text
 from cfbench.records.record import Line, Record
 from cfbench.records.store import RunFolder
-from cfbench.registry.registry import Registry
-from cfbench.registry.shipped_suites import shipped_suites
+from cfbench.registry.registry import Registry, shipped_suites
 from cfbench.reporting.run_report import write_report
 from cfbench.reporting.table import section
 from cfbench.reporting.terminal import print_table

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from cfbench.errors import SpecError, UnknownNameError, UsageError
 from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_plain, require_shallow
-from cfbench.registry.shipped_suites import shipped_suites
+from cfbench.registry.registry import shipped_suites
 from cfbench.spec import Spec
 
 METRICS = (

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import resolve_name
+from pathlib import Path
 from types import MappingProxyType, UnionType
 from typing import Any
 
 from cfbench.errors import PluginError
 from cfbench.model.protocols import CAPABILITIES
-from cfbench.registry.modules import source_of
 from cfbench.spec import Value
 
-_MAX_DEPTH = 8  # re-exports and base classes followed before giving up
+_MAX_DEPTH = 16  # re-exports and base classes followed before giving up
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,12 @@ class Parameter:
 
     def accepts(self, value: Value) -> bool:
         """Return whether ``value`` fits the annotation; annotations beyond JSON-like types accept anything."""
-        return _accepts(ast.parse(self.annotation, mode="eval").body, value)
+        return _understood(ast.parse(self.annotation, mode="eval").body)[0](value)
 
     @property
     def expected(self) -> str:
         """The accepted values in words, for messages: ``"a list of whole numbers such as [1,2]"``."""
-        return _in_words(ast.parse(self.annotation, mode="eval").body)
+        return _understood(ast.parse(self.annotation, mode="eval").body)[1]
 
     def canonical(self, value: Value) -> Value:
         """Return an accepted value in its one form, so that ``5`` and ``5.0`` are the same ``float``."""
@@ -86,7 +88,7 @@ def declaration_of(value: str) -> Declaration:
     module, _, attribute = value.partition(":")
     if not module or not attribute.isidentifier():
         raise PluginError(f"entry point {value!r} is not of the form 'package.module:Class'")
-    classes = _class_and_bases(module, attribute, _MAX_DEPTH)
+    classes = list(_classes(module, attribute))
     if not classes:
         raise PluginError(f"module {module!r} defines no class {attribute!r}")
     methods = {node.name for cls in classes for node in cls.body if isinstance(node, ast.FunctionDef)}
@@ -97,6 +99,48 @@ def declaration_of(value: str) -> Declaration:
         parameters=MappingProxyType({one.name: one for cls in reversed(classes) for one in _parameters(cls)}),
         seed_names=MappingProxyType(_seed_names(value, classes)),
     )
+
+
+@cache
+def source_of(module: str) -> Path:
+    """Return the file that importing ``module`` would execute.
+
+    Raises PluginError where there is no such module, or none of Python source.
+    """
+    origin = _located(module)[0]
+    if origin is None or not origin.endswith(".py"):
+        raise PluginError(f"module {module!r} has no Python source file to read ({origin})")
+    return Path(origin)
+
+
+def folder_of(package: str) -> Path:
+    """Return the folder of ``package``, with or without an ``__init__.py``.
+
+    Raises PluginError where there is no such package.
+    """
+    folders = _located(package)[1]
+    if not folders:
+        raise PluginError(f"{package!r} is a module, expected a package: a folder")
+    return Path(folders[0])
+
+
+def _located(module: str) -> tuple[str | None, list[str]]:
+    """Return the file of ``module``, None for a package without ``__init__.py``, and the folders of the package."""
+    origin, search, name = None, sys.path, ""
+    for part in module.split("."):
+        path, name = (search, f"{name}.{part}") if name else (None, part)
+        spec = None
+        for finder in sys.meta_path:
+            with suppress(AttributeError, KeyError):  # an old finder, or a parent that is not imported
+                spec = spec or finder.find_spec(name, path)
+        if spec is not None and spec.origin is not None:
+            origin, search = spec.origin, list(spec.submodule_search_locations or [])
+            continue
+        # A package without __init__.py: its spec knows its folders only once its parent is imported.
+        origin, search = None, [str(Path(place) / part) for place in search if (Path(place) / part).is_dir()]
+        if not search:
+            raise PluginError(f"there is no module {name!r}")
+    return origin, search
 
 
 def code_digest(value: str) -> str:
@@ -122,30 +166,23 @@ def _parsed(module: str) -> ast.Module:
         raise PluginError(f"module {module!r} cannot be read: {error}") from error
 
 
-def _class_and_bases(module: str, name: str, depth: int) -> list[ast.ClassDef]:
-    """Return the class and those of its base classes whose source can be found, nearest first."""
-    found = _class(module, name, depth)
-    if found is None:
-        return []
-    module, cls = found
-    bases = [base.id for base in cls.bases if isinstance(base, ast.Name)] if depth else []
-    return [cls, *(ancestor for base in bases for ancestor in _class_and_bases(module, base, depth - 1))]
-
-
-def _class(module: str, name: str, depth: int) -> tuple[str, ast.ClassDef] | None:
-    """Find class ``name`` in ``module``, or where the module imports it from; None where that is not source."""
+def _classes(module: str, name: str, depth: int = _MAX_DEPTH) -> Iterator[ast.ClassDef]:
+    """Yield a class, found in ``module`` or where that imports it from, then its base classes that are source too."""
     for node in _parsed(module).body:
         if isinstance(node, ast.ClassDef) and node.name == name:
-            return module, node
+            yield node
+            for base in node.bases if depth else ():
+                if isinstance(base, ast.Name):
+                    yield from _classes(module, base.id, depth - 1)
+            return
         if isinstance(node, ast.ImportFrom) and depth:
             original = {alias.asname or alias.name: alias.name for alias in node.names}.get(name)
             if original is not None:
                 package = module if source_of(module).name == "__init__.py" else module.rpartition(".")[0]
-                try:
-                    return _class(resolve_name("." * node.level + (node.module or ""), package), original, depth - 1)
-                except (ImportError, PluginError):
-                    return None
-    return None
+                with suppress(ImportError, PluginError):
+                    origin = resolve_name("." * node.level + (node.module or ""), package)
+                    yield from _classes(origin, original, depth - 1)
+                return
 
 
 def _parameters(cls: ast.ClassDef) -> Iterator[Parameter]:
@@ -161,12 +198,9 @@ def _parameters(cls: ast.ClassDef) -> Iterator[Parameter]:
         in_init = "init" not in options or ast.unparse(options["init"]) != "False"
         if not in_init or annotation.startswith(("ClassVar", "typing.ClassVar")):
             continue
-        default: Value = None
-        if expression is not None:
-            try:
-                default = ast.literal_eval(expression)
-            except ValueError:
-                default = ast.unparse(expression)
+        default = ast.unparse(expression) if expression is not None else "None"
+        with suppress(ValueError):  # where it is no literal
+            default = ast.literal_eval(default)
         default = tuple(default) if isinstance(default, list) else default
         yield Parameter(node.target.id, expression is None, default, annotation)
 
@@ -196,42 +230,29 @@ _TYPES: dict[str, tuple[type | UnionType, str, str]] = {
 }
 
 
-def _accepts(annotation: ast.expr, value: object) -> bool:
+def _understood(annotation: ast.expr) -> tuple[Callable[[Any], bool], str]:
+    """Return a test of values that fit an annotation, and these values in words: its source where there are none."""
+    source = ast.unparse(annotation)
     match annotation:
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return _accepts(left, value) or _accepts(right, value)
+            (fits_left, left_words), (fits_right, right_words) = _understood(left), _understood(right)
+            return lambda value: fits_left(value) or fits_right(value), f"{left_words} or {right_words}"
         case ast.Constant(value=None):
-            return value is None
+            return lambda value: value is None, "null"
         case ast.Name(id=name) if name in _TYPES:
-            return isinstance(value, _TYPES[name][0]) and isinstance(value, bool) == (name == "bool")
+            types, words, _ = _TYPES[name]
+            return lambda value: isinstance(value, types) and isinstance(value, bool) == (name == "bool"), words
         case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
-            return value in _choices(options)
-        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=parts)):
-            if isinstance(value, tuple) and ast.unparse(annotation).endswith(", ...]"):
-                parts = parts[:1] * len(value)
-            return isinstance(value, tuple) and len(value) == len(parts) and all(map(_accepts, parts, value))
-        case _:
-            return True
+            found = ast.literal_eval(options)
+            choices = found if isinstance(found, tuple) else (found,)
+            return lambda value: value in choices, f"one of {', '.join(map(str, choices))}"
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[first, *_] as parts)):
+            tests, name = [_understood(part)[0] for part in parts], ast.unparse(first)
 
+            def all_fit(value: Any) -> bool:
+                each = tests[:1] * len(value) if source.endswith(", ...]") else tests
+                return len(value) == len(each) and all(fits(part) for fits, part in zip(each, value, strict=True))
 
-def _in_words(annotation: ast.expr) -> str:
-    """Return an annotation in words; its source where there are none for it."""
-    match annotation:
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return f"{_in_words(left)} or {_in_words(right)}"
-        case ast.Constant(value=None):
-            return "null"
-        case ast.Name(id=name) if name in _TYPES:
-            return _TYPES[name][1]
-        case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
-            return f"one of {', '.join(map(str, _choices(options)))}"
-        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[ast.Name(id=name), *_])) if name in _TYPES:
-            return f"a list of {_TYPES[name][2]}"
-        case _:
-            return ast.unparse(annotation)
-
-
-def _choices(options: ast.expr) -> tuple[Any, ...]:
-    """Return the values of ``Literal[...]``."""
-    values = ast.literal_eval(options)
-    return values if isinstance(values, tuple) else (values,)
+            words = f"a list of {_TYPES[name][2]}" if name in _TYPES else source
+            return lambda value: isinstance(value, tuple) and all_fit(value), words
+    return lambda _value: True, source

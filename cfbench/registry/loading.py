@@ -54,9 +54,8 @@ def library_versions(distribution: str) -> dict[str, str]:
     with suppress(metadata.PackageNotFoundError):
         requirements = metadata.requires(distribution) or []
     matches = [_REQUIREMENT_NAME.match(text) for text in requirements if not _OF_AN_EXTRA.search(text)]
-    names = {"numpy", *(match[1] for match in matches if match)}
     versions = {}
-    for name in names:
+    for name in {"numpy", *(match[1] for match in matches if match)}:
         with suppress(metadata.PackageNotFoundError):
             versions[re.sub(r"[-_.]+", "-", name).lower()] = metadata.version(name)
     return dict(sorted(versions.items()))

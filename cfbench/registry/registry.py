@@ -1,4 +1,11 @@
-"""Plugins of the installed distributions, found by their entry points and imported only when they are used."""
+"""Plugins and suites of the installed distributions, found by their entry points.
+
+Plugins are imported only when they are used, suites never: an entry point of the group ``cfbench.suites`` has the name
+of the suite and names a package, and the suite is the file ``<name>.toml`` in that package's folder::
+
+    [project.entry-points."cfbench.suites"]
+    my-suite = "my_plugin.suites"
+"""
 
 from __future__ import annotations
 
@@ -8,12 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import metadata
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
-from cfbench.registry.declaration import Declaration, code_digest, declaration_of
+from cfbench.registry.declaration import Declaration, code_digest, declaration_of, folder_of
 from cfbench.registry.loading import instantiate, load_class
 from cfbench.spec import Spec, Value
 
@@ -147,10 +155,8 @@ class Registry:
         missing = [name for name, parameter in known.items() if parameter.required and name not in spec.params]
         if missing:
             raise SpecError(f"{kind} {spec.name!r} needs {', '.join(missing)}: {spec.name}[{missing[0]}=...]")
-        return {
-            name: parameter.canonical(spec.params[name]) if name in spec.params else parameter.default
-            for name, parameter in known.items()
-        }
+        given = {name: known[name].canonical(value) for name, value in spec.params.items()}
+        return {name: given.get(name, parameter.default) for name, parameter in known.items()}
 
     def create(self, kind: Kind, spec: Spec) -> Any:
         """Load the plugin's class and make an instance with the parameters of ``spec``."""
@@ -159,6 +165,47 @@ class Registry:
             raise PluginError(f"{kind} {spec.name!r} of {plugin.distribution} cannot be used: {plugin.problem}")
         self.parameters(kind, spec)
         return instantiate(plugin.load(), dict(spec.params), f"{kind} {spec}")
+
+
+@dataclass(frozen=True)
+class ShippedSuite:
+    """A suite file of an installed distribution.
+
+    Attributes:
+        name: what it is called by.
+        distribution: the distribution that ships it.
+        version: that distribution's version.
+        path: the file, which need not exist where there is a problem.
+        problem: why it cannot be used, or an empty text.
+    """
+
+    name: str
+    distribution: str
+    version: str
+    path: Path
+    problem: str = ""
+
+
+def shipped_suites() -> dict[str, ShippedSuite]:
+    """Return the suites of all installed distributions by name, in alphabetical order.
+
+    Of a name that several distributions use there is one entry, whose problem names them.
+    """
+    found: dict[str, list[ShippedSuite]] = {}
+    for entry, owner in installed_entries({"cfbench.suites"}):
+        path = Path(f"{entry.name}.toml")
+        try:
+            path = folder_of(entry.value) / path
+            problem = "" if path.is_file() else f"there is no file {path}"
+        except PluginError as error:
+            problem = str(error)
+        found.setdefault(entry.name, []).append(ShippedSuite(entry.name, *owner, path, problem))
+    for suites in found.values():
+        if len(suites) > 1:
+            owners = " and ".join(f"{suite.distribution} {suite.version}" for suite in suites)
+            problem = f"the name is registered {len(suites)} times, by {owners}; uninstall one, or give the file's path"
+            suites[0] = replace(suites[0], problem=problem)
+    return {name: suites[0] for name, suites in sorted(found.items())}
 
 
 def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.EntryPoint, tuple[str, str]]]:
@@ -217,7 +264,6 @@ def _requirement_digests(distribution: str) -> list[str]:
 @cache  # reading a distribution's metadata takes a millisecond, and many ask
 def installed_version(distribution: str) -> str | None:
     """Return the version of an installed distribution, None where it is not installed."""
-    try:
+    with suppress(metadata.PackageNotFoundError):
         return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
+    return None

@@ -9,7 +9,7 @@ import pytest
 
 from cfbench.experiment.suite import Suite
 from cfbench.records.store import read_lines
-from cfbench.registry.shipped_suites import shipped_suites
+from cfbench.registry.registry import shipped_suites
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.group_tables import result_groups, tables_of
 from cfbench.reporting.pictures import pictures

@@ -4,8 +4,7 @@ import pytest
 
 from cfbench.experiment.plan import chosen_metrics
 from cfbench.experiment.suite import Suite
-from cfbench.registry.registry import Registry
-from cfbench.registry.shipped_suites import shipped_suites
+from cfbench.registry.registry import Registry, shipped_suites
 from cfbench.spec import Spec
 
 REGISTRY = Registry.discover()

@@ -6,7 +6,7 @@ import pytest
 
 from cfbench.errors import UsageError
 from cfbench.experiment.suite import Suite
-from cfbench.registry.shipped_suites import shipped_suites
+from cfbench.registry.registry import shipped_suites
 
 
 @pytest.fixture
