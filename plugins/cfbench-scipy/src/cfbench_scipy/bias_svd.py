@@ -62,25 +62,25 @@ class BiasSVD(AnswersFromFactors, kind="cfbench-scipy.bias-svd.2"):
         rank = min(self.n_factors, train.n_users, train.n_items)
         items, _ = np.linalg.qr(context.rng().standard_normal((train.n_items, rank)))
         found = _Decomposition(np.zeros((train.n_users, rank)), np.zeros(rank), items)
-        left = train.ratings - biases.of_pairs(train.users, train.items)
-        noise = float(np.std(left)) * (np.sqrt(len(train) / train.n_users) + np.sqrt(len(train) / train.n_items))
+        unexplained = train.ratings - biases.of_pairs(train.users, train.items)
+        noise = float(np.std(unexplained)) * (np.sqrt(len(train) / train.n_users) + np.sqrt(len(train) / train.n_items))
         with threadpool_limits(context.threads, user_api="blas"):
             for epoch in range(1, self.epochs + 1):
                 # A pair that was rated twice has two entries, which products add up.
-                residuals = csr_array((left[by_user.order], sorted_items, by_user.starts), shape=shape)
+                residuals = csr_array((unexplained[by_user.order], sorted_items, by_user.starts), shape=shape)
                 found = found.refined(residuals, self.shrinkage * noise)
                 low_rank = pair_products(found.users * found.strengths, found.items, train.users, train.items)
                 biases = self._refitted(train, biases, low_rank)
-                left = train.ratings - biases.of_pairs(train.users, train.items) - low_rank
-                loss = float(np.mean(left**2))
+                unexplained = train.ratings - biases.of_pairs(train.users, train.items) - low_rank
+                loss = float(np.mean(unexplained**2))
                 context.on_epoch(EpochReport(epoch, self.epochs, train_loss=loss))
         self.factors_ = BiasedFactors.of(biases, found.users * found.strengths, found.items)
 
     def _refitted(self, train: Ratings, biases: DampedBiases, low_rank: Floats) -> DampedBiases:
         """Fit the biases, items first, to what the mean and ``low_rank``, shape (n,), leave over."""
-        left = train.ratings - (train.mean + low_rank)
-        items = damped_means(train.items, left - biases.users[train.users], train.n_items, self.damping_items)
-        users = damped_means(train.users, left - items[train.items], train.n_users, self.damping_users)
+        unexplained = train.ratings - (train.mean + low_rank)
+        items = damped_means(train.items, unexplained - biases.users[train.users], train.n_items, self.damping_items)
+        users = damped_means(train.users, unexplained - items[train.items], train.n_users, self.damping_users)
         return DampedBiases(train.mean, users, items)
 
 

@@ -40,9 +40,7 @@ class DesignMatrix:
     def of(cls, features: Features, vocabulary: Vocabulary) -> DesignMatrix:
         """Look up the values of ``features`` in ``vocabulary``."""
         found, columns = vocabulary.memberships(features), vocabulary.columns
-        fields = found.rows * max(1, len(vocabulary.marks)) + columns[found.indices]
-        shares = 1 / np.bincount(fields)[fields] if len(fields) else np.empty(0)
-        return cls(found.indptr, found.indices, shares, columns)
+        return cls(found.indptr, found.indices, 1 / vocabulary.values_per_column(found), columns)
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
