@@ -35,6 +35,7 @@ from cfbench.runner.runner import Run, RunOptions
 from cfbench.spec import Spec, Value
 
 _STANDARD_ERROR = "-"
+_MOST_THREADS = 1024  # libraries that cannot start so many end the process
 
 
 @Parameter(name="*")
@@ -80,9 +81,11 @@ class ExecutionOptions:
     energy: bool = False
 
     def cell_options(self) -> CellOptions:
-        """Return what can change the output of cells; raises UsageError for threads below 1."""
+        """Return what can change the output of cells; raises UsageError for threads below 1 or beyond any machine."""
         if self.threads < 1:
             raise UsageError(f"--threads must be at least 1, got {self.threads}")
+        if self.threads > _MOST_THREADS:
+            raise UsageError(f"--threads must be at most {_MOST_THREADS}, got {self.threads}")
         return CellOptions(self.device, self.threads)
 
     def run_options(self, storage: Storage, *, save_models: bool = False) -> RunOptions:

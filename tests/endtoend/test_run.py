@@ -132,6 +132,8 @@ def test_report_renders_the_same_tables_from_the_records_alone(cfbench, tmp_path
         (["run", "-o", ""], "-o: expected a folder, got an empty text"),
         (["run", "--seed", "0.5"], "--seed: expected a whole number"),
         (["run", "--jobs", "3", "--executor", "processes[jobs=2]"], "contradict each other; leave one out"),
+        (["run", "--threads", "0"], "--threads must be at least 1, got 0"),
+        (["run", "--threads", "20000"], "--threads must be at most 1024, got 20000"),
         (["run", "--workspace", "/dev/null"], "--workspace /dev/null cannot be made"),
         (["run", "--job", "2"], "did you mean --jobs"),
         (["run", "quik"], "did you mean 'quick'"),

@@ -67,3 +67,16 @@ def test_a_model_refuses_what_another_kind_saved(tmp_path):
     model.save(tmp_path)
     with pytest.raises(StoreError, match=r"cfbench-torch\.dot\.2"):
         LookupDotProduct.load(tmp_path)
+
+
+@pytest.mark.parametrize("threads", [0, 1025, 2**31, "1", None, 1.5])
+def test_a_number_of_threads_that_would_end_the_process_is_refused(tmp_path, threads):
+    model = DotProduct()
+    model.fit(ratings(), FitContext(0))
+    object.__setattr__(model.torch_device_, "threads", threads)
+    model.save(tmp_path)
+    with pytest.raises(StoreError, match="threads"):
+        DotProduct.load(tmp_path)
+    if threads == 1025:
+        with pytest.raises(ValueError, match="threads=1025: expected 1 to 1024"):
+            DotProduct().fit(ratings(), FitContext(0, threads=threads))

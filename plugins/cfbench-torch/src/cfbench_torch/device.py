@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from cfbench.model import FitContext, ModelError
 
+_MOST_THREADS = 1024  # where the system refuses to start one of more, OpenMP ends the process
+
 
 @dataclass(frozen=True)
 class Device:
@@ -20,11 +22,15 @@ class Device:
 
     Attributes:
         name: ``"cpu"`` or ``"cuda"``.
-        threads: threads of tensor operations on the CPU.
+        threads: threads of tensor operations on the CPU, 1 to 1024.
     """
 
     name: str
     threads: int
+
+    def __post_init__(self) -> None:
+        if self.threads not in range(1, _MOST_THREADS + 1):
+            raise ValueError(f"threads={self.threads!r}: expected 1 to {_MOST_THREADS}")
 
     @classmethod
     def of(cls, context: FitContext) -> Self:
