@@ -34,8 +34,8 @@ import numpy as np
 from cfbench.data.dataset import Dataset, Entities, Origin
 from cfbench.data.sources.movielens import MovieLens1M
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Fold, Split
+from cfbench.data.splits.splitters import Holdout
 from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.metrics.metric import Metric, NotApplicable, apply_metric

@@ -33,8 +33,8 @@ import torch
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources.movielens import MovieLens100K
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitters import Holdout
 from cfbench.model import FitContext
 from cfbench_torch.dot_bias import BiasedDotProduct
 from cfbench_torch.nn import NeuralNetwork

@@ -18,8 +18,8 @@ from cfbench.data.dataset import Dataset
 from cfbench.data.sources.ratings_file import RatingsFile
 from cfbench.data.sources.source import Storage
 from cfbench.data.sources.synthetic import Synthetic
-from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitters import Holdout
 from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.sanity_checks import answer_warnings, split_warnings

@@ -27,8 +27,8 @@ import numpy as np
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources.movielens import MovieLens100K
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Fold, Split, Splitter
+from cfbench.data.splits.splitters import Holdout
 from cfbench.model import EpochReport, FitContext, Ratings, RatingScale
 from cfbench.resources.cost import peak_bytes
 from cfbench_numba.sgd_mf import SGDMatrixFactorization

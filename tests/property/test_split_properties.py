@@ -6,9 +6,16 @@ from hypothesis import strategies as st
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
 from cfbench.data.splits.cold_entities import ColdItems, ColdUsers
-from cfbench.data.splits.fixed_splits import Predefined, Temporal
-from cfbench.data.splits.random_splits import Holdout, KFold, LeaveOneOut, PerUserHoldout, RepeatedHoldout
 from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitters import (
+    Holdout,
+    KFold,
+    LeaveOneOut,
+    PerUserHoldout,
+    Predefined,
+    RepeatedHoldout,
+    Temporal,
+)
 from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 from cfbench.registry.registry import Registry

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cfbench.data.splits.fixed_splits import Predefined
 from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitters import Predefined
 from cfbench_baselines.global_mean import GlobalMean
 from cfbench_baselines.item_mean import ItemMean
 from cfbench_baselines.user_mean import UserMean

@@ -13,8 +13,8 @@ from cfbench.analysis.gallery import views
 from cfbench.analysis.view import InspectedModel, View, ViewOptions
 from cfbench.data.sources.movielens import MovieLens100K
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitters import Holdout
 from cfbench.model.protocols import FitContext
 from cfbench_torch.dot_bias import BiasedDotProduct
 

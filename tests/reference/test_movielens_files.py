@@ -8,8 +8,8 @@ import pytest
 
 from cfbench.data.sources.movielens import MovieLens1M, MovieLens100K, MovieLensLatestSmall
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.fixed_splits import Predefined
 from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitters import Predefined
 from cfbench.errors import DataNotFoundError
 
 pytestmark = pytest.mark.skipif("CFBENCH_DATA" not in os.environ, reason="CFBENCH_DATA names no folder with MovieLens")

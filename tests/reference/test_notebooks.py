@@ -13,8 +13,8 @@ import pytest
 from cfbench.data.dataset import Dataset
 from cfbench.data.sources.movielens import MovieLens100K, MovieLensLatestSmall
 from cfbench.data.sources.source import Storage
-from cfbench.data.splits.random_splits import Holdout
 from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitters import Holdout
 from cfbench.model import FitContext
 from cfbench_torch.dot import DotProduct
 from cfbench_torch.dot_bias import BiasedDotProduct

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cfbench.data.splits.fixed_splits import Predefined
 from cfbench.data.splits.split import Split
+from cfbench.data.splits.splitters import Predefined
 from cfbench_surprise.baseline import SurpriseBaseline
 from cfbench_surprise.co_clustering import SurpriseCoClustering
 from cfbench_surprise.kfold import SurpriseKFold

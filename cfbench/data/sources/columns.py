@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cfbench.data.sources.text_file import TextFile
 from cfbench.errors import DataError
@@ -46,10 +47,9 @@ class Columns:
     @classmethod
     def by_name(cls, header: Sequence[str], named: ColumnNames, file: str) -> Columns:
         """Find the columns in ``header``; raises DataError where one is missing or could be several."""
-        found = {role: _position(role, header, named, file) for role in ALIASES}
-        user, item, rating = (found[role] for role in REQUIRED)
-        if user is None or item is None or rating is None:
-            missing = [role for role in REQUIRED if found[role] is None]
+        found: dict[str, Any] = {role: _position(role, header, named, file) for role in ALIASES}
+        missing = [role for role in REQUIRED if found[role] is None]
+        if missing:
             free = (title.strip() for at, title in enumerate(header) if at not in found.values())
             suggestion = next(filter(None, free), None)
             advice = f"name it, e.g. {missing[0]}_column=" if suggestion else f"add a column for the {missing[0]}"
@@ -57,7 +57,7 @@ class Columns:
                 f"{file}: no column for {' and '.join(missing)}; the file has {', '.join(map(repr, header))}; "
                 f"{advice}{suggestion or ''}"
             )
-        return cls(user, item, rating, found["timestamp"])
+        return cls(**found)
 
     @classmethod
     def by_position(cls, first: Sequence[str], file: str) -> Columns:

@@ -131,11 +131,10 @@ class Edition(Archive):
     def _found(self, storage: Storage) -> Path | None:
         # Folders to search, and whether their name alone says that they are this version's; else the second line of
         # the ratings decides.
-        candidates = [(kept_at(self, storage), True)]
-        if storage.data_dir is not None:
-            shared = [] if self.shared_folder is None else [(storage.data_dir / self.shared_folder, False)]
-            candidates = [(storage.data_dir / self.name, True), *shared, (storage.data_dir, False), *candidates]
-        for folder, named in candidates:
+        home = storage.data_dir
+        shared = [(home / self.shared_folder, False)] if home and self.shared_folder else []
+        own = [(home / self.name, True), *shared, (home, False)] if home else []
+        for folder, named in (*own, (kept_at(self, storage), True)):
             path = self.ratings_in(folder)
             if path is None:
                 continue

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -242,9 +243,7 @@ def films_100k(path: Path) -> Entities | None:
     if not path.is_file():
         return None
     rows = list(_rows(path, "|", 5 + len(_ML_100K_GENRES)))
-    genres = [
-        "|".join(genre for genre, has in zip(_ML_100K_GENRES, row[5:], strict=True) if has == "1") for row in rows
-    ]
+    genres = ["|".join(compress(_ML_100K_GENRES, [has == "1" for has in row[5:]])) for row in rows]
     return films([row[0] for row in rows], [row[1] for row in rows], genres)
 
 

@@ -12,20 +12,19 @@ from __future__ import annotations
 
 import csv
 import io
-import mmap
 import os
 import warnings
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from cfbench.data.sources.columns import Layout
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
@@ -34,11 +33,9 @@ _LEAST_BYTES = 1 << 20  # smaller files are read in no time either way
 _BLOCK = 1 << 22  # bytes parsed at a time; larger ones take as long, and memory in proportion
 _LONGEST_LINE = 1 << 18  # bytes; longer ones are no row of numbers
 _MOST_THREADS = 6
-_MARGIN = 1.05  # for rows that turn out shorter than the first ones
 _BYTES_PER_CELL = 4  # of the file, for a table of ids that takes about as much memory as the file does
 _WIDTH = 8  # characters of a rating: as many as a whole number of 64 bits has bytes
 _EXACT = 2**53  # up to here floats hold every whole number
-_GROWTH = 1.25
 _FIRST_CELLS = 1 << 16
 _RUN = 4  # rows of one id in succession, on average, from which on it pays to look for them
 
@@ -50,7 +47,6 @@ class _Part:
     ratings: NDArray[np.float32]
     timestamps: NDArray[np.int64] | None
     ascends: bool  # by user, then item, each pair after the one before
-    size: int  # bytes of the file
 
 
 def parsed_numbers(layout: Layout) -> RawRatings | None:
@@ -76,27 +72,24 @@ def parsed_numbers(layout: Layout) -> RawRatings | None:
 
 def _joined(parts: Iterator[_Part], size: int, layout: Layout) -> RawRatings:
     """Put the parts of a file of ``size`` bytes together, each as soon as it is parsed."""
-    first = next(parts, None)
-    if first is None:
-        raise ValueError("no rows")
-    expected = int(_MARGIN * size / first.size * len(first.ratings))
-    users, items = (Numbering(size // _BYTES_PER_CELL, expected) for _ in range(2))
-    ratings = Growing(np.float32, expected)
-    timestamps = Growing(np.int64, expected)
+    users, items = (Numbering(size // _BYTES_PER_CELL) for _ in range(2))
+    ratings, timestamps = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
     ascends, last = True, (-1, -1)
-    for part in chain([first], parts):
+    for part in parts:
         users.add(part.users)
         items.add(part.items)
-        ratings.add(part.ratings)
+        append(ratings, part.ratings)
         if part.timestamps is not None:
-            timestamps.add(part.timestamps)
+            append(timestamps, part.timestamps)
         ascends = ascends and part.ascends and last < (part.users[0], part.items[0])
         last = (part.users[-1], part.items[-1])
-    times: NDArray[Any] | None = None if first.timestamps is None else timestamps.taken()
+    if not len(ratings):
+        raise ValueError("no rows")
+    times: NDArray[Any] | None = timestamps if len(timestamps) else None
     if times is not None and times.max() >= _EXACT:  # beyond any calendar: as they come from texts
         times = times.astype(np.float64)
     file = str(layout.text.path)
-    return RawRatings(users.column(), items.column(), ratings.taken(), times, file, layout.place, bool(ascends))
+    return RawRatings(users.column(), items.column(), ratings, times, file, layout.place, bool(ascends))
 
 
 def _bounds(path: Path, size: int, has_header: bool) -> list[int]:
@@ -161,7 +154,7 @@ def _part(layout: Layout, start: int, stop: int) -> _Part:
     users, items = fields[columns.user], fields[columns.item]
     later = (users[1:] > users[:-1]) | ((users[1:] == users[:-1]) & (items[1:] > items[:-1]))
     times = None if columns.timestamp is None else fields[columns.timestamp]
-    return _Part(users, items, ratings, times, bool(later.all()), stop - start)
+    return _Part(users, items, ratings, times, bool(later.all()))
 
 
 def _digits(column: NDArray[np.int64]) -> int:
@@ -195,54 +188,35 @@ def short_numbers(texts: NDArray[np.bytes_]) -> tuple[NDArray[np.float32], int]:
     return numbers.take(codes), int(np.bincount(codes) @ lengths)
 
 
-class Growing:
-    """An array to which rows are added, without the memory for two copies of it.
+def append(rows: NDArray[Any], part: NDArray[Any]) -> None:
+    """Append ``part`` to ``rows`` in place; there must be no view of ``rows``.
 
-    Memory that is set aside and not written to is none: systems hand it out at the first write. So it costs nothing to
-    expect too many rows. ``filled`` is the number of rows.
+    Systems give a large array more memory where it is, or move it by its page tables: there are never two copies of it.
     """
-
-    def __init__(self, dtype: DTypeLike, expected: int) -> None:
-        self._rows = _reserved(expected, np.dtype(dtype))
-        self.filled = 0
-
-    def add(self, part: NDArray[Any]) -> None:
-        """Append ``part``, shape (rows,)."""
-        end = self.filled + len(part)
-        if end > len(self._rows):
-            grown = _reserved(max(end, int(_GROWTH * len(self._rows))), self._rows.dtype)
-            grown[: self.filled] = self._rows[: self.filled]
-            self._rows = grown
-        self._rows[self.filled : end] = part
-        self.filled = end
-
-    def taken(self) -> NDArray[Any]:
-        """Return all rows; there are none here afterwards."""
-        rows, self._rows = self._rows[: self.filled], np.empty(0, dtype=self._rows.dtype)
-        self.filled = 0
-        return rows
+    start = len(rows)
+    rows.resize(start + len(part), refcheck=False)
+    rows[start:] = part
 
 
 class Numbering:
     """Codes of the ids of one column, whole numbers.
 
     Ids below ``cells`` are looked up in a table of as many codes; where one is higher, all ids are kept as they are and
-    told apart by hashing at the end, which takes twice the memory and several times as long. ``expected`` is a guess at
-    the number of rows.
+    told apart by hashing at the end, which takes twice the memory and several times as long.
     """
 
-    def __init__(self, cells: int, expected: int) -> None:
+    def __init__(self, cells: int) -> None:
         self._cells = cells
         self._code_of = np.full(_FIRST_CELLS, -1, dtype=np.int32)
-        self._ids = Growing(np.int64, _FIRST_CELLS)  # in order of first appearance
-        self._codes = Growing(np.int32, expected)
+        self._ids = np.empty(0, dtype=np.int64)  # in order of first appearance
+        self._codes = np.empty(0, dtype=np.int32)
         self._sparse: list[NDArray[np.int64]] = []  # ids of rows, all of them once one is beyond the table
 
     def add(self, ids: NDArray[np.int64]) -> None:
         """Add the ids of the next rows, shape (rows,), at least one, none below 0."""
         highest = int(ids.max())
         if not self._sparse and highest >= self._cells:
-            self._sparse = [self._ids.taken()[self._codes.taken()]]
+            self._sparse = [self._ids[self._codes]]
         if self._sparse:
             self._sparse.append(ids)
             return
@@ -252,18 +226,18 @@ class Numbering:
             self._code_of = table
         changes = ids[1:] != ids[:-1]
         if np.count_nonzero(changes) >= len(ids) // _RUN:
-            self._codes.add(self._looked_up(ids))
+            append(self._codes, self._looked_up(ids))
         else:
             # Most files are sorted by user: an id is looked up once for all the rows that it has in succession.
             starts = np.append(0, np.flatnonzero(changes) + 1)
-            self._codes.add(np.repeat(self._looked_up(ids[starts]), np.diff(starts, append=len(ids))))
+            append(self._codes, np.repeat(self._looked_up(ids[starts]), np.diff(starts, append=len(ids))))
 
     def column(self) -> IdColumn:
-        """Return the ids of all rows that were added; there are none here afterwards."""
-        index, ids = self._codes.taken(), self._ids.taken()
+        """Return the ids of all rows that were added."""
+        index, ids = self._codes, self._ids
         if self._sparse:
             codes, ids = pd.factorize(np.concatenate(self._sparse))
-            index, self._sparse = codes.astype(np.int32), []
+            index = codes.astype(np.int32)
         return IdColumn(ids.astype(f"<U{len(str(ids.max(initial=0)))}"), index, in_order=True)
 
     def _looked_up(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -271,19 +245,7 @@ class Numbering:
         codes = self._code_of.take(ids)
         if codes.min() < 0:
             fresh = pd.unique(ids[codes < 0])
-            self._code_of[fresh] = np.arange(self._ids.filled, self._ids.filled + len(fresh), dtype=np.int32)
-            self._ids.add(fresh)
+            self._code_of[fresh] = np.arange(len(self._ids), len(self._ids) + len(fresh), dtype=np.int32)
+            append(self._ids, fresh)
             codes = self._code_of.take(ids)
         return codes
-
-
-def _reserved(rows: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array that is not written to yet, in small pages.
-
-    numpy asks for huge pages, which the first write must clear whole. In a virtual machine that has not used them
-    before, this takes ten times as long as small pages, which are used again and again: as long as parsing does.
-    """
-    memory = mmap.mmap(-1, max(1, rows * dtype.itemsize), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_NOHUGEPAGE"):  # Linux alone
-        memory.madvise(mmap.MADV_NOHUGEPAGE)
-    return np.ndarray(rows, dtype, memory)

@@ -75,11 +75,11 @@ class RawRatings:
         return self.users.index.astype(np.int64) * len(self.items.labels) + self.items.index
 
 
-def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates) -> RawRatings:
+def validated(raw: RawRatings, scale: RatingScale, duplicates: Duplicates) -> RawRatings:
     """Return ``raw`` with the duplicates policy applied, once every rule holds.
 
     Rules, in this order: at least one row; no missing user, item, rating or time; finite numbers; ratings on
-    ``scale`` (where declared); no repeated pair unless the policy allows it; at least two users and two
+    ``scale``; no repeated pair unless the policy allows it; at least two users and two
     items. Raises DataError that names the file, the first offending row's line and the remedy.
     """
     if len(raw) == 0:
@@ -88,17 +88,12 @@ def validated(raw: RawRatings, scale: RatingScale | None, duplicates: Duplicates
         if not column.in_order and column.index.min() < 0:
             raise _error(raw, column.index < 0, f"no {role}; fill it in or remove the row")
     _check_finite(raw)
-    if scale is not None:
-        low, high = np.float32(scale.low), np.float32(scale.high)
-        lowest, highest = raw.extremes
-        if lowest < low or highest > high:
-            wrong = (raw.ratings < low) | (raw.ratings > high)
-            raise _error(
-                raw,
-                wrong,
-                f"rating {raw.ratings[np.argmax(wrong)]:g} is off the declared scale {scale.low:g} to {scale.high:g}; "
-                "correct the row or declare another scale",
-            )
+    low, high = np.float32(scale.low), np.float32(scale.high)
+    lowest, highest = raw.extremes
+    if lowest < low or highest > high:
+        wrong = (raw.ratings < low) | (raw.ratings > high)
+        fault = f"rating {raw.ratings[np.argmax(wrong)]:g} is off the declared scale {scale.low:g} to {scale.high:g}"
+        raise _error(raw, wrong, f"{fault}; correct the row or declare another scale")
     kept = _deduplicated(raw, duplicates)
     for role, column in (("user", kept.users), ("item", kept.items)):
         if len(column.labels) == 1 if column.in_order else column.index.min() == column.index.max():
@@ -142,12 +137,8 @@ def _deduplicated(raw: RawRatings, policy: Duplicates) -> RawRatings:
         row = int(np.argmax(again))
         first = int(np.argmax(keys == keys[row]))
         user, item = raw.users.labels[raw.users.index[row]], raw.items.labels[raw.items.index[row]]
-        raise _error(
-            raw,
-            again,
-            f"user {str(user)!r} rates item {str(item)!r} again, first in {raw.place(first)}; "
-            "say what to do with such rows: duplicates=first, last, mean or keep",
-        )
+        fault = f"user {str(user)!r} rates item {str(item)!r} again, first in {raw.place(first)}"
+        raise _error(raw, again, f"{fault}; say what to do with such rows: duplicates=first, last, mean or keep")
     if policy == "last":
         return _rows(raw, np.sort(order[np.r_[fresh[1:], True]]))
     starts = np.flatnonzero(fresh)

@@ -58,15 +58,14 @@ def default_storage(data_dir: Path | None = None, *, may_download: bool = True) 
 
 def named_folder(data_dir: Path | None = None) -> Path | None:
     """Return the folder with data sets that the user named, there or not: ``data_dir`` over ``CFBENCH_DATA``."""
-    named = data_dir or _folder_from_environment("CFBENCH_DATA")
-    return None if named is None else named.expanduser()
+    return data_dir.expanduser() if data_dir else _folder_from_environment("CFBENCH_DATA")
 
 
 def cache_folder() -> Path:
     """Return cfbench's own folder for downloads and parsed data: ``CFBENCH_CACHE`` over the system's cache."""
     named = _folder_from_environment("CFBENCH_CACHE")
     if named is not None:
-        return named.expanduser()
+        return named
     from platformdirs import user_cache_path  # noqa: PLC0415 - keeps the import of contracts light
 
     return user_cache_path("cfbench", appauthor=False)
@@ -74,4 +73,4 @@ def cache_folder() -> Path:
 
 def _folder_from_environment(variable: str) -> Path | None:
     value = os.environ.get(variable, "").strip()
-    return Path(value) if value else None
+    return Path(value).expanduser() if value else None

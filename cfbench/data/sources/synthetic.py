@@ -84,9 +84,8 @@ class Synthetic:
         n_chunks = self.n_ratings // _CHUNK + 1
         layout, tastes, *streams = np.random.SeedSequence(self.seed).spawn(2 + n_chunks)
         rng = np.random.default_rng(layout)
-        activity = _dealt(self.n_ratings, self.n_users, self.n_items, self.activity_exponent)[
-            rng.permutation(self.n_users)
-        ]
+        activity = _dealt(self.n_ratings, self.n_users, self.n_items, self.activity_exponent)
+        activity = activity[rng.permutation(self.n_users)]
         popularity = _power_law(self.n_items, self.popularity_exponent)[rng.permutation(self.n_items)]
         world = _World(self, np.random.default_rng(tastes))
         users, items = (np.empty(self.n_ratings, dtype=np.int32) for _ in range(2))

@@ -25,8 +25,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _SEPARATORS = ("::", "\t", ",", ";", "|", " ")
 _DOUBLE = "::"
-_BYTES_PER_CHARACTER = 4
-_MOST_BYTES = 4 << 30
+_MOST_CHARACTERS = 1 << 30  # of a column, 4 bytes each
 _SURELY_FINE = 1_000  # characters of a field, of which 100 million would fit
 
 
@@ -188,7 +187,7 @@ def texts(values: Sequence[Any] | NDArray[Any], what: str) -> NDArray[np.str_]:
     ``what`` names a value in the message: ``"an id"``.
     """
     longest = max(map(len, values), default=0)
-    if longest > _SURELY_FINE and longest * len(values) * _BYTES_PER_CHARACTER > _MOST_BYTES:
+    if longest > _SURELY_FINE and longest * len(values) > _MOST_CHARACTERS:
         raise DataError(
             f"{what} has {longest:,} characters, and as many are set aside for each of {len(values):,}; is a quotation "
             "mark open? Else shorten it"

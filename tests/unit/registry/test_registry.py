@@ -9,7 +9,7 @@ from cfbench.registry.registry import Plugin, Registry
 from cfbench.spec import Spec
 
 
-def plugin(name="holdout", value="cfbench.data.splits.random_splits:Holdout", distribution="cfbench", clash=""):
+def plugin(name="holdout", value="cfbench.data.splits.splitters:Holdout", distribution="cfbench", clash=""):
     return Plugin("splitter", name, value, distribution, "1.0", clash)
 
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from cfbench.data.sources.plain_numbers import Growing, Numbering
+from cfbench.data.sources.plain_numbers import Numbering, append
 
 
 def numbered(*parts, cells=100):
-    numbering = Numbering(cells, expected=3)
+    numbering = Numbering(cells)
     for part in parts:
         numbering.add(np.array(part, dtype=np.int64))
     return numbering.column()
@@ -44,20 +44,19 @@ def test_many_ids_get_the_same_codes_in_parts_and_at_once_whatever_the_table(cel
     assert column.labels[column.index].tolist() == [str(one) for one in ids]
 
 
-@pytest.mark.parametrize("expected", [0, 1, 5, 6, 1_000])
-def test_parts_are_put_together_whatever_number_of_rows_was_expected(expected):
-    column = Growing(np.int32, expected)
-    for part in ([1, 2], [], [3, 4, 5], [6]):
-        column.add(np.array(part, dtype=np.int64))
-    rows = column.taken()
-    assert rows.tolist() == [1, 2, 3, 4, 5, 6]
+@pytest.mark.parametrize("ends", [[], [6], [2, 2, 5], [0, 1, 2, 3, 4, 5], [1_000]])
+def test_parts_are_put_together_wherever_they_end(ends):
+    rows = np.empty(0, dtype=np.int32)
+    wanted = np.arange(100, dtype=np.int64)
+    for part in np.split(wanted, ends):
+        append(rows, part)
+    assert rows.tolist() == wanted.tolist()
     assert rows.dtype == np.int32
 
 
-def test_rows_that_were_taken_are_no_longer_there():
-    column = Growing(np.float32, 4)
-    column.add(np.ones(3))
-    first = column.taken()
-    column.add(np.full(2, 7.0))
-    assert column.taken().tolist() == [7.0, 7.0]
-    assert first.tolist() == [1.0, 1.0, 1.0]
+def test_rows_that_came_before_are_as_they_were_when_large_parts_follow():
+    rows = np.empty(0, dtype=np.float32)
+    append(rows, np.ones(3))
+    append(rows, np.full(1 << 20, 7.0))
+    assert rows[:4].tolist() == [1.0, 1.0, 1.0, 7.0]
+    assert (len(rows), rows[-1]) == (3 + (1 << 20), 7.0)

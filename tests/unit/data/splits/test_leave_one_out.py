@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.data.splits.random_splits import LeaveOneOut
+from cfbench.data.splits.splitters import LeaveOneOut
 from cfbench.errors import DataError
 
 ROWS = [(0, 0, 3), (1, 0, 3), (0, 1, 3), (2, 0, 3), (1, 1, 3), (0, 2, 3)]  # users 0, 1, 2 have 3, 2, 1 ratings

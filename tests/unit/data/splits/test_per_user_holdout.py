@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cfbench.data.splits.random_splits import PerUserHoldout
+from cfbench.data.splits.splitters import PerUserHoldout
 from cfbench.errors import DataError
 
 

@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
-from cfbench.data.splits.fixed_splits import Predefined, largest_family
-from cfbench.data.splits.random_splits import Holdout, KFold, RepeatedHoldout
+from cfbench.data.splits.splitters import Holdout, KFold, Predefined, RepeatedHoldout, largest_family
 from cfbench.errors import DataError, UnknownNameError
 from cfbench.model.ratings import RatingScale
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cfbench.data.splits.fixed_splits import Temporal, seconds_since_1970
+from cfbench.data.splits.splitters import Temporal, seconds_since_1970
 from cfbench.errors import DataError
 
 NEW_YEAR_2014 = 1_388_534_400
