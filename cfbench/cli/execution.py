@@ -30,8 +30,8 @@ from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.resources.cost import machine_bytes
 from cfbench.resources.energy import check_meter
-from cfbench.runner.dispatch import ResourceLimits
-from cfbench.runner.runner import Run, RunOptions
+from cfbench.runner.dispatch import RunOptions
+from cfbench.runner.runner import Run
 from cfbench.spec import Spec, Value
 
 _STANDARD_ERROR = "-"
@@ -96,13 +96,15 @@ class ExecutionOptions:
         if self.energy:
             check_meter()
         memory = self.memory_limit.strip().lower()
-        limits = ResourceLimits(
+        return RunOptions(
+            force=self.force,
+            save_models=save_models,
+            workspace=self.workspace,
             timeout=None if self.timeout is None else seconds("--timeout", self.timeout),
             memory_limit=None if memory == "none" else size("--memory-limit", memory, machine_bytes()),
             energy=self.energy,
             protected=tuple(folder for folder in (storage.data_dir, storage.cache_dir) if folder is not None),
         )
-        return RunOptions(self.force, save_models, limits, self.workspace)
 
     def create_executor(self, registry: Registry) -> Executor:
         """Return the executor, with the options that it has parameters for; raises UsageError for any other option."""

@@ -29,7 +29,8 @@ from cfbench.reporting.table import section
 from cfbench.reporting.terminal import print_table
 from cfbench.reporting.verify_table import tally, verdict_csv, verdict_table
 from cfbench.results.verification import Verdict, check_measured, verify_claims
-from cfbench.runner.runner import Run, RunOptions
+from cfbench.runner.dispatch import RunOptions
+from cfbench.runner.runner import Run
 from cfbench.spec import Spec
 
 

@@ -22,27 +22,31 @@ _PARTS = ("inputs", "cells")
 
 
 @dataclass(frozen=True)
-class ResourceLimits:
-    """Limits of cells, and what is metered of them; nothing of it changes the answers.
+class RunOptions:
+    """Options of a run; nothing of it can change the answers.
 
     Attributes:
+        force: compute finished cells again.
+        save_models: keep every fitted model that can be saved beside its record; a finished cell without is fitted
+            again.
+        workspace: where temporary files go; the system's folder for them where None.
         timeout: wall seconds allowed to a cell, None for any.
         memory_limit: resident bytes allowed to a cell's processes, None for any.
         energy: whether the energy of every cell is estimated.
         protected: folders that no cell may write to, beside the run's own.
     """
 
+    force: bool = False
+    save_models: bool = False
+    workspace: Path | None = None
     timeout: float | None = None
     memory_limit: int | None = None
     energy: bool = False
     protected: tuple[Path, ...] = ()
 
 
-def task_of(planned: Planned, limits: ResourceLimits, workspace: Path, *, save: bool = False) -> Task:
-    """Return the task of a cell; everything it reads and writes lies in the temporary ``workspace``.
-
-    ``save`` lets the model save itself there.
-    """
+def task_of(planned: Planned, options: RunOptions, workspace: Path) -> Task:
+    """Return the task of a cell; everything it reads and writes lies in the temporary ``workspace``."""
     cell = planned.cell
     output = workspace / "cells" / cell.key
     return Task(
@@ -60,11 +64,11 @@ def task_of(planned: Planned, limits: ResourceLimits, workspace: Path, *, save: 
         list_length=cell.list_length,
         device=cell.device,
         threads=cell.threads,
-        save=save,
-        energy=limits.energy,
-        timeout=limits.timeout,
-        memory_limit=limits.memory_limit,
-        protected=tuple(str(path.absolute()) for path in (workspace, *limits.protected)),  # cells work elsewhere
+        save=options.save_models,
+        energy=options.energy,
+        timeout=options.timeout,
+        memory_limit=options.memory_limit,
+        protected=tuple(str(path.absolute()) for path in (workspace, *options.protected)),  # cells work elsewhere
     )
 
 

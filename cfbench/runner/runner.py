@@ -34,7 +34,7 @@ from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import CellLocks, RunFolder, require_answers_to
 from cfbench.resources.cost import Clock
 from cfbench.results.summary import CellSamples, consolidated
-from cfbench.runner.dispatch import ResourceLimits, RunTaskQueue, clear_workspaces, outcomes_of, task_of, workspace
+from cfbench.runner.dispatch import RunOptions, RunTaskQueue, clear_workspaces, outcomes_of, task_of, workspace
 
 _BETWEEN_LOOKS = 0.2  # seconds, while another run computes what this one needs too
 _MOST_WAITING = 2  # cells whose sums are kept until their turn; more would fill the memory where models are fast
@@ -120,24 +120,6 @@ def _lower_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
 
 
-@dataclass(frozen=True)
-class RunOptions:
-    """Options of a run that cannot change the answers.
-
-    Attributes:
-        force: compute finished cells again.
-        save_models: keep every fitted model that can be saved beside its record; a finished cell without is fitted
-            again.
-        limits: limits of the cells.
-        workspace: where temporary files go; the system's folder for them where None.
-    """
-
-    force: bool = False
-    save_models: bool = False
-    limits: ResourceLimits = field(default_factory=ResourceLimits)
-    workspace: Path | None = None
-
-
 @dataclass
 class Run:
     """One execution of a plan in a folder.
@@ -161,7 +143,7 @@ class Run:
         self._recorder = Recorder(study)
         self._models = ModelFolder(self.folder.path)
         self._needs = {need for metric in study.metrics for need in metric.contract.needs}
-        self._energy = self.options.limits.energy or "energy" in self._needs
+        self._energy = self.options.energy or "energy" in self._needs
         self._new: dict[Cell, Record] = {}
         self._seen: dict[str, object] = {}
 
@@ -266,10 +248,13 @@ class Run:
     ) -> Generator[Record, None, list[str]]:
         """Run what no other run has locked; return the names of the tasks that one has."""
         first = {name: same[0] for name, same in by_name.items()}
-        save = self.options.save_models or "saved-model" in self._needs
-        protected = (self.folder.path, *self.options.limits.protected)
-        limits = replace(self.options.limits, energy=self._energy, protected=protected)
-        tasks = [task_of(planned, limits, place, save=save) for planned in first.values()]
+        options = replace(
+            self.options,
+            save_models=self.options.save_models or "saved-model" in self._needs,
+            energy=self._energy,
+            protected=(self.folder.path, *self.options.protected),
+        )
+        tasks = [task_of(planned, options, place) for planned in first.values()]
 
         def lock(name: str) -> bool:
             return locks.acquire(name) and not self._concluded_elsewhere(first[name].cell)
