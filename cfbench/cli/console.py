@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -13,8 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cfbench.files.printable import printable
-
-NO_PICTURES = "no pictures: they need matplotlib, which is not installed: pip install matplotlib"
 
 _PAGE = 140  # columns where the output is a file or a pipe
 
@@ -30,16 +25,6 @@ def output() -> Console:
     """Return standard output: the terminal's width, or a wide page where there is no terminal."""
     console = _Output()
     return console if console.is_terminal else _Output(width=_PAGE)
-
-
-@contextmanager
-def until_the_reader_leaves() -> Iterator[None]:
-    """Print as long as somebody reads: a closed pager, for example, is no error and stops nothing else."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def tell(text: str) -> None:

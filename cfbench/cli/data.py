@@ -14,7 +14,7 @@ from cfbench.data.dataset import Dataset
 from cfbench.data.sources.source import Storage, default_storage
 from cfbench.experiment.split_plans import load_dataset
 from cfbench.registry.registry import Plugin, Registry
-from cfbench.reporting.terminal import shown
+from cfbench.reporting.table import shown
 
 _EXAMPLES = """Examples:
 

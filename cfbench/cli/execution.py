@@ -1,10 +1,7 @@
-"""Execution of a plan by the command line: its options, its listeners, its interruption."""
+"""Options of every command that carries out a plan: how its cells are run, and who listens."""
 
 from __future__ import annotations
 
-import importlib
-import signal
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -25,13 +22,11 @@ from cfbench.monitoring.broadcast import Broadcast
 from cfbench.monitoring.json_log import JsonLog
 from cfbench.monitoring.timing import Timing
 from cfbench.monitoring.tracker_thread import TrackerThread
-from cfbench.records.record import Line
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.resources.cost import machine_bytes
 from cfbench.resources.energy import check_meter
 from cfbench.runner.dispatch import RunOptions
-from cfbench.runner.runner import Run
 from cfbench.spec import Spec, Value
 
 _STANDARD_ERROR = "-"
@@ -212,29 +207,3 @@ def _tracker(spec: Spec, registry: Registry) -> RunEvents:
             "cfbench.execution.RunEvents"
         )
     return tracker
-
-
-def execute(
-    plan: Plan, folder: Path, executor: Executor, options: RunOptions, monitor: RunMonitor
-) -> list[Line] | None:
-    """Carry ``plan`` out in ``folder``; return all lines of its records, None where it was interrupted.
-
-    Progress and the interrupt are reported to ``monitor``.
-    """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal closes; nohup asks to go on all the same
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
-    # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
-    threading.Thread(target=_import_ahead, daemon=True).start()
-    with monitor.display(plan) as display:
-        events = Broadcast((display, monitor.events))
-        try:
-            return Run(plan, RunFolder(folder), executor, events, options).execute()
-        except KeyboardInterrupt:
-            events.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
-            return None
-
-
-def _import_ahead() -> None:
-    for module in ("pandas", "scipy.sparse", "scipy.stats"):
-        importlib.import_module(module)

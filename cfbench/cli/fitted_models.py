@@ -17,15 +17,16 @@ from cfbench.analysis.gallery import views as views_of
 from cfbench.analysis.recommendation import RecommendationRequest, as_csv, as_json, as_tables
 from cfbench.analysis.recommendation import recommend as recommended_by
 from cfbench.analysis.view import Format, InspectedModel, ViewOptions, write_views
-from cfbench.cli.console import NO_PICTURES, complain, output, tell, until_the_reader_leaves
+from cfbench.cli.console import complain, output, tell
 from cfbench.cli.option_types import OUTPUT, WHOLE
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import UnknownNameError
 from cfbench.files.atomic import confined
+from cfbench.files.printable import until_the_reader_leaves
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
-from cfbench.reporting.plots import can_draw
-from cfbench.reporting.terminal import print_table, shown
+from cfbench.reporting.plots import NO_PICTURES, can_draw
+from cfbench.reporting.table import print_table, shown
 from cfbench.spec import Spec
 
 

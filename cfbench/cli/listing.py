@@ -12,7 +12,7 @@ from rich.text import Text
 from cfbench.cli.console import listing, output
 from cfbench.errors import CfbenchError
 from cfbench.registry.registry import KINDS, Kind, Plugin, Registry, ShippedSuite, shipped_suites
-from cfbench.reporting.terminal import shown
+from cfbench.reporting.table import shown
 
 Kinds: TypeAlias = Literal[
     "models", "datasets", "preprocessors", "splitters", "metrics", "executors", "trackers", "suites"

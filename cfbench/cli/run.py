@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,23 +13,23 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.text import Text
 
-from cfbench.cli.console import complain, listing, messages, output, tell, until_the_reader_leaves
+from cfbench.cli.console import complain, listing, messages, output, tell
 from cfbench.cli.display import PlainDisplay
-from cfbench.cli.execution import ExecutionOptions, MonitorOptions, RunMonitor, execute
+from cfbench.cli.execution import ExecutionOptions, MonitorOptions, RunMonitor
 from cfbench.cli.option_types import OUTPUT, WHOLE, make_folders
-from cfbench.cli.report import show_tables, verdict
 from cfbench.data.sources.source import default_storage
 from cfbench.errors import DataNotFoundError, UsageError
 from cfbench.execution.contract import Executor
 from cfbench.experiment.plan import Plan, make_plan
 from cfbench.experiment.suite import Suite
 from cfbench.files.atomic import write_text
+from cfbench.files.printable import until_the_reader_leaves
+from cfbench.monitoring.broadcast import Broadcast
 from cfbench.records.record import Line, Record
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry, shipped_suites
-from cfbench.reporting.run_report import write_report
-from cfbench.reporting.table import section
-from cfbench.reporting.terminal import print_table
+from cfbench.reporting.run_report import show_report, write_report
+from cfbench.reporting.table import print_table, section
 from cfbench.reporting.verify_table import tally, verdict_csv, verdict_table
 from cfbench.results.verification import Verdict, check_measured, verify_claims
 from cfbench.runner.dispatch import RunOptions
@@ -118,7 +121,7 @@ def run(
         if lines is None:
             return 130
         with plan.study.clock.part("report"):
-            files = show_tables(path, lines, monitor.tell)
+            files = show_report(path, lines, output(), monitor.tell)
         monitor.complete(path, files)
         return verdict([line for line in lines if isinstance(line, Record)], monitor.tell)
 
@@ -174,6 +177,48 @@ def verify(
             verdicts += _judged(one, path, lines, monitor)
     tell(tally(verdicts) if verdicts else "cfbench: nothing was verified")
     return 0 if verdicts and all(verdict.status == "met" for verdict in verdicts) else 1
+
+
+def execute(
+    plan: Plan, folder: Path, executor: Executor, options: RunOptions, monitor: RunMonitor
+) -> list[Line] | None:
+    """Carry ``plan`` out in ``folder``; return all lines of its records, None where it was interrupted.
+
+    Progress and the interrupt are reported to ``monitor``.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal closes; nohup asks to go on all the same
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+    # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
+    threading.Thread(target=_import_ahead, daemon=True).start()
+    with monitor.display(plan) as display:
+        events = Broadcast((display, monitor.events))
+        try:
+            return Run(plan, RunFolder(folder), executor, events, options).execute()
+        except KeyboardInterrupt:
+            events.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
+            return None
+
+
+def _import_ahead() -> None:
+    for module in ("pandas", "scipy.sparse", "scipy.stats"):
+        importlib.import_module(module)
+
+
+def verdict(records: Sequence[Record], report: Callable[[str], None] = tell) -> int:
+    """Report every failure; return the exit code: 1 where there was any, or where nothing could be run, else 0.
+
+    A model whose plugin is not installed is reported too, but it fails nothing where others ran.
+    """
+    missing = {one.cell.model: one.reason for one in records if not one.cell.installed}
+    failed = [f"{one.status}: {one.cell}: {one.reason}" for one in records if one.cell.installed and one.status != "ok"]
+    failed += [
+        f"metric {name} failed on {one.cell}: {how}" for one in records for name, how in one.failed_metrics.items()
+    ]
+    for complaint in [*(f"skipped: {model} {reason}" for model, reason in missing.items()), *failed]:
+        report(f"cfbench: {complaint}")
+    nothing_ran = bool(records) and all(one.status != "ok" for one in records)
+    return 1 if failed or nothing_ran else 0
 
 
 def _with_options(suite: Suite, components: Mapping[str, list[str] | None], numbers: Mapping[str, int | None]) -> Suite:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 import re
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _CONTROL = "\x00-\x08\x0b-\x1f\x7f-\x9f"
@@ -64,3 +67,13 @@ def printable_line(text: str) -> str:
 def escaped_json(text: str) -> str:
     """Return JSON ``text`` with the characters that :func:`printable` replaces as escapes; it means the same."""
     return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+@contextmanager
+def until_the_reader_leaves() -> Iterator[None]:
+    """Print as long as somebody reads: a closed pager, for example, is no error and stops nothing else."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+NO_PICTURES = "no pictures: they need matplotlib, which is not installed: pip install matplotlib"
+
 _DOTS_PER_INCH = 150  # of PNG files, and of what crowds an SVG and is drawn as dots there
 _UNSPEAKABLE = re.compile("[\ufffe\uffff]")  # with control characters, what XML has no way to say, not even escaped
 

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from cfbench.errors import UsageError
 from cfbench.files.atomic import clear_leftovers, write_text
+from cfbench.files.printable import until_the_reader_leaves
 from cfbench.records.record import Definition, Line, RunConditions, Summary
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.group_tables import result_groups, standing_table, standings, tables_of
 from cfbench.reporting.metric_pages import definition_sentence
-from cfbench.reporting.pictures import NAMES, Picture, pictures
-from cfbench.reporting.plots import can_draw
-from cfbench.reporting.table import escaped, section
-from cfbench.reporting.terminal import print_table, shown
+from cfbench.reporting.pictures import NAMES, Picture, has_pictures, pictures
+from cfbench.reporting.plots import NO_PICTURES, can_draw
+from cfbench.reporting.table import escaped, print_table, section, shown
+
+
+def show_report(folder: Path, lines: Sequence[Line], console: Console, notify: Callable[[str], None]) -> list[Path]:
+    """Write the report of a run into ``folder`` and print it, also one that cannot be written; return the files.
+
+    ``notify`` is called with a message for each file, and one for pictures that cannot be drawn.
+    """
+    try:
+        written = write_report(folder, lines)
+    finally:
+        with until_the_reader_leaves():
+            print_report(lines, console)
+    for file in written:
+        notify(f"wrote {file}")
+    if not can_draw() and has_pictures(lines):
+        notify(NO_PICTURES)
+    return written
 
 
 def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:

@@ -23,8 +23,7 @@ from cfbench.records.record import (
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.group_tables import result_groups, tables_of
 from cfbench.reporting.run_report import markdown_report, print_report
-from cfbench.reporting.table import Column, Table, TableCell, escaped
-from cfbench.reporting.terminal import print_table
+from cfbench.reporting.table import Column, Table, TableCell, escaped, print_table
 
 
 def definition(metric: str, family: str, **contract: str) -> Definition:

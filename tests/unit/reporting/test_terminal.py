@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cfbench.reporting.table import Column, Table, TableCell
-from cfbench.reporting.terminal import print_table
+from cfbench.reporting.table import Column, Table, TableCell, print_table
 
 LONG = "dot-bias[batch_size=65536,epochs=2,n_factors=50]"
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from io import StringIO
 
-from cfbench.cli import report as tables
+import pytest
+from rich.console import Console
+
+from cfbench.reporting import run_report
 
 
 @pytest.mark.parametrize(("worth_seeing", "can_draw", "told"), [(1, 0, 1), (1, 1, 0), (0, 0, 0)])
 def test_pictures_that_cannot_be_drawn_are_missed_aloud(tmp_path, monkeypatch, worth_seeing, can_draw, told):
-    monkeypatch.setattr(tables, "has_pictures", lambda _lines: bool(worth_seeing))
-    monkeypatch.setattr(tables, "can_draw", lambda: bool(can_draw))
+    monkeypatch.setattr(run_report, "has_pictures", lambda _lines: bool(worth_seeing))
+    monkeypatch.setattr(run_report, "can_draw", lambda: bool(can_draw))
     heard: list[str] = []
-    written = tables.show_tables(tmp_path, [], heard.append)
+    written = run_report.show_report(tmp_path, [], Console(file=StringIO()), heard.append)
     assert heard[: len(written)] == [f"wrote {path}" for path in written]
     assert sum("matplotlib" in text for text in heard) == told
