@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.dataset import Coding
 from cfbench.errors import PluginError, UnknownNameError
-from cfbench.model.features import Features
-from cfbench.model.protocols import CAPABILITIES, FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings, RatingScale, frozen
+from cfbench.model import CAPABILITIES, Codes, Features, FitContext, Floats, Ratings, RatingScale, frozen
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.spec import Value
 from cfbench.testing.rule import Rule, RuleBook, Subject, require_known

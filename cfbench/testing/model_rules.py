@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 
 from cfbench.inference.predict import embeddings_of, rating_range_of
-from cfbench.model.features import Features
-from cfbench.model.protocols import EpochReport
-from cfbench.model.ratings import Codes, Floats, Ratings, frozen
+from cfbench.model import Codes, EpochReport, Features, Floats, Ratings, frozen
 from cfbench.testing.model_checks import (
     ModelUnderTest,
     agree,
@@ -205,8 +203,7 @@ def _outputs_are_the_callers(subject: ModelUnderTest) -> None:
 @model_rule("predicts within the range that it states", "predicts", "rating-range")
 def _predictions_stay_in_range(subject: ModelUnderTest) -> None:
     model, train = subject.example()
-    stated = rating_range_of(model)
-    if stated is not None:
+    if (stated := rating_range_of(model)) is not None:
         low, high = stated
         known = model.predict(train.users, train.items)
         rounding = 1e-5 * (high - low)  # of single precision

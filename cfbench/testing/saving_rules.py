@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from cfbench.errors import CfbenchError
-from cfbench.model.ratings import Ratings
-from cfbench.model.saving import save_parts
+from cfbench.model import Ratings, save_parts
 from cfbench.testing.model_checks import (
     ModelUnderTest,
     all_codes,

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cfbench.execution.contract import Executor, Outcome, RunEvents, Task
 from cfbench.inference.inputs import EvaluationInputs, Queries
-from cfbench.model.protocols import EpochReport
+from cfbench.model import EpochReport
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.testing.model_checks import random_ratings
 from cfbench.testing.rule import Rule, RuleBook, Subject, require_known
@@ -33,13 +33,11 @@ SPLITS = ("one", "two")
 _MODULE, _DISTRIBUTION, _VERSION = "cfbench_executor_models", "cfbench-executor-models", "1.0"
 _CLASSES = ("Learner", "Mean", "Echo", "Talker", "Reporter", "Vandal", "Dies", "Parent", "Sleeper", "Hoarder")
 
-
 # Fields of tasks, unless a rule says otherwise.
 _FIELDS: dict[str, Any] = {"params": {}, "seed": 3, "list_length": 5, "device": "cpu", "threads": 1}
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """A call of a queue or its events.
 
     Attributes:

@@ -19,9 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from cfbench.model.protocols import Embeddings, EpochReport, FitContext
-from cfbench.model.ratings import Codes, Floats, Ratings
-from cfbench.model.saving import Saved
+from cfbench.model import Codes, Embeddings, EpochReport, FitContext, Floats, Ratings, Saved
 from cfbench.spec import Value
 
 _SLEEP = 90.0  # seconds: much longer than ending it may take, and an end where nobody does

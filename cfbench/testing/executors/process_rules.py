@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import psutil
 
 from cfbench.execution.contract import Task
-from cfbench.model.protocols import EpochReport
+from cfbench.model import EpochReport
 from cfbench.testing.executors.executor_checks import RecordingQueue, Workbench, executor_rule
 
 A_MOMENT = 10.0

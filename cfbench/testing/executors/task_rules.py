@@ -12,7 +12,7 @@ from cfbench.errors import StoreError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.outcome_file import saved_in
-from cfbench.model.protocols import EpochReport
+from cfbench.model import EpochReport
 from cfbench.spec import Value
 from cfbench.testing.executors.executor_checks import SPLITS, RecordingQueue, Workbench, executor_rule, write_inputs
 from cfbench.testing.rule import global_state_moves
