@@ -16,8 +16,7 @@ from rich.text import Text
 from cfbench.execution.contract import RunEvents, Task
 from cfbench.files.printable import printable, printable_line
 from cfbench.model.protocols import EpochReport
-from cfbench.monitoring.time_left import Forecast, RunningCell, TimeLeft
-from cfbench.monitoring.timing import MODELS_OWN, Spent, Times
+from cfbench.monitoring.timing import MODELS_OWN, Forecast, RunningCell, Spent, TimeLeft, Times
 from cfbench.records.record import Cell, Record
 
 _STATUS_WIDTH = len("out-of-memory")

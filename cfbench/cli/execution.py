@@ -18,10 +18,9 @@ from cfbench.data.sources.source import Storage
 from cfbench.errors import PluginError, UsageError
 from cfbench.execution.contract import Executor, RunDescription, RunEvents
 from cfbench.experiment.plan import CellOptions, Plan
-from cfbench.monitoring.broadcast import Broadcast
+from cfbench.monitoring.broadcast import Broadcast, TrackerThread
 from cfbench.monitoring.json_log import JsonLog
 from cfbench.monitoring.timing import Timing
-from cfbench.monitoring.tracker_thread import TrackerThread
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.resources.cost import machine_bytes

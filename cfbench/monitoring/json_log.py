@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Self, TextIO
 
 from cfbench.errors import UsageError
 from cfbench.execution.contract import RunDescription, RunEvents, Task
@@ -129,7 +128,9 @@ class JsonLog(RunEvents):
         if self._broken:
             return
         moment = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = json.dumps({"time": moment, "event": event, **_plain(fields)}, allow_nan=False)
+        # JSON has no NaN and no infinity, which a loss may be: they become their names.
+        plain = json.loads(json.dumps(fields, default=dict), parse_constant=lambda name: str(float(name)))
+        line = json.dumps({"time": moment, "event": event, **plain}, allow_nan=False)
         try:
             self.stream.write(line + "\n")
             self.stream.flush()
@@ -140,14 +141,3 @@ class JsonLog(RunEvents):
 
 def _coordinates(cell: Cell) -> dict[str, object]:
     return {name: getattr(cell, name) for name in ("key", "model", "dataset", "split", "fold", "repeat")}
-
-
-def _plain(value: Any) -> Any:
-    """Convert fields to what JSON can hold: a loss that is not a finite number becomes its name."""
-    match value:
-        case Mapping():
-            return {key: _plain(one) for key, one in value.items()}
-        case float() if not math.isfinite(value):
-            return str(value)
-        case _:
-            return value

@@ -11,8 +11,7 @@ from types import ModuleType
 import pytest
 
 from cfbench.execution.contract import RunDescription
-from cfbench.monitoring.broadcast import Broadcast
-from cfbench.monitoring.tracker_thread import TrackerThread
+from cfbench.monitoring.broadcast import Broadcast, TrackerThread
 from cfbench.records.record import Cell, Record
 from cfbench.registry.registry import group_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cfbench.model.protocols import EpochReport
-from cfbench.monitoring.time_left import Forecast, RunningCell, TimeLeft
+from cfbench.monitoring.timing import Forecast, RunningCell, TimeLeft
 
 
 @pytest.fixture

@@ -10,8 +10,7 @@ import pytest
 
 from cfbench.execution.contract import RunEvents
 from cfbench.model.protocols import EpochReport
-from cfbench.monitoring.broadcast import Broadcast
-from cfbench.monitoring.tracker_thread import TrackerThread
+from cfbench.monitoring.broadcast import Broadcast, TrackerThread
 
 
 @contextmanager
