@@ -69,8 +69,14 @@ class Cluster:
         process.wait()
 
     def files(self) -> list[Path]:
-        """All that runs have left in the folders of workers."""
-        return [path for path in self._folder.glob("local-*/**/cfbench-*/**/*") if path.is_file()]
+        """All that runs have left in the folders of workers, which remove things while this looks."""
+        walked = [
+            Path(folder) / name
+            for local in self._folder.glob("local-*")
+            for folder, _, names in os.walk(local)
+            for name in names
+        ]
+        return [path for path in walked if "/cfbench-" in str(path.relative_to(self._folder))]
 
     def close(self) -> None:
         for process in reversed(self._all):

@@ -72,11 +72,11 @@ def test_a_cluster_of_its_own_leaves_nothing_and_changes_no_signal(tmp_path, mak
 
 def test_data_are_sent_once_per_split_and_worker_and_removed_with_the_last_cell(cluster, make_task, queue):
     tasks = [make_task(f"{split}-{n}", "global-mean", split) for split in ("one", "second") for n in range(4)]
-    outcomes = DaskExecutor(cluster.address, shared=False)(tasks, queue)
     seen = []
-    for outcome in outcomes:
-        assert outcome.status == "ok"
-        seen.append({path.parent.name for path in cluster.files() if path.suffix == ".npy"} & {"one", "second"})
+    with closing(DaskExecutor(cluster.address, shared=False)(tasks, queue)) as outcomes:
+        for outcome in outcomes:
+            assert outcome.status == "ok"
+            seen.append({path.parent.name for path in cluster.files() if path.suffix == ".npy"} & {"one", "second"})
     workers = {
         (task, what) for task, kind, what in queue.events.seen if kind == "phase" and str(what).startswith("on ")
     }
@@ -189,11 +189,12 @@ def test_workers_that_join_late_are_used(mortal, make_task, queue, by_name):
 
 def test_where_all_workers_have_gone_the_run_ends_after_what_is_finished(mortal, make_task, queue):
     (address,) = mortal.add_workers(1)
-    outcomes = DaskExecutor(mortal.address, patience=1)([make_task("a", "bias"), make_task("b", "waits")], queue)
-    assert next(outcomes).status == "ok"
-    mortal.kill(address)
-    with pytest.raises(RunError, match="has had no worker that can be used for 1 s; finished cells are kept"):
-        list(outcomes)
+    tasks = [make_task("a", "bias"), make_task("b", "waits")]
+    with closing(DaskExecutor(mortal.address, patience=1)(tasks, queue)) as outcomes:
+        assert next(outcomes).status == "ok"
+        mortal.kill(address)
+        with pytest.raises(RunError, match="has had no worker that can be used for 1 s; finished cells are kept"):
+            list(outcomes)
 
 
 @pytest.mark.slow

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cfbench.execution.outcome_file import saved_in
 from cfbench.resources.cost import Cost
-from cfbench_dask.file_transfer import FileTransfer
-from cfbench_dask.rpc import OutcomeReader, events_in, parsed
+from cfbench_dask.file_transfer import pack, piece_of
+from cfbench_dask.rpc import WorkerFaultError, WorkerGoneError, events_in, received, value_in
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -40,8 +39,8 @@ def send(tmp_path, task):
             path = tmp_path / "there" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content) if isinstance(content, bytes) else np.save(path, content)
-        (tmp_path / "there").mkdir(exist_ok=True)
-        transfer = FileTransfer.of(tmp_path / "there")
+        archive = tmp_path / "there.zip"
+        size = pack(archive, {"": tmp_path / "there"})
         facts_there = {
             "status": "ok",
             "reason": "",
@@ -49,11 +48,9 @@ def send(tmp_path, task):
             "losses": [],
             "versions": {},
             "answers": [],
+            "size": size,
         }
-        reader = OutcomeReader(task, facts_there | {"files": transfer.to_json()} | facts)
-        while not reader.complete:
-            reader.take(transfer.read(tmp_path / "there", reader.received))
-        return reader.outcome()
+        return received(task, facts_there | facts, lambda position: piece_of(archive, position))
 
     return send
 
@@ -87,7 +84,8 @@ def test_a_failure_keeps_its_name_reason_and_last_words(send, status):
         ({"answers/predictions.npy": b"no array"}, {"answers": ["predictions"]}, "cannot be read"),
         ({}, {"cost": {"peak_memory": "gold"}, "status": "failed"}, "cannot be read"),
         ({"elsewhere": b""}, {}, "other files than answers"),
-        ({}, {"files": None}, "no list of files"),
+        ({"answers": b"no folder"}, {}, "other files than answers"),
+        ({}, {"size": None}, "it described no cell"),
     ],
 )
 def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wrong):
@@ -97,22 +95,41 @@ def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wro
 
 @pytest.mark.parametrize("piece", [b"", b"too long for it", None, "text"])
 def test_pieces_that_do_not_fit_are_refused(task, piece):
-    reader = OutcomeReader(task, {"files": {"files": [["log", 4]], "digest": "0"}})
     with pytest.raises(ValueError, match="came to an end too early"):
-        reader.take(piece)
+        received(task, {"status": "ok", "size": 4}, lambda position: piece)
 
 
 def test_altered_answers_are_refused(task):
-    reader = OutcomeReader(task, {"status": "ok", "files": {"files": [["log", 4]], "digest": "0"}})
-    reader.take(b"1234")
     with pytest.raises(ValueError, match="arrived damaged"):
-        reader.outcome()
+        received(task, {"status": "ok", "size": 4}, lambda position: b"1234")
 
 
-@given(reply=st.none() | st.binary() | st.text() | JSON.map(json.dumps))
-def test_any_reply_is_facts_or_refused(reply):
-    with suppress(ValueError):
-        assert isinstance(parsed(reply), dict)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(facts=JSON)
+def test_whatever_describes_no_cell_is_refused(task, facts):
+    with pytest.raises(ValueError, match="it described no cell"):
+        received(task, facts, lambda position: b"")
+
+
+@given(
+    reply=st.none()
+    | st.binary()
+    | JSON
+    | st.fixed_dictionaries({}, optional=dict.fromkeys(("value", "gone", "wrong"), JSON))
+)
+def test_any_reply_has_a_value_or_is_refused(reply):
+    with suppress(WorkerFaultError, WorkerGoneError):
+        value_in(reply)
+
+
+def test_a_reply_is_a_value_a_fault_or_the_end_of_a_session():
+    assert value_in({"value": 3}) == 3
+    with pytest.raises(WorkerFaultError, match="the disk is full"):
+        value_in({"wrong": "the disk is full"})
+    with pytest.raises(WorkerGoneError, match="told to end"):
+        value_in({"gone": "told to end"})
+    with pytest.raises(WorkerFaultError, match="sent what is no answer: it answered with a NoneType"):
+        value_in(None)
 
 
 @given(

@@ -3,69 +3,102 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from importlib.metadata import version
 
 import pytest
 
 from cfbench.errors import RunError
-from cfbench_dask.executor import DaskExecutor
-from cfbench_dask.worker_pool import PoolWorker, WaitPolicy
-from cfbench_dask.worker_session import Installed
+from cfbench_dask.rpc import PoolWorker
+from cfbench_dask.worker_pool import WaitPolicy, need_of
+from cfbench_dask.worker_session import misfits
 
-EXECUTOR = DaskExecutor("tcp://s:1", 1, None, None, patience=0)
-HERE = Installed({"cfbench": "1", "cfbench-dask": "2"}, {})
+ADDRESS = "tcp://w:2"
 
 
 @pytest.fixture
-def task(make_task):
-    return make_task("a", "bias", version="3", code="c")
+def policy():
+    return WaitPolicy("tcp://s:1", 0, print)
 
 
-def worker_with(task, **more) -> PoolWorker:
-    has = replace(HERE, models={(task.distribution, task.import_path): (task.version, task.code)})
-    return PoolWorker("tcp://w:2", 1, **({"token": "p", "installed": has} | more))
+@pytest.fixture
+def need(make_task):
+    return need_of(make_task("a", "bias", version="3", code="c"))
 
 
-def test_what_is_installed_survives_its_way_and_nonsense_is_refused():
-    installed = Installed.here([("cfbench-baselines", "cfbench_baselines.bias:Bias"), ("no", "such:One")])
-    assert installed.versions["cfbench-dask"] == version("cfbench-dask")
-    assert Installed.from_json(installed.to_json()) == installed
-    for nonsense in (None, {}, {"versions": 3, "models": []}, {"versions": {}, "models": [["a"]]}):
-        with pytest.raises(ValueError, match="no list of what is installed"):
-            Installed.from_json(nonsense)
+@pytest.fixture
+def worker_with(need):
+    return lambda misfit="", unusable="": PoolWorker(None, "s", ADDRESS, 1, unusable=unusable, misfits={need: misfit})
 
 
-def test_a_worker_must_have_the_same_cfbench(task):
-    other = worker_with(task)
-    other.installed = replace(other.installed, versions={"cfbench": "0.9", "cfbench-dask": "2"})
-    assert other.misfit(task, HERE) == "has cfbench 0.9, here is 1"
-    assert worker_with(task).misfit(task, HERE) == ""
+def test_what_fits_and_what_does_not_is_found_where_cells_would_run(make_task):
+    task = make_task("a", "bias")
+    same = need_of(task)
+    here = version(task.distribution)
+    versions = {name: version(name) for name in ("cfbench", "cfbench-dask")}
+    others = [
+        same,
+        (*same[:2], "9.9", same[3]),
+        (*same[:3], "edited"),
+        ("not-there", *same[1:]),
+        (same[0], "no:Such", *same[2:]),
+    ]
+    assert misfits(versions, others) == [
+        "",
+        f"has {task.distribution} {here}, here is 9.9",
+        f"has {task.distribution} {here} with other sources, or other versions of what it requires, than here",
+        "has no usable not-there",
+        f"has no usable {task.distribution}",
+    ]
 
 
-def test_tasks_that_somebody_can_take_are_waited_for_without_end(task):
-    assert WaitPolicy(EXECUTOR, HERE, print).given_up([task], [worker_with(task)]) == {}
+def test_a_worker_must_have_the_same_cfbench(need):
+    here = version("cfbench")
+    assert misfits({"cfbench": "0.0"}, [need, need]) == [f"has cfbench {here}, here is 0.0"] * 2
 
 
-def test_a_new_worker_is_given_time_to_answer(task):
-    new = worker_with(task, token="")
-    assert WaitPolicy(EXECUTOR, HERE, print).given_up([task], [new]) == {}
+def test_a_worker_that_has_not_answered_or_cannot_be_used_fits_nothing(worker_with, need):
+    assert worker_with().misfit(need) == ""
+    assert worker_with("has no usable a").misfit(need) == "has no usable a"
+    assert PoolWorker(None, "s", ADDRESS, 1).misfit(need) == "has not answered yet"
+    assert worker_with(unusable="has no disk").misfit(need) == "has no disk"
+
+
+def test_tasks_that_somebody_can_take_are_waited_for_without_end(policy, worker_with, need):
+    assert policy.given_up([need], [worker_with()]) == {}
+
+
+def test_a_new_worker_is_given_time_to_answer(policy, need):
+    new = PoolWorker(None, "s", ADDRESS, 1)
+    assert policy.given_up([need], [new]) == {}
     new.since = time.monotonic() - 1000
     with pytest.raises(RunError, match="no worker that can be used for 0 s"):
-        WaitPolicy(EXECUTOR, HERE, print).given_up([task], [new])
+        policy.given_up([need], [new])
 
 
-def test_unusable_workers_are_named_where_there_are_no_others(task):
+def test_new_workers_are_not_waited_for_one_after_another_for_ever(policy, need, monkeypatch):
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    assert policy.given_up([need], [PoolWorker(None, "s", ADDRESS, 1)]) == {}
+    now += 59
+    assert policy.given_up([need], [PoolWorker(None, "s", ADDRESS, 1)]) == {}
+    now += 2
+    with pytest.raises(RunError, match="no worker that can be used for 0 s"):
+        policy.given_up([need], [PoolWorker(None, "s", ADDRESS, 1)])
+
+
+def test_unusable_workers_are_named_where_there_are_no_others(policy, worker_with, need):
     with pytest.raises(RunError, match=r"for 0 s: tcp://w:2 has no disk; finished cells are kept"):
-        WaitPolicy(EXECUTOR, HERE, print).given_up([task], [worker_with(task, unusable="has no disk")])
+        policy.given_up([need], [worker_with(unusable="has no disk")])
 
 
-def test_what_is_waited_for_is_told_once(task):
+def test_what_is_waited_for_is_told_once(worker_with, need):
     notes = []
-    policy = WaitPolicy(replace(EXECUTOR, patience=60), HERE, notes.append)
-    edited = replace(task, name="b", code="edited")
+    policy = WaitPolicy("tcp://s:1", 60, notes.append)
+    edited = (*need[:3], "edited")
+    worker = worker_with()
+    worker.misfits |= {edited: "has cfbench-baselines 3 with other sources"}
     for _ in range(3):
-        assert policy.given_up([task, edited], [worker_with(task)]) == {}
+        assert policy.given_up([need, edited], [worker]) == {}
     assert len(notes) == 1
     assert notes[0].startswith("cfbench-baselines: no worker can run it: tcp://w:2 has cfbench-baselines 3 with other")
 
@@ -75,4 +108,4 @@ def test_what_is_waited_for_is_told_once(task):
     [(8, 1, None, 8), (8, 3, None, 2), (2, 4, None, 1), (8, 1, 3, 3), (2, 1, 5, 2)],
 )
 def test_places_of_a_worker_follow_its_threads(threads, per_cell, wanted, places):
-    assert replace(EXECUTOR, cells_per_worker=wanted).places(threads, per_cell) == places
+    assert PoolWorker(None, "s", ADDRESS, threads).places(wanted, per_cell) == places

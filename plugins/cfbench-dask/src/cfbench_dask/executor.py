@@ -7,22 +7,22 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from distributed import Client, LocalCluster
 from distributed.comm.addressing import resolve_address
+from distributed.utils import silence_logging_cmgr
 from distributed.versions import VersionMismatchWarning
 
 from cfbench.execution import Outcome, Task, TaskQueue, UsageError
 from cfbench.model import require_at_least
-from cfbench_dask.rpc import Rpc
-from cfbench_dask.worker_pool import WorkerPool
+from cfbench_dask.file_transfer import room
+from cfbench_dask.worker_pool import WaitPolicy, WorkerPool
 
 _CONNECT, _CLOSE = 7.0, 2.0  # seconds
 _NOTHING_PICKLED = ("dask", "msgpack")
-_NOISY = ("distributed", "tornado")
 
 
 @dataclass(frozen=True)
@@ -57,60 +57,39 @@ class DaskExecutor:
         """
         if not tasks:
             return
-        session = uuid.uuid4().hex
-        workspace = Path(tasks[0].inputs).parent
-        token_file = workspace / f"seen-{session}"
-        with suppress(OSError):  # where nothing can be written, nothing is seen, and acquiring a task says why
-            token_file.write_text(session)
-        try:
-            with quiet(), connected(self.scheduler, self.jobs, workspace) as client:
-                yield from WorkerPool(self, Rpc(client, session), token_file, tasks, queue).outcomes()
-        finally:
-            with suppress(OSError):
-                token_file.unlink()
+        workspace = Path(tasks[0].inputs).parent  # what lies there goes with it where the run is killed
+        with room(workspace):
+            workspace.mkdir(parents=True, exist_ok=True)
+            temporary = tempfile.TemporaryDirectory(prefix="cfbench-dask-", dir=workspace, ignore_cleanup_errors=True)
+        # Dask does not log to the terminal: what matters to the run is reported by the run.
+        with temporary as folder, silence_logging_cmgr(logging.CRITICAL + 1), ExitStack() as stack:
+            address = self.scheduler or stack.enter_context(_local_cluster(self.jobs, folder)).scheduler_address
+            client, session = stack.enter_context(_connected(address)), uuid.uuid4().hex
+            policy = WaitPolicy(self.scheduler or "the local Dask cluster", self.patience, queue.events.note)
+            how = (Path(folder), self.cells_per_worker, self.shared)
+            yield from WorkerPool(client, session, policy, tasks, queue, *how).outcomes()
 
-    @property
-    def cluster(self) -> str:
-        """The cluster, as messages name it."""
-        return self.scheduler or "the local Dask cluster"
 
-    def places(self, threads: int, threads_per_cell: int) -> int:
-        """Return how many cells a worker of so many threads runs at a time: no more than Dask would give it."""
-        return max(1, min(self.cells_per_worker or threads // threads_per_cell, threads))
+def _local_cluster(jobs: int, folder: str) -> LocalCluster:
+    return LocalCluster(
+        n_workers=jobs,
+        threads_per_worker=1,
+        processes=False,  # cells have processes of their own
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+        local_directory=folder,
+        memory_limit=None,
+        scheduler_kwargs={"local_directory": folder},
+        silence_logs=False,
+    )
 
 
 @contextmanager
-def connected(scheduler: str | None, jobs: int, workspace: Path) -> Iterator[Client]:
-    """Connect to ``scheduler``, or to a cluster of this machine with ``jobs`` workers where it is None.
+def _connected(address: str) -> Iterator[Client]:
+    """Connect to a scheduler; raises UsageError where none answers.
 
-    Files of that cluster lie in ``workspace``, and go with it where the run is killed. What tasks return is refused
-    unless it is plain data: nothing of it is unpickled. Raises UsageError where no scheduler answers.
+    What tasks return is refused unless it is plain data: nothing of it is unpickled.
     """
-    if scheduler is not None:
-        with _client(scheduler) as client:
-            yield client
-        return
-    workspace.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="cfbench-dask-", dir=workspace) as folder,
-        LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            processes=False,  # cells have processes of their own
-            dashboard_address="127.0.0.1:0",
-            worker_dashboard_address="127.0.0.1:0",
-            local_directory=folder,
-            memory_limit=None,
-            scheduler_kwargs={"local_directory": folder},
-            silence_logs=False,
-        ) as cluster,
-        _client(cluster.scheduler_address) as client,
-    ):
-        yield client
-
-
-@contextmanager
-def _client(address: str) -> Iterator[Client]:
     try:
         resolve_address(address)  # a client that is given nonsense cannot be closed
         with warnings.catch_warnings():
@@ -128,23 +107,5 @@ def _client(address: str) -> Iterator[Client]:
     try:
         yield client
     finally:
-        with suppress(OSError):
+        with suppress(OSError, RuntimeError):  # as Dask raises where the scheduler has gone and it tries to connect
             client.close(_CLOSE)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep Dask from logging to the terminal: what matters to the run is reported by the run."""
-    handlers = {
-        handler: handler.level
-        for name, logger in list(logging.root.manager.loggerDict.items())
-        if name.partition(".")[0] in _NOISY and isinstance(logger, logging.Logger)
-        for handler in logger.handlers
-    }
-    try:
-        for handler in handlers:
-            handler.setLevel(logging.CRITICAL + 1)
-        yield
-    finally:
-        for handler, level in handlers.items():
-            handler.setLevel(level)

@@ -1,109 +1,74 @@
-"""Files sent between machines: a list of names and sizes, a digest, and the contents in pieces of bounded size."""
+"""Files sent between machines: a folder becomes an archive, which is sent in pieces and checked where it arrives."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import errno
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, Self
+
+from cfbench.execution import StoreError
 
 PIECE = 8 << 20
 """Bytes of the largest piece: small enough not to keep a scheduler or worker from answering others."""
 
 
-@dataclass(frozen=True)
-class FileTransfer:
-    """The plain files of a folder, sent one after another as if they were one.
+def pack(archive: Path, entries: Mapping[str, Path]) -> int:
+    """Write plain files and those of folders, by their names in the archive, into one; return its bytes.
 
-    Attributes:
-        files: names relative to the folder, in order, and their bytes.
-        digest: sha256 over names, sizes and contents.
+    Links are left out, and what is not there.
     """
-
-    files: tuple[tuple[str, int], ...]
-    digest: str
-
-    @classmethod
-    def of(cls, root: Path) -> Self:
-        """Describe all plain files below ``root``; links are left out."""
-        found = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
-        files = tuple((path.relative_to(root).as_posix(), path.stat().st_size) for path in found)
-        return cls(files, _digest(root, files))
-
-    @classmethod
-    def from_json(cls, facts: Any) -> Self:
-        """Read what :meth:`to_json` gave elsewhere; raises ValueError where it is anything else."""
-        try:
-            files = tuple((str(name), int(size)) for name, size in facts["files"])
-            digest = str(facts["digest"])
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"no list of files: {error}") from error
-        paths = [PurePosixPath(name) for name, _ in files]
-        inside = all(
-            path.parts and not path.is_absolute() and ".." not in path.parts and "\0" not in str(path) and size >= 0
-            for path, (_, size) in zip(paths, files, strict=True)
-        )
-        # A name must not be there twice, nor be a file and a folder at once.
-        distinct = len(set(paths)) == len(paths) and not {parent for path in paths for parent in path.parents} & {
-            *paths
-        }
-        if not (inside and distinct):
-            raise ValueError("a list of files that cannot lie in one folder")
-        return cls(files, digest)
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Return the description as JSON values."""
-        return {"files": self.files, "digest": self.digest}
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(size for _, size in self.files)
-
-    def read(self, root: Path, position: int) -> bytes:
-        """Read at most :data:`PIECE` bytes of the files below ``root``, from ``position`` on."""
-        parts = []
-        for name, begin, size in self._spans(position, PIECE):
-            with (root / name).open("rb") as file:
-                file.seek(begin)
-                parts.append(file.read(size))
-        return b"".join(parts)
-
-    def create(self, root: Path) -> None:
-        """Make the files below ``root``, empty."""
-        for name, _ in self.files:
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).touch()
-
-    def write(self, root: Path, position: int, piece: bytes) -> None:
-        """Write a piece, as :meth:`read` gave it, into files that :meth:`create` made."""
-        rest = memoryview(piece)
-        for name, begin, size in self._spans(position, len(piece)):
-            with (root / name).open("r+b") as file:
-                file.seek(begin)
-                file.write(rest[:size])
-            rest = rest[size:]
-
-    def intact(self, root: Path) -> bool:
-        """Whether the files below ``root`` are those that were described."""
-        return _digest(root, self.files) == self.digest
-
-    def _spans(self, position: int, size: int) -> Iterator[tuple[str, int, int]]:
-        """Yield file, offset and bytes of the parts that make up ``size`` bytes from ``position`` on."""
-        end, begun = position + size, 0
-        for name, length in self.files:
-            first, last = max(position, begun), min(end, begun + length)
-            if first < last:
-                yield name, first - begun, last - first
-            begun += length
+    with zipfile.ZipFile(archive, "w", strict_timestamps=False) as file:
+        for name, entry in entries.items():
+            for path in () if entry.is_symlink() else (entry, *sorted(entry.rglob("*"))):
+                if path.is_file() and not path.is_symlink():
+                    file.write(path, name / path.relative_to(entry))
+    return archive.stat().st_size
 
 
-def _digest(root: Path, files: tuple[tuple[str, int], ...]) -> str:
-    digest = hashlib.sha256(json.dumps(files).encode())
-    for name, _ in files:
-        with (root / name).open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+def piece_of(archive: Path, position: int) -> bytes:
+    """Read at most :data:`PIECE` bytes of an archive, from ``position`` on."""
+    with archive.open("rb") as file:
+        file.seek(position)
+        return file.read(PIECE)
+
+
+def unpack(archive: Path, root: Path) -> list[str]:
+    """Write the files of an archive below ``root``; return their names.
+
+    Raises ValueError where it is damaged, or made to lead elsewhere or to become larger than it is.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            entries = file.infolist()
+            _require_harmless(entries, archive.stat().st_size)
+            file.extractall(root)
+    except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, OverflowError, struct.error) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which comes of places before the beginning
+            raise
+        raise ValueError(f"arrived damaged: {error}") from error
+    return [entry.filename for entry in entries]
+
+
+def _require_harmless(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or sum(e.file_size for e in entries) > size:
+        raise ValueError("arrived as an archive that claims more than was sent")
+    paths = [PurePosixPath(entry.filename) for entry in entries]
+    # A name must not be there twice, nor be a file and a folder at once.
+    folders = {PurePosixPath(), *(parent for path in paths for parent in path.parents)}
+    if len({*paths}) < len(paths) or folders & {*paths} or any(p.is_absolute() or ".." in p.parts for p in paths):
+        raise ValueError("arrived as an archive whose files cannot lie in one folder")
+
+
+@contextmanager
+def room(path: str | Path) -> Iterator[None]:
+    """Make StoreError of what the disk refuses; ``path`` is named where the error names no other."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {error.filename or path}: {error.strerror}; free the disk, or set TMPDIR or "
+            "--workspace to a larger one"
+        ) from error

@@ -1,29 +1,42 @@
-"""Messages to and from one worker: inputs go there, outcomes and events come back, and all that comes is checked."""
+"""Calls of one worker: inputs go there, outcomes and events come back, and all that comes is checked."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any, get_args
 
-from distributed import Client, Future
+from distributed import Client
 from distributed.scheduler import KilledWorker
 
-from cfbench.execution import Outcome, Status, StoreError, Task, answers_in, read_outcome
+from cfbench.execution import Outcome, Status, Task, answers_in, read_outcome
 from cfbench.model import EpochReport
 from cfbench_dask import worker_session
-from cfbench_dask.file_transfer import FileTransfer
+from cfbench_dask.file_transfer import PIECE, piece_of, unpack
+from cfbench_dask.worker_session import Need
 
 _SHOWN = 300  # characters of an error
 _LONGEST_EVENT, _LONGEST_TAIL = 500, 2000  # characters of a text
+_TRIES = 3  # to reach a worker that the scheduler has, and this run has not
+_LOOK = 1.0  # seconds between looks at whether a result is still wanted
 _MISSING = "No module named 'cfbench"  # Dask wraps what is raised while it unpacks a function
-_OUTPUT = ("answers/", "saved/")
+_SILENT = "has not answered yet"
+_UNSEEN = "does not see the run's workspace; name one by --workspace that it does"
+_COMPARED = ("cfbench", "cfbench-dask")  # distributions that must have the same version everywhere
+_ARGUMENTS: Mapping[str, tuple[Any, ...]] = {
+    "cell_phase": (str,),
+    "cell_epoch": (int, int, float | int | None, float | int | None),
+    "cell_usage": (float | int, int),
+    "note": (str,),
+}
 
 
 class WorkerGoneError(Exception):
@@ -34,82 +47,111 @@ class WorkerFaultError(Exception):
     """The worker is there and does not do what it should; the text completes "worker X ..."."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rpc:
-    """Calls of :mod:`cfbench_dask.worker_session` on behalf of one run; from any thread.
+@dataclass(eq=False)
+class PoolWorker:
+    """One worker of the cluster, as a run knows it, and the calls of :mod:`cfbench_dask.worker_session` there.
 
     Attributes:
         client: the connection to the cluster.
         session: names the run.
+        address: where the scheduler knows it.
+        threads: how many tasks Dask gives it at a time.
+        since: when it was first seen, by the monotonic clock.
+        opening: whether a session is being opened there.
+        failures: how often that has failed.
+        token: the token of the run's session there; empty while there is none.
+        unusable: why no cell is given to it; empty where cells are.
+        misfits: why it must not run certain cells, by what these need; an empty text where it may.
+        shares: whether it reads the run's workspace by the same path.
+        running: the tasks that it runs, by name.
+        stored: the splits whose inputs it has.
+        sending: held while inputs are sent to it.
     """
 
     client: Client
     session: str
-    _futures: dict[str, tuple[str, Future]] = field(default_factory=dict)
+    address: str
+    threads: int
+    since: float = field(default_factory=time.monotonic)
+    opening: bool = False
+    failures: int = 0
+    token: str = ""
+    unusable: str = _SILENT
+    misfits: Mapping[Need, str] = field(default_factory=dict)
+    shares: bool = False
+    running: dict[str, Task] = field(default_factory=dict)
+    stored: set[str] = field(default_factory=set)
+    sending: threading.Lock = field(default_factory=threading.Lock)
 
-    def open_session(self, address: str, models: Iterable[tuple[str, str]], token_file: str) -> dict[str, Any]:
-        """Open the run's session on a worker; return its reply: ``token``, ``installed``, ``visible``."""
-        return _facts(self._now(address, worker_session.open_session, json.dumps(list(models)), token_file))
+    @property
+    def answered(self) -> bool:
+        """Whether it is known what it can do."""
+        return self.unusable != _SILENT
 
-    def send_inputs(self, address: str, token: str, folder: Path, transfer: FileTransfer) -> None:
-        """Send the evaluation inputs of a split to a worker."""
-        files, position = json.dumps(transfer.to_json()), 0
-        while position == 0 or position < transfer.size:
-            piece = transfer.read(folder, position)
-            _facts(self._now(address, worker_session.store, token, folder.name, files, position, piece))
-            position += len(piece)
-            if not piece:
-                return
+    def misfit(self, need: Need) -> str:
+        """Say why a cell cannot be given to it, an empty text where it can."""
+        return self.unusable or self.misfits[need]
 
-    def run_cell(self, address: str, token: str, task: Task, split: str) -> Outcome:
-        """Run a task on the inputs of ``split`` that a worker has stored, and fetch what comes of it."""
-        facts = _facts(self._in_turn(address, worker_session.run_cell, token, json.dumps(asdict(task)), split))
+    def places(self, wanted: int | None, threads_per_cell: int) -> int:
+        """Return how many cells it runs at a time: no more than Dask would give it."""
+        return max(1, min(wanted or self.threads // threads_per_cell, self.threads))
+
+    def open(self, needs: Sequence[Need], token_file: Path, *, must_share: bool) -> None:
+        """Open the run's session, and learn what the worker has; it is given up where it is never reached."""
+        versions = {name: metadata.version(name) for name in _COMPARED}
         try:
-            reader = OutcomeReader(task, facts)
-            files = json.dumps(reader.transfer.to_json())
-            while not reader.complete:
-                reader.take(self._now(address, worker_session.fetch, token, task.name, files, reader.received))
-            return reader.outcome()
+            match self._call(worker_session.open_session, versions, needs, str(token_file)):
+                case {"token": str(token), "misfits": [*reasons], "shares": shares} if len(reasons) == len(needs):
+                    self.token, self.shares = token, shares is True
+                    self.misfits = dict(zip(needs, map(str, reasons), strict=True))
+                    self.unusable = _UNSEEN if must_share and not self.shares else ""
+                case _:
+                    self.unusable = "did not say what it has"
+        except WorkerFaultError as error:
+            self.unusable = str(error)
+        except WorkerGoneError as error:
+            self.failures += 1
+            self.unusable = f"cannot be reached: {error}" if self.failures >= _TRIES else _SILENT
+
+    def send(self, archive: Path, begin: Callable[[], None]) -> None:
+        """Send an archive with the evaluation inputs of a split, named like it, unless it is there."""
+        with self.sending:
+            if archive.stem not in self.stored:
+                begin()
+                size = archive.stat().st_size
+                for position in range(0, size, PIECE):
+                    piece = piece_of(archive, position)
+                    self._call(worker_session.call, self.token, "store", archive.stem, position, piece, size)
+                self.stored.add(archive.stem)
+
+    def run(self, task: Task, split: str, wanted: Callable[[], bool]) -> Outcome:
+        """Run a task on the inputs of ``split`` that the worker has stored, and fetch what comes of it.
+
+        It takes its turn among the worker's tasks, on this very worker or nowhere.
+        """
+        arguments = (self.session, self.token, json.dumps(asdict(task)), split)
+        future = self.client.submit(worker_session.run_cell, *arguments, workers=[self.address], pure=False)
+        try:
+            with _translated_errors():
+                while wanted() and not future.done():
+                    with suppress(TimeoutError):
+                        future.result(_LOOK)
+                reply = future.result() if future.done() else {"gone": "it has left"}
+        finally:
+            future.release()
+        try:
+            return received(
+                task, value_in(reply), partial(self._call, worker_session.call, self.token, "fetch", task.name)
+            )
         except ValueError as error:
             raise WorkerFaultError(f"sent what is no answer: {error}") from error
 
-    def everywhere(self, function: Callable[..., Any], *arguments: str, addresses: Iterable[str]) -> None:
-        """Call a function on several workers at once, whatever they do; those that have gone are passed over."""
-        if workers := list(addresses):
-            self.client.run(function, self.session, *arguments, workers=workers, on_error="ignore")
-
-    def _now(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function on a worker at once: it may be busy for hours, with the work of others too."""
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function there at once: the worker may be busy for hours, with the work of others too."""
+        call, address = (worker_session.in_thread, function, self.session, *arguments), self.address
         with _translated_errors():
-            replies = self.client.run(function, self.session, *arguments, workers=[address])
-        if address not in replies:
-            raise WorkerGoneError("it did not answer")
-        return replies[address]
-
-    def _in_turn(self, address: str, function: Callable[..., Any], *arguments: str) -> Any:
-        """Call a function when it is its turn among the worker's tasks, on this very worker or nowhere."""
-        future = self.client.submit(
-            function,
-            self.session,
-            *arguments,
-            key=f"cfbench-{uuid.uuid4().hex}",
-            workers=[address],
-            allow_other_workers=False,
-            retries=0,
-            pure=False,
-        )
-        self._futures[future.key] = (address, future)
-        try:
-            with _translated_errors():
-                return future.result()
-        finally:
-            del self._futures[future.key]
-            future.release()
-
-    def cancel(self, address: str) -> None:
-        """Stop waiting for what runs on a worker."""
-        futures = [future for at, future in list(self._futures.values()) if at == address]
-        self.client.cancel(futures)
+            replies = self.client.run(*call, workers=[address])
+        return value_in(replies.get(address, {"gone": "it did not answer"}))
 
 
 @contextmanager
@@ -124,95 +166,63 @@ def _translated_errors() -> Iterator[None]:
         raise WorkerFaultError(f"{reason}; install cfbench-dask there" if _MISSING in reason else reason) from error
 
 
-def parsed(reply: object) -> dict[str, Any]:
-    """Parse a worker's reply; raises ValueError where it is no JSON object."""
-    if not isinstance(reply, str):
-        raise ValueError(f"it answered with a {type(reply).__name__}")
+def value_in(reply: object) -> Any:
+    """Return what a worker's reply holds; raises what it reports of itself."""
+    match reply:
+        case {"value": value}:
+            return value
+        case {"gone": reason}:
+            raise WorkerGoneError(str(reason)[:_SHOWN])
+        case {"wrong": reason}:
+            raise WorkerFaultError(str(reason)[:_SHOWN])
+    raise WorkerFaultError(f"sent what is no answer: it answered with a {type(reply).__name__}")
+
+
+def received(task: Task, facts: object, fetch: Callable[[int], object]) -> Outcome:
+    """Receive a cell's files in the task's output folder, piece by piece, and read its outcome from them.
+
+    Checks are those of the output of a local process: raises ValueError where something is no answer, OSError where
+    there is no room.
+    """
+    if not isinstance(facts, dict) or not isinstance(size := facts.get("size"), int):
+        raise ValueError("it described no cell")
+    archive, output = Path(f"{task.folder}.zip"), Path(task.folder)
+    with archive.open("wb") as file:
+        while (missing := size - file.tell()) > 0:
+            piece = fetch(file.tell())
+            if not isinstance(piece, bytes) or not 0 < len(piece) <= missing:
+                raise ValueError("its answers came to an end too early")
+            file.write(piece)
+    names = unpack(archive, output)
+    archive.unlink()
+    if not all(name == "log" or name.startswith(("answers/", "saved/")) for name in names):
+        raise ValueError("a cell's answers hold other files than answers")
+    if "log" in names:
+        (output / "log").replace(task.log)
+    return _outcome(task, facts)
+
+
+def _outcome(task: Task, facts: Mapping[str, Any]) -> Outcome:
+    status = facts.get("status")
+    known: tuple[Status, ...] = get_args(Status)
+    if status not in known or status == "skipped":
+        raise ValueError(f"it reported a cell that ended as {str(status)[:_LONGEST_TAIL]!r}")
+    # A local process reports success or failure alone; its supervisor finds the other statuses.
+    report = {key: facts.get(key) for key in ("reason", "cost", "losses", "versions")}
+    report |= (
+        {"answers": facts.get("answers"), "status": "ok"} if status == "ok" else {"answers": None, "status": "failed"}
+    )
+    answers_in(task).mkdir(parents=True, exist_ok=True)
+    (answers_in(task) / "outcome.json").write_text(json.dumps(report))
     try:
-        facts = json.loads(reply)
-    except RecursionError as error:
-        raise ValueError(str(error)) from error
-    if not isinstance(facts, dict):
-        raise ValueError(f"it answered with a {type(facts).__name__}")
-    return facts
-
-
-def _facts(reply: object) -> dict[str, Any]:
-    """Parse a worker's reply; raises what it reports of itself."""
-    try:
-        facts = parsed(reply)
-    except ValueError as error:
-        raise WorkerFaultError(f"sent what is no answer: {error}") from error
-    if "gone" in facts:
-        raise WorkerGoneError(str(facts["gone"])[:_SHOWN])
-    if "wrong" in facts:
-        raise WorkerFaultError(str(facts["wrong"])[:_SHOWN])
-    return facts
-
-
-class OutcomeReader:
-    """Receives the files of one cell, piece by piece, in the task's output folder, and reads its outcome from them."""
-
-    def __init__(self, task: Task, facts: Mapping[str, Any]) -> None:
-        """Make room; raises ValueError where ``facts`` are not those of a cell, StoreError where there is no room."""
-        self.task, self.facts = task, facts
-        self.transfer = FileTransfer.from_json(facts.get("files"))
-        if not all(name == "log" or name.startswith(_OUTPUT) for name, _ in self.transfer.files):
-            raise ValueError("a cell's answers hold other files than answers")
-        self.received = 0
-        self._root = Path(task.folder)
-        with self._room():
-            shutil.rmtree(self._root, ignore_errors=True)
-            self._root.mkdir()
-            self.transfer.create(self._root)
-
-    @property
-    def complete(self) -> bool:
-        """Whether all pieces are there."""
-        return self.received >= self.transfer.size
-
-    def take(self, piece: object) -> None:
-        """Write the next piece; raises ValueError where it is none."""
-        if not isinstance(piece, bytes) or not 0 < len(piece) <= self.transfer.size - self.received:
-            raise ValueError("its answers came to an end too early")
-        with self._room():
-            self.transfer.write(self._root, self.received, piece)
-        self.received += len(piece)
-
-    def outcome(self) -> Outcome:
-        """Read what was received, by the same checks as the output of a local process; raises ValueError."""
-        if not self.transfer.intact(self._root):
-            raise ValueError("its answers arrived damaged")
-        if (self._root / "log").is_file():
-            (self._root / "log").replace(self.task.log)
-        status = self.facts.get("status")
-        known: tuple[Status, ...] = get_args(Status)
-        if status not in known or status == "skipped":
-            raise ValueError(f"it reported a cell that ended as {str(status)[:_LONGEST_TAIL]!r}")
-        # A local process reports success or failure alone; its supervisor finds the other statuses.
-        facts = {key: self.facts.get(key) for key in ("reason", "cost", "losses", "versions")}
-        facts |= {"answers": self.facts.get("answers"), "status": "ok"} if status == "ok" else {"status": "failed"}
-        answers_in(self.task).mkdir(exist_ok=True)
-        (answers_in(self.task) / "outcome.json").write_text(json.dumps({"answers": None, **facts}))
-        try:
-            outcome = read_outcome(self.task)
-        except MemoryError as error:
-            raise ValueError("its answers claim more memory than there is") from error
-        if outcome is None or not isinstance(outcome.reason, str) or outcome.reason != facts["reason"]:
-            raise ValueError("its answers cannot be read" if outcome is None else str(outcome.reason))
-        if status == "ok":
-            return outcome
-        return replace(outcome, status=status, log_tail=str(self.facts.get("log_tail", ""))[:_LONGEST_TAIL])
-
-    @contextmanager
-    def _room(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(
-                f"cannot write {error.filename or self.task.folder}: {error.strerror}; free the disk, or set TMPDIR or "
-                "--workspace to a larger one"
-            ) from error
+        outcome = read_outcome(task)
+    except MemoryError as error:
+        raise ValueError("its answers claim more memory than there is") from error
+    if outcome is None or not isinstance(outcome.reason, str) or outcome.reason != report["reason"]:
+        raise ValueError("its answers cannot be read" if outcome is None else str(outcome.reason))
+    if status == "ok":
+        return outcome
+    return replace(outcome, status=status, log_tail=str(facts.get("log_tail", ""))[:_LONGEST_TAIL])
 
 
 def events_in(message: object, session: str) -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:
@@ -221,24 +231,13 @@ def events_in(message: object, session: str) -> Iterator[tuple[str, str, str, tu
     Messages of other runs, and what is no event, are dropped: anybody can write to the topic.
     """
     match message:
-        case (_, {"session": found, "worker": str(worker), "events": list() | tuple() as events}) if found == session:
+        case (_, {"session": found, "worker": str(worker), "events": [*events]}) if found == session:
             for event in events:
                 match event:
-                    case [str(task), str(kind), list() | tuple() as arguments]:
-                        if (checked := _arguments(kind, arguments)) is not None:
-                            yield worker, task, kind, checked
+                    case [str(task), str(kind), [*arguments]] if _fit(arguments, _ARGUMENTS.get(kind)):
+                        texts = [text[:_LONGEST_EVENT] if isinstance(text, str) else text for text in arguments]
+                        yield worker, task, kind, (EpochReport(*arguments),) if kind == "cell_epoch" else tuple(texts)
 
 
-def _arguments(kind: str, arguments: Any) -> tuple[Any, ...] | None:
-    """Return the arguments of an event, None where they are something else."""
-    match kind, [*arguments]:
-        case (("cell_phase" | "note"), [str(text)]):
-            return (text[:_LONGEST_EVENT],)
-        case "cell_usage", [int() | float() as seconds, int(size)]:
-            return (seconds, size)
-        case (
-            "cell_epoch",
-            [int(epoch), int(epochs), (int() | float() | None) as train, (int() | float() | None) as validation],
-        ):
-            return (EpochReport(epoch, epochs, train, validation),)
-    return None
+def _fit(arguments: Sequence[object], types: Sequence[Any] | None) -> bool:
+    return types is not None and len(arguments) == len(types) and all(map(isinstance, arguments, types))

@@ -2,125 +2,102 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
+
+from distributed import Client
 
 from cfbench.execution import Outcome, RunError, Task, TaskQueue
 from cfbench_dask import worker_session
-from cfbench_dask.file_transfer import FileTransfer
-from cfbench_dask.rpc import Rpc, WorkerFaultError, WorkerGoneError, events_in
-from cfbench_dask.worker_session import Installed
-
-if TYPE_CHECKING:
-    from cfbench_dask.executor import DaskExecutor
+from cfbench_dask.file_transfer import pack, room
+from cfbench_dask.rpc import PoolWorker, WorkerFaultError, WorkerGoneError, events_in
+from cfbench_dask.worker_session import Need
 
 _LOOK = 0.5  # seconds between looks at which workers are there
 _RENEW = 10.0  # seconds between renewals of the workers' leases, which last six times as long
-_GOODBYE = 30.0  # seconds for workers to end what they run
+_GOODBYE, _LAST_WORDS = 30.0, 2.0  # seconds for workers to end what they run, and then for threads that await them
 _MOST_EVENTS = 1000  # events that wait for the run's thread; where it is busy, later ones are dropped
 _TO_ANSWER = 60.0  # seconds that a new worker may take to import what it needs, before patience begins to run out
 _SHOWN = 3  # workers that a reason names
 
-
-@dataclass(eq=False)
-class PoolWorker:
-    """One worker of the cluster, as the run knows it.
-
-    Attributes:
-        address: where the scheduler knows it.
-        threads: how many tasks Dask gives it at a time.
-        since: when it was first seen, by the monotonic clock.
-        token: the token of the run's session there; empty while there is none.
-        installed: what it has installed.
-        unusable: why no cell is given to it; empty where cells are.
-        shares: whether it reads the run's workspace by the same path.
-        running: the tasks that it runs, by name.
-        stored: the splits whose inputs it has.
-        sending: held while inputs are sent to it.
-    """
-
-    address: str
-    threads: int
-    since: float = field(default_factory=time.monotonic)
-    token: str = ""
-    installed: Installed = field(default_factory=lambda: Installed({}, {}))
-    unusable: str = ""
-    shares: bool = False
-    running: dict[str, Task] = field(default_factory=dict)
-    stored: set[str] = field(default_factory=set)
-    sending: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def answered(self) -> bool:
-        """Whether it is known what it can do."""
-        return bool(self.token or self.unusable)
-
-    def misfit(self, task: Task, here: Installed) -> str:
-        """Say why a task cannot be given to it, an empty text where it can."""
-        return self.unusable or ("" if self.token else "has not answered yet") or self.installed.mismatch(task, here)
-
+_SENDING = (
+    "not every worker sees the run's workspace: to those that do not, data are sent through the scheduler, "
+    "once per split; --workspace can name a folder that all see"
+)
 
 _Message: TypeAlias = Callable[[], Iterable[Outcome] | None]
 
 
+@dataclass(eq=False)
 class WorkerPool:
     """The workers of a cluster at work for one run.
 
-    All state changes in the thread that iterates over :meth:`outcomes`, since the queue of tasks belongs to it; other
-    threads wait for workers and put messages into the inbox.
+    The state changes in the thread that iterates over :meth:`outcomes`, since the queue of tasks belongs to it; other
+    threads wait for workers, note what they learn of their own one, and put messages into the inbox.
+
+    Attributes:
+        client: the connection to the cluster.
+        session: names the run.
+        policy: how long cells wait for workers.
+        tasks: the tasks of the run.
+        queue: where they are acquired.
+        folder: the run's own, for what is sent and received.
+        cells_per_worker: how many cells run on a worker at a time; where None, as many as its threads allow.
+        shared: whether workers read the run's workspace by the same path; where None, each is tried.
     """
 
-    def __init__(
-        self, executor: DaskExecutor, rpc: Rpc, token_file: Path, tasks: Sequence[Task], queue: TaskQueue
-    ) -> None:
-        """Take tasks on; ``token_file`` holds the session's name, for workers that see the same files."""
-        self._executor, self._rpc, self._token_file, self._queue = executor, rpc, token_file, queue
-        self._waiting = list(tasks)
-        self._again: list[Task] = []  # acquired, and lost with their worker
+    client: Client
+    session: str
+    policy: WaitPolicy
+    tasks: Sequence[Task]
+    queue: TaskQueue
+    folder: Path
+    cells_per_worker: int | None = None
+    shared: bool | None = None
+
+    def __post_init__(self) -> None:
+        self._waiting = list(self.tasks)  # those that were acquired and lost with their worker come first
         self._lost_by: dict[str, str] = {}
-        self._open = {task.name for task in tasks}
-        self._using = Counter(task.inputs for task in tasks)
-        self._models = sorted({(task.distribution, task.import_path) for task in tasks})
-        self._threads = max((task.threads for task in tasks), default=1)
-        self._here = Installed.here()
-        self._policy = WaitPolicy(executor, self._here, queue.events.note)
+        self._open = {task.name: task for task in self.tasks}
+        self._needs = sorted({need_of(task) for task in self.tasks})
+        self._threads = max((task.threads for task in self.tasks), default=1)
         self._workers: dict[str, PoolWorker] = {}
-        self._transfers: dict[str, FileTransfer] = {}
-        self._describing = threading.Lock()
-        self._noted_sending = False
         self._inbox: SimpleQueue[_Message] = SimpleQueue()
         self._closed = threading.Event()
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Yield outcomes until every task is concluded or refused; where an error ends that, first those that wait."""
-        self._rpc.client.subscribe_topic(worker_session.TOPIC, self._on_event)
-        _in_background(self._renew_leases)
+        """Yield outcomes until every task is concluded or refused; where an error ends that, first those that wait.
+
+        Raises RunError where the workers have gone or the scheduler has, StoreError where there is no room.
+        """
+        self.client.subscribe_topic(worker_session.TOPIC, self._on_event)
+        threading.Thread(target=self._renew_leases, daemon=True).start()
         looked = 0.0
         try:
-            while self._open:
-                # What a worker has finished is taken first: it counts, also where the worker has left meanwhile.
-                if self._inbox.empty() and time.monotonic() - looked >= _LOOK:
-                    looked = time.monotonic()
-                    self._look_for_workers()
-                    yield from self._give_up_stuck()
-                self._assign()
-                try:
-                    message = self._inbox.get(timeout=_LOOK)
-                except Empty:
-                    continue
-                yield from message() or ()
+            with room(self.folder):
+                (self.folder / "seen").write_text(self.session)
+                while self._open:
+                    # What a worker has finished is taken first: it counts, also where the worker has left meanwhile.
+                    if self._inbox.empty() and time.monotonic() - looked >= _LOOK:
+                        looked = time.monotonic()
+                        yield from self._look_for_workers()
+                        yield from self._give_up_stuck()
+                    self._assign()
+                    with suppress(Empty):
+                        yield from self._inbox.get(timeout=_LOOK)() or ()
         except Exception:
             while not self._inbox.empty():
                 message = self._inbox.get()
-                if isinstance(message, partial) and message.func == self._concluded:
+                if isinstance(message, partial) and message.func == self._arrived:
                     yield from message()
             raise
         finally:
@@ -128,270 +105,268 @@ class WorkerPool:
 
     # Workers come and go.
 
-    def _look_for_workers(self) -> None:
+    def _look_for_workers(self) -> Iterator[Outcome]:
         """Compare the workers that the scheduler has with those known; it has gone where it does not say."""
-        client = self._rpc.client
+        seconds = max(self.policy.patience, 5.0)
         try:
-            present = client.sync(client.scheduler.ncores, callback_timeout=max(self._executor.patience, 5.0))
+            present = self.client.sync(self.client.scheduler.ncores, callback_timeout=seconds)
         except (OSError, RuntimeError) as error:
             raise RunError(
-                f"the Dask scheduler of {self._executor.cluster} has gone ({type(error).__name__}: {error}); "
+                f"the Dask scheduler of {self.policy.cluster} has gone ({type(error).__name__}: {error}); "
                 "finished cells are kept: the same command goes on from there when there is a scheduler again"
             ) from error
         for worker in [one for address, one in self._workers.items() if address not in present]:
-            self._lose(worker)
+            yield from self._lose(worker)
         for address, threads in present.items():
-            if address not in self._workers:
-                worker = self._workers[address] = PoolWorker(address, threads)
-                self._in_background(self._open_session, worker)
+            worker = self._workers.setdefault(address, PoolWorker(self.client, self.session, address, threads))
+            if not worker.answered and not worker.opening:
+                worker.opening = True
+                self._in_background(worker, self._open_session)
 
-    def _open_session(self, worker: PoolWorker) -> None:
-        """Open a session on a new worker and learn what it has; in a thread of its own."""
-        try:
-            facts = self._rpc.open_session(worker.address, self._models, str(self._token_file))
-            installed, unusable = Installed.from_json(facts.get("installed")), ""
-        except WorkerGoneError:
-            self._inbox.put(partial(self._lose, worker))
-            return
-        except (WorkerFaultError, ValueError) as error:
-            facts, installed = {}, worker.installed
-            unusable = str(error) if isinstance(error, WorkerFaultError) else f"did not say what it has: {error}"
-        shares = facts.get("visible") == self._rpc.session
-        if not unusable and self._executor.shared and not shares:
-            unusable = "does not see the run's workspace; name one by --workspace that it does"
-
-        def ready() -> None:
-            worker.installed, worker.shares, worker.unusable = installed, shares, unusable
-            worker.token = "" if unusable else str(facts.get("token"))
-            if unusable:
-                self._queue.events.note(f"worker {worker.address} gets no cells: it {unusable}")
-
-        self._inbox.put(ready)
-
-    def _lose(self, worker: PoolWorker) -> None:
+    def _lose(self, worker: PoolWorker) -> Iterator[Outcome]:
         """Forget a worker that has gone; its cells are tried once more elsewhere, and are crashed the second time."""
         if self._workers.get(worker.address) is not worker:
             return
         del self._workers[worker.address]
-        for task in worker.running.values():
+        lost = list(worker.running.values())
+        worker.running.clear()
+        for task in reversed(lost):
             before = self._lost_by.get(task.name)
             if before is None:
                 self._lost_by[task.name] = worker.address
-                self._again.append(task)
-                self._queue.events.note(
+                self._waiting.insert(0, task)
+                self.queue.events.note(
                     f"{task.label}: its worker {worker.address} has gone; the cell is tried once more elsewhere"
                 )
             else:
                 reason = f"its worker went away twice: {before}, then {worker.address}; the cell itself may be why"
-                self._inbox.put(partial(self._concluded, Outcome(task, "crashed", reason)))
-        worker.running.clear()
-        _in_background(partial(self._rpc.cancel, worker.address))
+                yield self._concluded(Outcome(task, "crashed", reason))
 
     def _give_up_stuck(self) -> Iterator[Outcome]:
         """Conclude the tasks that no worker can take, once patience with them has run out."""
-        reasons = self._policy.given_up([*self._again, *self._waiting], self._workers.values())
-        for task in [task for task in self._again if task.name in reasons]:
-            self._again.remove(task)
-            outcome = Outcome(
-                task, "crashed", f"its worker {self._lost_by[task.name]} went away, and {reasons[task.name]}"
-            )
-            yield from self._concluded(outcome)
-        for task in [task for task in self._waiting if task.name in reasons]:
+        reasons = self.policy.given_up({need_of(task) for task in self._waiting}, self._workers.values())
+        for task in [task for task in self._waiting if need_of(task) in reasons]:
             self._waiting.remove(task)
-            if self._acquired(task):
-                yield from self._concluded(Outcome(task, "failed", reasons[task.name]))
+            reason = reasons[need_of(task)]
+            if task.name in self._lost_by:
+                reason = f"its worker {self._lost_by[task.name]} went away, and {reason}"
+                yield self._concluded(Outcome(task, "crashed", reason))
+            elif self._acquired(task):
+                yield self._concluded(Outcome(task, "failed", reason))
 
     # Cells are assigned and concluded.
 
     def _assign(self) -> None:
         """Give every free place of a worker the first task that suits it: one lost elsewhere, else one that waits."""
-        for worker in self._workers.values() if self._again or self._waiting else ():
-            places = self._executor.places(worker.threads, self._threads) if worker.token else 0
+        for worker in self._workers.values() if self._waiting else ():
+            places = worker.places(self.cells_per_worker, self._threads)
             while len(worker.running) < places and (task := self._next_task(worker)) is not None:
                 worker.running[task.name] = task
-                self._in_background(self._run_cell, worker, task)
+                self.queue.events.cell_phase(task, f"on {worker.address}")
+                # What it sees by the same path is not sent.
+                archive = None if worker.shares and self.shared is not False else self._archive(task)
+                self._in_background(worker, self._run_cell, task, archive)
 
     def _next_task(self, worker: PoolWorker) -> Task | None:
-        for tasks in (self._again, self._waiting):
-            for task in [task for task in tasks if not worker.misfit(task, self._here)]:
-                tasks.remove(task)
-                if tasks is self._again or self._acquired(task):
-                    return task
+        for task in [task for task in self._waiting if not worker.misfit(need_of(task))]:
+            self._waiting.remove(task)
+            if task.name in self._lost_by or self._acquired(task):
+                return task
         return None
 
     def _acquired(self, task: Task) -> bool:
         """Acquire a task that waits; one that is refused, which another run has, needs nothing more."""
-        if self._queue.acquire(task):
-            self._queue.events.cell_started(task)
+        if self.queue.acquire(task):
+            self.queue.events.cell_started(task)
             return True
         self._leave(task)
         return False
 
+    def _archive(self, task: Task) -> Path:
+        """Pack a task's inputs, for as long as tasks need them."""
+        archive = self.folder / f"{Path(task.inputs).name}.zip"
+        if not archive.exists():
+            if self.shared is None:
+                self.policy.note_once(_SENDING)
+            pack(archive, {"": Path(task.inputs)})
+        return archive
+
     def _leave(self, task: Task) -> None:
         """Note that a task needs nothing more; inputs that no task needs are removed from the workers."""
-        self._open.remove(task.name)
-        self._using[task.inputs] -= 1
-        if self._using[task.inputs]:
-            return
-        split = Path(task.inputs).name
-        self._transfers.pop(split, None)
-        keepers = [worker for worker in self._workers.values() if split in worker.stored]
-        for worker in keepers:
-            worker.stored.remove(split)
-        addresses = [worker.address for worker in keepers]
-        _in_background(partial(self._rpc.everywhere, worker_session.forget, split, addresses=addresses))
+        del self._open[task.name]
+        archive = self.folder / f"{Path(task.inputs).name}.zip"
+        if archive.exists() and not any(task.inputs == other.inputs for other in self._open.values()):
+            archive.unlink()
+            for worker in self._workers.values():
+                worker.stored.discard(archive.stem)
+            self._everywhere(worker_session.call, "", "forget", archive.stem)
 
-    def _concluded(self, outcome: Outcome, worker: PoolWorker | None = None) -> Sequence[Outcome]:
-        """Take an outcome in; one of a ``worker`` that was lost meanwhile is dropped, the task is others' now."""
-        if worker is not None and worker.running.pop(outcome.task.name, None) is None:
-            return ()
+    def _arrived(self, worker: PoolWorker, outcome: Outcome, folder: Path) -> Sequence[Outcome]:
+        """Take in what a worker has sent; of one that was lost meanwhile it is dropped, the task is others' now."""
+        task = worker.running.pop(outcome.task.name, None)
+        if task is not None:
+            for there, here in ((folder / "output", Path(task.folder)), (folder / "log", Path(task.log))):
+                if there.exists():
+                    shutil.rmtree(here, ignore_errors=True)
+                    there.replace(here)
+        shutil.rmtree(folder, ignore_errors=True)
+        return () if task is None else (self._concluded(replace(outcome, task=task)),)
+
+    def _concluded(self, outcome: Outcome) -> Outcome:
         self._leave(outcome.task)
-        return (outcome,)
+        return outcome
 
-    # What follows runs in threads of their own and changes nothing of the pool.
+    # What follows runs in threads of their own.
 
-    def _run_cell(self, worker: PoolWorker, task: Task) -> None:
+    def _in_background(self, worker: PoolWorker, work: Callable[..., _Message], *arguments: object) -> None:
+        """Do work for a worker in a thread of its own; an error that it does not expect ends the run."""
+
+        def attempt() -> None:
+            try:
+                message = work(worker, *arguments)
+            except Exception as error:  # noqa: BLE001 - raised again in the run's own thread
+                message = partial(self._failed, worker, error)
+            self._inbox.put(message)
+
+        threading.Thread(target=attempt, name=self.session, daemon=True).start()
+
+    def _failed(self, worker: PoolWorker, error: Exception) -> None:
+        if self._wanted(worker):  # else nobody waits for what has failed
+            raise error
+
+    def _wanted(self, worker: PoolWorker) -> bool:
+        return self._workers.get(worker.address) is worker and not self._closed.is_set()
+
+    def _open_session(self, worker: PoolWorker) -> _Message:
+        worker.open(self._needs, self.folder / "seen", must_share=bool(self.shared))
+        worker.opening = False
+        note = f"worker {worker.address} gets no cells: it {worker.unusable}"
+        return partial(self.queue.events.note, note) if worker.answered and worker.unusable else tuple
+
+    def _run_cell(self, worker: PoolWorker, task: Task, archive: Path | None) -> _Message:
         """Have a task run by a worker, its inputs sent before where it does not see them."""
-        self._event("cell_phase", task, f"on {worker.address}")
+        # A folder of this attempt alone: one that comes late must not touch what another worker has sent.
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        attempt = replace(task, folder=str(folder / "output"), log=str(folder / "log"))
         try:
-            split = self._stored_split(worker, task)
-            outcome = self._rpc.run_cell(worker.address, worker.token, task, split)
+            if archive is not None:
+                worker.send(archive, partial(self._event, "cell_phase", task, "sending data"))
+            split = "" if archive is None else archive.stem
+            outcome = worker.run(attempt, split, partial(self._wanted, worker))
         except WorkerGoneError:
-            self._inbox.put(partial(self._lose, worker))
-            return
+            shutil.rmtree(folder, ignore_errors=True)
+            return partial(self._lose, worker)
         except WorkerFaultError as error:
             outcome = Outcome(task, "failed", f"worker {worker.address} {error}")
-        self._inbox.put(partial(self._concluded, outcome, worker))
-
-    def _stored_split(self, worker: PoolWorker, task: Task) -> str:
-        """Send a task's inputs unless they are there; return the split's name, empty where the worker shares files."""
-        if worker.shares and self._executor.shared is not False:
-            return ""
-        folder = Path(task.inputs)
-        with worker.sending:
-            if folder.name not in worker.stored:
-                self._event("cell_phase", task, "sending data")
-                with self._describing:
-                    if self._executor.shared is None and not self._noted_sending:
-                        self._noted_sending = True
-                        self._inbox.put(partial(self._queue.events.note, _SENDING))
-                    if folder.name not in self._transfers:
-                        self._transfers[folder.name] = FileTransfer.of(folder)
-                self._rpc.send_inputs(worker.address, worker.token, folder, self._transfers[folder.name])
-                worker.stored.add(folder.name)
-        return folder.name
+        return partial(self._arrived, worker, outcome, folder)
 
     def _on_event(self, message: object) -> None:
         """Pass on what a worker reports of its cells; called in the client's thread."""
-        for address, name, kind, arguments in events_in(message, self._rpc.session):
+        for address, name, kind, arguments in events_in(message, self.session):
             worker = self._workers.get(address)
             task = worker.running.get(name) if worker is not None else None
             if kind == "note" and worker is not None:
-                self._inbox.put(partial(self._queue.events.note, *arguments))
+                self._inbox.put(partial(self.queue.events.note, *arguments))
             elif kind != "note" and task is not None:
                 self._event(kind, task, *arguments)
 
     def _event(self, kind: str, task: Task, *arguments: object) -> None:
         if self._inbox.qsize() < _MOST_EVENTS:
-            self._inbox.put(partial(getattr(self._queue.events, kind), task, *arguments))
+            self._inbox.put(partial(getattr(self.queue.events, kind), task, *arguments))
 
     def _renew_leases(self) -> None:
         while not self._closed.wait(_RENEW):
-            addresses = [worker.address for worker in list(self._workers.values()) if worker.token]
-            _in_background(partial(self._rpc.everywhere, worker_session.renew, addresses=addresses))
+            self._everywhere(worker_session.call, "", "renew")
 
-    def _in_background(self, function: Callable[..., None], *arguments: object) -> None:
-        """Call a function in a thread of its own; an error that it does not expect ends the run."""
+    def _everywhere(self, function: Callable[..., Any], *arguments: str, seconds: float | None = None) -> None:
+        """Call a function wherever the run has a session or is opening one, and wait for that so long, or not at all.
 
-        def call() -> None:
-            try:
-                function(*arguments)
-            except Exception as error:  # noqa: BLE001 - raised again in the run's own thread
-                self._inbox.put(partial(_raise, error))
+        Where it fails, the leases end what it should have ended.
+        """
+        call = (worker_session.in_thread, function, self.session, *arguments)
+        workers = [worker.address for worker in list(self._workers.values()) if worker.token or worker.opening]
 
-        threading.Thread(target=call, name="cfbench-dask", daemon=True).start()
+        async def attempt() -> None:
+            with suppress(Exception):
+                await self.client.run(*call, workers=workers, on_error="ignore")
+
+        if seconds is None:
+            self.client.loop.add_callback(attempt)
+        else:
+            with suppress(Exception):
+                self.client.sync(attempt, callback_timeout=seconds)
 
     def _close(self) -> None:
         """End all sessions, and with them what runs; a scheduler that has gone is not waited for."""
         self._closed.set()
-        workers = list(self._workers.values())
-        for worker in workers:
-            if worker.running:
-                _in_background(partial(self._rpc.cancel, worker.address))
-        addresses = [worker.address for worker in workers if worker.token]
-        closing = partial(self._rpc.everywhere, worker_session.close_session, addresses=addresses)
-        _in_background(closing).join(_GOODBYE)
-
-
-_SENDING = (
-    "not every worker sees the run's workspace: to those that do not, data are sent through the scheduler, "
-    "once per split; --workspace can name a folder that all see"
-)
-
-
-def _in_background(call: Callable[[], None]) -> threading.Thread:
-    """Make a call in a thread of its own; where it fails, the workers' leases end what it should have ended."""
-
-    def attempt() -> None:
-        with suppress(Exception):
-            call()
-
-    thread = threading.Thread(target=attempt, name="cfbench-dask", daemon=True)
-    thread.start()
-    return thread
-
-
-def _raise(error: Exception) -> None:
-    raise error
+        self._everywhere(worker_session.close_session, seconds=_GOODBYE)
+        until = time.monotonic() + _LAST_WORDS
+        for thread in threading.enumerate():
+            if thread.name == self.session:
+                thread.join(max(0.0, until - time.monotonic()))
 
 
 class WaitPolicy:
-    """How long tasks wait for a worker that can take them."""
+    """How long cells wait for a worker that can run them.
 
-    def __init__(self, executor: DaskExecutor, here: Installed, note: Callable[[str], None]) -> None:
+    Attributes:
+        cluster: the cluster, as messages name it.
+        patience: seconds.
+    """
+
+    def __init__(self, cluster: str, patience: float, note: Callable[[str], None]) -> None:
         """Begin to wait; ``note`` takes what is waited for, once each."""
-        self._executor, self._here, self._note = executor, here, note
+        self.cluster, self.patience, self._note = cluster, patience, note
+        self._begun: float | None = None
         self._since: float | None = None
         self._noted: set[str] = set()
 
-    def given_up(self, tasks: Sequence[Task], workers: Iterable[PoolWorker]) -> Mapping[str, str]:
-        """Return the tasks to give up, by name, with the reason; empty while there is hope.
+    def given_up(self, needs: Collection[Need], workers: Collection[PoolWorker]) -> Mapping[Need, str]:
+        """Return what to give up, with the reason; empty while there is hope.
 
         Raises RunError where there is no worker that could take anything.
         """
-        known = list(workers)
-        ready = [worker for worker in known if worker.answered]
-        stuck = [task for task in tasks if all(worker.misfit(task, self._here) for worker in ready)]
-        now, patience = time.monotonic(), self._executor.patience
-        if not stuck or any(not worker.answered and now - worker.since < _TO_ANSWER for worker in known):
-            self._since = None
+        ready = [worker for worker in workers if worker.answered]
+        stuck = {need: _why_not(need, ready) for need in needs if all(worker.misfit(need) for worker in ready)}
+        if not stuck:
+            self._begun = self._since = None
             return {}
-        self._since = now if self._since is None else self._since
+        now = time.monotonic()
+        self._begun = self._begun or now
+        new = any(not worker.answered and now - worker.since < _TO_ANSWER for worker in workers)
+        self._since = now if new else self._since or now
         nobody = all(worker.unusable for worker in ready)
-        if now - self._since < patience:
-            if nobody:
-                self._note_once(f"waiting up to {patience:g} s for workers of {self._executor.cluster}")
-            for distribution in () if nobody else sorted({task.distribution for task in stuck}):
-                why = self._why_not(next(task for task in stuck if task.distribution == distribution), ready)
-                self._note_once(f"{distribution}: {why}; waiting up to {patience:g} s for one that can")
+        # New workers are waited for, but not one after another for ever.
+        if (new or now - self._since < self.patience) and now - self._begun < self.patience + _TO_ANSWER:
+            if nobody and not new:
+                self.note_once(f"waiting up to {self.patience:g} s for workers of {self.cluster}")
+            for need in () if nobody or new else sorted(stuck):
+                self.note_once(f"{need[0]}: {stuck[need]}; waiting up to {self.patience:g} s for one that can")
             return {}
-        self._since = None
+        self._begun = self._since = None
         if nobody:
             why = f": {_named([f'{worker.address} {worker.unusable}' for worker in ready])}" if ready else ""
             raise RunError(
-                f"{self._executor.cluster} has had no worker that can be used for {patience:g} s{why}; finished cells "
+                f"{self.cluster} has had no worker that can be used for {self.patience:g} s{why}; finished cells "
                 "are kept: start workers, and the same command goes on from there; dask[patience=SECONDS] waits on"
             )
-        return {task.name: self._why_not(task, ready) for task in stuck}
+        return stuck
 
-    def _why_not(self, task: Task, ready: Sequence[PoolWorker]) -> str:
-        reasons = _named([f"{worker.address} {worker.misfit(task, self._here)}" for worker in ready])
-        return f"no worker can run it: {reasons}; install the same there"
-
-    def _note_once(self, text: str) -> None:
+    def note_once(self, text: str) -> None:
+        """Note what has not been noted."""
         if text not in self._noted:
             self._noted.add(text)
             self._note(text)
+
+
+def need_of(task: Task) -> Need:
+    """Return what a task needs to be installed."""
+    return (task.distribution, task.import_path, task.version, task.code)
+
+
+def _why_not(need: Need, ready: Sequence[PoolWorker]) -> str:
+    reasons = _named([f"{worker.address} {worker.misfit(need)}" for worker in ready])
+    return f"no worker can run it: {reasons}; install the same there"
 
 
 def _named(reasons: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The worker's side of a run: a session with its own supervisor, and the functions that the run calls through Dask.
 
-These functions take and return plain text and bytes only, so that neither side unpickles anything of the other.
+These functions take and return plain values only, so that neither side unpickles anything of the other.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, astuple, dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, astuple, replace
 from importlib import metadata
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Self
+from typing import Any, TypeAlias
 
 from distributed import Worker, get_worker
 
 from cfbench.execution import Outcome, Registry, RunEvents, Supervisor, Task, answers_in, saved_in
 from cfbench.model import EpochReport
-from cfbench_dask.file_transfer import FileTransfer
+from cfbench_dask.file_transfer import pack, piece_of, unpack
 
 TOPIC = "cfbench"
 """The topic of all events; one for all runs, since a scheduler remembers every topic."""
@@ -33,65 +33,37 @@ LEASE = 60.0
 _BETWEEN_EVENTS = 0.25  # seconds; the scheduler passes every event on
 _LOOK = 1.0  # seconds between looks at the lease where nothing runs
 _CLOSING = 20.0  # seconds; a supervisor gives its servers five each
-_LARGEST_TOKEN = 100  # bytes
-_COMPARED = ("cfbench", "cfbench-dask")
 
 
-@dataclass(frozen=True)
-class Installed:
-    """What is installed on one machine, as far as a cell's answers may depend on it.
+Need: TypeAlias = tuple[str, str, str, str]
+"""What cells need to be installed: distribution, ``package.module:Class``, version and source digest of their model."""
 
-    Attributes:
-        versions: versions of cfbench and of this distribution.
-        models: version and source digest by distribution and class of a model.
+
+def misfits(versions: Mapping[str, str], needs: Collection[Need]) -> list[str]:
+    """Say for each model why cells that were planned elsewhere must not run here; an empty text where they may.
+
+    Args:
+        versions: versions there of what must be the same, by distribution.
+        needs: what they need, as it is there.
     """
-
-    versions: Mapping[str, str]
-    models: Mapping[tuple[str, str], tuple[str, str]]
-
-    @classmethod
-    def here(cls, models: Iterable[tuple[str, str]] = ()) -> Self:
-        """Look up what is installed here of ``models``, pairs of distribution and ``package.module:Class``."""
-        wanted = set(models)
-        plugins = Registry.discover().plugins("model") if wanted else []
-        found = {
-            (plugin.distribution, plugin.value): (plugin.version, plugin.code)
-            for plugin in plugins
-            if (plugin.distribution, plugin.value) in wanted and not plugin.problem
-        }
-        return cls({name: metadata.version(name) for name in _COMPARED}, found)
-
-    @classmethod
-    def from_json(cls, facts: Any) -> Self:
-        """Read what :meth:`to_json` gave elsewhere; raises ValueError where it is anything else."""
-        try:
-            versions = {str(name): str(version) for name, version in facts["versions"].items()}
-            rows = [[str(text) for text in row] for row in facts["models"]]
-            return cls(
-                versions, {(distribution, model): (version, code) for distribution, model, version, code in rows}
-            )
-        except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
-            raise ValueError(f"no list of what is installed: {error}") from error
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Return the versions as JSON values."""
-        return {"versions": dict(self.versions), "models": [[*key, *found] for key, found in self.models.items()]}
-
-    def mismatch(self, task: Task, here: Installed) -> str:
-        """Say why a task that was planned ``here`` must not run there; an empty text where it may."""
-        for name, version in here.versions.items():
-            if self.versions.get(name) != version:
-                return f"has {name} {self.versions.get(name, 'not')}, here is {version}"
-        found = self.models.get((task.distribution, task.import_path))
-        if found is None:
-            return f"has no usable {task.distribution}"
-        version, code = found
-        if version != task.version:
-            return f"has {task.distribution} {version}, here is {task.version}"
-        if code != task.code:
+    for name, version in versions.items():
+        if (found := metadata.version(name)) != version:
+            return [f"has {name} {found}, here is {version}" for _ in needs]
+    plugins = Registry.discover().plugins("model")
+    usable = {(plugin.distribution, plugin.value): plugin for plugin in plugins if not plugin.problem}
+    reasons = []
+    for distribution, model, version, code in needs:
+        plugin = usable.get((distribution, model))
+        if plugin is None:
+            reasons.append(f"has no usable {distribution}")
+        elif plugin.version != version:
+            reasons.append(f"has {distribution} {plugin.version}, here is {version}")
+        elif plugin.code != code:
             other = "with other sources, or other versions of what it requires, than here"
-            return f"has {task.distribution} {version} {other}"
-        return ""
+            reasons.append(f"has {distribution} {version} {other}")
+        else:
+            reasons.append("")
+    return reasons
 
 
 class WorkerSession:
@@ -110,8 +82,9 @@ class WorkerSession:
             publish: takes lists of events, ``[task, kind, arguments]`` each.
         """
         self.root, self.token = root, token
-        for name in ("inputs", "cells"):
-            (root / name).mkdir(parents=True)
+        self._inputs, self._cells = root / "inputs", root / "cells"
+        for folder in (self._inputs, self._cells):
+            folder.mkdir(parents=True)
         self._events = _LatestEvents(publish)
         self._inbox: SimpleQueue[Task | None] = SimpleQueue()
         self._replies: dict[str, SimpleQueue[Outcome]] = {}
@@ -123,34 +96,55 @@ class WorkerSession:
     @property
     def open(self) -> bool:
         """Whether the session still runs cells."""
-        return self._thread.is_alive()
+        return not self._closing.is_set()
 
     def renew(self) -> None:
         """Begin the lease anew."""
         self._renewed = time.monotonic()
 
-    def inputs(self, split: str) -> Path:
-        """Return the folder of a split's evaluation inputs."""
-        return self.root / "inputs" / split
+    def store(self, split: str, position: int, piece: bytes, size: int) -> None:
+        """Store a piece of the archive with a split's evaluation inputs, which is unpacked with the last one."""
+        archive = self._inputs / f"{split}.zip"
+        with archive.open("r+b" if position else "wb") as file:
+            file.seek(position)
+            file.write(piece)
+        if position + len(piece) >= size:
+            unpack(archive, self._inputs / split)
+            archive.unlink()
 
-    def output(self, name: str) -> Path:
-        """Return the folder of a cell's output."""
-        return self.root / "cells" / name
+    def forget(self, split: str) -> None:
+        """Remove the inputs of a split that no cell needs any more."""
+        shutil.rmtree(self._inputs / split, ignore_errors=True)
 
-    def run(self, task: Task) -> Outcome | None:
-        """Run a task whose output and log are paths of another machine; None where the session was closed."""
-        output = self.output(task.name)
+    def run(self, fields: str, split: str) -> Mapping[str, Any]:
+        """Run a task on the inputs of ``split`` stored here, on those that it names itself where ``split`` is empty.
+
+        Its output and log are paths of another machine. Returns the outcome without its arrays, and the size of the
+        archive that holds these, log and saved model, and nothing else; empty where the session was closed.
+        """
+        task = Task.of(json.loads(fields))
+        output = self._cells / task.name
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir()
-        reply = self._replies[task.name] = SimpleQueue()
+        inputs = str(self._inputs / split) if split else task.inputs
         protected = (str(self.root), *task.protected)
-        self._inbox.put(replace(task, folder=str(output), log=f"{output}.log", protected=protected))
+        task = replace(task, inputs=inputs, folder=str(output), log=f"{output}.log", protected=protected)
+        reply = self._replies[task.name] = SimpleQueue()
+        self._inbox.put(task)
         while self.open:
             try:
-                return reply.get(timeout=_LOOK)
+                return self._described(reply.get(timeout=_LOOK))
             except Empty:
                 continue
-        return None
+        return {}
+
+    def fetch(self, name: str, position: int) -> bytes:
+        """Return a piece of what a cell has left, which is removed here with its last piece."""
+        archive = self._cells / f"{name}.zip"
+        piece = piece_of(archive, position)
+        if position + len(piece) >= archive.stat().st_size:
+            archive.unlink()
+        return piece
 
     def close(self) -> None:
         """End all cells with all that they started, and remove the session's files; wait for it."""
@@ -158,10 +152,20 @@ class WorkerSession:
         self._inbox.put(None)
         self._thread.join(_CLOSING)
 
+    def _described(self, outcome: Outcome) -> Mapping[str, Any]:
+        task, kept = outcome.task, {"log": Path(outcome.task.log)}
+        if outcome.status == "ok":
+            kept |= {"answers": answers_in(task), "saved": saved_in(task)}
+        size = pack(self._cells / f"{task.name}.zip", kept)
+        shutil.rmtree(task.folder, ignore_errors=True)
+        Path(task.log).unlink(missing_ok=True)
+        answers = [] if outcome.output is None else list(outcome.output.arrays())
+        return {**asdict(replace(outcome, output=None)), "answers": answers, "size": size}
+
     def _serve(self) -> None:
         supervisor = Supervisor(self._events)
         try:
-            while not self._closing.is_set() and time.monotonic() - self._renewed < LEASE:
+            while self.open and time.monotonic() - self._renewed < LEASE:
                 try:
                     while (task := self._inbox.get(timeout=0.0 if supervisor.running else _LOOK)) is not None:
                         supervisor.start(task)
@@ -171,6 +175,7 @@ class WorkerSession:
                     self._replies.pop(outcome.task.name).put(outcome)
                 self._events.publish_if_due()
         finally:
+            self._closing.set()
             supervisor.close()
             shutil.rmtree(self.root, ignore_errors=True)
 
@@ -179,45 +184,43 @@ class _LatestEvents(RunEvents):
     """The latest event of each kind by cell, and all notes, published a few times a second at most."""
 
     def __init__(self, publish: Callable[[list[Any]], None]) -> None:
-        self._publish = publish
-        self._published = 0.0
-        self._latest: dict[tuple[str, str], tuple[Any, ...]] = {}
-        self._notes: list[str] = []
+        self._publish, self._published = publish, 0.0
+        self._latest: dict[tuple[str, str], list[Any]] = {}
 
     def cell_phase(self, task: Task, name: str) -> None:
-        self._latest[task.name, "cell_phase"] = (name,)
+        self._latest[task.name, "phase"] = [task.name, "cell_phase", [name]]
 
     def cell_epoch(self, task: Task, report: EpochReport) -> None:
-        self._latest[task.name, "cell_epoch"] = astuple(report)
+        self._latest[task.name, "epoch"] = [task.name, "cell_epoch", list(astuple(report))]
 
     def cell_usage(self, task: Task, seconds: float, resident_bytes: int) -> None:
-        self._latest[task.name, "cell_usage"] = (seconds, resident_bytes)
+        self._latest[task.name, "usage"] = [task.name, "cell_usage", [seconds, resident_bytes]]
 
     def note(self, text: str) -> None:
-        self._notes.append(text)
+        self._latest["", text] = ["", "note", [text]]
 
     def publish_if_due(self) -> None:
-        now = time.monotonic()
-        if (self._latest or self._notes) and now - self._published >= _BETWEEN_EVENTS:
-            self._published = now
-            events: list[Any] = [[*key, list(arguments)] for key, arguments in self._latest.items()]
-            self._publish(events + [["", "note", [text]] for text in self._notes])
+        if self._latest and time.monotonic() - self._published >= _BETWEEN_EVENTS:
+            self._published = time.monotonic()
+            self._publish(list(self._latest.values()))
             self._latest.clear()
-            self._notes.clear()
 
 
 _sessions: dict[tuple[str, str], WorkerSession] = {}  # by worker, of which a process may hold several, and run
+_ended: set[str] = set()  # runs that were told to end here; one of their sessions may be opening still
 _lock = threading.Lock()
 
 
-async def open_session(session: str, models: str, token_file: str, dask_worker: Worker) -> str:
-    """Open a session; return its token, what is installed here, and the content of ``token_file``, if it is visible."""
-    return await asyncio.to_thread(_open, session, models, token_file, dask_worker)
+async def in_thread(function: Callable[..., Any], *arguments: Any, dask_worker: Worker) -> Any:
+    """Call one of the functions below at once, whatever the worker does, which goes on answering others meanwhile."""
+    return await asyncio.to_thread(function, dask_worker, *arguments)
 
 
-def _open(session: str, models: str, token_file: str, worker: Worker) -> str:
-    installed = Installed.here((str(distribution), str(model)) for distribution, model in json.loads(models))
-    token = uuid.uuid4().hex
+def open_session(
+    worker: Worker, session: str, versions: Mapping[str, str], needs: Collection[Need], token_file: str
+) -> Mapping[str, Any]:
+    """Open a session; return its token, :func:`misfits`, and whether ``token_file`` is the run's here, too."""
+    reasons, token = misfits(versions, needs), uuid.uuid4().hex
     root = Path(worker.local_directory) / f"cfbench-{token}"
 
     def publish(events: list[Any]) -> None:
@@ -226,117 +229,52 @@ def _open(session: str, models: str, token_file: str, worker: Worker) -> str:
     try:
         opened = WorkerSession(root, token, publish)
     except OSError as error:
-        return json.dumps({"wrong": f"cannot make {root}: {error.strerror or error}"})
+        return {"wrong": f"cannot make {root}: {error.strerror or error}"}
     with _lock:
         for key in [key for key, one in _sessions.items() if not one.open]:
             del _sessions[key]
-        old, _sessions[worker.id, session] = _sessions.get((worker.id, session)), opened
-    if old is not None:
-        old.close()
+        before, _sessions[worker.id, session] = _sessions.get((worker.id, session)), opened
+    if before is not None:
+        before.close()
+    if session in _ended:
+        close_session(worker, session)
     try:
-        with Path(token_file).open("rb") as file:
-            visible = file.read(_LARGEST_TOKEN).decode("ascii", "replace")
-    except OSError:
-        visible = ""
-    return json.dumps({"token": token, "installed": installed.to_json(), "visible": visible})
+        shares = Path(token_file).read_text() == session
+    except (OSError, ValueError):
+        shares = False
+    return {"value": {"token": token, "misfits": reasons, "shares": shares}}
 
 
-def store(session: str, token: str, split: str, files: str, position: int, piece: bytes, dask_worker: Worker) -> str:
-    """Store a piece of a split's evaluation inputs; return what went wrong, if anything did."""
-    mine = _session(dask_worker, session, token)
-    if mine is None:
-        return json.dumps({"gone": "it no longer works for this run"})
-    try:
-        folder, transfer = mine.inputs(split), FileTransfer.from_json(json.loads(files))
-        if position == 0:
-            shutil.rmtree(folder, ignore_errors=True)
-            transfer.create(folder)
-        transfer.write(folder, position, piece)
-        if position + len(piece) >= transfer.size and not transfer.intact(folder):
-            return json.dumps({"wrong": "the data arrived damaged"})
-    except OSError as error:
-        return json.dumps({"wrong": f"cannot keep the data in {mine.root}: {error.strerror or error}"})
-    return json.dumps({})
-
-
-def run_cell(session: str, token: str, task: str, split: str) -> str:
-    """Run a task on the inputs of ``split`` stored here, on those that it names itself where ``split`` is empty.
-
-    The only one of these functions that Dask runs as a task: it takes its turn, and a thread, among the worker's
-    others. Returns the outcome without its arrays; :func:`fetch` gives the files.
-    """
-    mine = _session(get_worker(), session, token)
-    if mine is None:
-        return json.dumps({"gone": "it no longer works for this run"})
-    fields = json.loads(task)
-    if split:
-        fields["inputs"] = str(mine.inputs(split))
-    try:
-        outcome = mine.run(Task.of(fields))
-        return json.dumps({"gone": "it was told to end"} if outcome is None else _described(outcome))
-    except OSError as error:
-        return json.dumps({"wrong": f"cannot work in {mine.root}: {error.strerror or error}"})
-
-
-def fetch(session: str, token: str, name: str, files: str, position: int, dask_worker: Worker) -> bytes:
-    """Return a piece of a cell's output, which is removed here with its last piece; nothing where it is gone."""
-    mine = _session(dask_worker, session, token)
-    if mine is None:
-        return b""
-    transfer, output = FileTransfer.from_json(json.loads(files)), mine.output(name)
-    try:
-        piece = transfer.read(output, position)
-    except OSError:  # a session that closes takes its files along
-        return b""
-    if position + len(piece) >= transfer.size:
-        shutil.rmtree(output, ignore_errors=True)
-    return piece
-
-
-def forget(session: str, split: str, dask_worker: Worker) -> None:
-    """Remove the inputs of a split that no cell needs any more."""
-    if mine := _sessions.get((dask_worker.id, session)):
-        shutil.rmtree(mine.inputs(split), ignore_errors=True)
-
-
-def renew(session: str, dask_worker: Worker) -> None:
-    """Begin the session's lease anew."""
-    if mine := _sessions.get((dask_worker.id, session)):
-        mine.renew()
-
-
-async def close_session(session: str, dask_worker: Worker) -> None:
-    """End what is left of a run here."""
+def close_session(worker: Worker, session: str) -> None:
+    """End what is left of a run here, and what is still being opened for it."""
+    _ended.add(session)
     with _lock:
-        mine = _sessions.pop((dask_worker.id, session), None)
+        mine = _sessions.pop((worker.id, session), None)
     if mine is not None:
-        await asyncio.to_thread(mine.close)
+        mine.close()
 
 
-def _session(worker: Worker, session: str, token: str) -> WorkerSession | None:
-    """Return the run's session, unless it is another than the caller means: a worker may have been restarted."""
+def run_cell(session: str, token: str, task: str, split: str) -> Mapping[str, Any]:
+    """Call :meth:`WorkerSession.run`.
+
+    The only one of these functions that Dask runs as a task, which takes its turn, and a thread, among the worker's.
+    """
+    return call(get_worker(), session, token, "run", task, split)
+
+
+def call(worker: Worker, session: str, token: str, method: str, *arguments: Any) -> Mapping[str, Any]:
+    """Call a method of a run's session; return its ``value``, else what is ``wrong``, or that the session is ``gone``.
+
+    A ``token`` that is not empty is of the session that the caller means: a worker may have been restarted.
+    """
     mine = _sessions.get((worker.id, session))
-    return mine if mine is not None and mine.token == token else None
-
-
-def _described(outcome: Outcome) -> Mapping[str, Any]:
-    """Describe an outcome as JSON, and leave its log beside its answers and saved model, and nothing else."""
-    task = outcome.task
-    output = Path(task.folder)
-    wanted = {answers_in(task).name, saved_in(task).name} if outcome.status == "ok" else set()
-    for entry in output.iterdir():
-        if entry.name not in wanted and entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name not in wanted:
-            entry.unlink(missing_ok=True)
-    shutil.move(task.log, output / "log")
-    return {
-        "status": outcome.status,
-        "reason": outcome.reason,
-        "answers": [] if outcome.output is None else list(outcome.output.arrays()),
-        "cost": asdict(outcome.cost),
-        "losses": [asdict(epoch) for epoch in outcome.losses],
-        "versions": dict(outcome.versions),
-        "log_tail": outcome.log_tail,
-        "files": FileTransfer.of(output).to_json(),
-    }
+    if mine is None or token not in ("", mine.token):
+        return {"gone": "it no longer works for this run"}
+    try:
+        reply = {"value": getattr(mine, method)(*arguments)}
+    except OSError as error:
+        what = "keep the data" if method == "store" else "work"
+        reply = {"wrong": f"cannot {what} in {mine.root}: {error.strerror or error}"}
+    except ValueError as error:
+        reply = {"wrong": f"was sent what {error}"}
+    return reply if mine.open else {"gone": "it was told to end"}  # a session that closes takes its files along
