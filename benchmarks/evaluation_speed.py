@@ -36,9 +36,9 @@ from cfbench.data.sources.movielens import MovieLens1M
 from cfbench.data.sources.source import Storage
 from cfbench.data.splits.split import Fold, Split
 from cfbench.data.splits.splitters import Holdout
-from cfbench.evaluation.measure import measure
+from cfbench.evaluation.measure import apply_metric, measure
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import Metric, NotApplicable, apply_metric
+from cfbench.evaluation.metrics.metric import Metric, NotApplicable
 from cfbench.evaluation.metrics.ranking import MRR, NDCG, HitRate, Precision, Recall
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES, percentile_interval, resampled
 from cfbench.inference.output import ModelOutput

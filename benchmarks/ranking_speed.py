@@ -32,8 +32,8 @@ import torch
 
 from cfbench.data.dataset import Dataset, Entities, Origin
 from cfbench.data.splits.split import Fold, Split
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.rank import rank_items

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from cfbench.evaluation.metrics import Breakdown, Evaluation, Metric, NotApplicable, PerUser, Pooled, Single
-from cfbench.evaluation.metrics.metric import Measurement, Need, apply_metric
+from cfbench.evaluation.metrics.metric import Measurement, Need, length_needed
 from cfbench.evaluation.statistics.bootstrap import Resampleable
 from cfbench.records.record import Figure, MissingMetric, StrataTable, figure_name
 
@@ -89,6 +89,15 @@ def measure(evaluation: Evaluation, metrics: Sequence[Metric]) -> Measured:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a metric may raise anything; fits must not be lost
             measured.missing[metric.name] = MissingMetric("failed", f"{type(error).__name__}: {error}")
     return measured
+
+
+def apply_metric(metric: Metric, evaluation: Evaluation) -> Measurement:
+    """Return what ``metric`` measures, on lists cut to the metric's ``k`` where it has one.
+
+    Raises UsageError where the lists are shorter, and whatever the metric raises.
+    """
+    k = length_needed(metric)
+    return metric.measure(evaluation.of_first(k) if k else evaluation)
 
 
 def finite(value: float) -> float | None:

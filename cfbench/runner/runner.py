@@ -22,9 +22,8 @@ from threadpoolctl import threadpool_limits
 from cfbench.errors import StoreError
 from cfbench.evaluation.measure import measure
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import PerUser
 from cfbench.evaluation.sanity_checks import answer_warnings
-from cfbench.evaluation.statistics.bootstrap import Resampleable, resampled
+from cfbench.evaluation.statistics.bootstrap import PerUser, Resampleable, resampled
 from cfbench.execution.contract import Executor, Outcome, RunEvents
 from cfbench.execution.outcome_file import saved_in
 from cfbench.experiment.plan import Plan, Planned, Study

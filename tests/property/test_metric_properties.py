@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cfbench.data.dataset import Entities
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.accuracy import MAE, RMSE, PredictionCoverage
 from cfbench.evaluation.metrics.beyond_accuracy import (
     Calibration,
@@ -19,10 +20,10 @@ from cfbench.evaluation.metrics.beyond_accuracy import (
     Serendipity,
 )
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini, PopREO, PopRSP
-from cfbench.evaluation.metrics.metric import PerUser, Pooled, apply_metric
 from cfbench.evaluation.metrics.popularity import APLT, ARP, UPD, DeltaGAP, PopularityCorrelation
 from cfbench.evaluation.metrics.ranking import NDCG, Precision, Recall
 from cfbench.evaluation.metrics.strata import ColdItemStrata, ColdUserStrata, PopularityDeciles, UserActivity
+from cfbench.evaluation.statistics.bootstrap import PerUser, Pooled
 from cfbench.inference.rank import rank_items
 from cfbench.resources.cost import Clock
 

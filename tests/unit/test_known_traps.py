@@ -9,11 +9,12 @@ import pytest
 
 from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Fold, Split
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.evaluation.metrics.metric import Breakdown, NotApplicable, PerUser, apply_metric
+from cfbench.evaluation.metrics.metric import Breakdown, NotApplicable
 from cfbench.evaluation.metrics.popularity import ARP
 from cfbench.evaluation.metrics.ranking import Precision
-from cfbench.evaluation.statistics.bootstrap import percentile_interval, resampled
+from cfbench.evaluation.statistics.bootstrap import PerUser, percentile_interval, resampled
 from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
 from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.rank import rank_items

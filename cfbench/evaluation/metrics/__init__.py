@@ -10,10 +10,9 @@ from cfbench.evaluation.metrics.metric import (
     Metric,
     Need,
     NotApplicable,
-    PerUser,
-    Pooled,
     Single,
 )
+from cfbench.evaluation.statistics.bootstrap import PerUser, Pooled
 
 __all__ = [
     "FAMILIES",

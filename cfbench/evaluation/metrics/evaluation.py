@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.splits.split import Split
 from cfbench.errors import RunError, UsageError
-from cfbench.evaluation.metrics.metric import PerUser
+from cfbench.evaluation.statistics.bootstrap import PerUser
 from cfbench.inference.output import ModelOutput
 from cfbench.model.ratings import Codes, Floats, RatingScale
 from cfbench.resources.cost import Cost

@@ -1,24 +1,17 @@
-"""The contract of a metric plugin (group ``cfbench.metrics``): what it declares, what it returns, how it is applied."""
+"""The contract of a metric plugin (group ``cfbench.metrics``): what it declares and what it returns."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeAlias, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, TypeAlias, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cfbench.evaluation.statistics.bootstrap import PerUser, Pooled
 from cfbench.model.limits import require_whole
 
-if TYPE_CHECKING:  # scipy.sparse takes long to import, and what needs it has imported it
-    from scipy.sparse import csr_array
-
+if TYPE_CHECKING:
     from cfbench.evaluation.metrics.evaluation import Evaluation
-
-    Sums: TypeAlias = NDArray[np.float64] | csr_array[Any, Any]
 
 Need: TypeAlias = Literal["ratings", "lists", "scores", "embeddings", "cost", "saved-model", "energy"]
 """What a metric is computed from: predicted ratings, top-k lists, mean scores of the catalogue, item embeddings, the
@@ -84,116 +77,6 @@ class Contract:
         except (TypeError, ValueError):
             found.append(f"display must be a format for numbers such as .4f; got {self.display!r}")
         return found
-
-
-@dataclass(frozen=True, eq=False)
-class PerUser:
-    """A metric that is a ratio of sums over users.
-
-    value = ``root(sum(numerators) / sum(denominators))`` with ``root`` the square root if ``rooted``.
-
-    Attributes:
-        numerators: one per user of ``Evaluation.test_user_positions``, shape (t,), float64.
-        denominators: likewise; 0 leaves a user out.
-        rooted: take the square root (RMSE).
-    """
-
-    numerators: NDArray[np.float64]
-    denominators: NDArray[np.float64]
-    rooted: bool = False
-
-    def __len__(self) -> int:
-        return len(self.numerators)
-
-    @property
-    def n(self) -> int:
-        """How many users count."""
-        return int(np.count_nonzero(self.denominators))
-
-    n_users = n  # who contributes to the sums are those who count
-
-    @property
-    def value(self) -> float:
-        """The metric itself; NaN where every denominator is zero."""
-        return float(ratios(self.total[np.newaxis], self.rooted)[0])
-
-    @property
-    def total(self) -> NDArray[np.float64]:
-        """Both sums over all users, shape (2,)."""
-        return np.array([self.numerators.sum(), self.denominators.sum()])
-
-    @property
-    def per_user(self) -> NDArray[np.float64]:
-        """The metric of each user alone, shape (t,); NaN for users who do not count."""
-        return ratios(np.stack([self.numerators, self.denominators], axis=1), self.rooted)
-
-    def expanded(self, places: NDArray[np.intp], size: int) -> PerUser:
-        """Return the same among ``size`` users, with these at ``places``, ascending; the others do not count."""
-        if size == len(self):
-            return self
-        both = np.zeros((2, size))
-        both[:, places] = self.numerators, self.denominators
-        return PerUser(both[0], both[1], self.rooted)
-
-
-@dataclass(frozen=True, eq=False)
-class Pooled:
-    """A metric of the whole system that is a function of sums over users, but no ratio of two: Gini, coverage.
-
-    value = ``finish(sum over users of the rows of sums)``. Equal ``sums`` objects of several metrics are resampled
-    once.
-
-    Attributes:
-        sums: what is summed over users, shape (t, d), dense or sparse by rows.
-        finish: turns sums, shape (c, d), into values, shape (c,); must not depend on c, nor change its input.
-        n: how many units (users, items) the value rests on.
-        bounds: the least and the greatest value there can be, which intervals respect.
-    """
-
-    sums: Sums
-    finish: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-    n: int
-    bounds: tuple[float, float] = (-math.inf, math.inf)
-
-    def __len__(self) -> int:
-        return int(self.sums.shape[0])
-
-    @property
-    def n_users(self) -> int:
-        """How many users contribute to the sums."""
-        if isinstance(self.sums, np.ndarray):
-            return int(np.count_nonzero(self.sums.any(axis=1)))
-        return int(np.count_nonzero(np.diff(self.sums.indptr)))
-
-    def expanded(self, places: NDArray[np.intp], size: int) -> Pooled:
-        """Return the same among ``size`` users, with these at ``places``, ascending; the others add nothing."""
-        if size == len(self):
-            return self
-        if isinstance(self.sums, np.ndarray):
-            sums = np.zeros((size, self.sums.shape[1]))
-            sums[places] = self.sums
-            return replace(self, sums=sums)
-        lengths = np.zeros(size + 1, dtype=self.sums.indptr.dtype)
-        lengths[places + 1] = np.diff(self.sums.indptr)
-        parts = (self.sums.data, self.sums.indices, np.cumsum(lengths, dtype=lengths.dtype))
-        return replace(self, sums=type(self.sums)(parts, shape=(size, self.sums.shape[1])))
-
-    @property
-    def total(self) -> NDArray[np.float64]:
-        """The sums over all users, shape (d,)."""
-        return np.asarray(self.sums.sum(axis=0), dtype=np.float64).ravel()
-
-    @property
-    def value(self) -> float:
-        """The metric itself."""
-        return float(self.finish(self.total[np.newaxis])[0])
-
-
-def ratios(sums: NDArray[np.float64], rooted: bool) -> NDArray[np.float64]:
-    """Return numerator over denominator of each row, shape (c, 2) -> (c,), its root if ``rooted``; NaN over zero."""
-    numerators, denominators = sums.T
-    quotients: NDArray[np.float64] = numerators / np.where(denominators == 0, np.nan, denominators)
-    return np.sqrt(quotients) if rooted else quotients
 
 
 @dataclass(frozen=True)
@@ -276,15 +159,6 @@ def length_needed(metric: Metric) -> int:
     """Return how long lists must be for ``metric``: its ``k``, or 0 where it reads no lists."""
     k = getattr(metric, "k", 0)
     return k if "lists" in metric.contract.needs and isinstance(k, int) else 0
-
-
-def apply_metric(metric: Metric, evaluation: Evaluation) -> Measurement:
-    """Return what ``metric`` measures, on lists cut to the metric's ``k`` where it has one.
-
-    Raises UsageError where the lists are shorter, and whatever the metric raises.
-    """
-    k = length_needed(metric)
-    return metric.measure(evaluation.of_first(k) if k else evaluation)
 
 
 RELEVANCE = "test rating >= relevant_from of the data set"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cfbench.evaluation.metrics.metric import PerUser
+from cfbench.evaluation.statistics.bootstrap import PerUser
 from cfbench.runner import runner
 from cfbench.runner.runner import Recorder
 

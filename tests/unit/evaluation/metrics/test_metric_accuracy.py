@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.accuracy import (
     MAE,
     MSE,
@@ -16,7 +17,6 @@ from cfbench.evaluation.metrics.accuracy import (
     UnclippedRMSE,
     UserRMSE,
 )
-from cfbench.evaluation.metrics.metric import apply_metric
 
 TRAIN = [(0, 0, 2), (0, 1, 4), (1, 0, 3)]  # mean 3
 TEST = [(0, 2, 5), (1, 1, 1), (1, 2, 4)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.evaluation.metrics.metric import apply_metric
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.strata import COUNT_STRATA, ColdItemStrata, ColdUserStrata
 
 # User 0 has 6 training ratings, user 1 has 1; item 0 has 2, items 1-5 have 1; mean 3.

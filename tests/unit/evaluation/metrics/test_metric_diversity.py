@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from cfbench.errors import RunError
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics import beyond_accuracy
 from cfbench.evaluation.metrics.beyond_accuracy import Diversity, EmbeddingDiversity
-from cfbench.evaluation.metrics.metric import apply_metric
 
 # Users of item 0: 0-4, of item 1: 0-2, of items 2 and 3: user 0.
 TRAIN = [(user, 0, 3) for user in range(5)] + [(user, 1, 3) for user in range(3)] + [(0, 2, 3), (0, 3, 3)]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.evaluation.metrics.metric import apply_metric
 
 TRAIN = [(user, 0, 3) for user in range(5)] + [(user, 1, 3) for user in range(3)] + [(0, 2, 3), (0, 3, 3)]
 TEST = [(4, 1, 4), (5, 0, 4), (6, 0, 1)]

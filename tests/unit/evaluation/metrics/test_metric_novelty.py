@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.beyond_accuracy import MeanRating, Novelty, Serendipity
-from cfbench.evaluation.metrics.metric import apply_metric
 
 # phi = 5, 3, 1, 1 among five training users; mean ratings 3, 4, 5, 1.
 TRAIN = [

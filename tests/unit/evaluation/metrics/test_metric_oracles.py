@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.evaluation import Evaluation
-from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.rank import rank_items

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.exposure import PopREO, PopRSP
-from cfbench.evaluation.metrics.metric import apply_metric
 
 # phi = 5, 3, 1, 1: items 0 and 1 are the head, items 2 and 3 the tail.
 TRAIN = [(user, 0, 3) for user in range(5)] + [(user, 1, 3) for user in range(3)] + [(0, 2, 3), (0, 3, 3)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.evaluation.metrics.metric import apply_metric
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.popularity import APLT, ARP
 
 # phi = 5, 3, 1, 1: items 0 and 1 hold 80 % of the ten interactions, items 2 and 3 are the tail.

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import spearmanr, t
 
 from cfbench.errors import RunError
-from cfbench.evaluation.metrics.metric import apply_metric
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.popularity import PopularityCorrelation
 from cfbench.evaluation.metrics.strata import PopularityDeciles
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from cfbench.evaluation.metrics.metric import apply_metric
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.popularity import UPD, DeltaGAP, _divergence, taste_groups
 
 # phi = 12, 1, 1, 1: item 0 alone has 80 % (and 20 %) of the 15 interactions, the others are the tail.

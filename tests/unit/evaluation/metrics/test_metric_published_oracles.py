@@ -9,9 +9,9 @@ logarithms; both are undone here.
 import numpy as np
 import pytest
 
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.beyond_accuracy import Diversity, Novelty, Serendipity
 from cfbench.evaluation.metrics.exposure import Coverage, Entropy, Gini
-from cfbench.evaluation.metrics.metric import apply_metric
 from cfbench.evaluation.metrics.popularity import ARP
 
 TRAIN = [

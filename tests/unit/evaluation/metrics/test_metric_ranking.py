@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cfbench.errors import UsageError
-from cfbench.evaluation.metrics.metric import apply_metric
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.ranking import MAP, MRR, NDCG, HitRate, Precision, Recall
 
 TRAIN = [(0, item, 3) for item in range(6)] + [(user, 6, 3) for user in (1, 2, 3)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cfbench.evaluation.metrics.metric import apply_metric
+from cfbench.evaluation.measure import apply_metric
 from cfbench.evaluation.metrics.strata import ACTIVITY_GROUPS, UserActivity
 
 # User n of ten has 10 - n training ratings: 55 in all.

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cfbench.evaluation.metrics.metric import PerUser
 from cfbench.evaluation.statistics.bootstrap import (
     LEVEL,
     RESAMPLES,
+    PerUser,
     percentile_interval,
     resampled,
 )

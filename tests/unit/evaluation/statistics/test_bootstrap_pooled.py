@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
-from cfbench.evaluation.metrics.metric import PerUser, Pooled
-from cfbench.evaluation.statistics.bootstrap import jackknife_deviation, percentile_interval, resampled
+from cfbench.evaluation.statistics.bootstrap import PerUser, Pooled, jackknife_deviation, percentile_interval, resampled
 
 
 def values_of(drawn):

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from cfbench.evaluation.metrics.metric import PerUser
-from cfbench.evaluation.statistics.bootstrap import resampled
+from cfbench.evaluation.statistics.bootstrap import PerUser, resampled
 from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
 
 
