@@ -25,7 +25,7 @@ _NOTE = (
 )
 
 
-def require_share(share: float) -> None:
+def require_user_share(share: float) -> None:
     """Raise UsageError where ``share`` is no part of the users."""
     if not 0 < share < 1:
         raise UsageError(f"--without-active {share:g}: expected a share of the users, above 0 and below 1")
@@ -41,7 +41,7 @@ def active_users(fitted: FittedModel, share: float) -> View:
         UsageError: the share is not above 0 and below 1, or leaves nobody to look at.
         ModelError: the model failed to fit.
     """
-    require_share(share)
+    require_user_share(share)
     cell, split = fitted.cell, fitted.cell.split
     trials = _trials(cell, share)
     others = np.setdiff1d(np.arange(split.train.n_users), np.concatenate([dropped for dropped, _ in trials.values()]))

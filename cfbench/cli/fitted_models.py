@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from cyclopts import Parameter
 
-from cfbench.analysis.active_users_view import active_users, require_share
+from cfbench.analysis.active_users_view import active_users, require_user_share
 from cfbench.analysis.catalogue import Catalogue
 from cfbench.analysis.embedding_statistics import MapMethod, Similarity, require_map
 from cfbench.analysis.finished_cell import SHORT_KEY, fitted_model, load_cell
@@ -89,7 +89,7 @@ def inspect(
     if layout is not None:
         require_map(layout)
     if without_active is not None:
-        require_share(without_active)
+        require_user_share(without_active)
     loaded = load_cell(RunFolder(folder), cell, Registry.discover(), default_storage(data_dir), complain)
     titles = Catalogue.of(loaded.split).title_index
     for text in options.near:

@@ -6,15 +6,15 @@ contract: a new capability raises its minor number.
 """
 
 from cfbench.errors import ModelError, StoreError
-from cfbench.model.arrays import Codes, Floats, frozen, pair_products
-from cfbench.model.features import Features, is_text
+from cfbench.model.arrays import Codes, Floats, Matrix, Vector, frozen, pair_products
+from cfbench.model.features import Features, Memberships, Vocabulary, is_text
 from cfbench.model.limits import (
     require,
     require_at_least,
     require_choice,
-    require_part,
+    require_fraction,
     require_positive,
-    require_share,
+    require_unit_interval,
     require_whole,
 )
 from cfbench.model.protocols import (
@@ -35,7 +35,6 @@ from cfbench.model.protocols import (
 )
 from cfbench.model.ratings import Ratings, RatingScale
 from cfbench.model.saving import Fact, Saved, load_parts, parameters_of, save_parts
-from cfbench.model.vocabulary import Memberships, Vocabulary
 
 CONTRACT = (1, 0)
 """Version of the contract between cfbench and plugins: (major, minor)."""
@@ -53,6 +52,7 @@ __all__ = [
     "Floats",
     "HasEmbeddings",
     "HasRatingRange",
+    "Matrix",
     "Memberships",
     "ModelError",
     "PredictsRatings",
@@ -65,6 +65,7 @@ __all__ = [
     "ScoresItems",
     "StoreError",
     "TakesColdEntities",
+    "Vector",
     "Vocabulary",
     "WarmsUp",
     "frozen",
@@ -75,9 +76,9 @@ __all__ = [
     "require",
     "require_at_least",
     "require_choice",
-    "require_part",
+    "require_fraction",
     "require_positive",
-    "require_share",
+    "require_unit_interval",
     "require_whole",
     "save_parts",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,10 @@ Codes: TypeAlias = NDArray[np.int32]
 Floats: TypeAlias = NDArray[np.floating[Any]]
 """Floating point predictions or scores of a model; NaN where it has none."""
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+Vector: TypeAlias = np.ndarray[tuple[int], np.dtype[Scalar]]
+Matrix: TypeAlias = np.ndarray[tuple[int, int], np.dtype[Scalar]]
+"""Arrays of one and two axes, ``Matrix[np.float32]``: the types of saved state, which loading checks."""
 
 _CELLS = 1 << 22  # numbers of a side's factors gathered at a time: at most 32 MiB
 

@@ -37,12 +37,12 @@ def require_positive(plugin: Any, *names: str) -> None:
     require(plugin, lambda value: _is_number(value) and 0 < value < math.inf, "a number above 0", *names)
 
 
-def require_share(plugin: Any, *names: str) -> None:
+def require_unit_interval(plugin: Any, *names: str) -> None:
     """Raise ValueError unless the fields ``names`` are numbers from 0 to 1."""
     require(plugin, lambda value: _is_number(value) and 0 <= value <= 1, "a number from 0 to 1", *names)
 
 
-def require_part(plugin: Any, *names: str) -> None:
+def require_fraction(plugin: Any, *names: str) -> None:
     """Raise ValueError unless the fields ``names`` are numbers between 0 and 1, both excluded."""
     require(plugin, lambda value: _is_number(value) and 0 < value < 1, "a number above 0 and below 1", *names)
 

@@ -86,7 +86,6 @@ class Recommender(Protocol):
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn from ``train`` (read-only arrays); must not touch global random state."""
-        ...
 
 
 @runtime_checkable
@@ -100,7 +99,6 @@ class PredictsRatings(Protocol):
         :class:`TakesColdEntities`). Returns shape (m,), any float dtype; NaN where the model cannot predict. The
         harness clips and fills.
         """
-        ...
 
 
 @runtime_checkable
@@ -113,7 +111,6 @@ class ScoresItems(Protocol):
         Returns shape (b, n_items), unfiltered: the harness masks what the user has seen, breaks ties and cuts the
         list. NaN marks items that the model cannot rank; a row of NaN means that the user gets no list.
         """
-        ...
 
 
 @runtime_checkable
@@ -123,7 +120,6 @@ class WarmsUp(Protocol):
     @classmethod
     def warm_up(cls) -> None:
         """Do the one-off work; called once per worker before any clock runs. Must start no threads."""
-        ...
 
 
 @runtime_checkable
@@ -156,8 +152,8 @@ class Embeddings:
 
     def __post_init__(self) -> None:
         for name in ("users", "items", "user_biases", "item_biases"):
-            array = getattr(self, name)
-            if isinstance(array, np.ndarray):  # anything else is refused, with advice, where it is used
+            # Anything else is refused, with advice, where it is used.
+            if isinstance(array := getattr(self, name), np.ndarray):
                 object.__setattr__(self, name, frozen(array))
 
 
@@ -170,7 +166,6 @@ class HasRatingRange(Protocol):
 
         Ratings of the data outside the range are reported as a warning: the model can never learn them.
         """
-        ...
 
 
 @runtime_checkable
@@ -179,7 +174,6 @@ class HasEmbeddings(Protocol):
 
     def embeddings(self) -> Embeddings:
         """Return the factors of a fitted model; similarities, maps and diversity are computed from them."""
-        ...
 
 
 @runtime_checkable
@@ -195,7 +189,6 @@ class TakesColdEntities(Protocol):
         ``score_items`` goes on scoring the training catalogue, ``n_items`` columns: all models have the same
         candidates.
         """
-        ...
 
 
 @runtime_checkable
@@ -207,7 +200,6 @@ class Saveable(Protocol):
 
         Cold-start entities that were added since are left out.
         """
-        ...
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -215,7 +207,6 @@ class Saveable(Protocol):
 
         Raises StoreError for files that are torn, altered or another model's.
         """
-        ...
 
 
 @dataclass(frozen=True)

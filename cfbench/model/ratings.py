@@ -67,10 +67,9 @@ class Ratings:
             raise ValueError(f"columns must be 1-d and equally long, got {[c.shape for c in columns]}")
         _check_rows(self.user_features, self.n_users, "users")
         _check_rows(self.item_features, self.n_items, "items")
-        for name in ("users", "items", "ratings"):
-            object.__setattr__(self, name, frozen(getattr(self, name)))
-        if self.timestamps is not None:
-            object.__setattr__(self, "timestamps", frozen(self.timestamps))
+        for name in ("users", "items", "ratings", "timestamps"):
+            if (column := getattr(self, name)) is not None:
+                object.__setattr__(self, name, frozen(column))
 
     def __len__(self) -> int:
         return len(self.ratings)

@@ -15,11 +15,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
+from inspect import formatannotation
 from pathlib import Path
-from types import NoneType
-from typing import Any, ClassVar, Self, TypeAlias, get_args, get_type_hints
+from types import UnionType
+from typing import Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +33,7 @@ from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_arrays, rea
 Fact: TypeAlias = bool | int | float | str | list["Fact"] | dict[str, "Fact"] | None
 """Values that JSON can hold. Floats come back to the bit; NaN and infinities are refused."""
 
-SCHEMA = 1
-"""Version of the two files' form."""
+SCHEMA = 1  # version of the two files' form
 
 _ARRAYS, _FACTS = "model.npz", "model.json"
 _KINDS = "?biufcSUmM"  # numpy's letters for numbers and text
@@ -64,7 +66,11 @@ class Saved:
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        """Return a fitted model that answers as the saved one did; raises StoreError for any other files."""
+        """Return a fitted model that answers as the saved one did; raises StoreError for any other files.
+
+        Parameters and state must be those that the class declares, no more and no fewer, each of its declared type, and
+        the model must answer the first user and item.
+        """
         arrays, facts = load_parts(directory, cls._kind)
         try:
             for path, array in arrays.items():
@@ -73,13 +79,14 @@ class Saved:
                 for parent in parents:
                     parts = parts[parent]
                 parts[name] = array
-            model: Any = cls(**{name: _restored(None, value) for name, value in facts["parameters"].items()})
-            for name, hint in cls._state.items():
-                setattr(model, name, _restored(hint, facts["state"][name]))
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            model = cls(**_all_restored(_init_hints(cls), facts["parameters"], "parameters"))
+            for name, value in _all_restored(cls._state, facts["state"], "state").items():
+                setattr(model, name, value)
+            model.after_load()
+            _require_answers(model)
+        except Exception as error:  # an author's code may raise anything at what it cannot be made of
             raise _refused(directory, f"holds other parts than a model of {cls._kind!r} has: {error!r}") from error
-        model.after_load()
-        return model  # type: ignore[no-any-return]
+        return model
 
     def after_load(self) -> None:
         """Derive attributes that are not written from those that are."""
@@ -106,15 +113,75 @@ def _packed(value: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Fact:
     return value  # type: ignore[no-any-return]  # save_parts refuses what JSON does not know
 
 
-def _restored(hint: Any, part: Any) -> Any:
-    """Return a value of type ``hint`` from what :func:`_packed` made of it, arrays being back in their places."""
-    if isinstance(part, dict):
-        cls = next(option for option in get_args(hint) or (hint,) if option is not NoneType)
-        if hasattr(cls, "from_parts"):
-            return cls.from_parts(part)
+def _require_answers(model: Any) -> None:
+    """Raise ValueError unless predictions and scores of the first user have the form that the contract says."""
+    first = np.zeros(1, dtype=np.int32)
+    for method, codes, n_axes in (("predict", (first, first), 1), ("score_items", (first,), 2)):
+        if hasattr(model, method):
+            answer = np.asarray(getattr(model, method)(*codes))
+            if answer.ndim != n_axes or len(answer) != 1 or answer.dtype.kind != "f":
+                raise ValueError(f"{method} gives {answer.dtype} of shape {answer.shape} for one user")
+
+
+def _init_hints(cls: Any) -> dict[str, Any]:
+    """Return the types of a dataclass's init fields by name, Any for those that only type checkers can resolve."""
+    hints: dict[str, Any] = {}
+    with suppress(NameError):
         hints = get_type_hints(cls)
-        return cls(**{name: _restored(hints[name], value) for name, value in part.items()})
-    return tuple(part) if isinstance(part, list) else part
+    return {field.name: hints.get(field.name, Any) for field in fields(cls) if field.init}
+
+
+def _all_restored(hints: Mapping[str, Any], parts: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return values of these types by name; raises ValueError where ``parts`` have other names."""
+    _require_names(parts, hints, path)
+    return {name: _restored(hint, parts[name], f"{path}.{name}") for name, hint in hints.items()}
+
+
+def _require_names(found: Mapping[str, Any], known: Mapping[str, Any], path: str) -> None:
+    if found.keys() != known.keys():
+        missing, unknown = sorted(known.keys() - found.keys()), sorted(found.keys() - known.keys())
+        raise ValueError(f"{path} lacks {missing} and has {unknown}, which are unknown")
+
+
+def _restored(hint: Any, part: Any, path: str) -> Any:
+    """Return a value of type ``hint`` from what :func:`_packed` made of it, arrays being back in their places.
+
+    Raises TypeError or ValueError where it is none, and what the classes of parts raise.
+    """
+    kind, options = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, UnionType):
+        for option in options[:0:-1]:  # what is wrong is said of the first
+            with suppress(LookupError, TypeError, ValueError):
+                return _restored(option, part, path)
+        return _restored(options[0], part, path)
+    value = part
+    if isinstance(part, dict) and hasattr(kind, "from_parts"):
+        value = kind.from_parts(part)
+        _require_names(part, value.to_parts(), path)
+    elif isinstance(part, dict) and is_dataclass(kind):
+        value = kind(**_all_restored(_init_hints(kind), part, path))  # type: ignore[operator]
+    elif isinstance(part, list):
+        types = options if kind is tuple and Ellipsis not in options else options[:1] * len(part)
+        restored = (_restored(one, item, path) for one, item in zip(types or [Any] * len(part), part, strict=True))
+        value = list(restored) if kind is list else tuple(restored)
+    if not _fits(value, kind, options):
+        found = f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else reprlib.repr(value)
+        raise TypeError(f"{path} is {found}, expected {formatannotation(hint)}")
+    return value
+
+
+def _fits(value: Any, kind: Any, options: Sequence[Any]) -> bool:
+    """Return whether a value is of type ``kind[options]``, as far as that can be seen without looking inside."""
+    if kind is np.ndarray and isinstance(value, np.ndarray) and options:
+        sizes, scalar = get_args(options[0]), get_args(options[1])[0]
+        found, wanted = value.dtype.type, get_origin(scalar) or scalar
+        # Types of numpy's scalars are of one kind if they have one base, as np.float32 and np.float64 have np.floating.
+        known = np.generic in getattr(wanted, "__mro__", ())
+        alike = not known or issubclass(found, wanted) or found.__mro__[1] is wanted.__mro__[1]
+        return alike and (Ellipsis in sizes or not sizes or len(sizes) == value.ndim)
+    if kind is Any or kind is Literal:
+        return kind is Any or value in options
+    return isinstance(value, int | float if kind is float else kind) and (kind is bool or not isinstance(value, bool))
 
 
 def save_parts(
@@ -141,14 +208,9 @@ def save_parts(
     written = parse_json(json.dumps(dict(facts or {}), allow_nan=False))
     of_facts, path = _digest(written), directory / _ARRAYS
     np.savez(path, allow_pickle=False, **arrays)  # straight to disk: no second copy of arrays of gigabytes
-    seal = {
-        "schema_version": SCHEMA,
-        "kind": kind,
-        "arrays_sha256": file_sha256(path),
-        "facts_sha256": of_facts,
-        "facts": written,
-    }
-    (directory / _FACTS).write_text(json.dumps(seal, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    seal = {"schema_version": SCHEMA, "kind": kind, "arrays_sha256": file_sha256(path), "facts_sha256": of_facts}
+    text = json.dumps(seal | {"facts": written}, indent=1, allow_nan=False)
+    (directory / _FACTS).write_text(text + "\n", encoding="utf-8")
 
 
 def load_parts(directory: Path, kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -198,8 +260,7 @@ def _facts(path: Path, kind: str) -> dict[str, Any]:
 
 
 def _digest(facts: Mapping[str, Fact]) -> str:
-    text = json.dumps(facts, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, allow_nan=False).encode()).hexdigest()
 
 
 def _refused(path: Path, why: str) -> StoreError:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.split import Fold, rank_within, times_of
 from cfbench.errors import DataError
-from cfbench.model.limits import require_choice, require_part
+from cfbench.model.limits import require_choice, require_fraction
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ColdEntities:
     entity: ClassVar[str]
 
     def __post_init__(self) -> None:
-        require_part(self, "share")
+        require_fraction(self, "share")
         require_choice(self, ("random", "time"), "order")
         numbers = self.given if isinstance(self.given, tuple) else ()
         whole = all(isinstance(s, int) and not isinstance(s, bool) and s >= 0 for s in numbers)

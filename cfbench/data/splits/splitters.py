@@ -14,7 +14,7 @@ import numpy as np
 from cfbench.data.dataset import Dataset
 from cfbench.data.splits.split import Fold, rank_within, times_of
 from cfbench.errors import DataError, UnknownNameError
-from cfbench.model.limits import require_choice, require_part, require_whole
+from cfbench.model.limits import require_choice, require_fraction, require_whole
 from cfbench.spec import derived_seed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,7 +35,7 @@ class Holdout:
     share: float = 0.2
 
     def __post_init__(self) -> None:
-        require_part(self, "share")
+        require_fraction(self, "share")
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
         """Return the one fold, named ``""``; raises DataError where a part would be empty."""
@@ -70,7 +70,7 @@ class RepeatedHoldout:
     random_state: int | None = None
 
     def __post_init__(self) -> None:
-        require_part(self, "share")
+        require_fraction(self, "share")
         require_whole(self, 1, "n_repeats")
         require_whole(self, 0, "random_state")
 
@@ -128,7 +128,7 @@ class PerUserHoldout:
     minimum: int = 5
 
     def __post_init__(self) -> None:
-        require_part(self, "share")
+        require_fraction(self, "share")
         require_whole(self, 2, "minimum")
 
     def folds(self, dataset: Dataset, seed: int) -> Sequence[Fold]:
@@ -198,7 +198,7 @@ class Temporal:
     def __post_init__(self) -> None:
         if self.share is not None and self.after is not None:
             raise ValueError(f"give share or after, not both; got {self.share!r} and {self.after!r}")
-        require_part(self, "share")
+        require_fraction(self, "share")
         if self.after is not None:
             seconds_since_1970(self.after)
 

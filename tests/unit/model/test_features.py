@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cfbench.model.features import Features
+from cfbench.model.features import MOST_BINS, Features, Vocabulary
 from cfbench.model.ratings import Ratings, RatingScale
-from cfbench.model.vocabulary import MOST_BINS, Vocabulary
 
 FILMS = Features(
     {

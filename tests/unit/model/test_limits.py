@@ -8,9 +8,9 @@ import pytest
 from cfbench.model.limits import (
     require_at_least,
     require_choice,
-    require_part,
+    require_fraction,
     require_positive,
-    require_share,
+    require_unit_interval,
     require_whole,
 )
 
@@ -20,8 +20,8 @@ from cfbench.model.limits import (
     [
         (lambda model: require_at_least(model, 1, "n"), "a number of at least 1", 1, 0.9),
         (lambda model: require_positive(model, "n"), "a number above 0", 1e-9, 0),
-        (lambda model: require_share(model, "n"), "a number from 0 to 1", 1, 1.1),
-        (lambda model: require_part(model, "n"), "a number above 0 and below 1", 0.5, 1),
+        (lambda model: require_unit_interval(model, "n"), "a number from 0 to 1", 1, 1.1),
+        (lambda model: require_fraction(model, "n"), "a number above 0 and below 1", 0.5, 1),
         (lambda model: require_whole(model, 2, "n"), "a whole number of at least 2", 2, 2.5),
     ],
 )

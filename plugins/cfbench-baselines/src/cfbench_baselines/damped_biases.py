@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model import Codes, Ratings
+from cfbench.model import Codes, Ratings, Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,8 +21,8 @@ class DampedBiases:
     """
 
     mean: float
-    users: NDArray[np.float64]
-    items: NDArray[np.float64]
+    users: Vector[np.float64]
+    items: Vector[np.float64]
 
     def of_pairs(self, users: Codes, items: Codes) -> NDArray[np.float64]:
         """``b(u, i)`` for pairs of codes, shape (m,); an unknown user or item adds nothing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model import Features, Vocabulary
+from cfbench.model import Features, Vector, Vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class FeatureEffects:
     """
 
     vocabulary: Vocabulary
-    effects: NDArray[np.float64]
+    effects: Vector[np.float64]
 
     def expected(self, features: Features) -> NDArray[np.float64]:
         """Return ``p_e`` of each of the n entities, shape (n,), in rating units."""

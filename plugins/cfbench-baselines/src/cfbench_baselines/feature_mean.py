@@ -45,7 +45,7 @@ class FeatureMean(
     what they explain. An effect is thus the mean bias of the training entities that have the value. Their weight
     is a compromise: with equal weights the many entities of few ratings decide, which are not typical of the popular
     ones; weighted by their ratings the popular ones decide alone. Cold-start entities have the bias ``p_e``, unknown
-    ones 0; without features the model is ``bias``. See :class:`cfbench.model.vocabulary.Vocabulary` for what
+    ones 0; without features the model is ``bias``. See :class:`cfbench.model.Vocabulary` for what
     counts as a value. Koren, "Factor in the neighbors", TKDD 2010, section 2.1, for the biases; Efron and Morris, "Data
     analysis using Stein's estimator and its generalizations", JASA 1975, for shrinking towards a group's mean.
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved, Vector
 from cfbench_baselines.group_means import group_means
 
 
 @dataclass
-class ItemMean(Saved, kind="cfbench-baselines.item-mean.2", means_=np.ndarray):
+class ItemMean(Saved, kind="cfbench-baselines.item-mean.2", means_=Vector[np.float64]):
     """Predicts the mean training rating of the item.
 
     ``r(u, i) = mean of r(v, i) over the users v who rated i in training``. An unknown item has no mean: NaN.

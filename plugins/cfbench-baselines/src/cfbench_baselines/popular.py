@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved, Vector
 
 
 @dataclass
-class Popular(Saved, kind="cfbench-baselines.popular.2", counts_=np.ndarray):
+class Popular(Saved, kind="cfbench-baselines.popular.2", counts_=Vector[np.float32]):
     """Ranks items by their number of training ratings; predicts no ratings.
 
     ``s(u, i) = number of training ratings of i``, the same list for everyone, known or not. The baseline of

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved, Vector
 from cfbench_baselines.group_means import group_means
 
 
 @dataclass
-class UserMean(Saved, kind="cfbench-baselines.user-mean.2", means_=np.ndarray, n_items_=int):
+class UserMean(Saved, kind="cfbench-baselines.user-mean.2", means_=Vector[np.float64], n_items_=int):
     """Predicts the mean training rating of the user.
 
     ``r(u, i) = mean of r(u, j) over the items j that u rated in training``. An unknown user has no mean: NaN.

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from implicit.cpu.als import AlternatingLeastSquares
 
-from cfbench.model import FitContext, Ratings, require_at_least, require_share, require_whole
+from cfbench.model import FitContext, Ratings, require_at_least, require_unit_interval, require_whole
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import AnswersFromFactors, fit_factors
 
@@ -41,7 +41,7 @@ class ImplicitALS(AnswersFromFactors, kind="cfbench-implicit.implicit-als.2"):
     def __post_init__(self) -> None:
         require_at_least(self, 0, "regularization", "alpha")
         require_whole(self, 1, "n_factors", "epochs")
-        require_share(self, "positive_from")
+        require_unit_interval(self, "positive_from")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit on ``context.threads`` threads; the seed starts the factors."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 
-from cfbench.model import FitContext, Ratings, require_at_least, require_positive, require_share, require_whole
+from cfbench.model import FitContext, Ratings, require_at_least, require_positive, require_unit_interval, require_whole
 from cfbench_implicit.confidence import confidences
 from cfbench_implicit.factors import AnswersFromFactors, fit_factors
 
@@ -42,7 +42,7 @@ class ImplicitBPR(AnswersFromFactors, kind="cfbench-implicit.implicit-bpr.2"):
         require_positive(self, "learning_rate")
         require_at_least(self, 0, "regularization")
         require_whole(self, 1, "n_factors", "epochs")
-        require_share(self, "positive_from")
+        require_unit_interval(self, "positive_from")
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Fit on one thread; the seed starts the factors and draws the samples."""

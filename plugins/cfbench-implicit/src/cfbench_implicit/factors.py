@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from cfbench.model import Codes, Embeddings, EpochReport, FitContext, Floats, Saved
+from cfbench.model import Codes, Embeddings, EpochReport, FitContext, Floats, Matrix, Saved
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +24,8 @@ class RankingFactors:
         n_factors: the number k of columns that are factors; k' is k, k + 1 or k + 2.
     """
 
-    users: NDArray[np.float32]
-    items: NDArray[np.float32]
+    users: Matrix[np.float32]
+    items: Matrix[np.float32]
     n_factors: int
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from cfbench.model import Features, Vocabulary
+from cfbench.model import Features, Matrix, Vector, Vocabulary
 from cfbench_myfm.side import Side, described
 
 
@@ -59,10 +59,10 @@ class Posterior:
         vocabulary: the columns of side information, or None.
     """
 
-    vectors: NDArray[np.float32]
-    biases: NDArray[np.float64]
-    side_linear: NDArray[np.float32]
-    side_factors: NDArray[np.float32]
+    vectors: np.ndarray[tuple[int, int, int], np.dtype[np.float32]]
+    biases: Vector[np.float64]
+    side_linear: Matrix[np.float32]
+    side_factors: np.ndarray[tuple[int, int, int], np.dtype[np.float32]]
     vocabulary: Vocabulary | None
 
     @property

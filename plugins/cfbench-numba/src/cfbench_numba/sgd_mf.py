@@ -13,9 +13,11 @@ from cfbench.model import (
     EpochReport,
     FitContext,
     Floats,
+    Matrix,
     Ratings,
     RatingScale,
     Saved,
+    Vector,
     pair_products,
     require_at_least,
     require_positive,
@@ -30,10 +32,10 @@ class SGDMatrixFactorization(
     Saved,
     kind="cfbench-numba.sgd-mf.2",
     mean_=float,
-    user_factors_=np.ndarray,
-    item_factors_=np.ndarray,
-    user_biases_=np.ndarray,
-    item_biases_=np.ndarray,
+    user_factors_=Matrix[np.float32],
+    item_factors_=Matrix[np.float32],
+    user_biases_=Vector[np.float32],
+    item_biases_=Vector[np.float32],
 ):
     """User and item biases and factors, learned by stochastic gradient descent (Funk's SVD).
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model import Codes, Embeddings, Floats, Saved, pair_products
+from cfbench.model import Codes, Embeddings, Floats, Matrix, Saved, pair_products
 from cfbench_baselines.damped_biases import DampedBiases
 
 
@@ -22,8 +22,8 @@ class BiasedFactors:
     """
 
     biases: DampedBiases
-    users: NDArray[np.float64]
-    items: NDArray[np.float64]
+    users: Matrix[np.float64]
+    items: Matrix[np.float64]
 
     @classmethod
     def of(cls, biases: DampedBiases, users: NDArray[np.float64], items: NDArray[np.float64]) -> BiasedFactors:

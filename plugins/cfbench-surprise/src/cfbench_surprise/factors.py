@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model import Codes, Embeddings, Floats, pair_products
+from cfbench.model import Codes, Embeddings, Floats, Matrix, Vector, pair_products
 from cfbench_surprise.adapter import Adapter
 from cfbench_surprise.trainset import CodedTrainset
 
@@ -24,8 +24,8 @@ class Biases:
     """
 
     mean: float
-    users: NDArray[np.float64]
-    items: NDArray[np.float64]
+    users: Vector[np.float64]
+    items: Vector[np.float64]
 
     def of_pairs(self, users: Codes, items: Codes) -> NDArray[np.float64]:
         """Answer pairs of codes, shape (m,)."""
@@ -47,8 +47,8 @@ class BiasedFactors:
     """
 
     biases: Biases
-    users: NDArray[np.float64]
-    items: NDArray[np.float64]
+    users: Matrix[np.float64]
+    items: Matrix[np.float64]
 
     @classmethod
     def of(cls, algo: Any, coded: CodedTrainset) -> BiasedFactors:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.model import Codes, Floats, Ratings, require_at_least, require_whole
+from cfbench.model import Codes, Floats, Matrix, Ratings, Vector, require_at_least, require_whole
 from cfbench_surprise.adapter import Adapter
 from cfbench_surprise.factors import Biases
 from cfbench_surprise.trainset import CodedTrainset, coded_trainset
@@ -38,11 +38,11 @@ class NeighbourMeans:
         silent: whether the mean is NaN where there are fewer; otherwise it is 0.
     """
 
-    similarity: NDArray[np.float64]
-    inner: NDArray[np.intp]
-    starts: NDArray[np.int64]
-    neighbours: NDArray[np.intp]
-    values: NDArray[np.float64]
+    similarity: Matrix[np.float64]
+    inner: Vector[np.intp]
+    starts: Vector[np.int64]
+    neighbours: Vector[np.intp]
+    values: Vector[np.float64]
     k: int
     min_k: int
     silent: bool
@@ -119,7 +119,7 @@ class Neighbourhood:
     """
 
     base: Biases
-    spread: NDArray[np.float64]
+    spread: Vector[np.float64]
     means: NeighbourMeans
     user_based: bool
 

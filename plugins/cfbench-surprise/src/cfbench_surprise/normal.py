@@ -9,13 +9,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 from surprise import NormalPredictor
 
-from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
+from cfbench.model import Codes, FitContext, Floats, Ratings, Saved, Vector
 from cfbench_surprise.trainset import coded_trainset
 
 
 @dataclass
 class SurpriseNormal(
-    Saved, kind="cfbench-surprise.normal.2", mu_=float, sigma_=float, users_=np.ndarray, items_=np.ndarray
+    Saved,
+    kind="cfbench-surprise.normal.2",
+    mu_=float,
+    sigma_=float,
+    users_=Vector[np.float64],
+    items_=Vector[np.float64],
 ):
     """Surprise's NormalPredictor: a draw from N(mu, sigma), fitted to the training ratings by maximum likelihood.
 

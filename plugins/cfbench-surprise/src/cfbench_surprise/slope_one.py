@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from surprise import SlopeOne
 
-from cfbench.model import Codes, FitContext, Floats, Ratings, Saved
+from cfbench.model import Codes, FitContext, Floats, Matrix, Ratings, Saved, Vector
 from cfbench_surprise.trainset import coded_trainset
 from cfbench_surprise.whole_ratings import whole_ratings
 
@@ -20,12 +20,12 @@ _CHUNK = 256  # users whose rows are computed at a time
 class SurpriseSlopeOne(
     Saved,
     kind="cfbench-surprise.slopeone.2",
-    means_=np.ndarray,
-    deviations_=np.ndarray,
-    shares_raters_=np.ndarray,
-    rated_values_=np.ndarray,
-    rated_items_=np.ndarray,
-    rated_starts_=np.ndarray,
+    means_=Vector[np.float64],
+    deviations_=Matrix[np.float64],
+    shares_raters_=Matrix[np.float32],
+    rated_values_=Vector[np.float64],
+    rated_items_=Vector[np.integer],
+    rated_starts_=Vector[np.integer],
 ):
     """Surprise's SlopeOne: the user's mean plus the mean difference of the item to what the user rated.
 
@@ -58,6 +58,7 @@ class SurpriseSlopeOne(
         """Put together the sparse matrix of the rated items, shape (n_users + 1, n_items)."""
         shape = (len(self.means_), len(self.deviations_))
         self.rated_ = csr_array((self.rated_values_, self.rated_items_, self.rated_starts_), shape=shape)
+        self.rated_.check_format()  # products read what indices point to, wherever that is
 
     def predict(self, users: Codes, items: Codes) -> Floats:
         """Return the formula's ratings, shape (m,); NaN for unknown users and items."""

@@ -17,7 +17,7 @@ from cfbench.model import (
     Ratings,
     require,
     require_positive,
-    require_share,
+    require_unit_interval,
     require_whole,
 )
 from cfbench_torch.device import Tensors
@@ -78,7 +78,7 @@ class BootstrappedDotProduct(
         super().__post_init__()
         require_whole(self, 1, "n_factors")
         require_positive(self, "bias_scale", "vector_spread")
-        require_share(self, "weighting")
+        require_unit_interval(self, "weighting")
         require_whole(self, 0, "answers")
         require(self, lambda answers: answers <= _MOST_ANSWERS, f"at most {_MOST_ANSWERS}: few ratings", "answers")
 

@@ -81,7 +81,7 @@ class Device:
 
 
 class Tensors(dict[str, torch.Tensor]):
-    """Tensors by name, saved as arrays and loaded onto the CPU."""
+    """Tensors in single precision by name, saved as arrays and loaded onto the CPU."""
 
     def to_parts(self) -> dict[str, NDArray[Any]]:
         """Return the tensors as arrays, to be saved with a model."""
@@ -90,7 +90,7 @@ class Tensors(dict[str, torch.Tensor]):
     @classmethod
     def from_parts(cls, parts: Mapping[str, NDArray[Any]]) -> Self:
         """Return what :meth:`to_parts` gave as tensors on the CPU."""
-        return cls({name: torch.from_numpy(np.array(array)) for name, array in parts.items()})
+        return cls({name: torch.from_numpy(np.array(array, dtype=np.float32)) for name, array in parts.items()})
 
     def on(self, device: Device) -> Self:
         """Return the tensors on ``device``."""

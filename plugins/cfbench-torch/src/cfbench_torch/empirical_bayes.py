@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cfbench.model import Features, Vocabulary
+from cfbench.model import Features, Matrix, Vector, Vocabulary
 from cfbench_torch.design_matrix import DesignMatrix, encoded
 from cfbench_torch.link import Link
 
@@ -42,10 +42,10 @@ class FeatureRidge:
     """
 
     vocabulary: Vocabulary
-    centre: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    coefficients: NDArray[np.float64]
-    loo_error: NDArray[np.float64]
+    centre: Vector[np.float64]
+    mean: Vector[np.float64]
+    coefficients: Matrix[np.float64]
+    loo_error: Vector[np.float64]
     penalty: float
 
     def expected(self, matrix: DesignMatrix) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ from cfbench.model import (
     require,
     require_at_least,
     require_choice,
-    require_part,
+    require_fraction,
     require_positive,
     require_whole,
 )
@@ -112,7 +112,7 @@ class TrainingParameters:
         require_at_least(self, 0, "weight_decay")
         require_choice(self, tuple(SCHEDULES), "schedule")
         require(self, lambda last: last <= self.epochs, f"at most epochs={self.epochs}", "stop_after")
-        require_part(self, "validation_share")
+        require_fraction(self, "validation_share")
         require(self, lambda value: isinstance(value, bool), "true or false", "scale_target")
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cfbench.model import Embeddings, Features, Ratings, Vocabulary, require, require_positive, require_whole
+from cfbench.model import Embeddings, Features, Matrix, Ratings, Vocabulary, require, require_positive, require_whole
 from cfbench_torch.design_matrix import DesignMatrix, encoded
 from cfbench_torch.layers import Stack
 from cfbench_torch.link import Link
@@ -31,7 +31,7 @@ class Indicators:
     """
 
     vocabulary: Vocabulary
-    rows: NDArray[np.float32]
+    rows: Matrix[np.float32]
 
     @classmethod
     def of(cls, features: Features | None, n: int) -> Indicators:
