@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cfbench.data.sources.source import Storage
@@ -25,7 +24,7 @@ from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import FitContext, PredictsRatings
-from cfbench.model.ratings import Codes, Ratings
+from cfbench.model.ratings import Ratings
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Record
 from cfbench.records.store import RunFolder, require_answers_to
@@ -218,15 +217,6 @@ class FittedModel:
     cell: FinishedCell
     model: object
     queries: Queries
-
-    def user_codes(self, positions: NDArray[np.int32]) -> Codes:
-        """Translate positions in the data's user table to codes that ``model`` knows, cold users' included."""
-        split = self.cell.split
-        tested_positions = split.test_user_positions
-        places = np.searchsorted(tested_positions, positions).clip(max=len(tested_positions) - 1)
-        tested = tested_positions[places] == positions
-        codes = np.where(tested, self.queries.ranked_users[places], split.user_coding.codes(positions))
-        return codes.astype(np.int32)
 
 
 def load_or_fit(cell: FinishedCell) -> object:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from cfbench.analysis import embedding_statistics as statistics
 from cfbench.analysis.embedding_statistics import map_items
-from cfbench.analysis.view import InspectedModel, NothingToShow, Plot, View, ViewOptions, ViewTable, required
+from cfbench.analysis.view import InspectedModel, NothingToShow, Plot, Values, View, ViewOptions, ViewTable, required
 from cfbench.errors import UnknownNameError
 from cfbench.reporting.plots import against_popularity, heatmap, histograms, loss_curves, title_map
 
@@ -34,14 +34,12 @@ def biases(model: InspectedModel, options: ViewOptions) -> View:
     values = required(model.item_biases, "shows no item biases")
     items, min_ratings = model.catalogue, options.min_ratings or 1
     among = f"items with {min_ratings} or more training ratings" if min_ratings > 1 else "all training items"
-    note = f"Among {among}."
-    lowest, highest = statistics.extremes(values, options.n, items.counts >= min_ratings)
-    return View(
-        (
-            ViewTable("biases-lowest", "Lowest bias", items.columns(lowest, {"bias": values[lowest]}), (note,)),
-            ViewTable("biases-highest", "Highest bias", items.columns(highest, {"bias": values[highest]}), (note,)),
-        )
-    )
+    ends = zip(("Lowest", "Highest"), statistics.extremes(values, options.n, items.counts >= min_ratings), strict=True)
+    tables = []
+    for end, codes in ends:
+        columns = items.columns(codes, {"bias": values[codes]})
+        tables.append(ViewTable(f"biases-{end.lower()}", f"{end} bias", columns, (f"Among {among}.",)))
+    return View(tuple(tables))
 
 
 def nearest(model: InspectedModel, options: ViewOptions) -> View:
@@ -92,8 +90,8 @@ def components(model: InspectedModel, options: ViewOptions) -> View:
         raise NothingToShow(f"knows fewer than two items with {min_ratings} or more training ratings")
     found = statistics.principal_components(vectors[codes])
     explained = found.explained[:_N_SHARES]
-    names = np.array([f"PC{number}" for number in range(1, len(explained) + 1)])
-    shares = {"component": names, "variance explained": explained, "together": explained.cumsum()}
+    names = [f"PC{number}" for number in range(1, len(explained) + 1)]
+    shares: dict[str, Values] = {"component": names, "variance explained": explained, "together": explained.cumsum()}
     tables = [ViewTable("components", f"Variance explained, {len(found.explained)} factors", shares)]
     for number, values in enumerate(found.coordinates.T[:_N_COMPONENTS], start=1):
         lowest, highest = statistics.extremes(values, options.n, np.ones(len(values), dtype=np.bool_))
@@ -152,11 +150,10 @@ def popularity(model: InspectedModel, _options: ViewOptions) -> View:
     values = required(values, "shows no item biases and scores no items")
     items = model.catalogue
     scored = np.isfinite(values)
-    spearman = [_spearman(items.counts[scored], values[scored]), _spearman(items.counts, items.means)]
-    correlations = {
-        "what": np.array([f"{name} against training ratings", "mean rating against training ratings"]),
-        "Spearman": np.array(spearman),
-        "items": np.array([scored.sum(), len(items)]),
+    correlations: dict[str, Values] = {
+        "what": [f"{name} against training ratings", "mean rating against training ratings"],
+        "Spearman": [_spearman(items.counts[scored], values[scored]), _spearman(items.counts, items.means)],
+        "items": [int(scored.sum()), len(items)],
     }
     low, high = statistics.extremes(values, _N_NAMED, scored)
     named = np.concatenate([items.by_count[scored[items.by_count]][:_N_NAMED], high, low])
@@ -186,11 +183,11 @@ def learning(model: InspectedModel, _options: ViewOptions) -> View:
     if not model.losses:
         raise NothingToShow("reported no losses while it was fitted")
     epochs = [one.epoch for one in model.losses]
-    columns = {
-        "training loss": np.array([one.train_loss for one in model.losses], dtype=np.float64),
-        "validation loss": np.array([one.validation_loss for one in model.losses], dtype=np.float64),
-    }
-    losses = {name: values.tolist() for name, values in columns.items() if not np.isnan(values).all()}
+    reported = np.array(
+        [(one.train_loss, one.validation_loss) for one in model.losses], dtype=np.float64
+    )  # None is NaN
+    columns = zip(("training loss", "validation loss"), reported.T, strict=True)
+    losses = {name: values.tolist() for name, values in columns if not np.isnan(values).all()}
     if not losses:
         raise NothingToShow("reported epochs without losses")
     notes = () if "validation loss" in losses else ("The model carved no validation part out of its training rows.",)
@@ -205,11 +202,8 @@ def spread(model: InspectedModel, _options: ViewOptions) -> View:
     parts = statistics.distributions(embeddings)
     table = np.array([statistics.quantiles(values) for values in parts.values()])  # (parts, quantiles)
     names = [_QUANTILE_NAMES.get(quantile, f"{quantile:.0%}") for quantile in statistics.QUANTILES]
-    columns = {
-        "what": np.array(list(parts)),
-        **dict(zip(names, table.T, strict=True)),
-        "zeros": np.array([(values == 0).sum() for values in parts.values()]),
-    }
+    zeros = [int((values == 0).sum()) for values in parts.values()]
+    columns = {"what": list(parts), **dict(zip(names, table.T, strict=True)), "zeros": zeros}
     (n_users, user_size), (n_items, item_size) = embeddings.users.shape, embeddings.items.shape
     remark = f"{n_users:,} users with {user_size} factors, {n_items:,} items with {item_size}."
     if user_size != item_size:

@@ -91,11 +91,11 @@ def recommend(cell: FinishedCell, request: RecommendationRequest) -> Recommendat
     if request.user is not None:
         name, position = f"user {request.user}", _user_position(cell, request.user)
         fitted = fitted_model(cell)
-        model, user = fitted.model, int(fitted.user_codes(np.array([position], dtype=np.int32))[0])
-        training_user = int(split.user_coding.code_of[position])
-        if split.withheld is not None and position in split.test_user_positions:
-            place = np.searchsorted(split.test_user_positions, position)
-            withheld = split.withheld.items[split.withheld.places == place]
+        model, user = fitted.model, int(split.user_coding.code_of[position])
+        training_user = user
+        for place in np.flatnonzero(split.test_user_positions == position):  # one, or none
+            user = int(fitted.queries.ranked_users[place])  # the code of the run: a cold user has one too
+            withheld = None if split.withheld is None else split.withheld.items[split.withheld.places == place]
     else:
         name, user, training_user = "a new user", train.n_users, train.n_users
         model, train = _model_of_new_user(cell, request)
@@ -231,16 +231,11 @@ def as_json(recommendation: Recommendation, cell: str) -> str:
             return str(value)
         return float(value) if math.isfinite(value) else None
 
-    def rows(columns: Mapping[str, Values]) -> list[dict[str, Any]]:
-        by_row = enumerate(zip(*columns.values(), strict=True), start=1)
-        return [{"rank": rank, **dict(zip(columns, map(plain, row), strict=True))} for rank, row in by_row]
-
-    content = {
-        "cell": cell,
-        "user": recommendation.user,
-        "recommendations": rows(recommendation.recommended),
-        "favourites": rows(recommendation.favourites),
-    }
+    content: dict[str, Any] = {"cell": cell, "user": recommendation.user}
+    sides = {"recommendations": recommendation.recommended, "favourites": recommendation.favourites}
+    for name, columns in sides.items():
+        rows = enumerate(zip(*columns.values(), strict=True), start=1)
+        content[name] = [{"rank": rank, **dict(zip(columns, map(plain, row), strict=True))} for rank, row in rows]
     return escaped_json(json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False))
 
 
