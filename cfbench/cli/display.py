@@ -124,8 +124,7 @@ class LiveDisplay(RunEvents):
 
     def cell_phase(self, task: Task, name: str) -> None:
         """Show what a cell does now."""
-        running = self.running.get(task.name)
-        if running is not None:
+        if running := self.running.get(task.name):
             running.phase = name
             if name == "fit":
                 running.fitting_since = time.monotonic()

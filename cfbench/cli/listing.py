@@ -47,17 +47,13 @@ def _suites() -> Table:
     table = listing(Text("suites"), "name", "plugin", "claims", "description")
     for shipped in shipped_suites().values():
         claims, problem = "-", shipped.problem
-        description = Text()
         if not problem:
             try:
                 suite = Suite.read(shipped.path)
+                claims = str(sum(1 for expectation in suite.expected for _ in expectation.claims()))
             except CfbenchError as error:
                 problem = str(error)
-            else:
-                claims = str(sum(1 for expectation in suite.expected for _ in expectation.claims()))
-                description = shown(suite.description)
-        if problem:
-            description = shown(f"cannot be used: {problem}", "red")
+        description = shown(f"cannot be used: {problem}", "red") if problem else shown(suite.description)
         table.add_row(shown(shipped.name, "bold"), _owner(shipped), Text(claims), description)
     return table
 

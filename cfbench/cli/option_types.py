@@ -50,11 +50,9 @@ OUTPUT = Parameter(name=["--output", "-o"], converter=_folder)
 def seconds(option: str, text: str) -> float:
     """Return the seconds of a duration; a bare number is seconds. Raises UsageError naming ``option``."""
     given = text.strip().lower()
-    total = 0.0
-    if _NUMBER.fullmatch(given):
-        total = float(given)
-    elif _DURATION.fullmatch(given):
-        total = sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(given))
+    given += "s" if _NUMBER.fullmatch(given) else ""
+    pieces = _PIECE.findall(given) if _DURATION.fullmatch(given) else []
+    total = sum(float(number) * _SECONDS[unit] for number, unit in pieces)
     if not total > 0:
         raise UsageError(f"{option} {text!r}: expected a time above 0, such as 90s, 15m, 1h30m")
     return total

@@ -22,8 +22,7 @@ def report(folder: Path, /) -> int:
     folder: Path
         A run's folder, or a published suite's, with records.jsonl in it.
     """
-    lines = stored_lines(folder)
-    show_report(folder, lines, output(), tell)
+    show_report(folder, stored_lines(folder), output(), tell)
     return 0
 
 
