@@ -95,11 +95,9 @@ class _Watchdog:
         """Enforce the cell's limits until it ends, end what it left running, and report how it ended."""
         with closing(PrintedLog(Path(self._task.log))) as log, selectors.DefaultSelector() as selector:
             takers = {self._output: log.write, self._reports: self._pass_on}
-            for descriptor, take in takers.items():
-                selector.register(descriptor, selectors.EVENT_READ, take)
-            end = end_of(self._cell)
-            if end is not None:
-                selector.register(end, selectors.EVENT_READ, None)
+            for descriptor in (*takers, end_of(self._cell)):
+                if descriptor is not None:
+                    selector.register(descriptor, selectors.EVENT_READ, takers.get(descriptor))
             while (status := self._reap()) is None:
                 for key, _ in selector.select(_LOOK):
                     if key.data is not None and (data := _read(key.fd)) is not None:
@@ -252,9 +250,8 @@ def _settle(task: Task, output: int, home: Path) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the watchdog has a handler of its own
     os.dup2(output, 1)
     os.dup2(output, 2)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    os.close(0)
+    os.open(os.devnull, os.O_RDONLY)  # which takes the lowest free number
     scratch = Path(task.folder) / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     os.chdir(scratch)

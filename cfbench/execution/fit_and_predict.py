@@ -19,18 +19,8 @@ from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import embeddings_of, predict_ratings, rating_range_of
 from cfbench.inference.rank import rank_items
-from cfbench.model.protocols import (
-    EpochReport,
-    FitContext,
-    HasEmbeddings,
-    HasRatingRange,
-    PredictsRatings,
-    RunsOnDevice,
-    Saveable,
-    ScoresItems,
-    TakesColdEntities,
-    WarmsUp,
-)
+from cfbench.model import protocols
+from cfbench.model.protocols import EpochReport, FitContext
 from cfbench.records.record import Epoch, Status
 from cfbench.registry.loading import instantiate, library_versions, load_class
 from cfbench.resources.cost import Clock, Cost, peak_bytes, reset_peak
@@ -49,7 +39,7 @@ _ALLOCATION_REFUSED = ("can't allocate memory", "cannot allocate memory", "out o
 def prepare(model: str, label: str) -> type[Any]:
     """Import the class ``package.module:Class`` and let it do its one-off start-up work."""
     cls = load_class(model, label)
-    if issubclass(cls, WarmsUp):
+    if issubclass(cls, protocols.WarmsUp):
         cls.warm_up()
     return cls
 
@@ -100,18 +90,18 @@ def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], N
         output = _query(model, inputs, task, clock)
     peak = peak_bytes()  # before saving, which is no part of recommending
     model_bytes = None
-    if task.save and isinstance(model, Saveable):
+    if task.save and isinstance(model, protocols.Saveable):
         try:
             with clock.part("save"):
                 model_bytes = save_model(model, saved_in(task))
         except ModelError:  # must not cost the answers
             traceback.print_exc()
             remove_folder(saved_in(task))
-    device = str(model.device_) if isinstance(model, RunsOnDevice) else "cpu"
+    device = str(model.device_) if isinstance(model, protocols.RunsOnDevice) else "cpu"
     return output, Cost(clock.wall, clock.cpu, peak, device, model_bytes, energy.kwh, energy.method)
 
 
-def save_model(model: Saveable, folder: Path) -> int:
+def save_model(model: protocols.Saveable, folder: Path) -> int:
     """Let ``model`` save itself into ``folder``, which is made; return the bytes it wrote.
 
     Raises ModelError where saving fails, or leaves something else than plain files.
@@ -130,30 +120,25 @@ def save_model(model: Saveable, folder: Path) -> int:
 
 def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) -> ModelOutput:
     """Return all that is stored of a fitted model: predictions, top-k lists, and what diagnoses need."""
-    if not isinstance(model, PredictsRatings | ScoresItems):
+    if not isinstance(model, protocols.PredictsRatings | protocols.ScoresItems):
         raise ModelError(f"{task.label} has neither predict nor score_items; a model needs at least one of them")
     train, arrays = inputs.train, dict[str, NDArray[Any]]()
     queries = with_cold_entities(model, inputs, clock)
-    if isinstance(model, PredictsRatings):
+    if isinstance(model, protocols.PredictsRatings):
         arrays["predictions"] = predict_ratings(model, queries.users, queries.items, clock)
     with clock.part("rank"):
+        users, withheld = queries.ranked_users, inputs.withheld
         rankings = rank_items(
-            model,
-            train,
-            queries.ranked_users,
-            k=task.list_length,
-            tie_seed=inputs.tie_seed,
-            clock=clock,
-            withheld=inputs.withheld,
+            model, train, users, k=task.list_length, tie_seed=inputs.tie_seed, clock=clock, withheld=withheld
         )
     arrays |= {"lists": rankings.lists, "score_means": rankings.score_means}
-    if isinstance(model, PredictsRatings):
+    if isinstance(model, protocols.PredictsRatings):
         rows = inputs.checked_rows
         on_train = predict_ratings(model, train.users[rows], train.items[rows], clock, part="check")
         arrays |= {"train_rows": rows, "train_predictions": on_train}
-    if isinstance(model, HasRatingRange) and (stated := rating_range_of(model)) is not None:
+    if isinstance(model, protocols.HasRatingRange) and (stated := rating_range_of(model)) is not None:
         arrays["rating_range"] = stated
-    if isinstance(model, HasEmbeddings):
+    if isinstance(model, protocols.HasEmbeddings):
         with clock.part("check"):
             factors = embeddings_of(model, train.n_users, train.n_items).items.astype(np.float32)
         if factors.shape[1]:
@@ -164,7 +149,7 @@ def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) ->
 def with_cold_entities(model: object, inputs: EvaluationInputs, clock: Clock) -> Queries:
     """Add the cold users and items to a model that takes them; return the queries in the codes that it then knows."""
     cold = inputs.cold_entities
-    if cold is None or not isinstance(model, TakesColdEntities):
+    if cold is None or not isinstance(model, protocols.TakesColdEntities):
         return inputs.queries
     with clock.part("add_cold_entities"):
         model.add_cold_entities(cold.users, cold.items)

@@ -121,15 +121,13 @@ def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
     """Return the outcome of a task whose process has ended, by the ``exited`` event of its watchdog."""
     tail, peak = tail_of(Path(task.log)), int(event["peak"])
     held = f"{peak / 2**20:,.0f} MiB"
-    status: Status
+    status: Status = "out-of-memory"
     if event["exceeded"] == "timeout":
         status, reason = "timeout", f"took longer than the {task.timeout:g} s allowed and was ended"
-    elif event["exceeded"] == "out-of-memory":
-        status = "out-of-memory"
-        if task.memory_limit is not None and peak > task.memory_limit:
-            reason = f"held {held}, more than the {task.memory_limit / 2**20:,.0f} MiB allowed, and was ended"
-        else:
-            reason = f"was ended by the kernel, which had no more memory; it held {held} when last looked at"
+    elif event["exceeded"] and task.memory_limit is not None and peak > task.memory_limit:
+        reason = f"held {held}, more than the {task.memory_limit / 2**20:,.0f} MiB allowed, and was ended"
+    elif event["exceeded"]:
+        reason = f"was ended by the kernel, which had no more memory; it held {held} when last looked at"
     elif event["unwritten"]:
         status = "failed"
         reason = f"its answers could not be written: {event['unwritten']}; free the disk, or set TMPDIR to another"
