@@ -118,9 +118,8 @@ class Dataset:
         """sha256 over the features of users and items, on which the output of models that use them depends."""
         digest = hashlib.sha256(b"cfbench-features-1")
         for entities in (self.users, self.items):
-            for name, column in sorted(entities.columns.items()):
-                if name in NO_FEATURES:
-                    continue
+            for name in sorted(set(entities.columns) - NO_FEATURES):
+                column = entities.columns[name]
                 digest.update(f"{name}\x1f{column.dtype.kind}\x1f".encode())
                 digest.update("\x1f".join(map(str, column.tolist())).encode())
             digest.update(b"\x1e")

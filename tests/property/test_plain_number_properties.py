@@ -53,6 +53,7 @@ def outcome(path):
 @example([("1", "0", "3", "4"), ("1.0", "1", "3", "4")], ",", True, "\n")  # a whole number in another way
 @example([("1", "0", "1.2500000001", "4"), ("1", "1", "1.25", "4")], ",", True, "\n")
 @example([("1", "0", "3", "4"), ("10", "1", "0.5", "1.5")], ",", True, "\n")
+@example([(), ("0", "1e3", "0", "4")], ",", False, "\n")  # a number shorter than its digits, and an empty line
 def test_numbers_and_texts_are_read_alike(table, sep, header, end):
     head = [sep.join(["user", "item", "rating", "timestamp"])] if header else []
     content = end.join([*head, *map(sep.join, table), ""])

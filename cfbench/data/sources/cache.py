@@ -56,9 +56,8 @@ def cached(source: object, storage: Storage, inputs: Iterable[Path], build: Call
     entry = storage.cache_dir / "parsed" / hashlib.sha256(key.encode()).hexdigest()[:32]
     with suppress(OSError):
         sweep(entry.parent, _PREFIX, _PARTS)  # also where nothing is to be written: what was replaced may be large
-    dataset = _loaded(entry, identity)
-    if dataset is not None:
-        return dataset
+    if (kept := _loaded(entry, identity)) is not None:
+        return kept
     dataset = build()
     try:
         _store(entry, identity, dataset)

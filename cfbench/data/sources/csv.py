@@ -6,6 +6,7 @@ import math
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,21 +49,14 @@ def read_delimited(
     if not use_timestamps:
         columns = replace(columns, timestamp=None)
     layout = Layout(text, columns, len(first), has_header)
-    plain = parsed_numbers(layout)
-    if plain is not None:
+    if (plain := parsed_numbers(layout)) is not None:
         return plain
     frame = _parsed(layout)
-    with ThreadPoolExecutor(1) as pool:
-        users = pool.submit(_ids, frame[columns.user], path)
-        items = _ids(frame[columns.item], path)
-    return RawRatings(
-        users=users.result(),
-        items=items,
-        ratings=frame[columns.rating].to_numpy(np.float32),
-        timestamps=None if columns.timestamp is None else frame[columns.timestamp].to_numpy(np.float64),
-        file=str(path),
-        place=layout.place,
-    )
+    with ThreadPoolExecutor(2) as pool:
+        users, items = pool.map(partial(_ids, path), (frame[columns.user], frame[columns.item]))
+    ratings = frame[columns.rating].to_numpy(np.float32)
+    times = None if columns.timestamp is None else frame[columns.timestamp].to_numpy(np.float64)
+    return RawRatings(users, items, ratings, times, str(path), layout.place)
 
 
 def _parsed(layout: Layout) -> pd.DataFrame:
@@ -103,10 +97,8 @@ def _parsed(layout: Layout) -> pd.DataFrame:
 def _fault(layout: Layout, fields: list[str]) -> str | None:
     """Return what is wrong with a record, and how to correct it."""
     if len(fields) > layout.width:
-        return (
-            f"expected {layout.width} fields, got {len(fields)}; quote fields that contain {layout.text.sep!r}, "
-            "or say sep=..."
-        )
+        advice = f"quote fields that contain {layout.text.sep!r}, or say sep=..."
+        return f"expected {layout.width} fields, got {len(fields)}; {advice}"
     for role, at, wanted in (
         ("rating", layout.columns.rating, "a finite number"),
         ("timestamp", layout.columns.timestamp, "seconds since 1970 (or use_timestamps=false)"),
@@ -118,7 +110,7 @@ def _fault(layout: Layout, fields: list[str]) -> str | None:
     return None
 
 
-def _ids(column: pd.Series[Any], path: Path) -> IdColumn:
+def _ids(path: Path, column: pd.Series[Any]) -> IdColumn:
     """Return ids without blanks at their ends; those that become equal are one, those that become empty are missing.
 
     A blank behind an id is invisible in the file, and would make another user of it.

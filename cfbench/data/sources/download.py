@@ -62,11 +62,6 @@ class Archive:
     megabytes: float
     homepage: str
 
-    @property
-    def most_bytes(self) -> int:
-        """Upper limit of the download's size in bytes."""
-        return _MARGIN + int(2 * self.megabytes * _MEGABYTE)
-
 
 @dataclass(frozen=True)
 class Edition(Archive):
@@ -191,16 +186,18 @@ def _install(url: str, archive: Archive, work: Path, place: Path, check: Callabl
     """Download, verify, unpack and check in ``work``, then rename the folder of content to ``place``."""
     import pooch  # noqa: PLC0415 - brings an HTTP library that only a download needs
 
+    most = _MARGIN + int(2 * archive.megabytes * _MEGABYTE)
+
     def download(address: str, path: str, _: object) -> None:
         with Path(path).open("wb") as file:
             try:
-                _transfer(address, _Bounded(file, archive.most_bytes))
+                _transfer(address, _Bounded(file, most))
             except ValueError as error:
                 raise DataError(f"the answer is not valid HTTP: {error}") from error
 
     def unpack(zipped: str, action: str, manager: object) -> object:
         try:
-            _check_members(Path(zipped), _GROWTH * archive.most_bytes)
+            _check_members(Path(zipped), _GROWTH * most)
             return pooch.Unzip(extract_dir=_UNPACKED)(zipped, action, manager)
         except _DAMAGED as error:
             raise DataError(f"the archive is damaged: {error}") from error

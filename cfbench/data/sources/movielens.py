@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import compress
+from itertools import compress, islice
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -215,9 +215,7 @@ def read_titles(path: Path, *, sep: str = "::", encoding: str = "utf-8", header:
     Raises DataError that names the line where a row has other than three fields.
     """
     ids, titles, genres = [], [], []
-    for at, (line, fields) in enumerate(TextFile(path, sep, encoding).records()):
-        if header and at == 0:
-            continue
+    for line, fields in islice(TextFile(path, sep, encoding).records(), int(header), None):
         if len(fields) != 3:
             raise DataError(f"{path}, line {line}: expected item id, title and genres, got {len(fields)} fields")
         ids.append(fields[0])

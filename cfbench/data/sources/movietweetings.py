@@ -25,6 +25,7 @@ from cfbench.data.sources.source import Storage
 from cfbench.errors import DataError
 from cfbench.model.ratings import RatingScale
 
+_TEXTS = ("user_ids", "item_ids", "titles", "genres")  # arrays of the shipped file, one text a line
 _CORE_ITEMS = 200  # a regular user of the sample is known by ratings of the most rated items
 _LEAST_CORE_RATINGS = 10
 _SAMPLED_ITEMS = 600
@@ -55,13 +56,11 @@ class MovieTweetings100K:
         packed = files("cfbench.data.sources").joinpath("embedded/movietweetings-100k.npz")
         with as_file(packed) as path, np.load(path, allow_pickle=False) as archive:
             columns = {name: archive[name] for name in archive.files}
-        texts = {
-            name: columns[name].tobytes().decode().split("\n") for name in ("user_ids", "item_ids", "titles", "genres")
-        }
+        user_ids, *films_columns = (columns[name].tobytes().decode().split("\n") for name in _TEXTS)
         return Dataset(
             name="movietweetings-100k",
-            users=Entities(np.array(texts["user_ids"])),
-            items=films(texts["item_ids"], texts["titles"], texts["genres"]),
+            users=Entities(np.array(user_ids)),
+            items=films(*films_columns),
             user_index=columns["users"].astype(np.int32),
             item_index=columns["items"].astype(np.int32),
             ratings=columns["ratings"].astype(np.float32),

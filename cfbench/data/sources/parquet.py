@@ -45,17 +45,13 @@ def read_parquet(path: Path, named: ColumnNames, use_timestamps: bool) -> RawRat
             what = f"{path}: the {role} column {header[at]!r} must hold {wanted}, got {values.type}"
             raise DataError(f"{what} ({reason}); convert it, or name another: {role}_column=...") from error
 
-    times = "seconds since 1970 or timestamps (or use_timestamps=false)"
     with np.errstate(over="ignore"):  # a rating beyond 32 bits becomes infinite, and is refused as such
         ratings = column("rating", columns.rating, _numbers, "numbers").astype(np.float32)
-    return RawRatings(
-        users=column("user", columns.user, _ids, "texts or whole numbers"),
-        items=column("item", columns.item, _ids, "texts or whole numbers"),
-        ratings=ratings,
-        timestamps=None if columns.timestamp is None else column("timestamp", columns.timestamp, _numbers, times),
-        file=str(path),
-        place=lambda row: f"row {row + 1}",
-    )
+    users = column("user", columns.user, _ids, "texts or whole numbers")
+    items = column("item", columns.item, _ids, "texts or whole numbers")
+    wanted = "seconds since 1970 or timestamps (or use_timestamps=false)"
+    times = None if columns.timestamp is None else column("timestamp", columns.timestamp, _numbers, wanted)
+    return RawRatings(users, items, ratings, times, str(path), lambda row: f"row {row + 1}")
 
 
 def _ids(column: pa.ChunkedArray) -> IdColumn:

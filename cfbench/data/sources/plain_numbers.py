@@ -139,6 +139,8 @@ def _part(layout: Layout, start: int, stop: int) -> _Part:
     with layout.text.path.open("rb") as source:
         source.seek(start)
         data = source.read(stop - start)
+    if b"e" in data or b"E" in data:  # 1e3 has fewer characters than 1000, and could make up for an empty line
+        raise ValueError("an exponent")
     # Fields that are not used must be whole numbers too, for their characters are counted.
     dtypes = dict.fromkeys(range(width), "int64") | {columns.rating: f"S{_WIDTH}"}
     # Without a filter of missing fields, an empty one is no number, and is refused like all else that is none. Decimal
@@ -234,11 +236,9 @@ class Numbering:
 
     def column(self) -> IdColumn:
         """Return the ids of all rows that were added."""
-        index, ids = self._codes, self._ids
-        if self._sparse:
-            codes, ids = pd.factorize(np.concatenate(self._sparse))
-            index = codes.astype(np.int32)
-        return IdColumn(ids.astype(f"<U{len(str(ids.max(initial=0)))}"), index, in_order=True)
+        codes, ids = pd.factorize(np.concatenate(self._sparse)) if self._sparse else (self._codes, self._ids)
+        labels = ids.astype(f"<U{len(str(ids.max(initial=0)))}")
+        return IdColumn(labels, codes.astype(np.int32, copy=False), in_order=True)
 
     def _looked_up(self, ids: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the code of each id, shape (rows,); those met for the first time get the next codes."""

@@ -30,7 +30,6 @@ _UNREADABLE = (ValueError, OSError, EOFError, zlib.error, ImportError)  # pandas
 
 def read_ratings(
     path: Path,
-    *,
     sep: str | None = None,
     encoding: str = "utf-8",
     header: bool | None = None,
@@ -129,14 +128,8 @@ class RatingsFile:
         return Path(self.path).expanduser()
 
     def _read(self) -> Dataset:
-        raw = read_ratings(
-            self._file,
-            sep=self.sep,
-            encoding=self.encoding,
-            header=self.header,
-            named=ColumnNames(self.user_column, self.item_column, self.rating_column, self.timestamp_column),
-            use_timestamps=self.use_timestamps,
-        )
+        named = ColumnNames(self.user_column, self.item_column, self.rating_column, self.timestamp_column)
+        raw = read_ratings(self._file, self.sep, self.encoding, self.header, named, self.use_timestamps)
         low, high = self.scale_low, self.scale_high
         # Open at an end that is not declared.
         declared = RatingScale(-math.inf if low is None else float(low), math.inf if high is None else float(high))
@@ -189,8 +182,7 @@ def read_entities(path: Path, role: str, encoding: str = "utf-8") -> Entities:
         raise DataError(f"{path} has two columns {twice!r}; give each a name of its own")
     # All columns as stripped text, what is missing as "".
     columns = {name: np.char.strip(texts(column, f"{path}: a field in column {name!r}")) for name, column in table}
-    aliases = (*ALIASES[role], "id")
-    key = next((name for alias in aliases for name in names if normalised(name) == alias), names[0])
+    key = next((name for alias in (*ALIASES[role], "id") for name in names if normalised(name) == alias), names[0])
     ids = columns.pop(key)
     distinct, counts = np.unique(ids, return_counts=True)
     if len(distinct) < len(ids):

@@ -153,14 +153,9 @@ def _deduplicated(raw: RawRatings, policy: Duplicates) -> RawRatings:
 
 
 def _rows(raw: RawRatings, rows: NDArray[np.intp]) -> RawRatings:
-    return replace(
-        raw,
-        users=IdColumn(raw.users.labels, raw.users.index[rows]),
-        items=IdColumn(raw.items.labels, raw.items.index[rows]),
-        ratings=raw.ratings[rows],
-        timestamps=None if raw.timestamps is None else raw.timestamps[rows],
-        place=lambda row: raw.place(int(rows[row])),
-    )
+    users, items = (IdColumn(column.labels, column.index[rows]) for column in (raw.users, raw.items))
+    times = None if raw.timestamps is None else raw.timestamps[rows]
+    return RawRatings(users, items, raw.ratings[rows], times, raw.file, lambda row: raw.place(int(rows[row])))
 
 
 def _error(raw: RawRatings, wrong: NDArray[np.bool_], fault: str) -> DataError:
@@ -185,10 +180,8 @@ def assembled(
 
     ``users`` and ``items`` describe entities, in any order; those never rated are left out.
     """
-    with ThreadPoolExecutor(1) as pool:
-        of_users = pool.submit(by_first_appearance, raw.users)
-        item_ids, item_index = by_first_appearance(raw.items)
-    user_ids, user_index = of_users.result()
+    with ThreadPoolExecutor(2) as pool:
+        (user_ids, user_index), (item_ids, item_index) = pool.map(by_first_appearance, (raw.users, raw.items))
     timestamps = None if raw.timestamps is None else raw.timestamps.astype(np.int64, copy=False)
     users, items = described(user_ids, users), described(item_ids, items)
     return Dataset(

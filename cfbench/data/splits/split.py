@@ -112,8 +112,7 @@ def _ordered(
         return np.take(by_chance, keys)
     span = int(times.max(initial=0)) - int(times.min(initial=0)) + 1
     if span * (int(groups.max(initial=0)) + 1) > _LARGEST:
-        order: NDArray[np.int64] = np.lexsort((chance, times, groups))
-        return order
+        return np.asarray(np.lexsort((chance, times, groups)), dtype=np.int64)
     keys *= span
     keys += times - times.min(initial=0)
     return np.take(by_chance, np.argsort(keys[by_chance], kind="stable"))

@@ -78,8 +78,7 @@ class RepeatedHoldout:
         """Return ``n_repeats`` folds named ``"1/n"`` to ``"n/n"``; raises DataError where a part would be empty."""
         holdout, folds = Holdout(self.share), []
         for number in range(1, self.n_repeats + 1):
-            fixed = self.random_state
-            draw = derived_seed(seed, repeat=number) if fixed is None else fixed + number - 1
+            draw = derived_seed(seed, repeat=number) if self.random_state is None else self.random_state + number - 1
             folds += [replace(fold, name=f"{number}/{self.n_repeats}") for fold in holdout.folds(dataset, draw)]
         return folds
 
