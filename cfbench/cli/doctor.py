@@ -15,8 +15,8 @@ from rich.text import Text
 
 from cfbench.cli.console import output
 from cfbench.cli.option_types import OUTPUT
-from cfbench.doctor.checks import diagnose
-from cfbench.doctor.finding import DoctorOptions, Finding
+from cfbench.doctor.checks import Finding, diagnose
+from cfbench.doctor.import_probe import DoctorOptions
 from cfbench.errors import UsageError
 from cfbench.files.printable import printable_line
 

@@ -15,19 +15,21 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import psutil
 from packaging.requirements import Requirement
 
-from cfbench.doctor.finding import DoctorOptions, Finding, Level
-from cfbench.doctor.import_probe import ImportProbe, probe_imports
+from cfbench.doctor.import_probe import DoctorOptions, ImportProbe, probe_imports
 from cfbench.execution.sandbox import landlock_version
 from cfbench.execution.supervisor import THREAD_VARIABLES
 from cfbench.registry.registry import KINDS, Plugin, Registry, installed_version, missing_packages
 from cfbench.resources.cost import machine_bytes
+
+Level: TypeAlias = Literal["ok", "warning", "problem"]
 
 _LIBRARIES = ("numpy", "scipy", "pandas")
 _EXTRA = re.compile(r"""extra\s*==\s*['"](?P<name>[^'"]+)['"]""")
@@ -37,6 +39,23 @@ _LITTLE_MEMORY = 2 * _GIB
 _LITTLE_DISK, _NO_DISK = _GIB, _GIB // 10
 _GPU_QUERY_SECONDS = 5.0
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One result of a check.
+
+    Attributes:
+        level: ``ok``; ``warning``: runs work, but not as well as they might; ``problem``: something does not work.
+        text: what was found.
+        remedy: how to repair or change it; empty where nothing is to be done.
+        topic: the check, e.g. ``"plugins"``.
+    """
+
+    level: Level
+    text: str
+    remedy: str = ""
+    topic: str = ""
 
 
 def diagnose(options: DoctorOptions) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cfbench.data.sources.source import Storage
-from cfbench.doctor.finding import DoctorOptions
+from cfbench.data.sources.source import Storage, cache_folder, named_folder
 from cfbench.errors import CfbenchError
 from cfbench.execution.process_tree import how_ended
 from cfbench.files.locks import owned_folder
@@ -32,6 +32,36 @@ from cfbench.registry.registry import Plugin
 _PROCESSES = 4  # at a time; most of their time goes into reading files
 _RESULTS, _PRINTED = "results.jsonl", "printed"
 _MAX_PRINTED = 300  # bytes of a process's last output that a finding shows
+
+
+@dataclass(frozen=True)
+class DoctorOptions:
+    """Folders that runs would use, and the time limit of test imports.
+
+    Attributes:
+        runs: the folder of runs.
+        temporary: the folder of temporary files.
+        named_data: the folder with data sets as the user named it, there or not; None where none was named.
+        cache: cfbench's own folder of downloads and parsed data.
+        time_limit: seconds that the imports of one plugin distribution may take.
+    """
+
+    runs: Path
+    temporary: Path
+    named_data: Path | None
+    cache: Path
+    time_limit: float
+
+    @classmethod
+    def here(cls, runs: Path, data_dir: Path | None, time_limit: float) -> DoctorOptions:
+        """Take folders from the command line first, then from the environment, as a run does."""
+        return cls(runs, Path(tempfile.gettempdir()), named_folder(data_dir), cache_folder(), time_limit)
+
+    @property
+    def storage(self) -> Storage:
+        """Where data would be looked for; a folder that is not there is left out."""
+        there = self.named_data is not None and self.named_data.is_dir()
+        return Storage(self.named_data if there else None, self.cache)
 
 
 @dataclass
@@ -83,8 +113,7 @@ def _probe(plugins: Sequence[Plugin], options: DoctorOptions) -> ImportProbe:
                 if "whereabouts" in facts:
                     probe.whereabouts[plugin] = facts["whereabouts"]
             if left:
-                printed = (folder / _PRINTED).read_bytes()[-_MAX_PRINTED:].decode(errors="replace")
-                last = " ".join(printed.split())
+                last = " ".join((folder / _PRINTED).read_bytes()[-_MAX_PRINTED:].decode(errors="replace").split())
                 probe.endings[left.pop(0)] = f"{ending}; it last printed: {last}" if last else ending
     probe.n_untried = len(left)
     return probe

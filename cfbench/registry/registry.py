@@ -130,9 +130,8 @@ class Registry:
         """Return the plugin called ``name``, usable or not; raises UnknownNameError or, for duplicates, UsageError."""
         found = [plugin for plugin in self._plugins if plugin.kind == kind and plugin.name == name]
         if not found:
-            known = (plugin.name for plugin in self.plugins(kind))
             advice = f"`cfbench list {kind}s` shows all that are installed; others come with their plugins."
-            raise UnknownNameError.among(kind, name, known, advice)
+            raise UnknownNameError.among(kind, name, (plugin.name for plugin in self.plugins(kind)), advice)
         if len(found) > 1:
             raise UsageError(f"{kind} {name!r}: {found[0].problem}")
         return found[0]

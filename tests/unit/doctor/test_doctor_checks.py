@@ -12,6 +12,7 @@ import pytest
 
 from cfbench.doctor import checks
 from cfbench.doctor.checks import (
+    Finding,
     check_data,
     check_executors,
     check_extras,
@@ -25,8 +26,7 @@ from cfbench.doctor.checks import (
     nvidia_gpus,
     usable_cores,
 )
-from cfbench.doctor.finding import DoctorOptions, Finding
-from cfbench.doctor.import_probe import ImportProbe
+from cfbench.doctor.import_probe import DoctorOptions, ImportProbe
 from cfbench.registry.registry import Plugin
 
 DATA = Plugin("dataset", "ml-100k", "m:M", "cfbench", "1")

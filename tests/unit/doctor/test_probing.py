@@ -8,8 +8,7 @@ import psutil
 import pytest
 
 from cfbench.doctor.checks import check_plugins
-from cfbench.doctor.finding import DoctorOptions
-from cfbench.doctor.import_probe import probe_imports
+from cfbench.doctor.import_probe import DoctorOptions, probe_imports
 from cfbench.registry.registry import Plugin
 
 SLEEPER = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)', __file__])\n"
