@@ -58,7 +58,7 @@ class ModelUnderTest(Subject):
 
 
 model_rule = RuleBook[ModelUnderTest]()
-"""Decorator of a rule for models; it needs capabilities of :data:`cfbench.model.CAPABILITIES`."""
+"""Decorator of a rule for models; ``needs`` are capabilities of :data:`cfbench.model.CAPABILITIES`."""
 
 
 @dataclass(frozen=True)

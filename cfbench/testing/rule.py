@@ -92,7 +92,7 @@ class Rule(Generic[S]):
 
 
 class RuleBook(Generic[S]):
-    """The rules of one contract, in the order in which they were registered by its decorator: the book, called."""
+    """Rules of one contract, in order of registration; calling it gives the decorator that registers one."""
 
     def __init__(self) -> None:
         self._rules: list[Rule[S]] = []
