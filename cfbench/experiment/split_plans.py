@@ -161,7 +161,7 @@ def _folds(splitter: Any, spec: Spec, registry: Registry, dataset: Dataset, seed
     if not folds or len(set(names)) < len(names):
         raise PluginError(f"{who} must give at least one fold, each with a name of its own; got {names}")
     for fold in folds:
-        for rows in (getattr(fold, "train_rows", None), getattr(fold, "test_rows", None)):
+        for rows in (fold.train_rows, fold.test_rows):
             if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "iu" or rows.ndim != 1:
                 raise PluginError(
                     f"{who}: fold {fold.name!r} must hold row indices as 1-d integer arrays, got {rows!r}"

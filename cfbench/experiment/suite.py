@@ -223,16 +223,12 @@ class Suite(BaseModel):
     @model_validator(mode="after")
     def _expects_its_own_components(self) -> Suite:
         """Require expectations to name models, data sets and splits of the suite."""
-        for expectation in self.expected:
-            for kind, names, known in (
-                ("model", expectation.models(), self.models),
-                ("dataset", [expectation.dataset], self.datasets),
-                ("split", [expectation.split], self.splits),
-            ):
-                for name in names:
-                    if name is not None and name not in known:
-                        error = UnknownNameError.among(f"{kind} of the suite", name, known)
-                        raise ValueError(f"expected: {error}")
+        for one in self.expected:
+            places = (("dataset", one.dataset, self.datasets), ("split", one.split, self.splits))
+            named = [*(("model", name, self.models) for name in one.models()), *places]
+            for kind, name, known in named:
+                if name is not None and name not in known:
+                    raise ValueError(f"expected: {UnknownNameError.among(f'{kind} of the suite', name, known)}")
         return self
 
     @property

@@ -53,10 +53,8 @@ def verify_claims(suite: Suite, lines: Iterable[Line]) -> list[Verdict]:
         if not found:
             verdicts.append(Verdict(claim, "open", message="the run has no row of this model, data set and split"))
         for summary in found:
-            if claim.rule == "warning":
-                verdict = _warning_verdict(claim, summary)
-            else:
-                verdict = _figure_verdict(claim, summary, summaries)
+            warned = claim.rule == "warning"
+            verdict = _warning_verdict(claim, summary) if warned else _figure_verdict(claim, summary, summaries)
             dataset, split, n_given = summary.group
             verdicts.append(replace(verdict, dataset=dataset, split=split, n_given=n_given))
     return verdicts
