@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from cfbench.execution.fit_and_predict import perform
     from cfbench.execution.outcome_file import answers_in, read_outcome, saved_in, tail_of
     from cfbench.execution.supervisor import Supervisor
+    from cfbench.files.locks import remove_folder
     from cfbench.records.record import Cell, Record, Status, figure_name
     from cfbench.registry.registry import Registry
 
 __all__ = [
     "Cell", "Executor", "Outcome", "Record", "Registry", "RunDescription", "RunError", "RunEvents", "Status",
     "StoreError", "Supervisor", "Task", "TaskQueue", "UsageError", "answers_in", "figure_name", "perform",
-    "read_outcome", "saved_in", "tail_of",
+    "read_outcome", "remove_folder", "saved_in", "tail_of",
 ]  # fmt: skip
 
 _NAMES_OF_MODULES = {
@@ -28,6 +29,7 @@ _NAMES_OF_MODULES = {
     "execution.fit_and_predict": ("perform",),
     "execution.outcome_file": ("answers_in", "read_outcome", "saved_in", "tail_of"),
     "execution.supervisor": ("Supervisor",),
+    "files.locks": ("remove_folder",),
     "records.record": ("Cell", "Record", "Status", "figure_name"),
     "registry.registry": ("Registry",),
 }

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import threading
 import time
 import uuid
@@ -20,7 +19,7 @@ from typing import Any, TypeAlias
 
 from distributed import Worker, get_worker
 
-from cfbench.execution import Outcome, Registry, RunEvents, Supervisor, Task, answers_in, saved_in
+from cfbench.execution import Outcome, Registry, RunEvents, Supervisor, Task, answers_in, remove_folder, saved_in
 from cfbench.model import EpochReport
 from cfbench_dask.file_transfer import pack, piece_of, unpack
 
@@ -114,7 +113,7 @@ class WorkerSession:
 
     def forget(self, split: str) -> None:
         """Remove the inputs of a split that no cell needs any more."""
-        shutil.rmtree(self._inputs / split, ignore_errors=True)
+        remove_folder(self._inputs / split)
 
     def run(self, fields: str, split: str) -> Mapping[str, Any]:
         """Run a task on the inputs of ``split`` stored here, on those that it names itself where ``split`` is empty.
@@ -124,7 +123,7 @@ class WorkerSession:
         """
         task = Task.of(json.loads(fields))
         output = self._cells / task.name
-        shutil.rmtree(output, ignore_errors=True)
+        remove_folder(output)
         output.mkdir()
         inputs = str(self._inputs / split) if split else task.inputs
         protected = (str(self.root), *task.protected)
@@ -157,7 +156,7 @@ class WorkerSession:
         if outcome.status == "ok":
             kept |= {"answers": answers_in(task), "saved": saved_in(task)}
         size = pack(self._cells / f"{task.name}.zip", kept)
-        shutil.rmtree(task.folder, ignore_errors=True)
+        remove_folder(Path(task.folder))
         Path(task.log).unlink(missing_ok=True)
         answers = [] if outcome.output is None else list(outcome.output.arrays())
         return {**asdict(replace(outcome, output=None)), "answers": answers, "size": size}
@@ -177,7 +176,7 @@ class WorkerSession:
         finally:
             self._closing.set()
             supervisor.close()
-            shutil.rmtree(self.root, ignore_errors=True)
+            remove_folder(self.root)
 
 
 class _LatestEvents(RunEvents):
