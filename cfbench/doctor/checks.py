@@ -242,10 +242,10 @@ def check_folders(options: DoctorOptions) -> Iterator[Finding]:
     )
     for name, folder, setting, level in folders:
         # A folder that does not exist would be made in the nearest one above it that does.
-        place = next((path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()), folder)
+        existing = next((path for path in (folder.absolute(), *folder.absolute().parents) if path.exists()), folder)
         try:
-            with tempfile.TemporaryFile(dir=place):
-                free = shutil.disk_usage(place).free
+            with tempfile.TemporaryFile(dir=existing):
+                free = shutil.disk_usage(existing).free
         except OSError as error:
             text = f"{name}: {folder} cannot be written to: {error.strerror or error}"
             yield Finding(level, text, f"{setting} names another one")

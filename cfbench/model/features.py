@@ -177,7 +177,7 @@ class Vocabulary:
 
 
 def _indicators(name: str, column: NDArray[Any], marks: NDArray[Any]) -> Pairs:
-    """Return entity and place among ``marks`` of every value of ``column`` that is among ``marks``."""
+    """Return entity and position among ``marks`` of every value of ``column`` that is among ``marks``."""
     if is_text(column) != is_text(marks):
         raise ValueError(
             f"feature {name!r} was {marks.dtype} in training and is {column.dtype} now; "
@@ -187,9 +187,9 @@ def _indicators(name: str, column: NDArray[Any], marks: NDArray[Any]) -> Pairs:
         entities = np.flatnonzero(np.isfinite(column)) if len(marks) else np.empty(0, dtype=np.int64)
         return entities, np.maximum(np.searchsorted(marks, column[entities], side="right") - 1, 0)
     entities, parts = _parts(column)
-    places = np.searchsorted(marks, parts)
-    known = np.flatnonzero(marks[np.minimum(places, len(marks) - 1)] == parts) if len(marks) else places[:0]
-    return entities[known], places[known]
+    positions = np.searchsorted(marks, parts)
+    known = np.flatnonzero(marks[np.minimum(positions, len(marks) - 1)] == parts) if len(marks) else positions[:0]
+    return entities[known], positions[known]
 
 
 def _parts(column: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.str_]]:

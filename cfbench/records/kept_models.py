@@ -68,22 +68,22 @@ class ModelFolder:
         The manifest is written last: without it nothing is taken for a model. Raises StoreError where the folder
         cannot be written.
         """
-        place = confined(self.run, "models", cell.key)
+        folder = confined(self.run, "models", cell.key)
         try:
-            if place.is_symlink():
-                place.unlink()
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
-            shutil.move(saved, place / "saved")
-            manifest = _Manifest(_SCHEMA, cell.key, plugin.value, cell, _digests(place / "saved"))
-            write_text(place / _MANIFEST, json.dumps(asdict(manifest), indent=1) + "\n")
+            if folder.is_symlink():
+                folder.unlink()
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            shutil.move(saved, folder / "saved")
+            manifest = _Manifest(_SCHEMA, cell.key, plugin.value, cell, _digests(folder / "saved"))
+            write_text(folder / _MANIFEST, json.dumps(asdict(manifest), indent=1) + "\n")
         except BaseException as error:
             # Without its manifest it is of no use, and may be what fills the disk.
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             if isinstance(error, OSError):  # shutil.Error, of a folder that could not be copied whole, is one too
-                raise unwritable(place, error) from error
+                raise unwritable(folder, error) from error
             raise
-        return place
+        return folder
 
     def load(self, cell: Cell, plugin: Plugin) -> Any:
         """Return the fitted model of ``cell``, loaded by the class that ``plugin`` names.

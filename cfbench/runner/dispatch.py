@@ -164,16 +164,16 @@ def workspace(parent: Path | None = None) -> Iterator[Path]:
 
     The folders of runs that were killed are removed on the way. Raises StoreError where none can be made.
     """
-    place = (parent or Path(tempfile.gettempdir())).absolute()
+    root = (parent or Path(tempfile.gettempdir())).absolute()
     with ExitStack() as stack:
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            folder = stack.enter_context(owned_folder(place, _PREFIX, _PARTS))
+            root.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(owned_folder(root, _PREFIX, _PARTS))
             for name in _PARTS:
                 (folder / name).mkdir()
         except OSError as error:
             raise StoreError(
-                f"cannot make a working folder in {place}: {error.strerror}; free the disk, set TMPDIR or give "
+                f"cannot make a working folder in {root}: {error.strerror}; free the disk, set TMPDIR or give "
                 "--workspace"
             ) from error
         yield folder

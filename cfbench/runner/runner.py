@@ -91,8 +91,8 @@ class Recorder:
 
         def draw() -> CellSamples:
             group_users = self._study.test_users(cell)
-            places = np.searchsorted(group_users, users)
-            spread = {name: one.expanded(places, len(group_users)) for name, one in sums.items()}
+            positions = np.searchsorted(group_users, users)
+            spread = {name: one.expanded(positions, len(group_users)) for name, one in sums.items()}
             per_user = {
                 name: one.per_user.astype(np.float32)
                 for name, one in spread.items()
@@ -236,14 +236,14 @@ class Run:
             by_name.setdefault(planned.cell.key, []).append(planned)
         if not by_name:
             return
-        with workspace(self.options.workspace) as place, CellLocks(self.folder.path / "cells") as locks:
+        with workspace(self.options.workspace) as work_folder, CellLocks(self.folder.path / "cells") as locks:
             while by_name:
-                refused = yield from self._compute_unlocked(by_name, place, locks)
+                refused = yield from self._compute_unlocked(by_name, work_folder, locks)
                 by_name = {name: by_name[name] for name in refused}
                 yield from self._await_others(by_name, locks)
 
     def _compute_unlocked(
-        self, by_name: Mapping[str, list[Planned]], place: Path, locks: CellLocks
+        self, by_name: Mapping[str, list[Planned]], work_folder: Path, locks: CellLocks
     ) -> Generator[Record, None, list[str]]:
         """Run what no other run has locked; return the names of the tasks that one has."""
         first = {name: same[0] for name, same in by_name.items()}
@@ -253,7 +253,7 @@ class Run:
             energy=self._energy,
             protected=(self.folder.path, *self.options.protected),
         )
-        tasks = [task_of(planned, options, place) for planned in first.values()]
+        tasks = [task_of(planned, options, work_folder) for planned in first.values()]
 
         def lock(name: str) -> bool:
             return locks.acquire(name) and not self._concluded_elsewhere(first[name].cell)

@@ -66,12 +66,12 @@ class PerUser:
         """The metric of each user alone, shape (t,); NaN for users who do not count."""
         return ratios(np.stack([self.numerators, self.denominators], axis=1), self.rooted)
 
-    def expanded(self, places: NDArray[np.intp], size: int) -> PerUser:
-        """Return the same among ``size`` users, with these at ``places``, ascending; the others do not count."""
+    def expanded(self, positions: NDArray[np.intp], size: int) -> PerUser:
+        """Return the same among ``size`` users, with these at ``positions``, ascending; the others do not count."""
         if size == len(self):
             return self
         both = np.zeros((2, size))
-        both[:, places] = self.numerators, self.denominators
+        both[:, positions] = self.numerators, self.denominators
         return PerUser(both[0], both[1], self.rooted)
 
 
@@ -104,16 +104,16 @@ class Pooled:
             return int(np.count_nonzero(self.sums.any(axis=1)))
         return int(np.count_nonzero(np.diff(self.sums.indptr)))
 
-    def expanded(self, places: NDArray[np.intp], size: int) -> Pooled:
-        """Return the same among ``size`` users, with these at ``places``, ascending; the others add nothing."""
+    def expanded(self, positions: NDArray[np.intp], size: int) -> Pooled:
+        """Return the same among ``size`` users, with these at ``positions``, ascending; the others add nothing."""
         if size == len(self):
             return self
         if isinstance(self.sums, np.ndarray):
             sums = np.zeros((size, self.sums.shape[1]))
-            sums[places] = self.sums
+            sums[positions] = self.sums
             return replace(self, sums=sums)
         lengths = np.zeros(size + 1, dtype=self.sums.indptr.dtype)
-        lengths[places + 1] = np.diff(self.sums.indptr)
+        lengths[positions + 1] = np.diff(self.sums.indptr)
         parts = (self.sums.data, self.sums.indices, np.cumsum(lengths, dtype=lengths.dtype))
         return replace(self, sums=type(self.sums)(parts, shape=(size, self.sums.shape[1])))
 
@@ -227,7 +227,7 @@ def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = R
     n_users = sizes.pop()
     of_ratios = {name: metric for name, metric in metrics.items() if isinstance(metric, PerUser)}
     of_pooled = {name: metric for name, metric in metrics.items() if isinstance(metric, Pooled)}
-    columns, places = _distinct_columns(of_ratios, n_users)
+    columns, positions = _distinct_columns(of_ratios, n_users)
     shared = {id(metric.sums): metric.sums for metric in of_pooled.values()}
     sums: list[NDArray[np.float64]] = []
     values: dict[str, list[NDArray[np.float64]]] = {name: [] for name in of_pooled}
@@ -243,7 +243,7 @@ def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = R
             values[name].append(metric.finish(totals[id(metric.sums)]))
     single = np.concatenate(sums).astype(np.float32)
     samples: dict[str, MetricSamples] = {
-        name: RatioSamples(metric.total, single[:, places[name]], metric.rooted, metric.n)
+        name: RatioSamples(metric.total, single[:, positions[name]], metric.rooted, metric.n)
         for name, metric in of_ratios.items()
     }
     samples |= {name: _pooled_samples(metric, np.concatenate(values[name]), seed) for name, metric in of_pooled.items()}
@@ -251,20 +251,20 @@ def resampled(metrics: Mapping[str, Resampleable], seed: int, resamples: int = R
 
 
 def _distinct_columns(metrics: Mapping[str, PerUser], n_users: int) -> tuple[NDArray[np.float64], dict[str, list[int]]]:
-    """Return numerators and denominators as columns, equal ones once, and by metric the places of its two.
+    """Return numerators and denominators as columns, equal ones once, and by metric the positions of its two.
 
     The test rows of users, behind every error, are the same for many figures: half of the work.
     """
-    place_of: dict[bytes, int] = {}
+    position_of: dict[bytes, int] = {}
     columns: list[NDArray[np.float64]] = []
-    places: dict[str, list[int]] = {name: [] for name in metrics}
+    positions: dict[str, list[int]] = {name: [] for name in metrics}
     for name, metric in metrics.items():
         for part in (metric.numerators, metric.denominators):
-            place = place_of.setdefault(part.tobytes(), len(columns))
-            if place == len(columns):
+            position = position_of.setdefault(part.tobytes(), len(columns))
+            if position == len(columns):
                 columns.append(part)
-            places[name].append(place)
-    return np.stack(columns, axis=1) if columns else np.empty((n_users, 0)), places
+            positions[name].append(position)
+    return np.stack(columns, axis=1) if columns else np.empty((n_users, 0)), positions
 
 
 def _pooled_samples(metric: Pooled, values: NDArray[np.float64], seed: int) -> PooledSamples:

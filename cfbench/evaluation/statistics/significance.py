@@ -71,8 +71,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """
     known = [index for index, p in enumerate(p_values) if not math.isnan(p)]
     corrected, reached = list(p_values), 0.0
-    for place, index in enumerate(sorted(known, key=lambda index: p_values[index])):
-        reached = max(reached, min(1.0, (len(known) - place) * p_values[index]))
+    for rank, index in enumerate(sorted(known, key=lambda index: p_values[index])):
+        reached = max(reached, min(1.0, (len(known) - rank) * p_values[index]))
         corrected[index] = reached
     return corrected
 
