@@ -8,8 +8,8 @@ from importlib.metadata import version
 import pytest
 
 from cfbench.errors import RunError
-from cfbench_dask.rpc import PoolWorker
-from cfbench_dask.worker_pool import WaitPolicy, need_of
+from cfbench_dask.rpc import PoolWorker, need_of
+from cfbench_dask.worker_pool import WaitPolicy
 from cfbench_dask.worker_session import misfits
 
 ADDRESS = "tcp://w:2"

@@ -14,8 +14,8 @@ import pytest
 from cfbench.errors import RunError
 from cfbench.execution.contract import Outcome
 from cfbench_dask import worker_pool
-from cfbench_dask.rpc import PoolWorker, WorkerGoneError
-from cfbench_dask.worker_pool import WaitPolicy, WorkerPool, need_of
+from cfbench_dask.rpc import PoolWorker, WorkerGoneError, need_of
+from cfbench_dask.worker_pool import WaitPolicy, WorkerPool
 
 
 def opened(address, needs):

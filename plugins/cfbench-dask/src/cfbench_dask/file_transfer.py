@@ -69,6 +69,6 @@ def room(path: str | Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            f"cannot write {error.filename or path}: {error.strerror}; free the disk, or set TMPDIR or "
+            f"cannot write {error.filename or path}: {error.strerror or error}; free the disk, or set TMPDIR or "
             "--workspace to a larger one"
         ) from error

@@ -154,6 +154,30 @@ class PoolWorker:
         return value_in(replies.get(address, {"gone": "it did not answer"}))
 
 
+def need_of(task: Task) -> Need:
+    """Return what a task needs to be installed."""
+    return (task.distribution, task.import_path, task.version, task.code)
+
+
+def everywhere(
+    client: Client, workers: list[str], seconds: float | None, function: Callable[..., Any], *arguments: str
+) -> None:
+    """Call a function on several workers at once, whatever they do; wait for it so long, or not at all.
+
+    Where it fails, the workers' leases end what it should have ended.
+    """
+
+    async def attempt() -> None:
+        with suppress(Exception):
+            await client.run(worker_session.in_thread, function, *arguments, workers=workers, on_error="ignore")
+
+    if seconds is None:
+        client.loop.add_callback(attempt)
+    else:
+        with suppress(Exception):
+            client.sync(attempt, callback_timeout=seconds)
+
+
 @contextmanager
 def _translated_errors() -> Iterator[None]:
     """Tell workers that have gone from those that do not work; what is raised on a worker is raised here."""

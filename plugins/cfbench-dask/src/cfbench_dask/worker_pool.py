@@ -19,7 +19,7 @@ from distributed import Client
 from cfbench.execution import Outcome, RunError, Task, TaskQueue
 from cfbench_dask import worker_session
 from cfbench_dask.file_transfer import pack, room
-from cfbench_dask.rpc import PoolWorker, WorkerFaultError, WorkerGoneError, events_in
+from cfbench_dask.rpc import PoolWorker, WorkerFaultError, WorkerGoneError, events_in, everywhere, need_of
 from cfbench_dask.worker_session import Need
 
 _LOOK = 0.5  # seconds between looks at which workers are there
@@ -241,7 +241,8 @@ class WorkerPool:
         worker.open(self._needs, self.folder / "seen", must_share=bool(self.shared))
         worker.opening = False
         note = f"worker {worker.address} gets no cells: it {worker.unusable}"
-        return partial(self.queue.events.note, note) if worker.answered and worker.unusable else tuple
+        nothing = tuple  # which wakes the run's thread all the same
+        return partial(self.queue.events.note, note) if worker.answered and worker.unusable else nothing
 
     def _run_cell(self, worker: PoolWorker, task: Task, archive: Path | None) -> _Message:
         """Have a task run by a worker, its inputs sent before where it does not see them."""
@@ -279,22 +280,9 @@ class WorkerPool:
             self._everywhere(worker_session.call, "", "renew")
 
     def _everywhere(self, function: Callable[..., Any], *arguments: str, seconds: float | None = None) -> None:
-        """Call a function wherever the run has a session or is opening one, and wait for that so long, or not at all.
-
-        Where it fails, the leases end what it should have ended.
-        """
-        call = (worker_session.in_thread, function, self.session, *arguments)
+        """Call a function wherever the run has a session or is opening one; wait for it so long, or not at all."""
         workers = [worker.address for worker in list(self._workers.values()) if worker.token or worker.opening]
-
-        async def attempt() -> None:
-            with suppress(Exception):
-                await self.client.run(*call, workers=workers, on_error="ignore")
-
-        if seconds is None:
-            self.client.loop.add_callback(attempt)
-        else:
-            with suppress(Exception):
-                self.client.sync(attempt, callback_timeout=seconds)
+        everywhere(self.client, workers, seconds, function, self.session, *arguments)
 
     def _close(self) -> None:
         """End all sessions, and with them what runs; a scheduler that has gone is not waited for."""
@@ -357,11 +345,6 @@ class WaitPolicy:
         if text not in self._noted:
             self._noted.add(text)
             self._note(text)
-
-
-def need_of(task: Task) -> Need:
-    """Return what a task needs to be installed."""
-    return (task.distribution, task.import_path, task.version, task.code)
 
 
 def _why_not(need: Need, ready: Sequence[PoolWorker]) -> str:

@@ -50,19 +50,17 @@ def misfits(versions: Mapping[str, str], needs: Collection[Need]) -> list[str]:
             return [f"has {name} {found}, here is {version}" for _ in needs]
     plugins = Registry.discover().plugins("model")
     usable = {(plugin.distribution, plugin.value): plugin for plugin in plugins if not plugin.problem}
-    reasons = []
-    for distribution, model, version, code in needs:
-        plugin = usable.get((distribution, model))
+
+    def misfit(distribution: str, import_path: str, version: str, code: str) -> str:
+        plugin = usable.get((distribution, import_path))
         if plugin is None:
-            reasons.append(f"has no usable {distribution}")
-        elif plugin.version != version:
-            reasons.append(f"has {distribution} {plugin.version}, here is {version}")
-        elif plugin.code != code:
-            other = "with other sources, or other versions of what it requires, than here"
-            reasons.append(f"has {distribution} {version} {other}")
-        else:
-            reasons.append("")
-    return reasons
+            return f"has no usable {distribution}"
+        if plugin.version != version:
+            return f"has {distribution} {plugin.version}, here is {version}"
+        other = "with other sources, or other versions of what it requires, than here"
+        return "" if plugin.code == code else f"has {distribution} {version} {other}"
+
+    return [misfit(*need) for need in needs]
 
 
 class WorkerSession:
