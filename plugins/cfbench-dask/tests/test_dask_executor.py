@@ -75,7 +75,7 @@ def test_data_are_sent_once_per_split_and_worker_and_removed_with_the_last_cell(
     seen = []
     with closing(DaskExecutor(cluster.address, shared=False)(tasks, queue)) as outcomes:
         for outcome in outcomes:
-            assert outcome.status == "ok"
+            assert (outcome.status, outcome.reason) == ("ok", "")
             seen.append({path.parent.name for path in cluster.files() if path.suffix == ".npy"} & {"one", "second"})
     workers = {
         (task, what) for task, kind, what in queue.events.seen if kind == "phase" and str(what).startswith("on ")

@@ -86,6 +86,7 @@ def test_a_failure_keeps_its_name_reason_and_last_words(send, status):
         ({"elsewhere": b""}, {}, "other files than answers"),
         ({"answers": b"no folder"}, {}, "other files than answers"),
         ({}, {"size": None}, "it described no cell"),
+        ({}, {"versions": {"numpy": b"bytes"}}, "cannot be read: Object of type bytes"),
     ],
 )
 def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wrong):

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, get_args
 
-from distributed import Client
+from distributed import Client, wait
 from distributed.scheduler import KilledWorker
 
 from cfbench.execution import Outcome, Status, Task, answers_in, read_outcome
@@ -132,10 +132,10 @@ class PoolWorker:
         arguments = (self.session, self.token, json.dumps(asdict(task)), split)
         future = self.client.submit(worker_session.run_cell, *arguments, workers=[self.address], pure=False)
         try:
-            with _translated_errors():
+            with _translated_errors(), self.client.as_current():
                 while wanted() and not future.done():
-                    with suppress(TimeoutError):
-                        future.result(_LOOK)
+                    with suppress(TimeoutError):  # of waiting only: threads that fetch results share one request
+                        wait(future, _LOOK)
                 reply = future.result() if future.done() else {"gone": "it has left"}
         finally:
             future.release()
@@ -233,18 +233,19 @@ def _outcome(task: Task, facts: Mapping[str, Any]) -> Outcome:
         raise ValueError(f"it reported a cell that ended as {str(status)[:_LONGEST_TAIL]!r}")
     # A local process reports success or failure alone; its supervisor finds the other statuses.
     report = {key: facts.get(key) for key in ("reason", "cost", "losses", "versions")}
-    report |= (
-        {"answers": facts.get("answers"), "status": "ok"} if status == "ok" else {"answers": None, "status": "failed"}
-    )
+    ok = status == "ok"
+    report |= {"status": "ok" if ok else "failed", "answers": facts.get("answers") if ok else None}
     answers_in(task).mkdir(parents=True, exist_ok=True)
-    (answers_in(task) / "outcome.json").write_text(json.dumps(report))
     try:
+        (answers_in(task) / "outcome.json").write_text(json.dumps(report))
         outcome = read_outcome(task)
+    except TypeError as error:
+        raise ValueError(f"its answers cannot be read: {error}") from error
     except MemoryError as error:
         raise ValueError("its answers claim more memory than there is") from error
     if outcome is None or not isinstance(outcome.reason, str) or outcome.reason != report["reason"]:
         raise ValueError("its answers cannot be read" if outcome is None else str(outcome.reason))
-    if status == "ok":
+    if ok:
         return outcome
     return replace(outcome, status=status, log_tail=str(facts.get("log_tail", ""))[:_LONGEST_TAIL])
 
