@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from io import BytesIO, StringIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from cfbench.model.ratings import Floats
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
+
+Places: TypeAlias = NDArray[np.float64]
+"""Points of a plane, their distances or the sizes of labels, shape (n, 2) unless another is stated."""
 
 NO_PICTURES = "no pictures: they need matplotlib, which is not installed: pip install matplotlib"
 
@@ -164,12 +167,12 @@ def against_popularity(
 
 
 def title_map(
-    places: NDArray[np.float64],
+    places: Places,
     titles: Iterable[str],
     *,
     heading: str,
     axis_names: tuple[str, str] = ("", ""),
-    others: NDArray[np.float64] | None = None,
+    others: Places | None = None,
 ) -> Canvas:
     """Draw a point with its title for each of ``places``, shape (n, 2), the important ones first.
 
@@ -199,7 +202,7 @@ def title_map(
     return canvas
 
 
-def write_labels(axes: Axes, places: NDArray[np.float64], texts: Iterable[str]) -> int:
+def write_labels(axes: Axes, places: Places, texts: Iterable[str]) -> int:
     """Write ``texts`` beside ``places``, shape (n, 2) in data units, the important ones first.
 
     The axes' limits and layout are settled with this call. Sizes are measured in the font that draws here, wider than
@@ -239,9 +242,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_TITLE else f"{text[: _LONGEST_TITLE - 1].rstrip()}…"
 
 
-def label_centres(
-    points: NDArray[np.float64], sizes: NDArray[np.float64], bounds: tuple[float, float, float, float]
-) -> NDArray[np.float64]:
+def label_centres(points: Places, sizes: Places, bounds: tuple[float, float, float, float]) -> Places:
     """Return the centre of each label's box, shape (n, 2), NaN for labels that there is no room for.
 
     Labels are placed in their order, so the important ones come first: each takes the nearest of 128 places around
@@ -272,9 +273,7 @@ def label_centres(
     return centres
 
 
-def _candidates(
-    point: NDArray[np.float64], size: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _candidates(point: Places, size: Places) -> tuple[Places, Places]:
     """Return centres around ``point``, shape (128, 2), and how far off each is, to the right first."""
     angles = 2 * np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
