@@ -18,10 +18,28 @@ if TYPE_CHECKING:
     from cfbench.registry.registry import Registry
 
 __all__ = [
-    "Cell", "Executor", "Outcome", "Record", "Registry", "RunDescription", "RunError", "RunEvents", "Status",
-    "StoreError", "Supervisor", "Task", "TaskQueue", "UsageError", "answers_in", "figure_name", "perform",
-    "read_outcome", "remove_folder", "saved_in", "tail_of",
-]  # fmt: skip
+    "Cell",
+    "Executor",
+    "Outcome",
+    "Record",
+    "Registry",
+    "RunDescription",
+    "RunError",
+    "RunEvents",
+    "Status",
+    "StoreError",
+    "Supervisor",
+    "Task",
+    "TaskQueue",
+    "UsageError",
+    "answers_in",
+    "figure_name",
+    "perform",
+    "read_outcome",
+    "remove_folder",
+    "saved_in",
+    "tail_of",
+]
 
 _NAMES_OF_MODULES = {
     "errors": ("RunError", "StoreError", "UsageError"),

@@ -42,19 +42,33 @@ _SCOPE_SIGNALS = 1 << 1
 _LOWEST_DESCRIPTOR = 180  # above what a process opens while it starts, below the usual limit of 1024
 _held: list[int] = []  # the descriptor of this process's home, once there is one
 _VARIABLES = {
-    "HOME": "", "XDG_CACHE_HOME": ".cache", "XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share",
+    "HOME": "",
+    "XDG_CACHE_HOME": ".cache",
+    "XDG_CONFIG_HOME": ".config",
+    "XDG_DATA_HOME": ".local/share",
     "XDG_STATE_HOME": ".local/state",
-    "CUDA_CACHE_PATH": ".nv/ComputeCache", "TRITON_CACHE_DIR": ".triton/cache", "TRITON_HOME": "",
-    "HF_HOME": ".cache/huggingface", "HF_DATASETS_CACHE": ".cache/huggingface/datasets",
-    "HF_HUB_CACHE": ".cache/huggingface/hub", "SENTENCE_TRANSFORMERS_HOME": ".cache/sentence_transformers",
-    "IPYTHONDIR": ".ipython", "JUPYTER_CONFIG_DIR": ".jupyter", "MPLCONFIGDIR": ".config/matplotlib",
-    "IR_DATASETS_HOME": ".ir_datasets", "NLTK_DATA": ".cache/nltk", "SCIKIT_LEARN_DATA": ".cache/scikit_learn",
+    "CUDA_CACHE_PATH": ".nv/ComputeCache",
+    "TRITON_CACHE_DIR": ".triton/cache",
+    "TRITON_HOME": "",
+    "HF_HOME": ".cache/huggingface",
+    "HF_DATASETS_CACHE": ".cache/huggingface/datasets",
+    "HF_HUB_CACHE": ".cache/huggingface/hub",
+    "SENTENCE_TRANSFORMERS_HOME": ".cache/sentence_transformers",
+    "IPYTHONDIR": ".ipython",
+    "JUPYTER_CONFIG_DIR": ".jupyter",
+    "MPLCONFIGDIR": ".config/matplotlib",
+    "IR_DATASETS_HOME": ".ir_datasets",
+    "NLTK_DATA": ".cache/nltk",
+    "SCIKIT_LEARN_DATA": ".cache/scikit_learn",
     "SURPRISE_DATA_FOLDER": ".surprise_data",
-    "JAX_COMPILATION_CACHE_DIR": ".cache/jax", "NUMBA_CACHE_DIR": ".cache/numba",
-    "KERAS_HOME": ".keras", "TFHUB_CACHE_DIR": ".cache/tfhub",
-    "TORCH_HOME": ".cache/torch", "TORCHINDUCTOR_CACHE_DIR": ".cache/torchinductor",
+    "JAX_COMPILATION_CACHE_DIR": ".cache/jax",
+    "NUMBA_CACHE_DIR": ".cache/numba",
+    "KERAS_HOME": ".keras",
+    "TFHUB_CACHE_DIR": ".cache/tfhub",
+    "TORCH_HOME": ".cache/torch",
+    "TORCHINDUCTOR_CACHE_DIR": ".cache/torchinductor",
     "TORCH_EXTENSIONS_DIR": ".cache/torch_extensions",
-}  # fmt: skip
+}
 """Environment variables that name folders libraries write to, with their place below the home."""
 
 

@@ -19,14 +19,29 @@ _OBEYED = re.compile(f"[{_CONTROL}{_REORDERING}{_OTHERS}]")
 _OBEYED_IN_A_LINE = re.compile(f"[\t\n{_CONTROL}{_REORDERING}{_OTHERS}]")
 
 _STAND_INS = {
-    "\N{ALMOST EQUAL TO}": "~", "\N{DAGGER}": "+", "\N{PLUS-MINUS SIGN}": "+-", "\N{MULTIPLICATION SIGN}": "x",
-    "\N{MIDDLE DOT}": ".", "\N{BULLET}": "*", "\N{HORIZONTAL ELLIPSIS}": "...", "\N{EN DASH}": "-", "\N{EM DASH}": "-",
-    "\N{MINUS SIGN}": "-", "\N{RIGHTWARDS ARROW}": "->", "\N{LEFT SINGLE QUOTATION MARK}": "'",
-    "\N{RIGHT SINGLE QUOTATION MARK}": "'", "\N{LEFT DOUBLE QUOTATION MARK}": '"',
-    "\N{RIGHT DOUBLE QUOTATION MARK}": '"', "\N{GREATER-THAN OR EQUAL TO}": ">=", "\N{LESS-THAN OR EQUAL TO}": "<=",
-    "\N{INFINITY}": "inf", "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-", "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
-    "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}": "+", "\N{BOX DRAWINGS LIGHT UP AND RIGHT}": "+",
-}  # fmt: skip
+    "\N{ALMOST EQUAL TO}": "~",
+    "\N{DAGGER}": "+",
+    "\N{PLUS-MINUS SIGN}": "+-",
+    "\N{MULTIPLICATION SIGN}": "x",
+    "\N{MIDDLE DOT}": ".",
+    "\N{BULLET}": "*",
+    "\N{HORIZONTAL ELLIPSIS}": "...",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{MINUS SIGN}": "-",
+    "\N{RIGHTWARDS ARROW}": "->",
+    "\N{LEFT SINGLE QUOTATION MARK}": "'",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+    "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+    "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{INFINITY}": "inf",
+    "\N{BOX DRAWINGS LIGHT HORIZONTAL}": "-",
+    "\N{BOX DRAWINGS LIGHT VERTICAL}": "|",
+    "\N{BOX DRAWINGS LIGHT VERTICAL AND RIGHT}": "+",
+    "\N{BOX DRAWINGS LIGHT UP AND RIGHT}": "+",
+}
 """What is written for a character that the encoding of a stream does not have."""
 
 

@@ -91,11 +91,19 @@ def _started(energy: Energy) -> OfflineEmissionsTracker | None:
 
         meter = OfflineEmissionsTracker(
             # Asked for; these turn kWh into CO2, which is not read. pue is a factor of the energy itself.
-            country_iso_code="FRA", force_carbon_intensity_g_co2e_kwh=1.0, pue=1.0,
-            cloud_provider=None, electricitymaps_api_token="", emissions_endpoint=None,
-            output_methods=[], output_handlers=[], log_level="critical",
-            tracking_mode="process", measure_power_secs=_SAMPLE_SECONDS, allow_multiple_runs=True,
-        )  # fmt: skip
+            country_iso_code="FRA",
+            force_carbon_intensity_g_co2e_kwh=1.0,
+            pue=1.0,
+            cloud_provider=None,
+            electricitymaps_api_token="",
+            emissions_endpoint=None,
+            output_methods=[],
+            output_handlers=[],
+            log_level="critical",
+            tracking_mode="process",
+            measure_power_secs=_SAMPLE_SECONDS,
+            allow_multiple_runs=True,
+        )
         meter.start()
     except Exception as error:  # noqa: BLE001 - a meter must not cost the cell
         energy.method = f"not metered: {type(error).__name__}: {error}"
