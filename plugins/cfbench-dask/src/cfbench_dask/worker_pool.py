@@ -107,7 +107,7 @@ class WorkerPool:
 
     def _look_for_workers(self) -> Iterator[Outcome]:
         """Compare the workers that the scheduler has with those known; it has gone where it does not say."""
-        seconds = max(self.policy.patience, 5.0)
+        seconds = max(self.policy.patience, 30.0)  # a busy scheduler has not gone
         try:
             present = self.client.sync(self.client.scheduler.ncores, callback_timeout=seconds)
         except (OSError, RuntimeError) as error:
