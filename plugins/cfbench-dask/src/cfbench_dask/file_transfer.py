@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,10 @@ def unpack(archive: Path, root: Path) -> list[str]:
         with zipfile.ZipFile(archive) as file:
             entries = file.infolist()
             _require_harmless(entries, archive.stat().st_size)
-            file.extractall(root)
+            for entry in entries:
+                (path := root / entry.filename).parent.mkdir(parents=True, exist_ok=True)
+                with file.open(entry) as sent, path.open("wb") as written:
+                    shutil.copyfileobj(sent, written)
     except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, OverflowError, struct.error) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which comes of places before the beginning
             raise
