@@ -83,9 +83,9 @@ class ExecutionOptions:
         return CellOptions(self.device, self.threads)
 
     def run_options(self, storage: Storage, *, save_models: bool = False) -> RunOptions:
-        """Return the limits of the cells and what else a run is made with; no cell may write to the data.
+        """Return the limits of the cells and what else a run is made with.
 
-        Raises UsageError for limits that cannot be read or kept.
+        No cell may write to the folders of ``storage``. Raises UsageError for limits that cannot be read or kept.
         """
         if self.energy:
             check_meter()

@@ -40,7 +40,7 @@ class Task:
         energy: whether the energy of fitting and answering is estimated.
         timeout: wall seconds after which the cell is ended, from the moment its process begins; None for none.
         memory_limit: resident bytes of the cell's process and its children beyond which they are ended; None for none.
-        protected: folders that the cell's process must not write to, ``folder`` excepted.
+        protected: folders and files that the cell's process must not write to, ``folder`` excepted.
     """
 
     name: str

@@ -5,6 +5,7 @@ From TOML, the JSON that a run wrote, or the command line.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -235,6 +236,15 @@ class Suite(BaseModel):
     def distributions(self) -> dict[str, str]:
         """The distribution of every model that ``plugins`` names."""
         return {model: distribution for distribution, models in self.plugins.items() for model in models}
+
+    @property
+    def data_files(self) -> tuple[Path, ...]:
+        """The files that the data sets name, as their name or as a parameter: the user's own, wherever they lie."""
+        specs = map(Spec.parse, self.datasets)
+        texts = [str(value) for spec in specs for value in (spec.name, *spec.params.values())]
+        # Methods of Path raise where a text can be no file's name: it is too long, or begins with ~nobody.
+        paths = map(os.path.expanduser, texts)
+        return tuple(Path(path) for path in paths if os.path.isfile(path))  # noqa: PTH113
 
     @classmethod
     def read(cls, path: Path) -> Suite:

@@ -33,7 +33,7 @@ class RunOptions:
         timeout: wall seconds allowed to a cell, None for any.
         memory_limit: resident bytes allowed to a cell's processes, None for any.
         energy: whether the energy of every cell is estimated.
-        protected: folders that no cell may write to, beside the run's own.
+        protected: folders that no cell may write to, beside the run's own and the files that its data sets name.
     """
 
     force: bool = False

@@ -251,7 +251,7 @@ class Run:
             self.options,
             save_models=self.options.save_models or "saved-model" in self._needs,
             energy=self._energy,
-            protected=(self.folder.path, *self.options.protected),
+            protected=(self.folder.path, *self.plan.suite.data_files, *self.options.protected),
         )
         tasks = [task_of(planned, options, work_folder) for planned in first.values()]
 

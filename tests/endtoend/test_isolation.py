@@ -168,6 +168,21 @@ def test_a_model_cannot_write_to_the_store_or_to_the_data_or_kill_its_keepers(pl
     assert left == []
 
 
+@pytest.mark.skipif(not landlock_version(), reason="the kernel has no Landlock")
+def test_a_model_cannot_write_to_the_users_own_files_wherever_they_lie(tmp_path, place, run_in, records):
+    for name in ("ratings", "items", "other"):
+        (tmp_path / f"{name}.csv").write_text("item,title\n" + "".join(f"{number},t\n" for number in range(20)))
+    rows = "".join(f"{user},{item},{user % 5 + 1}\n" for user in range(20) for item in range(0, 20, 2))
+    (tmp_path / "ratings.csv").write_text(f"user,item,rating\n{rows}")
+    vandals = {name: f"vandal[where={tmp_path}/{name}.csv]" for name in ("ratings", "items", "other")}
+    run_in("owned", list(vandals.values()), "-d", f"{tmp_path}/ratings.csv[items={tmp_path}/items.csv]")
+    found = records(place / "owned")
+    assert all("denied" in found[vandals[name]]["reason"] for name in ("ratings", "items"))
+    assert (tmp_path / "ratings.csv").read_text() == f"user,item,rating\n{rows}"
+    assert "spoilt" not in (tmp_path / "items.csv").read_text()
+    assert (tmp_path / "other.csv").read_text() == "spoilt"
+
+
 @pytest.mark.skipif(
     not landlock_version(), reason="the kernel has no Landlock: the fork server's own home stays writable"
 )

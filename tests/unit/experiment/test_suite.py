@@ -78,3 +78,12 @@ def test_an_unknown_suite_is_answered_with_the_nearest():
 def test_a_missing_file_is_a_clear_error(tmp_path):
     with pytest.raises(UsageError, match="cannot read suite"):
         Suite.find(str(tmp_path / "absent.toml"))
+
+
+def test_the_files_that_data_sets_name_are_known_and_nothing_else_is_taken_for_one(tmp_path):
+    ratings, items = tmp_path / "ratings.csv", tmp_path / "items.csv"
+    for path in (ratings, items):
+        path.touch()
+    odd = f"acme[a={'x' * 5000},b=~nobody,c={tmp_path}]"
+    suite = Suite(name="own", datasets=(f"{ratings}[items={items}]", "ml-100k", odd), models=("dot",))
+    assert set(suite.data_files) == {ratings, items}
