@@ -108,7 +108,7 @@ def test_numbers_and_plain_text_stay_as_they_are(value):
 
 
 def test_one_huge_text_does_not_make_all_of_them_huge(monkeypatch):
-    monkeypatch.setattr(text_file, "_MOST_BYTES", 1 << 16)
+    monkeypatch.setattr(text_file, "_MOST_CHARACTERS", 1 << 14)
     assert text_file.texts(["a", "b" * 2_000], "a field").tolist() == ["a", "b" * 2_000]
     with pytest.raises(DataError, match=r"a field has 20,000 characters, and as many are set aside for each of 2"):
         text_file.texts(["a", "b" * 20_000], "a field")
