@@ -38,8 +38,10 @@ class ProcessExecutor:
                 ended = supervisor.wait()
                 try:
                     self._fill(supervisor, waiting, queue)
-                finally:  # where there is no room for the next cell, say: what these have computed must not go with it
+                except Exception:  # no room for the next cell, say: what these have computed must not go with it
                     yield from ended
+                    raise
+                yield from ended
 
     def _fill(self, supervisor: Supervisor, waiting: Iterator[Task], queue: TaskQueue) -> None:
         """Start tasks until ``jobs`` of them run or none is left."""

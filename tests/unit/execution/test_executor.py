@@ -30,24 +30,36 @@ class Clockwork:
 class FullQueue:
     """Has room for one cell."""
 
-    def __init__(self):
+    def __init__(self, error):
+        self.error = error
         self.acquired = []
         self.events = RunEvents()
 
     def acquire(self, task):
         if self.acquired:
-            raise StoreError("the disk is full")
+            raise self.error
         self.acquired.append(task.name)
         return True
 
 
-def test_what_ended_is_not_lost_where_the_next_cell_finds_no_room(monkeypatch):
+@pytest.fixture
+def outcomes_of_two(monkeypatch):
+    """Outcomes of two cells whose second meets an error before it starts."""
     monkeypatch.setattr(executors, "Supervisor", Clockwork)
     tasks = [
         Task(name, "home", name, "module:Class", {}, "questions", "output", "log", 0, 1, "cpu", 1)
         for name in ("a", "b")
     ]
-    outcomes = ProcessExecutor()(tasks, FullQueue())
+    return lambda error: ProcessExecutor()(tasks, FullQueue(error))
+
+
+def test_what_ended_is_not_lost_where_the_next_cell_finds_no_room(outcomes_of_two):
+    outcomes = outcomes_of_two(StoreError("the disk is full"))
     assert next(outcomes).task.name == "a"
     with pytest.raises(StoreError, match="full"):
         next(outcomes)
+
+
+def test_an_interrupt_is_raised_at_once_so_that_no_consumer_can_lose_it(outcomes_of_two):
+    with pytest.raises(KeyboardInterrupt):
+        next(outcomes_of_two(KeyboardInterrupt()))
