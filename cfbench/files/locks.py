@@ -120,11 +120,14 @@ def remove_folder(folder: Path) -> None:
     Models and libraries leave folders that may not be written to: only root can empty them as they are.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    if folder.is_dir() and not folder.is_symlink():
-        with suppress(OSError):
+    _give_access(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _give_access(folder: Path) -> None:
+    """Give this user every right in a folder and in those within, where that is possible; links are not followed."""
+    with suppress(OSError):  # one that cannot be opened keeps no other one
+        if folder.is_dir() and not folder.is_symlink():
             folder.chmod(0o700)
-            for parent, names, _ in os.walk(folder):  # which enters a folder after its permissions have been given
-                for path in (Path(parent, name) for name in names):
-                    if not path.is_symlink():
-                        path.chmod(0o700)
-        shutil.rmtree(folder, ignore_errors=True)
+            for inner in folder.iterdir():
+                _give_access(inner)

@@ -87,28 +87,84 @@ def test_a_folder_that_another_process_sweeps_before_it_is_owned_is_made_anew(tm
         assert str(folder) == made[2]
 
 
-def test_folders_that_may_not_be_written_to_are_removed_by_any_user_and_links_are_not_followed(tmp_path):
-    user = 65534 if os.geteuid() == 0 else os.geteuid()  # root may write to everything
-    os.chown(tmp_path, user, -1)
+def holds_for_a_user(folder, check):
+    """Return whether ``check`` is true in a process of a user, who owns ``folder`` and may not write everywhere."""
+    user = 65534 if os.geteuid() == 0 else os.geteuid()
+    os.chown(folder, user, -1)
     child = os.fork()
     if child == 0:
         try:
-            os.chdir(tmp_path)
+            os.chdir(folder)
             os.setuid(user)
-            cell, beside = Path("cell"), Path("beside")
-            for folder in (cell / "home" / ".cache" / "deep", cell / "closed", beside):
-                folder.mkdir(parents=True)
-                (folder / "file").touch()
-            (cell / "link").symlink_to("../beside")
-            beside.chmod(0o500)
-            for folder in (cell / "home" / ".cache" / "deep", cell / "home" / ".cache", cell):
-                folder.chmod(0o500)
-            (cell / "closed").chmod(0)
-            shutil.rmtree(cell, ignore_errors=True)
-            left = cell.exists()
-            remove_folder(cell)
-            untouched = (beside / "file").exists() and stat.S_IMODE(beside.stat().st_mode) == 0o500
-            os._exit(0 if left and untouched and not cell.exists() else 1)
+            os._exit(0 if check() else 1)
         finally:
             os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def folder_with_a_file(path):
+    path.mkdir(parents=True)
+    (path / "file").touch()
+    return path
+
+
+def test_folders_that_may_not_be_written_to_are_removed_by_any_user_and_links_are_not_followed(tmp_path):
+    def check():
+        cell, beside = Path("cell"), Path("beside")
+        for folder in (cell / "home" / ".cache" / "deep", cell / "closed", beside):
+            folder_with_a_file(folder)
+        (cell / "link").symlink_to("../beside")
+        beside.chmod(0o500)
+        for folder in (cell / "home" / ".cache" / "deep", cell / "home" / ".cache", cell):
+            folder.chmod(0o500)
+        (cell / "closed").chmod(0)
+        shutil.rmtree(cell, ignore_errors=True)
+        left = cell.exists()
+        remove_folder(cell)
+        untouched = (beside / "file").exists() and stat.S_IMODE(beside.stat().st_mode) == 0o500
+        return left and untouched and not cell.exists()
+
+    assert holds_for_a_user(tmp_path, check)
+
+
+def test_a_folder_that_nobody_may_look_for_is_left_without_an_error(tmp_path):
+    def check():
+        folder_with_a_file(Path("closed", "cell"))
+        Path("closed").chmod(0)
+        remove_folder(Path("closed", "cell"))
+        Path("closed").chmod(0o700)
+        return Path("closed", "cell").exists()
+
+    assert holds_for_a_user(tmp_path, check)
+
+
+def test_an_owned_folder_that_was_closed_is_removed_and_hides_no_error(tmp_path):
+    def check():
+        try:
+            with owned_folder(Path(), ".new-", PARTS) as folder:
+                folder_with_a_file(folder / "content")
+                folder.chmod(0)
+                raise LookupError
+        except LookupError:
+            return not list(Path().iterdir())
+
+    assert holds_for_a_user(tmp_path, check)
+
+
+def test_one_folder_that_cannot_be_opened_keeps_no_other_one(tmp_path, monkeypatch):
+    change = Path.chmod
+
+    def refused(path, mode):
+        if path.name.startswith("theirs"):
+            raise PermissionError(errno.EPERM, "it belongs to somebody else", str(path))
+        change(path, mode)
+
+    def check():
+        for number in range(8):
+            folder_with_a_file(Path("cell", f"theirs{number}")).chmod(0o500)
+            folder_with_a_file(Path("cell", f"ours{number}")).chmod(0o500)
+        monkeypatch.setattr(Path, "chmod", refused)
+        remove_folder(Path("cell"))
+        return {folder.name for folder in Path("cell").iterdir()} == {f"theirs{number}" for number in range(8)}
+
+    assert holds_for_a_user(tmp_path, check)
