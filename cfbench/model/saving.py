@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, Union, get_args, get
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.errors import StoreError
+from cfbench.errors import CfbenchError, StoreError
 from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_arrays, read_plain, require_plain
 
 Fact: TypeAlias = bool | int | float | str | list["Fact"] | dict[str, "Fact"] | None
@@ -84,6 +84,8 @@ class Saved:
                 setattr(model, name, value)
             model.after_load()
             _require_answers(model)
+        except (CfbenchError, MemoryError):
+            raise  # of this machine they tell, or what to do about it
         except Exception as error:  # an author's code may raise anything at what it cannot be made of
             raise _refused(directory, f"holds other parts than a model of {cls._kind!r} has: {error!r}") from error
         return model
@@ -158,8 +160,8 @@ def _restored(hint: Any, part: Any, path: str) -> Any:
     if isinstance(part, dict) and hasattr(kind, "from_parts"):
         value = kind.from_parts(part)
         _require_names(part, value.to_parts(), path)
-    elif isinstance(part, dict) and is_dataclass(kind):
-        value = kind(**_all_restored(_init_hints(kind), part, path))  # type: ignore[operator]
+    elif isinstance(part, dict) and isinstance(kind, type) and is_dataclass(kind):
+        value = kind(**_all_restored(_init_hints(kind), part, path))
     elif isinstance(part, list):
         types = options if kind is tuple and Ellipsis not in options else options[:1] * len(part)
         restored = (_restored(one, item, path) for one, item in zip(types or [Any] * len(part), part, strict=True))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from cfbench.errors import StoreError
+from cfbench.errors import ModelError, StoreError
 from cfbench.model import Features, Matrix, Saved, Vector, Vocabulary, load_parts, save_parts
 from cfbench.registry.declaration import declaration_of
 
@@ -210,6 +210,21 @@ def test_what_does_not_fit_or_cannot_answer_is_refused_by_load(tmp_path, arrays,
         StoreError, match=rf"{tmp_path} holds other parts than a model of 'test\.typed\.1' has: .*{why}"
     ):
         Typed.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error", [ModelError("no GPU here; install the library's build for one"), MemoryError()], ids=str
+)
+@pytest.mark.parametrize("method", ["after_load", "predict"])
+def test_what_is_no_fault_of_the_files_is_not_blamed_on_them(tmp_path, monkeypatch, method, error):
+    def fail(*_):
+        raise error
+
+    typed().save(tmp_path)
+    monkeypatch.setattr(Typed, method, fail)
+    with pytest.raises(type(error)) as caught:
+        Typed.load(tmp_path)
+    assert caught.value is error
 
 
 def test_a_number_that_json_has_no_word_for_is_not_saved(tmp_path):
