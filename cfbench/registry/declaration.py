@@ -243,11 +243,12 @@ def _understood(annotation: ast.expr) -> tuple[Callable[[Any], bool], str]:
             types, words, _ = _TYPES[name]
             return lambda value: isinstance(value, types) and isinstance(value, bool) == (name == "bool"), words
         case ast.Subscript(value=ast.Name(id="Literal"), slice=options):
-            found = ast.literal_eval(options)
-            choices = found if isinstance(found, tuple) else (found,)
-            return lambda value: value in choices, f"one of {', '.join(map(str, choices))}"
-        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=[first, *_] as parts)):
-            tests, name = [_understood(part)[0] for part in parts], ast.unparse(first)
+            with suppress(TypeError, ValueError):  # where it holds names, which are known where the class is imported
+                found = ast.literal_eval(options)
+                choices = found if isinstance(found, tuple) else (found,)
+                return lambda value: value in choices, f"one of {', '.join(map(str, choices))}"
+        case ast.Subscript(value=ast.Name(id="tuple"), slice=ast.Tuple(elts=parts)):
+            tests, name = [_understood(part)[0] for part in parts], ast.unparse(parts[0]) if parts else ""
 
             def all_fit(value: Any) -> bool:
                 each = tests[:1] * len(value) if source.endswith(", ...]") else tests

@@ -81,6 +81,23 @@ def test_values_are_checked_against_annotations(package, name, good, bad):
     assert not parameter.accepts(bad)
 
 
+@pytest.mark.parametrize(
+    ("annotation", "good", "bad"),
+    [
+        ("int | Literal[NAME]", (5, "x"), ()),  # whatever NAME is: it is known only where the class is imported
+        ("Literal[f(1)]", (5, "x", None), ()),
+        ("tuple[()]", ((),), ((1,), 1)),
+        ("tuple[()] | None", ((), None), ((1,),)),
+    ],
+)
+def test_annotations_that_are_not_understood_in_full_are_answered_for(package, annotation, good, bad):
+    declared = declaration_of(package("model", f"class Model:\n    k: {annotation}\n") + ":Model")
+    parameter = declared.parameters["k"]
+    assert all(map(parameter.accepts, good))
+    assert not any(map(parameter.accepts, bad))
+    assert parameter.expected
+
+
 def test_re_exports_and_base_classes_are_followed(package):
     package("base", "class Base:\n    '''Base.'''\n    k: int = 1\n    def score_items(self, users): ...\n")
     package("model", "from .base import Base\nclass Model(Base):\n    k: int = 2\n    def fit(self, a, b): ...\n")
