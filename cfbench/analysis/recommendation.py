@@ -93,7 +93,8 @@ def recommend(cell: FinishedCell, request: RecommendationRequest) -> Recommendat
         fitted = fitted_model(cell)
         model, user = fitted.model, int(split.user_coding.code_of[position])
         training_user = user
-        for place in np.flatnonzero(split.test_user_positions == position):  # one, or none
+        if position in split.test_user_positions:
+            place = np.flatnonzero(split.test_user_positions == position)[0]
             user = int(fitted.queries.ranked_users[place])  # the code of the run: a cold user has one too
             withheld = None if split.withheld is None else split.withheld.items[split.withheld.places == place]
     else:

@@ -41,12 +41,11 @@ def past_records(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -
             records += [line for line in read_lines(folder.records_path) if isinstance(line, Record)]
         except StoreError as error:
             note(f"{error}; the records in cells/ are used instead")
-    ours = {
-        (cell.split_fingerprint, cell.fold, cell.model, cell.repeat): record
-        for record in records
-        for cell in (record.cell,)
-        if cell.base_seed == suite.seed and cell.model in suite.models
-    }
+    ours: dict[tuple[str, str, str, int], Record] = {}
+    for record in records:
+        cell = record.cell
+        if cell.base_seed == suite.seed and cell.model in suite.models:
+            ours[cell.split_fingerprint, cell.fold, cell.model, cell.repeat] = record
     if not ours:
         raise UsageError(f"{folder.path} holds no finished cell of suite {suite.name!r}; run it first")
     return ours
