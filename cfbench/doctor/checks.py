@@ -297,8 +297,9 @@ def nvidia_gpus() -> list[str]:
     """Return the names of NVIDIA's GPUs with their drivers; none where there is no driver, or it reports an error."""
     command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
-        # The driver's own program, without any text from elsewhere.
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_GPU_QUERY_SECONDS, check=True)  # noqa: S603
+        done = subprocess.run(  # noqa: S603 - the driver's own program, without any text from elsewhere
+            command, capture_output=True, text=True, timeout=_GPU_QUERY_SECONDS, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return []
     gpus = [line.partition(",") for line in done.stdout.splitlines() if line.strip()]

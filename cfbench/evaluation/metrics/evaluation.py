@@ -31,12 +31,12 @@ def derived(compute: Callable[[Any], T]) -> cached_property[T]:
 
     @wraps(compute)
     def once(owner: Any) -> T:
-        value: Any = compute(owner)
+        value = compute(owner)
         # A sparse array is made of three.
         for array in (value, *(getattr(value, part, None) for part in ("data", "indices", "indptr"))):
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False
-        return value  # type: ignore[no-any-return]
+        return value
 
     return cached_property(once)
 
@@ -46,10 +46,10 @@ def of_split(compute: Callable[[Any], T]) -> cached_property[T]:
     once = derived(compute).func
 
     def shared(owner: Any) -> T:
-        known = _OF_SPLITS.setdefault(owner.split, {})
+        known: dict[str, T] = _OF_SPLITS.setdefault(owner.split, {})
         if compute.__name__ not in known:
             known[compute.__name__] = once(owner)
-        return known[compute.__name__]  # type: ignore[no-any-return]
+        return known[compute.__name__]
 
     return cached_property(wraps(compute)(shared))
 
