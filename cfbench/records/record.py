@@ -1,6 +1,6 @@
 """Lines of a run's ``records.jsonl``: all that tables are rendered from.
 
-A :class:`Record` holds what came of one cell; it is also the unit of storing and resuming. All other lines are derived
+A :class:`Record` holds the result of one cell; it is also the unit of storing and resuming. All other lines are derived
 from the records of a run. ``kind`` tells the lines of one file apart.
 """
 
@@ -19,10 +19,10 @@ SCHEMA = 3
 """Version of the stored form; lines and cells of another version are refused."""
 
 ALPHA = 0.05
-"""Family-wise error rate of comparing models, over all pairs of one metric."""
+"""Family-wise error rate of comparing models, over all comparisons with the best of one metric, its strata included."""
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "crashed", "skipped"]
-"""What came of a cell.
+"""Whether a cell succeeded, or in which way not.
 
 ``ok``: the model was fitted and answered; ``failed``: it raised, or broke its contract; ``timeout``: it took longer
 than allowed; ``out-of-memory``: it asked for more memory than allowed, or than there is; ``crashed``: its process
@@ -46,7 +46,7 @@ class Cell:
         params: all parameters of the model, defaults included.
         distribution: the distribution that registers the model.
         version: that distribution's version.
-        code: digest of that distribution's sources.
+        code: digest of the model's sources and of the versions of what they require, ``Plugin.code``.
         base_seed: the run's seed.
         repeat: 0 for the first fit of these coordinates; each repeat has its own model seed.
         list_length: length of the top-k lists asked for.
@@ -173,7 +173,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Record:
-    """What came of a cell.
+    """Result of a cell.
 
     Attributes:
         cell: its coordinates.
@@ -298,7 +298,8 @@ class Comparison(_GroupLine):
             few users for an interval.
         high: upper end, or None.
         p: p-value of no difference, by the same resamples; None where there is none.
-        p_corrected: the same after Holm's correction for all pairs of the metric, its strata included.
+        p_corrected: the same after Holm's correction for all comparisons with the best of the metric,
+            its strata included.
         wilcoxon: p-value of the Wilcoxon signed-rank test on the values of single users, or None.
         wilcoxon_corrected: the same after Holm's correction.
     """

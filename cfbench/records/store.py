@@ -1,4 +1,4 @@
-"""Folder of a run: one immutable record and one file of raw answers per cell.
+"""Folder of a run: one record and one file of raw output per cell.
 
 ::
 
@@ -69,7 +69,7 @@ def _line_form() -> TypeAdapter[Line]:
 
 
 class RunFolder:
-    """Reads and writes one run's folder."""
+    """Folder of one run: the files in it, written and read."""
 
     def __init__(self, path: Path) -> None:
         """Take the folder's path; it is made when first written to."""
