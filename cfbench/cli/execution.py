@@ -35,7 +35,7 @@ _MOST_THREADS = 1024  # libraries that cannot start so many end the process
 @Parameter(name="*")
 @dataclass(frozen=True)
 class ExecutionOptions:
-    """How cells are run. Only ``threads`` and ``device`` can change a figure, those of cost excepted.
+    """Options of how cells are run. Only ``threads`` and ``device`` can change a figure, those of cost excepted.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ class PublishedFold:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where data comes from and under which terms.
+    """Provenance and terms of a data set.
 
     Attributes:
         licence: short name or terms, e.g. ``"MIT"``.

@@ -13,7 +13,7 @@ from cfbench.model.ratings import Codes
 from cfbench.records.record import SanityWarning
 
 _MOSTLY = 0.5  # the share of cold test rows from which figures say little of models
-_FEWEST_USERS = 30
+_FEWEST_USERS = 30  # a rule of thumb: with fewer, one or two users decide a figure
 _FAR_BELOW = 0.9  # times the training RMSE; what a model has learned from, it usually predicts better, never far worse
 _CERTAIN = 4.0  # standard errors between the two, so that a small test part gives no false alarm
 _ENOUGH_REPEATS = 5  # predictions of an item that another user's repeats: fewer may be chance

@@ -27,9 +27,9 @@ from cfbench.execution.sandbox import confine, move_into_copy
 from cfbench.model.protocols import EpochReport
 
 _LOOK = 0.05  # seconds between looks at memory and clock; a gigabyte takes longer to fill
-_REPORT = 1.0  # seconds between reports of usage, and between looks for children of the cell
+_REPORT = 1.0  # seconds between reports of usage and looks for children: these read the status of every process
 _BLOCK = 65536
-_LONGEST_LINE = 4096  # of an event; longer ones are not ours
+_LONGEST_LINE = 4096  # of an event; longer lines are a model's own writing, see ``pipe_events.LONGEST_TEXT``
 
 _HEAD, _TAIL = 4 << 20, 64 << 10  # bytes of a log
 _FIRST_TO_GO = "1000"  # the kernel's scale of what to kill when memory runs out: 1000 is first
@@ -263,7 +263,7 @@ def _settle(task: Task, output: int, home: Path) -> None:
 
 
 class _Reporter:
-    """Reports the progress of the work to the watchdog."""
+    """Sender of the progress of the work to the watchdog."""
 
     def __init__(self, reports: int) -> None:
         self._reports = reports

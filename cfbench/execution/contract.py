@@ -155,7 +155,7 @@ EVENTS = tuple(name for name in vars(RunEvents) if not name.startswith("_"))
 
 
 class TaskQueue(Protocol):
-    """Where an executor acquires its tasks."""
+    """Queue that an executor acquires its tasks from."""
 
     @property
     def events(self) -> RunEvents:
@@ -171,7 +171,7 @@ class TaskQueue(Protocol):
 
 
 class Executor(Protocol):
-    """Carries out tasks; found under the entry-point group ``cfbench.executors``, a dataclass like every plugin.
+    """Plugin that carries out tasks: a dataclass, found under the entry-point group ``cfbench.executors``.
 
     A parameter named ``jobs`` takes the value of ``--jobs``, one named ``scheduler`` that of ``--scheduler``.
     """

@@ -16,7 +16,7 @@ from cfbench.model.limits import require_whole
 
 @dataclass(frozen=True)
 class ProcessExecutor:
-    """Runs up to ``jobs`` cells at a time, each forked from a process that has imported its plugin's libraries.
+    """Executor of up to ``jobs`` cells at a time, each forked from a process that has imported its plugin's libraries.
 
     A crash, a leak or a loop loses that cell only.
 
@@ -53,9 +53,9 @@ class ProcessExecutor:
 
 @dataclass(frozen=True)
 class InProcessExecutor:
-    """Carries out cells here, in order; limits of time and memory are not enforced.
+    """Executor of one cell after another in the present process; limits of time and memory are not enforced.
 
-    The process is the present one, for debuggers: a crash ends the run.
+    It is meant for debuggers: a crash ends the run.
     """
 
     def __call__(self, tasks: Sequence[Task], queue: TaskQueue) -> Generator[Outcome]:

@@ -133,7 +133,7 @@ def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) ->
         )
     arrays |= {"lists": rankings.lists, "score_means": rankings.score_means}
     if isinstance(model, protocols.PredictsRatings):
-        rows = inputs.checked_rows
+        rows = inputs.checked_rows  # a test error far below that on training rows is a sign of a leak
         on_train = predict_ratings(model, train.users[rows], train.items[rows], clock, part="check")
         arrays |= {"train_rows": rows, "train_predictions": on_train}
     if isinstance(model, protocols.HasRatingRange) and (stated := rating_range_of(model)) is not None:

@@ -15,7 +15,10 @@ from contextlib import suppress
 from typing import Any
 
 LONGEST_TEXT = (select.PIPE_BUF - 300) // 6
-"""Characters of a text in an event: with them it is shorter than what the system writes in one piece."""
+"""Characters of a text in an event: with them it is shorter than what the system writes in one piece.
+
+A character takes six bytes at most, as the escape of a control character; 300 are left for the rest of the event.
+"""
 
 _PIPE_BYTES = 1 << 20  # room for some thousand events
 

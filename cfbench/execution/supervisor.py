@@ -34,7 +34,7 @@ THREAD_VARIABLES = (
 )
 """Environment variables by which libraries take their number of threads; every cell gets its own."""
 
-_WITHHELD = "CFBENCH_DATA"  # models must not read the true test ratings
+_HIDDEN_VARIABLE = "CFBENCH_DATA"  # models must not read the true test ratings
 _END_SECONDS, _END_OF_IMPORT_SECONDS = 5.0, 0.1  # a server that imports does not notice the end of its input
 _LOOK = 1.0  # seconds between looks at servers that import for too long
 _SHORTEST_IMPORT, _LONGEST_IMPORT = 10.0, 60.0  # seconds that a model's libraries may take before it is left to itself
@@ -59,7 +59,7 @@ class ForkServerClient:
         """
         outputs = Path(task.folder).parent
         home = persistent_home(task.distribution, outputs)
-        environment = {name: value for name, value in os.environ.items() if name != _WITHHELD}
+        environment = {name: value for name, value in os.environ.items() if name != _HIDDEN_VARIABLE}
         environment |= dict.fromkeys(THREAD_VARIABLES, str(task.threads))
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         self.events, write = os.pipe()
@@ -119,7 +119,7 @@ class ForkServerClient:
 
 @dataclass
 class Supervisor:
-    """Keeps one server per plugin distribution and knows which tasks run where.
+    """Supervisor of the fork servers, one per plugin distribution, and of the tasks that run in each.
 
     All methods must be called from one thread, which lives as long as the supervisor: servers end with it.
 

@@ -70,7 +70,7 @@ class ColdEntityInputs:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationInputs:
-    """What a model learns from and is then queried about on one split.
+    """Inputs of a model on one split: what it learns from, and is then queried about.
 
     Attributes:
         train: the training rows.

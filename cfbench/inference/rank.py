@@ -35,7 +35,7 @@ _ROWS_AT_ONCE = 256  # of scores that are added up in single precision before th
 
 @dataclass(frozen=True, eq=False)
 class Rankings:
-    """What ranking a model's scores gives.
+    """Result of ranking a model's scores.
 
     Attributes:
         lists: item codes, best first, shape (u, k), int32; a list with fewer than ``k`` candidates whose score is

@@ -16,7 +16,7 @@ from cfbench.execution.contract import EVENTS, RunDescription, RunEvents
 
 
 class Broadcast(RunEvents):
-    """Passes every event on to each of its members, in order.
+    """Listener that passes every event on to each of its members, in order.
 
     Attributes:
         members: the listeners.
@@ -49,7 +49,7 @@ class Broadcast(RunEvents):
 
 
 class TrackerThread(RunEvents):
-    """Hands events to a tracker in a thread of its own; gives it up at its first failure.
+    """Listener that hands events to a tracker in a thread of its own, and gives it up at its first failure.
 
     Events that the tracker does not override are not handed over.
     """

@@ -22,7 +22,7 @@ from cfbench.records.record import Cell, Record
 
 @dataclass
 class JsonLog(RunEvents):
-    """Writes every event but ``usage`` as a line, at once; a log that cannot be written is reported and given up.
+    """Log of every event but ``usage``, a line each, at once; one that cannot be written is reported and given up.
 
     Every line has ``time`` (ISO 8601, UTC) and ``event``; those of a cell have ``cell``: ``key``, ``model``,
     ``dataset``, ``split``, ``fold``, ``repeat``.

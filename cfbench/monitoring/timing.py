@@ -79,7 +79,7 @@ class Times:
 
 
 class Timing(RunEvents):
-    """Adds up what a run takes."""
+    """Listener that adds up what a run takes."""
 
     def __init__(self, clock: Clock) -> None:
         """Begin with the parts that ``clock``, of the run's own process, has already: planning counts."""
@@ -170,7 +170,7 @@ class Forecast:
 
 
 class TimeLeft:
-    """Forecasts cells by the times of others.
+    """Forecaster of cells by the times of others.
 
     A cell is expected to take the mean of its model's cells on the same data and split, else of its model's cells
     anywhere. A model that has not been timed is not guessed at: models differ by factors of thousands.

@@ -33,9 +33,12 @@ _NOT_MARKED = ("popularity bias", "beyond accuracy", "cost")
 _MODEL = Column("model", "text")
 
 _OVERVIEW = ("RMSE", "prediction-coverage", "cold-users", "cold-items", "NDCG", "ARP", "coverage")
-"""Columns of the overview between the model and its plugin: metrics, of strata tables the stratum of the new."""
+"""Columns of the overview between the model and its plugin: metrics, of strata tables the stratum of the new.
 
-_OVERVIEW_INTERVALS = ("RMSE", "NDCG")
+One for each question: errors of ratings, holes, new users, new items, rankings, popularity bias, variety.
+"""
+
+_OVERVIEW_INTERVALS = ("RMSE", "NDCG")  # the main figure of each task; more brackets would make it too wide to read
 _NEW_ENTITIES = {"cold-users": "RMSE, new users", "cold-items": "RMSE, new items"}
 _NEW = "0"  # the stratum without any training rating
 _DAGGER_NOTE = "†: the model could not answer all of these; the training mean stood in."

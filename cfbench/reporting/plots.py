@@ -30,7 +30,7 @@ Places: TypeAlias = NDArray[np.float64]
 NO_PICTURES = "no pictures: they need matplotlib, which is not installed: pip install matplotlib"
 
 _DOTS_PER_INCH = 150  # of PNG files, and of what crowds an SVG and is drawn as dots there
-_UNSPEAKABLE = re.compile("[\ufffe\uffff]")  # with control characters, what XML has no way to say, not even escaped
+_INVALID_IN_XML = re.compile("[\ufffe\uffff]")  # besides control characters, XML cannot hold these, not even escaped
 
 _BINS = 50
 _ACROSS = 2  # histograms side by side
@@ -53,7 +53,7 @@ def can_draw() -> bool:
 
 
 def style() -> AbstractContextManager[None]:
-    """Bytes that do not change, text as text, names that are never read as formulas; nothing global stays changed."""
+    """Return matplotlib's settings for drawing: reproducible bytes, text as text, no formulas; restored afterwards."""
     from matplotlib import rc_context  # noqa: PLC0415 - seven tenths of a second to import, only where it draws
 
     return rc_context({"svg.hashsalt": "cfbench", "svg.fonttype": "none", "font.size": 9, "text.parse_math": False})
@@ -71,7 +71,7 @@ def svg(canvas: Canvas) -> str:
     text = StringIO()
     with missing_glyphs_allowed():
         canvas.savefig(text, format="svg", dpi=_DOTS_PER_INCH, metadata={"Date": None})
-    return _UNSPEAKABLE.sub("\N{REPLACEMENT CHARACTER}", printable(text.getvalue()))
+    return _INVALID_IN_XML.sub("\N{REPLACEMENT CHARACTER}", printable(text.getvalue()))
 
 
 def png(canvas: Canvas) -> bytes:
@@ -84,9 +84,9 @@ def png(canvas: Canvas) -> bytes:
 
 @contextmanager
 def missing_glyphs_allowed() -> Iterator[None]:
-    """Draw text that matplotlib's font lacks letters for: in SVG the reader's own fonts show it, in PNG a box.
+    """Silence matplotlib where its font lacks letters: in SVG the reader's own fonts show them, in PNG a box stands.
 
-    Nor is it worth a word that names are longer than a picture is wide, or that a figure is too large for one.
+    Warnings of names longer than a picture is wide, and of figures too large for one, are silenced too.
     """
     with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
         warnings.filterwarnings("ignore", "Glyph .* missing from font")

@@ -166,7 +166,7 @@ def summary(cells: Sequence[Cell], records: Sequence[Record], samples: GroupSamp
         for record in done
         for name, one in record.missing.items()
     }
-    tables = done[0].tables if done else ()
+    tables = done[0].tables if done else ()  # only those that all cells have are kept, so any cell may name them
     cell = cells[0]
     return Summary(
         dataset=cell.dataset,
@@ -197,6 +197,7 @@ def summary(cells: Sequence[Cell], records: Sequence[Record], samples: GroupSamp
 def _mean_figure(name: str, done: Sequence[Record], samples: GroupSamples) -> Figure:
     """Average a metric over cells; ``n`` counts a fold's units once, however often it was repeated."""
     figures = [record.metrics[name] for record in done if name in record.metrics]
+    # What cannot be resampled keeps the interval that its metric has stated; over several cells there is none.
     if len(figures) == 1 and (done[0].cell.model, name) not in samples.samples:
         return figures[0]
     n = sum(figure.n or 0 for figure in figures) // _n_repeats(done)

@@ -41,10 +41,10 @@ _LOWEST_PRIORITY = 19
 
 
 class Recorder:
-    """Measures the cells of a study, and resamples their users in a thread of its own while the next cell is fitted.
+    """Measuring of a study's cells; their users are resampled in a thread of its own while the next cell is fitted.
 
     The same users are drawn for all cells of a result group: those of all its folds, whatever becomes of other cells.
-    Whoever makes a recorder closes it.
+    Whoever makes one closes it.
     """
 
     def __init__(self, study: Study) -> None:

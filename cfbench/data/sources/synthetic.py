@@ -31,7 +31,7 @@ class Synthetic:
     ``r_ui = 3.5 + b_u + b_i + p_u . q_i / sqrt(n_factors) + noise * e``, rounded to ``step`` and clipped,
     with b_u ~ N(0, 0.4), b_i ~ N(0, 0.5), the entries of p_u and q_i ~ N(0, 0.8), e ~ N(0, 1). Item
     popularity follows ``rank ** -popularity_exponent``, the number of ratings of a user ``rank **
-    -activity_exponent``; which items a user rates does not depend on how he likes them. Pairs are distinct,
+    -activity_exponent``; which items a user rates does not depend on the ratings. Pairs are distinct,
     every user has a rating, rows are grouped by user.
 
     The same parameters give the same data on any machine: no linear algebra library is involved, whose

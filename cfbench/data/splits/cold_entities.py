@@ -57,6 +57,7 @@ class ColdEntities:
         """
         times = times_of(dataset, f"{self.name}[order=time]", "use order=random") if self.order == "time" else None
         entities = dataset.user_index if self.entity == "user" else dataset.item_index
+        # The order of these two draws is part of what a seed means: another one gives other splits than published.
         rng = np.random.default_rng(seed)
         held_out = self._drawn(entities, dataset.name, rng)[entities]
         rank = rank_within(entities, times, rng)

@@ -18,7 +18,6 @@ from cfbench.model.limits import require_choice, require_fraction, require_whole
 from cfbench.spec import derived_seed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DEFAULT_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -209,7 +208,7 @@ class Temporal:
         if self.after is not None:
             cut = seconds_since_1970(self.after)
         else:
-            share = _DEFAULT_SHARE if self.share is None else self.share
+            share = 0.2 if self.share is None else self.share
             size = min(max(round(share * len(times)), 1), len(times))
             cut = int(np.partition(times, len(times) - size)[len(times) - size])
         future = times >= cut

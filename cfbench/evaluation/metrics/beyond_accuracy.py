@@ -75,7 +75,7 @@ class MeanRating(CutOff):
 
 
 class Serendipity(CutOff):
-    """How far hits stand above their place in the order of popularity, in [0, 1); 0 = nothing but the expected.
+    """Distance of hits above their place in the order of popularity, in [0, 1); 0 = nothing but the expected.
 
     A hit at place j earns max(p - p_pop, 0) with p = (n + 1 - j) / n the model's confidence in it and
     p_pop = (n + 1 - rank(i)) / n that of a list of popular items. Equally popular items share a rank, and no rank
@@ -220,7 +220,7 @@ def _diversity(cosines: NDArray[np.float64], evaluation: Evaluation) -> PerUser:
 
 @dataclass(frozen=True, eq=False)
 class CoRating:
-    """Who rated which item in training.
+    """Co-ratings of items in training: cosines between the sets of users who rated them.
 
     Sums of cosines are computed in one of two ways, whichever promises less work on the lists at hand: counting the
     common users of every distinct pair, or adding up the items' unit vectors list by list. The first is for popular

@@ -42,7 +42,10 @@ def derived(compute: Callable[[Any], T]) -> cached_property[T]:
 
 
 def of_split(compute: Callable[[Any], T]) -> cached_property[T]:
-    """The same for what depends on ``owner.split`` alone: kept for all models measured on it, as long as it lives."""
+    """A property like one of :func:`derived`, for what depends on ``owner.split`` alone.
+
+    It is computed once for all models measured on the split, and kept as long as the split lives.
+    """
     once = derived(compute).func
 
     def shared(owner: Any) -> T:

@@ -22,7 +22,7 @@ FAMILIES = ("accuracy", "ranking", "cold start", "popularity bias", "representat
 
 
 def family_rank(family: str) -> tuple[int, str]:
-    """Order families: those that cfbench brings first, in their order, then those of other plugins by name."""
+    """Return a key to sort families by: those that cfbench brings in their order, then those of plugins by name."""
     return (FAMILIES.index(family) if family in FAMILIES else len(FAMILIES), family)
 
 
@@ -119,7 +119,7 @@ Measurement: TypeAlias = PerUser | Pooled | Single | Breakdown | NotApplicable
 
 
 class Metric(Protocol):
-    """Measures a model's output. Where it has parameters, it is a frozen dataclass whose init fields they are.
+    """Measure of a model's output. Where it has parameters, it is a frozen dataclass whose init fields they are.
 
     A metric of the first places of lists has a field ``k``, which decides how long lists are: see :class:`CutOff`.
     """

@@ -22,7 +22,7 @@ RESAMPLES = 1000  # how many samples of users an interval rests on
 LEVEL = 0.95  # the probability with which an interval should cover the true value
 
 _DRAWS_PER_CHUNK = 1 << 20  # 8 MB of drawn users, and as much of weights, at a time
-_MOST_GROUPS = 100  # of the jackknife
+_MOST_GROUPS = 100  # of the jackknife: the standard error is known to some 7 % then, and the metric computed 100 times
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Significance: tests of the difference of two models, their correction for being many, and ranks over data sets."""
+"""Significance: tests of the difference of two models, correction for multiple testing, ranks over data sets."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def wilcoxon_p(first: NDArray[np.float64], second: NDArray[np.float64]) -> float
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for being many (Holm 1979): the chance of any false alarm among them stays below the level.
+    """Correct p-values for multiple testing (Holm 1979): the chance of any false alarm stays below the level.
 
     The j-th smallest of m is multiplied by ``m - j + 1``; a larger one is never below a smaller one; at most 1.
     NaN is no test: it stays, and does not count.

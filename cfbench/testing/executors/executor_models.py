@@ -27,7 +27,7 @@ _SLEEP = 90.0  # seconds: much longer than ending it may take, and an end where 
 
 @dataclass
 class Learner(Saved, kind="cfbench-executor-models.learner.2", mean_=float, users_=np.ndarray, items_=np.ndarray):
-    """Draws its factors: its output follows from the inputs, the seed and its parameters."""
+    """Model with random factors: its output follows from the inputs, the seed and its parameters."""
 
     scale: float = 0.1
 
@@ -57,7 +57,7 @@ class Learner(Saved, kind="cfbench-executor-models.learner.2", mean_=float, user
 
 @dataclass
 class Mean:
-    """Predicts the mean; derived models do something else too."""
+    """Model that predicts the mean; derived models do something else too."""
 
     def fit(self, train: Ratings, context: FitContext) -> None:
         """Learn the mean after whatever else is done."""
@@ -74,7 +74,7 @@ class Mean:
 
 @dataclass
 class Echo(Mean):
-    """Fails with its parameters as it has got them."""
+    """Model that fails with its parameters as it has got them."""
 
     whole: Value = None
     real: Value = None
@@ -91,7 +91,7 @@ class Echo(Mean):
 
 @dataclass
 class Talker(Mean):
-    """Prints in every way there is, and fails where ``fails`` is set."""
+    """Model that prints in every way there is, and fails where ``fails`` is set."""
 
     words: str = ""
     fails: bool = False
@@ -107,7 +107,7 @@ class Talker(Mean):
 
 @dataclass
 class Reporter(Mean):
-    """Takes its time over a few epochs."""
+    """Model that takes its time over a few epochs."""
 
     epochs: int = 1
     pause: float = 0.0
@@ -121,7 +121,7 @@ class Reporter(Mean):
 
 @dataclass
 class Vandal(Mean):
-    """Changes all that belongs to the whole process."""
+    """Model that changes all that belongs to the whole process."""
 
     def act(self, context: FitContext) -> None:  # noqa: ARG002 - as above
         """Change it."""
@@ -134,7 +134,7 @@ class Vandal(Mean):
 
 @dataclass
 class Dies(Mean):
-    """Ends its process."""
+    """Model that ends its process."""
 
     by: str = "exit"
 
@@ -148,7 +148,7 @@ class Dies(Mean):
 
 @dataclass
 class Parent(Mean):
-    """Leaves a process behind that has nothing to do with it any more."""
+    """Model that leaves a process behind that has nothing to do with it any more."""
 
     mark: str = ""
 
@@ -161,7 +161,7 @@ class Parent(Mean):
 
 @dataclass
 class Sleeper(Parent):
-    """Sleeps, as does a process that it has started, and says that it is alive."""
+    """Model that sleeps, as does a process that it has started, and says that it is alive."""
 
     def act(self, context: FitContext) -> None:
         """Sleep."""
@@ -174,7 +174,7 @@ class Sleeper(Parent):
 
 @dataclass
 class Hoarder(Mean):
-    """Takes memory, piece by piece, and keeps it."""
+    """Model that takes memory, piece by piece, and keeps it."""
 
     mark: str = ""
     mebibytes: int = 0
