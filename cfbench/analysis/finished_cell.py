@@ -27,7 +27,7 @@ from cfbench.model.protocols import FitContext, PredictsRatings
 from cfbench.model.ratings import Ratings
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Record
-from cfbench.records.store import RunFolder, require_answers_to
+from cfbench.records.store import RunFolder, require_output_of
 from cfbench.registry.loading import instantiate
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.resources.cost import Clock
@@ -129,7 +129,7 @@ def load_cell(
     stored = folder.load(cell)
     if stored is None or stored[1] is None:
         raise StoreError(f"the stored output of {cell} is gone; the same `cfbench run` computes it anew")
-    require_answers_to(split, cell, stored[1])
+    require_output_of(split, cell, stored[1])
     return FinishedCell(folder, record, split, plugin, stored[1], note)
 
 

@@ -248,9 +248,9 @@ def _show_plan(plan: Plan, folder: Path, executor: Executor, options: RunOptions
     console = output()
     run = Run(plan, RunFolder(folder), executor, PlainDisplay(messages(), ()), options)
     pending = {planned.cell.key for planned in run.pending()}
-    title = Text(f"suite {plan.suite.name}: {len(plan.cells)} cells in {folder}")
+    title = Text(f"suite {plan.suite.name}: {len(plan.planned)} cells in {folder}")
     table = listing(title, "model", "plugin", "data", "split", "fold", "repeat", "seed", "state")
-    for planned in plan.cells:
+    for planned in plan.planned:
         cell = planned.cell
         state = planned.plugin.problem or ("to compute" if cell.key in pending else "done")
         plugin = f"{cell.distribution} {cell.version}"

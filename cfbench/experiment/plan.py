@@ -99,12 +99,12 @@ class Plan:
 
     Attributes:
         suite: what the user asked for.
-        cells: in table order, folds outermost.
+        planned: its cells in table order, folds outermost.
         study: the same cells with what is measured on each.
     """
 
     suite: Suite
-    cells: tuple[Planned, ...]
+    planned: tuple[Planned, ...]
     study: Study
 
 

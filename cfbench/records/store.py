@@ -3,13 +3,13 @@
 ::
 
     runs/<suite>/cells/<key>.json   the record, sealed; its presence says that the cell is done
-    runs/<suite>/cells/<key>.npz    the raw answers
+    runs/<suite>/cells/<key>.npz    the raw output
     runs/<suite>/cells/<key>.lock   there while a run computes the cell
     runs/<suite>/logs/<key>.log     what the model printed
     runs/<suite>/suite.json         what the last run was asked for
     runs/<suite>/records.jsonl      all records of the last run with its summaries and comparisons
 
-A record's file begins with the sha256 of all that follows in it, which includes the sha256 of the answers: files that
+A record's file begins with the sha256 of all that follows in it, which includes the sha256 of the output: files that
 are torn, altered by hand, swapped or written by another version are detected. That protects against accidents and
 mix-ups. It is no signature: whoever can write the folder can write another digest.
 """
@@ -43,7 +43,7 @@ from cfbench.resources.cost import machine_bytes
 
 _LARGEST_RECORD = 64 * MEBIBYTE  # a learning curve of a hundred thousand epochs has 10
 _LARGEST_LINES = 1024 * MEBIBYTE
-_LARGEST_ANSWERS = 8192 * MEBIBYTE  # predictions of a billion test rows have 4 GiB
+_LARGEST_OUTPUT = 8192 * MEBIBYTE  # predictions of a billion test rows have 4 GiB
 _LOCKS = "[0-9a-f]" * 32 + ".lock"
 _SEAL = b'{\n "seal": "%s",\n'
 _SEALED_FROM = len(_SEAL % (b"0" * 64))
@@ -51,7 +51,7 @@ _SEALED_FROM = len(_SEAL % (b"0" * 64))
 
 @dataclass(frozen=True)
 class _Stored:
-    """Content of a record's file: the record, bound to its answers by their digest."""
+    """Content of a record's file: the record, bound to its raw output by the digest of that."""
 
     record: Record
     answers_sha256: str
@@ -113,11 +113,11 @@ class RunFolder:
         """Write ``suite.json``, what the run was asked for; the folder is made."""
         write_text(self.suite_path, text)
 
-    def save(self, record: Record, answers: ModelOutput | None) -> None:
-        """Write answers, then the record that holds their digest: a record on the disk always has its answers."""
+    def save(self, record: Record, output: ModelOutput | None) -> None:
+        """Write output, then the record that holds its digest: a record on the disk always has its output."""
         buffer = io.BytesIO()
-        if answers is not None:
-            np.savez_compressed(buffer, allow_pickle=False, **answers.arrays())
+        if output is not None:
+            np.savez_compressed(buffer, allow_pickle=False, **output.arrays())
             with replacing(self._path(record.cell, "npz")) as file:
                 file.write(buffer.getvalue())
         stored = _Stored(record, hashlib.sha256(buffer.getvalue()).hexdigest())
@@ -125,19 +125,19 @@ class RunFolder:
             file.write(_sealed(_stored_form().dump_json(stored, indent=1)))
 
     def load(self, cell: Cell) -> tuple[Record, ModelOutput | None] | None:
-        """Return the finished record and answers of ``cell``, or None where there are none.
+        """Return the finished record and output of ``cell``, or None where there are none.
 
         Raises StoreError where the files are torn, damaged, altered, of another version or of another cell, UsageError
         where there are folders in their place.
         """
-        path, answers_path = self._path(cell, "json"), self._path(cell, "npz")
+        path, output_path = self._path(cell, "json"), self._path(cell, "npz")
         if not path.exists():
             return None
-        for place in (path, answers_path):
+        for place in (path, output_path):
             if place.is_dir():  # it could not be replaced once the cell is computed
                 raise UsageError(f"{place} is a folder where a file of the run belongs; remove it")
         stored = _read_stored(path, cell.key)
-        return stored.record, _read_answers(answers_path, stored) if stored.record.status == "ok" else None
+        return stored.record, _read_output(output_path, stored) if stored.record.status == "ok" else None
 
     def all_records(self, note: Callable[[str], None]) -> list[Record]:
         """Return every record in the folder that can be trusted, by key; for a run that was cut off.
@@ -292,27 +292,27 @@ def _read_stored(path: Path, key: str) -> _Stored:
     return stored
 
 
-def _read_answers(path: Path, stored: _Stored) -> ModelOutput:
+def _read_output(path: Path, stored: _Stored) -> ModelOutput:
     with _refusing(path, "holds no readable answers"):
-        require_plain(path, _LARGEST_ANSWERS)
+        require_plain(path, _LARGEST_OUTPUT)
         if file_sha256(path) != stored.answers_sha256:
             raise StoreError(f"{path} has another sha256 than its record states")
-        return ModelOutput.of(read_arrays(path, min(_LARGEST_ANSWERS, machine_bytes() // 2)))
+        return ModelOutput.of(read_arrays(path, min(_LARGEST_OUTPUT, machine_bytes() // 2)))
 
 
-def require_answers_to(split: Split, cell: Cell, answers: ModelOutput) -> None:
-    """Raise StoreError where ``answers`` of ``cell`` have other shapes than ``split`` asks for, name items that there
-    are not, or hold infinities.
+def require_output_of(split: Split, cell: Cell, output: ModelOutput) -> None:
+    """Raise StoreError where ``output`` of ``cell`` has other shapes than ``split`` asks for, names items that there
+    are not, or holds infinities.
 
     What cfbench wrote always passes; a results folder from elsewhere may hold anything under a valid digest.
     """
-    for mistake in _mistakes(split, cell, answers):
+    for mistake in _mistakes(split, cell, output):
         raise StoreError(f"the stored answers of {cell} are none to the questions of its split: {mistake}")
 
 
-def _mistakes(split: Split, cell: Cell, answers: ModelOutput) -> Iterator[str]:
+def _mistakes(split: Split, cell: Cell, output: ModelOutput) -> Iterator[str]:
     n_items, n_rows = split.train.n_items, len(split.train)
-    if answers.predictions is None and answers.lists is None:
+    if output.predictions is None and output.lists is None:
         yield "there are none"
     # None in a shape: any length but 0.
     shapes: dict[str, tuple[int | None, ...]] = {
@@ -321,10 +321,10 @@ def _mistakes(split: Split, cell: Cell, answers: ModelOutput) -> Iterator[str]:
         "lists": (len(split.test_user_positions), cell.list_length),
         "score_means": (None, n_items),
         "item_factors": (n_items, None),
-        "train_predictions": (None if answers.train_rows is None else len(answers.train_rows),),
+        "train_predictions": (None if output.train_rows is None else len(output.train_rows),),
     }
     for name, shape in shapes.items():
-        array: NDArray[Any] | None = getattr(answers, name)
+        array: NDArray[Any] | None = getattr(output, name)
         if array is None:
             continue
         if None in shape and 0 in array.shape:
@@ -334,12 +334,12 @@ def _mistakes(split: Split, cell: Cell, answers: ModelOutput) -> Iterator[str]:
             yield f"{name} have shape {array.shape}, expected {expected}"
         if np.isinf(array).any():
             yield f"{name} hold infinities"
-    if answers.lists is not None:
-        yield from _of_lists(answers.lists, n_items)
-    rows = answers.train_rows
+    if output.lists is not None:
+        yield from _of_lists(output.lists, n_items)
+    rows = output.train_rows
     if rows is not None and (not len(rows) or rows[0] < 0 or rows[-1] >= n_rows or (np.diff(rows) <= 0).any()):
         yield f"train_rows are no ascending rows of the {n_rows} that there are"
-    if (rows is None) != (answers.train_predictions is None):
+    if (rows is None) != (output.train_predictions is None):
         yield "train_rows and train_predictions go together, one is missing"
 
 

@@ -77,8 +77,8 @@ class Point:
     conditions: RunConditions | None
 
     @property
-    def finished(self) -> list[Summary]:
-        """The summaries that have figures."""
+    def with_figures(self) -> list[Summary]:
+        """The summaries of models with at least one finished cell."""
         return [summary for summary in self.summaries if summary.finished]
 
     def mark(self, figure: str, model: str) -> Mark:
@@ -93,8 +93,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class ResultGroup:
-    """One data set under one splitter.
+class SplitResults:
+    """Results on one data set under one splitter: one point, or those of a curve.
 
     Attributes:
         dataset: the data set's name.
@@ -125,7 +125,7 @@ class ResultGroup:
     def metrics(self, *families: str) -> list[str]:
         """Return the metrics of these families, or of all, that some model has a figure of, or that failed."""
         shown: set[str] = set()
-        for summary in (summary for point in self.points for summary in point.finished):
+        for summary in (summary for point in self.points for summary in point.with_figures):
             shown |= {*summary.metrics, *(name for name, one in summary.missing.items() if one.status == "failed")}
         wanted = [name for name in self.definitions if not families or self.family(name) in families]
         return [name for name in wanted if name in shown]
@@ -143,7 +143,7 @@ class ResultGroup:
         return format(value, display if _PLAIN_DISPLAY.fullmatch(display) else _DISPLAY)
 
 
-def result_groups(lines: Iterable[Line]) -> list[ResultGroup]:
+def result_groups(lines: Iterable[Line]) -> list[SplitResults]:
     """Return the lines of a run grouped by data set and split, in their order."""
     lines = list(lines)
     definitions = {line.metric: line.contract for line in lines if isinstance(line, Definition)}
@@ -165,7 +165,7 @@ def result_groups(lines: Iterable[Line]) -> list[ResultGroup]:
         for n_given, rows in of_group.items():
             key = (dataset, split, n_given)
             points.append(Point(n_given, tuple(sorted(rows, key=_rank)), comparisons[key], conditions.get(key)))
-        groups.append(ResultGroup(dataset, split, tuple(points), definitions))
+        groups.append(SplitResults(dataset, split, tuple(points), definitions))
     return groups
 
 
@@ -186,7 +186,7 @@ def _rank(summary: Summary) -> tuple[bool, float, float]:
     return (summary.finished == 0, float("inf") if rmse is None else rmse, -(ndcg or 0.0))
 
 
-def tables_of(group: ResultGroup) -> list[Table]:
+def tables_of(group: SplitResults) -> list[Table]:
     """Return all tables of a group that have rows: curves where the split is one, families of metrics elsewhere."""
     tables = [*_curves(group)] if group.is_curve else [_overview(group), *_families(group), _against_best(group)]
     tables += [
@@ -210,9 +210,9 @@ def standing_table(standing: Standing) -> Table:
     return Table(title, (_MODEL, Column("mean rank")), rows, (note,), on_terminal="full")
 
 
-def _overview(group: ResultGroup) -> Table:
+def _overview(group: SplitResults) -> Table:
     """Return the figures that most readers look for first; what was not measured is left out."""
-    point, models = group.points[0], group.points[0].finished
+    point, models = group.points[0], group.points[0].with_figures
     columns = {_MODEL: [_model_cell(one) for one in models]}
     for wanted in _OVERVIEW:
         if wanted in _NEW_ENTITIES:
@@ -230,29 +230,29 @@ def _overview(group: ResultGroup) -> Table:
     return Table("Overview", tuple(columns), rows, (_OVERVIEW_NOTE,), on_terminal="full")
 
 
-def _families(group: ResultGroup) -> Iterator[Table]:
+def _families(group: SplitResults) -> Iterator[Table]:
     """Yield, family by family, a table of its metrics and one of each of its strata tables."""
     point = group.points[0]
     for family in sorted(dict.fromkeys(map(group.family, group.definitions)), key=family_rank):
         names = group.metrics(family)
         rows = tuple(
-            (_model_cell(one), *(_figure_cell(group, point, one, name) for name in names)) for one in point.finished
+            (_model_cell(one), *(_figure_cell(group, point, one, name) for name in names)) for one in point.with_figures
         )
         columns = (_MODEL, *map(group.column, names))
         notes = tuple(_metric_note(group, name) for name in names)
         yield Table(family.capitalize() or "Other metrics", columns, rows, notes)
         for name in group.definitions:
-            having = [one for one in point.finished if name in one.tables]
+            having = [one for one in point.with_figures if name in one.tables]
             if group.family(name) == family and having:
                 yield _strata(group, point, name, having)
 
 
-def _metric_note(group: ResultGroup, metric: str) -> str:
+def _metric_note(group: SplitResults, metric: str) -> str:
     better = BETTER.get(group.column(metric).direction)
     return f"{metric}: {group.definitions[metric].get('title', '')}" + (f" ({better})." if better else ".")
 
 
-def _strata(group: ResultGroup, point: Point, name: str, having: list[Summary]) -> Table:
+def _strata(group: SplitResults, point: Point, name: str, having: list[Summary]) -> Table:
     """Return the table of one metric by strata, a column each, with the number of test ratings where it is known."""
     table = having[0].tables[name]
     rows = tuple(
@@ -272,7 +272,7 @@ def _strata(group: ResultGroup, point: Point, name: str, having: list[Summary]) 
     return Table(f"{name}: {_shown_figure(group, name, having[0])}", columns, rows, tuple(notes))
 
 
-def _against_best(group: ResultGroup) -> Table:
+def _against_best(group: SplitResults) -> Table:
     """Return the paired comparisons in the metrics of accuracy and ranking."""
     columns = (
         _MODEL,
@@ -294,7 +294,7 @@ def _against_best(group: ResultGroup) -> Table:
     return Table("Against the best", columns, tuple(rows), (_COMPARISON_NOTE,), on_terminal="no")
 
 
-def _curves(group: ResultGroup) -> Iterator[Table]:
+def _curves(group: SplitResults) -> Iterator[Table]:
     """Yield a table for each metric of accuracy and ranking, one column per number of known ratings."""
     models = dict.fromkeys(one.model for point in group.points for one in point.summaries)
     for number, metric in enumerate(group.metrics(*COMPARED)):
@@ -302,7 +302,7 @@ def _curves(group: ResultGroup) -> Iterator[Table]:
         columns = (_MODEL, *(Column(f"s={point.n_given}", direction=direction) for point in group.points))
         rows = []
         for model in models:
-            found = [next((one for one in point.finished if one.model == model), None) for point in group.points]
+            found = [next((one for one in point.with_figures if one.model == model), None) for point in group.points]
             cells = [
                 TableCell("-") if one is None else _figure_cell(group, point, one, metric)
                 for point, one in zip(group.points, found, strict=True)
@@ -313,30 +313,30 @@ def _curves(group: ResultGroup) -> Iterator[Table]:
         yield Table(f"{metric} against ratings given back", columns, tuple(rows), notes, on_terminal="full")
 
 
-def _spread(group: ResultGroup, attribute: str, title: str, over: str) -> Table:
+def _spread(group: SplitResults, attribute: str, title: str, over: str) -> Table:
     names = group.metrics(*COMPARED)
     rows = [
         (_model_cell(one), *(TableCell(group.number(name, spread[name]) if name in spread else "-") for name in names))
-        for one in group.points[0].finished
+        for one in group.points[0].with_figures
         if (spread := getattr(one, attribute))
     ]
     note = f"Standard deviation over {over}; it is no part of the intervals, which are about users."
     return Table(title, (_MODEL, *map(group.column, names)), tuple(rows), (note,), on_terminal="no")
 
 
-def _warnings(group: ResultGroup) -> Table:
+def _warnings(group: SplitResults) -> Table:
     """Return each warning once, with the split or the models that it is about, and at which points of a curve."""
     about: dict[tuple[str, str], list[str]] = defaultdict(list)
     for point in group.points:
         sources = {"the split": point.conditions.warnings if point.conditions else ()}
-        for name, warnings in [*sources.items(), *((one.model, one.warnings) for one in point.finished)]:
+        for name, warnings in [*sources.items(), *((one.model, one.warnings) for one in point.with_figures)]:
             for one in warnings:
                 about[one.code, one.text].append(f"{name}{_at(point)}")
     rows = [tuple(map(TableCell, (", ".join(places), code, text))) for (code, text), places in about.items()]
     return Table("Warnings", tuple(Column(title, "text") for title in ("where", "check", "reason")), tuple(rows))
 
 
-def _failures(group: ResultGroup) -> Table:
+def _failures(group: SplitResults) -> Table:
     rows = [
         tuple(map(TableCell, (f"{one.model}{_at(point)}", f"{one.finished} of {one.cells}", one.reason)))
         for point in group.points
@@ -356,7 +356,7 @@ def _model_cell(summary: Summary) -> TableCell:
     return TableCell(summary.model + partial)
 
 
-def _figure_cell(group: ResultGroup, point: Point, summary: Summary, metric: str) -> TableCell:
+def _figure_cell(group: SplitResults, point: Point, summary: Summary, metric: str) -> TableCell:
     """Show a metric; "n/a" where the model cannot have it, "failed" where the metric failed."""
     figure = summary.metrics.get(metric)
     if figure is None:
@@ -366,7 +366,7 @@ def _figure_cell(group: ResultGroup, point: Point, summary: Summary, metric: str
     return _number_cell(group, metric, figure, point.mark(metric, summary.model) if marked else "")
 
 
-def _stratum_cell(group: ResultGroup, point: Point, summary: Summary, metric: str, stratum: str) -> TableCell:
+def _stratum_cell(group: SplitResults, point: Point, summary: Summary, metric: str, stratum: str) -> TableCell:
     """Show a metric in one stratum; a dagger where the model could not predict all of it."""
     if metric not in summary.tables:
         return TableCell("n/a")
@@ -381,14 +381,14 @@ def _stratum_cell(group: ResultGroup, point: Point, summary: Summary, metric: st
     return replace(cell, text=f"{cell.text}†")
 
 
-def _shown_figure(group: ResultGroup, metric: str, summary: Summary) -> str:
+def _shown_figure(group: SplitResults, metric: str, summary: Summary) -> str:
     """Return the figure that stands for a strata table: the contract's, or its first; empty where it has none."""
     first_row: Iterable[str] = next(iter(summary.tables[metric].rows.values()), {})
     wanted = group.definitions.get(metric, {}).get("figure", "")
     return wanted if wanted in first_row else next(iter(first_row), "")
 
 
-def _number_cell(group: ResultGroup, metric: str, figure: Figure, mark: Mark) -> TableCell:
+def _number_cell(group: SplitResults, metric: str, figure: Figure, mark: Mark) -> TableCell:
     """Show a figure with its interval; "-" where there was nothing to average."""
     if figure.value is None:
         return TableCell("-")

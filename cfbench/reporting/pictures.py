@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cfbench.evaluation.statistics.significance import cliques
 from cfbench.records.record import Line, Standing
-from cfbench.reporting.group_tables import COMPARED, ResultGroup, result_groups, standings, without_parameter
+from cfbench.reporting.group_tables import COMPARED, SplitResults, result_groups, standings, without_parameter
 from cfbench.reporting.plots import can_draw, new_canvas, style, svg
 from cfbench.reporting.table import BETTER
 
@@ -58,16 +58,16 @@ def pictures(lines: Sequence[Line]) -> list[Picture]:
     return curves + ranks
 
 
-def _curves(lines: Sequence[Line]) -> list[tuple[ResultGroup, list[str]]]:
+def _curves(lines: Sequence[Line]) -> list[tuple[SplitResults, list[str]]]:
     """Return the groups that are curves, each with the metrics to draw."""
     curves = [group for group in result_groups(lines) if group.is_curve]
     drawn = ([name for name in group.metrics(*COMPARED) if without_parameter(name) in _DRAWN] for group in curves)
     return [(group, metrics) for group, metrics in zip(curves, drawn, strict=True) if metrics]
 
 
-def _curve(group: ResultGroup, metrics: Sequence[str]) -> Canvas:
+def _curve(group: SplitResults, metrics: Sequence[str]) -> Canvas:
     """Draw metrics against the known ratings, with intervals, one line for each model."""
-    models = sorted({one.model for point in group.points for one in point.finished})  # colours as in other curves
+    models = sorted({one.model for point in group.points for one in point.with_figures})  # colours as in other curves
     canvas = new_canvas(1.5 + 4.2 * len(metrics), 3.6)
     for place, metric in enumerate(metrics, start=1):
         axes = canvas.add_subplot(1, len(metrics), place)
@@ -84,12 +84,12 @@ def _curve(group: ResultGroup, metrics: Sequence[str]) -> Canvas:
     return canvas
 
 
-def _line(axes: Axes, group: ResultGroup, metric: str, model: str, number: int, models: int) -> None:
+def _line(axes: Axes, group: SplitResults, metric: str, model: str, number: int, models: int) -> None:
     """Draw one model's points; models stand a little apart, so that their intervals can be told apart."""
     shift = 0.4 * (number / max(1, models - 1) - 0.5)
     places, values, down, up = [], [], [], []
     for place, point in enumerate(group.points):
-        figure = next((one.metrics.get(metric) for one in point.finished if one.model == model), None)
+        figure = next((one.metrics.get(metric) for one in point.with_figures if one.model == model), None)
         if figure is not None and figure.value is not None:
             places.append(place + shift)
             values.append(figure.value)

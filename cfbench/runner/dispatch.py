@@ -1,4 +1,4 @@
-"""Dispatch of planned cells to an executor: their tasks, their inputs, their outcomes, the working folder."""
+"""Dispatch of planned cells to an executor: their tasks, their inputs, their outcomes, the run's workspace."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunOptions:
         force: compute finished cells again.
         save_models: keep every fitted model that can be saved beside its record; a finished cell without is fitted
             again.
-        workspace: where temporary files go; the system's folder for them where None.
+        workspace: where the run makes its workspace, a temporary folder; the system's folder for them where None.
         timeout: wall seconds allowed to a cell, None for any.
         memory_limit: resident bytes allowed to a cell's processes, None for any.
         energy: whether the energy of every cell is estimated.
@@ -159,10 +159,11 @@ def outcomes_of(executor: Executor, tasks: Sequence[Task], queue: RunTaskQueue) 
 
 
 @contextmanager
-def workspace(parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder below ``parent``, the system's folder for temporary files where omitted, for as long as it is used.
+def new_workspace(parent: Path | None = None) -> Iterator[Path]:
+    """Make the workspace of a run below ``parent``, for as long as it is used.
 
-    The folders of runs that were killed are removed on the way. Raises StoreError where none can be made.
+    Where ``parent`` is omitted, it is the system's folder for temporary files. The folders of runs that were killed are
+    removed on the way. Raises StoreError where none can be made.
     """
     root = (parent or Path(tempfile.gettempdir())).absolute()
     with ExitStack() as stack:

@@ -21,7 +21,7 @@ from cfbench.experiment.split_plans import SplitPlan, Splits, split_plans
 from cfbench.experiment.suite import Suite
 from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Cell, Line, Record
-from cfbench.records.store import RunFolder, require_answers_to
+from cfbench.records.store import RunFolder, require_output_of
 from cfbench.registry.registry import Registry
 from cfbench.results.summary import consolidated
 from cfbench.runner.runner import Recorder
@@ -74,7 +74,7 @@ def rescore(
         for cell, (record, output) in stored.items():
             records[cell] = record
             if output is not None:  # a failure stays a failure
-                require_answers_to(splits.of(cell), cell, output)
+                require_output_of(splits.of(cell), cell, output)
                 records[cell] = replace(recorder.measured(record, output), cost=record.cost)
         lines = consolidated(study, records, recorder.samples_of)
     # A further metric that failed on every finished cell is left out of the next rescoring.

@@ -30,10 +30,10 @@ from cfbench.experiment.plan import Plan, Planned, Study
 from cfbench.inference.output import ModelOutput
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Line, Record
-from cfbench.records.store import CellLocks, RunFolder, require_answers_to
+from cfbench.records.store import CellLocks, RunFolder, require_output_of
 from cfbench.resources.cost import Clock
 from cfbench.results.summary import CellSamples, consolidated
-from cfbench.runner.dispatch import RunOptions, RunTaskQueue, clear_workspaces, outcomes_of, task_of, workspace
+from cfbench.runner.dispatch import RunOptions, RunTaskQueue, clear_workspaces, new_workspace, outcomes_of, task_of
 
 _BETWEEN_LOOKS = 0.2  # seconds, while another run computes what this one needs too
 _MOST_WAITING = 2  # cells whose sums are kept until their turn; more would fill the memory where models are fast
@@ -179,12 +179,12 @@ class Run:
 
     def pending(self) -> list[Planned]:
         """Return the cells that :meth:`execute` would compute."""
-        return [planned for planned in self.plan.cells if self._finished(planned) is None]
+        return [planned for planned in self.plan.planned if self._finished(planned) is None]
 
     def _records(self) -> Iterator[Record]:
         """Yield the records of all cells: kept ones first, then those that cannot be run, then computed ones."""
         missing = []
-        for planned in self.plan.cells:
+        for planned in self.plan.planned:
             self._seen[planned.cell.key] = self.folder.version_of(planned.cell)
             finished = self._finished(planned)
             if finished is None:
@@ -213,7 +213,7 @@ class Run:
         try:
             stored = self.folder.load(cell)
             if stored is not None and stored[1] is not None:
-                require_answers_to(self.plan.study.splits.of(cell), cell, stored[1])
+                require_output_of(self.plan.study.splits.of(cell), cell, stored[1])
             return stored
         except StoreError as error:
             self.events.note(f"{error}; computing the cell again")
@@ -236,14 +236,14 @@ class Run:
             by_name.setdefault(planned.cell.key, []).append(planned)
         if not by_name:
             return
-        with workspace(self.options.workspace) as work_folder, CellLocks(self.folder.path / "cells") as locks:
+        with new_workspace(self.options.workspace) as workspace, CellLocks(self.folder.path / "cells") as locks:
             while by_name:
-                refused = yield from self._compute_unlocked(by_name, work_folder, locks)
+                refused = yield from self._compute_unlocked(by_name, workspace, locks)
                 by_name = {name: by_name[name] for name in refused}
                 yield from self._await_others(by_name, locks)
 
     def _compute_unlocked(
-        self, by_name: Mapping[str, list[Planned]], work_folder: Path, locks: CellLocks
+        self, by_name: Mapping[str, list[Planned]], workspace: Path, locks: CellLocks
     ) -> Generator[Record, None, list[str]]:
         """Run what no other run has locked; return the names of the tasks that one has."""
         first = {name: same[0] for name, same in by_name.items()}
@@ -253,7 +253,7 @@ class Run:
             energy=self._energy,
             protected=(self.folder.path, *self.plan.suite.data_files, *self.options.protected),
         )
-        tasks = [task_of(planned, options, work_folder) for planned in first.values()]
+        tasks = [task_of(planned, options, workspace) for planned in first.values()]
 
         def lock(name: str) -> bool:
             return locks.acquire(name) and not self._concluded_elsewhere(first[name].cell)

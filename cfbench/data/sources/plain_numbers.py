@@ -33,10 +33,10 @@ _LEAST_BYTES = 1 << 20  # smaller files are read in no time either way
 _BLOCK = 1 << 23  # bytes parsed at a time; larger ones take memory in proportion, smaller ones more time
 _LONGEST_LINE = 1 << 18  # bytes; longer ones are no row of numbers
 _MOST_THREADS = 6
-_BYTES_PER_CELL = 4  # of the file, for a table of ids that takes about as much memory as the file does
+_BYTES_PER_CODE = 4  # of the file, for a table of ids that takes about as much memory as the file does
 _WIDTH = 8  # characters of a rating: as many as a whole number of 64 bits has bytes
 _EXACT = 2**53  # up to here floats hold every whole number
-_FIRST_CELLS = 1 << 16
+_FIRST_CODES = 1 << 16
 _RUN = 4  # rows of one id in succession, on average, from which on it pays to look for them
 
 
@@ -72,7 +72,7 @@ def parsed_numbers(layout: Layout) -> RawRatings | None:
 
 def _joined(parts: Iterator[_Part], size: int, layout: Layout) -> RawRatings:
     """Put the parts of a file of ``size`` bytes together, each as soon as it is parsed."""
-    users, items = (Numbering(size // _BYTES_PER_CELL) for _ in range(2))
+    users, items = (Numbering(size // _BYTES_PER_CODE) for _ in range(2))
     ratings, timestamps = np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
     ascends, last = True, (-1, -1)
     for part in parts:
@@ -203,13 +203,13 @@ def append(rows: NDArray[Any], part: NDArray[Any]) -> None:
 class Numbering:
     """Codes of the ids of one column, whole numbers.
 
-    Ids below ``cells`` are looked up in a table of as many codes; where one is higher, all ids are kept as they are and
-    told apart by hashing at the end, which takes twice the memory and several times as long.
+    Ids below ``most_codes`` are looked up in a table of as many codes; where one is higher, all ids are kept as
+    they are and told apart by hashing at the end, which takes twice the memory and several times as long.
     """
 
-    def __init__(self, cells: int) -> None:
-        self._cells = cells
-        self._code_of = np.full(_FIRST_CELLS, -1, dtype=np.int32)
+    def __init__(self, most_codes: int) -> None:
+        self._most_codes = most_codes
+        self._code_of = np.full(_FIRST_CODES, -1, dtype=np.int32)
         self._ids = np.empty(0, dtype=np.int64)  # in order of first appearance
         self._codes = np.empty(0, dtype=np.int32)
         self._sparse: list[NDArray[np.int64]] = []  # ids of rows, all of them once one is beyond the table
@@ -217,13 +217,13 @@ class Numbering:
     def add(self, ids: NDArray[np.int64]) -> None:
         """Add the ids of the next rows, shape (rows,), at least one, none below 0."""
         highest = int(ids.max())
-        if not self._sparse and highest >= self._cells:
+        if not self._sparse and highest >= self._most_codes:
             self._sparse = [self._ids[self._codes]]
         if self._sparse:
             self._sparse.append(ids)
             return
         if highest >= len(self._code_of):
-            table = np.full(min(2 * highest + 1, self._cells), -1, dtype=np.int32)
+            table = np.full(min(2 * highest + 1, self._most_codes), -1, dtype=np.int32)
             table[: len(self._code_of)] = self._code_of[: len(table)]
             self._code_of = table
         changes = ids[1:] != ids[:-1]

@@ -24,9 +24,10 @@ _LARGEST = np.iinfo(np.int64).max
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One train/test split: row indices into the data set, in the order in which models see them.
+    """One train/test partition, whether a holdout, a fold of several or a point of a curve: row indices in order.
 
-    Rows in none of the parts do not exist for the split, but for ``withheld_rows``.
+    They are indices into the data set, in the order in which models see the rows. Rows in none of the parts do not
+    exist for the split, but for ``withheld_rows``.
 
     Attributes:
         name: ``""`` for a single holdout, else e.g. ``"2/5"`` or ``"u1"``.

@@ -105,7 +105,7 @@ def _total(exposures: NDArray[np.float64]) -> NDArray[np.float64]:
 class PopRSP(CutOff):
     """Ranking-based statistical parity between head and tail items, in [0, 1]; 0 = equal chances to be listed.
 
-    The chance P_g of a group is the share of its candidate cells (user, item) that lists hold. NaN where no list
+    The chance P_g of a group is the share of its candidate pairs (user, item) that lists hold. NaN where no list
     holds an item or a group has no candidate.
     """
 

@@ -10,7 +10,7 @@ import pytest
 from cfbench.errors import StoreError
 from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Cell
-from cfbench.records.store import require_answers_to
+from cfbench.records.store import require_output_of
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ GOOD = ModelOutput(
 
 
 def test_answers_as_a_run_stores_them_pass(split, cell):
-    require_answers_to(split, cell, GOOD)
-    require_answers_to(split, cell, ModelOutput(floats(1.0, 2.0), None))
-    require_answers_to(split, cell, ModelOutput(None, GOOD.lists))
+    require_output_of(split, cell, GOOD)
+    require_output_of(split, cell, ModelOutput(floats(1.0, 2.0), None))
+    require_output_of(split, cell, ModelOutput(None, GOOD.lists))
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_answers_as_a_run_stores_them_pass(split, cell):
 )
 def test_answers_that_are_none_to_these_questions_are_refused(split, cell, change, complaint):
     with pytest.raises(StoreError, match=complaint):
-        require_answers_to(split, cell, replace(GOOD, **change))
+        require_output_of(split, cell, replace(GOOD, **change))

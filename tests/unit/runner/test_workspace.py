@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from cfbench.errors import StoreError
-from cfbench.runner.dispatch import clear_workspaces, workspace
+from cfbench.runner.dispatch import clear_workspaces, new_workspace
 
 
 def test_a_workspace_lasts_as_long_as_it_is_used(tmp_path):
-    with workspace(tmp_path / "here") as folder:
+    with new_workspace(tmp_path / "here") as folder:
         assert {path.name for path in folder.iterdir()} == {"cells", "inputs", "owner.lock"}
     assert not list((tmp_path / "here").iterdir())
 
@@ -28,13 +28,13 @@ def test_abandoned_folders_are_removed_those_in_use_and_those_of_others_are_not(
     for folder, content in ((abandoned, "owner.lock"), (other, "notes.txt")):
         folder.mkdir()
         (folder / content).touch()
-    with workspace(tmp_path) as first, workspace(tmp_path) as second:
+    with new_workspace(tmp_path) as first, new_workspace(tmp_path) as second:
         assert set(tmp_path.iterdir()) == {first, second, other}
 
 
 def test_a_run_that_needs_none_removes_abandoned_ones_too(tmp_path):
     (tmp_path / "cfbench-run-deadbeef" / "inputs").mkdir(parents=True)
-    with workspace(tmp_path / "other") as used:
+    with new_workspace(tmp_path / "other") as used:
         clear_workspaces(tmp_path / "other")
         assert used.is_dir()
     clear_workspaces(tmp_path / "nowhere")
@@ -51,14 +51,14 @@ def test_a_place_that_fills_up_while_one_is_made_is_told_and_left_as_it_was(tmp_
         make(path, **how)
 
     monkeypatch.setattr(Path, "mkdir", full)
-    with pytest.raises(StoreError, match="No space left on device; free the disk"), workspace(tmp_path):
+    with pytest.raises(StoreError, match="No space left on device; free the disk"), new_workspace(tmp_path):
         pass
     assert not list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_hold_one_is_told(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="--workspace"), workspace(tmp_path / "file"):
+    with pytest.raises(StoreError, match="--workspace"), new_workspace(tmp_path / "file"):
         pass
 
 
@@ -73,7 +73,7 @@ def test_another_users_folder_holds_nobody_up(tmp_path, monkeypatch):
         return look(path)
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
-    with workspace(tmp_path) as folder:
+    with new_workspace(tmp_path) as folder:
         assert set(tmp_path.iterdir()) == {closed, folder}
 
 
@@ -82,7 +82,7 @@ def test_a_link_is_not_followed_to_what_is_swept(tmp_path):
     (precious / "cells").mkdir(parents=True)
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "cfbench-run-one_link").symlink_to(precious)
-    with workspace(tmp_path / "here"):
+    with new_workspace(tmp_path / "here"):
         assert (precious / "cells").is_dir()
 
 
@@ -97,20 +97,20 @@ def test_a_folder_that_was_half_removed_goes_with_the_next_run(tmp_path, monkeyp
 
     with monkeypatch.context() as patched:
         patched.setattr(shutil, "rmtree", cut_short)
-        with pytest.raises(KeyboardInterrupt), workspace(tmp_path):
+        with pytest.raises(KeyboardInterrupt), new_workspace(tmp_path):
             pass
     assert len(list(tmp_path.iterdir())) == 1
-    with workspace(tmp_path) as folder:
+    with new_workspace(tmp_path) as folder:
         assert list(tmp_path.iterdir()) == [folder]
 
 
 MAKES_AND_REMOVES = """
 import sys
 from pathlib import Path
-from cfbench.runner.dispatch import workspace
+from cfbench.runner.dispatch import new_workspace
 print("ready", flush=True)
 while True:
-    with workspace(Path(sys.argv[1])) as folder:
+    with new_workspace(Path(sys.argv[1])) as folder:
         (folder / "cells" / "one").mkdir()
 """
 
@@ -127,11 +127,11 @@ def test_what_is_left_at_whatever_moment_runs_are_killed_goes_with_the_next_one(
             run.kill()
             assert run.communicate() == (b"", b"")
             assert run.returncode == -signal.SIGKILL  # until then, two runs side by side do not disturb each other
-    with workspace(tmp_path) as folder:
+    with new_workspace(tmp_path) as folder:
         assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_relative_place_is_told_in_full_because_cells_work_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with workspace(Path("here")) as folder:
+    with new_workspace(Path("here")) as folder:
         assert folder.parent == tmp_path / "here"
