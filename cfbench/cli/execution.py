@@ -18,6 +18,7 @@ from cfbench.data.sources.source import Storage
 from cfbench.errors import PluginError, UsageError
 from cfbench.execution.contract import Executor, RunDescription, RunEvents
 from cfbench.experiment.plan import CellOptions, Plan
+from cfbench.model.limits import MOST_THREADS
 from cfbench.monitoring.broadcast import Broadcast, TrackerThread
 from cfbench.monitoring.json_log import JsonLog
 from cfbench.monitoring.timing import Timing
@@ -29,7 +30,6 @@ from cfbench.runner.dispatch import RunOptions
 from cfbench.spec import Spec, Value
 
 _STANDARD_ERROR = "-"
-_MOST_THREADS = 1024  # libraries that cannot start so many end the process
 
 
 @Parameter(name="*")
@@ -78,8 +78,8 @@ class ExecutionOptions:
         """Return what can change the output of cells; raises UsageError for threads below 1 or beyond any machine."""
         if self.threads < 1:
             raise UsageError(f"--threads must be at least 1, got {self.threads}")
-        if self.threads > _MOST_THREADS:
-            raise UsageError(f"--threads must be at most {_MOST_THREADS}, got {self.threads}")
+        if self.threads > MOST_THREADS:
+            raise UsageError(f"--threads must be at most {MOST_THREADS}, got {self.threads}")
         return CellOptions(self.device, self.threads)
 
     def run_options(self, storage: Storage, *, save_models: bool = False) -> RunOptions:

@@ -125,14 +125,14 @@ def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
     if event["exceeded"] == "timeout":
         status, reason = "timeout", f"took longer than the {task.timeout:g} s allowed and was ended"
     elif event["exceeded"] and task.memory_limit is not None and peak > task.memory_limit:
-        allowed = f"{task.memory_limit / 2**20:,.0f} MiB"
-        status, reason = "out-of-memory", f"held {held}, more than the {allowed} allowed, and was ended"
+        status = "out-of-memory"
+        reason = f"held {held}, more than the {task.memory_limit / 2**20:,.0f} MiB allowed, and was ended"
     elif event["exceeded"]:
-        ended = f"was ended by the kernel, which had no more memory; it held {held} when last looked at"
-        status, reason = "out-of-memory", ended
+        status = "out-of-memory"
+        reason = f"was ended by the kernel, which had no more memory; it held {held} when last looked at"
     elif event["unwritten"]:
-        wrong = event["unwritten"]
-        status, reason = "failed", f"its answers could not be written: {wrong}; free the disk, or set TMPDIR to another"
+        status = "failed"
+        reason = f"its answers could not be written: {event['unwritten']}; free the disk, or set TMPDIR to another"
     elif (outcome := read_outcome(task)) is None:
         printed = " ".join(tail.split())[-_QUOTED:]
         status, reason = "crashed", f"its process {how_ended(int(event['code']))} before it answered"

@@ -9,6 +9,7 @@ from cfbench.errors import ModelError, StoreError
 from cfbench.model.arrays import Codes, Floats, Matrix, Vector, frozen, pair_products
 from cfbench.model.features import Features, Memberships, Vocabulary, is_text
 from cfbench.model.limits import (
+    MOST_THREADS,
     require,
     require_at_least,
     require_choice,
@@ -42,6 +43,7 @@ CONTRACT = (1, 0)
 __all__ = [
     "CAPABILITIES",
     "CONTRACT",
+    "MOST_THREADS",
     "Capability",
     "Codes",
     "Embeddings",

@@ -18,6 +18,9 @@ from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+# Threads that a cell may be given. Where the system refuses to start one of more, OpenMP ends the process.
+MOST_THREADS = 1024
+
 
 def require_at_least(plugin: Any, low: float, *names: str) -> None:
     """Raise ValueError unless the fields ``names`` are finite numbers of at least ``low``."""

@@ -11,9 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cfbench.model import FitContext, ModelError
-
-_MOST_THREADS = 1024  # where the system refuses to start one of more, OpenMP ends the process
+from cfbench.model import MOST_THREADS, FitContext, ModelError
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class Device:
     threads: int
 
     def __post_init__(self) -> None:
-        if self.threads not in range(1, _MOST_THREADS + 1):
-            raise ValueError(f"threads={self.threads!r}: expected 1 to {_MOST_THREADS}")
+        if self.threads not in range(1, MOST_THREADS + 1):
+            raise ValueError(f"threads={self.threads!r}: expected 1 to {MOST_THREADS}")
 
     @classmethod
     def of(cls, context: FitContext) -> Self:
