@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -10,12 +9,11 @@ from importlib.metadata import version
 import numpy as np
 
 from cfbench.data.splits.split import Split
+from cfbench.evaluation.metrics.strata import held_by_most_active
 from cfbench.evaluation.sanity_checks import split_warnings
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES
 from cfbench.experiment.plan import Study
 from cfbench.records.record import Cell, Definition, RunConditions
-
-_MOST_ACTIVE = (0.01, 0.1)
 
 
 def definitions(study: Study) -> list[Definition]:
@@ -59,7 +57,6 @@ def run_conditions(study: Study, cells: Sequence[Cell]) -> RunConditions:
 def _counts(split: Split) -> dict[str, float]:
     train, test, times = split.train, split.test, split.dataset.timestamps
     relevant = test.ratings >= split.dataset.relevant_from
-    by_activity = np.sort(train.user_counts)[::-1]
     counts: dict[str, float] = {
         "train_rows": len(train),
         "test_rows": len(test),
@@ -70,9 +67,8 @@ def _counts(split: Split) -> dict[str, float]:
         "test_rows_of_unknown_users": int((test.users == train.n_users).sum()),
         "test_rows_of_unknown_items": int((test.items == train.n_items).sum()),
     }
-    for share in _MOST_ACTIVE:
-        rows = by_activity[: math.ceil(share * train.n_users)].sum()
-        counts[f"train_share_of_most_active_{share:.0%}"] = rows / len(train)
+    for percent in (1, 10):
+        counts[f"train_share_of_most_active_{percent}%"] = held_by_most_active(train.user_counts, 100 // percent)
     if times is not None:
         # Test rows no newer than the newest training row: models have seen something of their future.
         newest = times[split.train_rows].max()

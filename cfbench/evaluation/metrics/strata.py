@@ -133,6 +133,11 @@ class PopularityDeciles:
         return errors_by_stratum(evaluation, decile[evaluation.split.test.items], labels, facts)
 
 
+def held_by_most_active(counts: NDArray[np.int64], part: int) -> float:
+    """Return the share of all ratings that 1/``part`` of the users hold, the most active ones, rounded up."""
+    return float(np.sort(counts)[::-1][: -(-len(counts) // part)].sum() / counts.sum())
+
+
 class UserActivity:
     """Errors by activity of the test row's user; the most active 1 %, the next 9 %, the next 40 %, the rest, cold.
 
@@ -160,6 +165,5 @@ class UserActivity:
         group = np.empty(len(of_tested), dtype=np.int64)
         order = np.argsort(-of_tested, kind="stable")
         group[order] = np.searchsorted(ends, np.arange(len(of_tested)), side="right")
-        held = {part: np.sort(counts)[::-1][: -(-len(counts) // part)].sum() / counts.sum() for part in _BORDERS[:2]}
-        facts = {f"held by top {100 // part} %": float(share) for part, share in held.items()}
+        facts = {f"held by top {100 // part} %": held_by_most_active(counts, part) for part in _BORDERS[:2]}
         return errors_by_stratum(evaluation, group[evaluation.user_of_row], ACTIVITY_GROUPS, facts)
