@@ -33,7 +33,7 @@ from cfbench.reporting.table import print_table, section
 from cfbench.reporting.verify_table import tally, verdict_csv, verdict_table
 from cfbench.results.verification import Verdict, check_measured, verify_claims
 from cfbench.runner.dispatch import RunOptions
-from cfbench.runner.runner import Run
+from cfbench.runner.plan_run import Run
 from cfbench.spec import Spec
 
 

@@ -22,10 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cfbench.data.sources.source import Storage, cache_folder, named_folder
+from cfbench.data.sources.source import Storage, named_folder
 from cfbench.errors import CfbenchError
 from cfbench.execution.process_tree import how_ended
 from cfbench.files.locks import owned_folder
+from cfbench.files.user_folders import cache_folder
 from cfbench.registry.loading import instantiate, load_class
 from cfbench.registry.registry import Plugin
 

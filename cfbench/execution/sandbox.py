@@ -29,7 +29,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cfbench.data.sources.source import cache_folder
+from cfbench.files.user_folders import cache_folder
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, by the same number on every architecture
 _VERSION_QUERY, _PATH_BENEATH = 1, 1

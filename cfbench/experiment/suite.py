@@ -240,8 +240,7 @@ class Suite(BaseModel):
     @property
     def data_files(self) -> tuple[Path, ...]:
         """The files that the data sets name, as their name or as a parameter: the user's own, wherever they lie."""
-        specs = map(Spec.parse, self.datasets)
-        texts = [str(value) for spec in specs for value in (spec.name, *spec.params.values())]
+        texts = [str(one) for spec in map(Spec.parse, self.datasets) for one in (spec.name, *spec.params.values())]
         # Methods of Path raise where a text can be no file's name: it is too long, or begins with ~nobody.
         paths = map(os.path.expanduser, texts)
         return tuple(Path(path) for path in paths if os.path.isfile(path))  # noqa: PTH113

@@ -1,1 +1,1 @@
-"""Safe file access: atomic writing, guarded reading, locks."""
+"""Safe file access: atomic writing, guarded reading, locks; folders that the user names."""

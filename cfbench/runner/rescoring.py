@@ -24,7 +24,7 @@ from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import RunFolder, require_output_of
 from cfbench.registry.registry import Registry
 from cfbench.results.summary import consolidated
-from cfbench.runner.runner import Recorder
+from cfbench.runner.plan_run import CellMeasurer
 
 
 def rescore(
@@ -70,13 +70,13 @@ def rescore(
     stored = _stored(recorded, folder)
     records: dict[Cell, Record] = {}
     # One thread, as in a run: the last digits of a sum may depend on their number.
-    with threadpool_limits(1), closing(Recorder(study)) as recorder:
+    with threadpool_limits(1), closing(CellMeasurer(study)) as measurer:
         for cell, (record, output) in stored.items():
             records[cell] = record
             if output is not None:  # a failure stays a failure
                 require_output_of(splits.of(cell), cell, output)
-                records[cell] = replace(recorder.measured(record, output), cost=record.cost)
-        lines = consolidated(study, records, recorder.samples_of)
+                records[cell] = replace(measurer.measured(record, output), cost=record.cost)
+        lines = consolidated(study, records, measurer.samples_of)
     # A further metric that failed on every finished cell is left out of the next rescoring.
     done = [record.failed_metrics for record in records.values() if record.status == "ok"]
     kept = [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from cfbench.data.dataset import Dataset, Origin
 from cfbench.errors import DataNotFoundError
+from cfbench.files.user_folders import cache_folder, folder_from_environment
 
 
 @dataclass(frozen=True)
@@ -58,19 +58,4 @@ def default_storage(data_dir: Path | None = None, *, may_download: bool = True) 
 
 def named_folder(data_dir: Path | None = None) -> Path | None:
     """Return the folder with data sets that the user named, there or not: ``data_dir`` over ``CFBENCH_DATA``."""
-    return data_dir.expanduser() if data_dir else _folder_from_environment("CFBENCH_DATA")
-
-
-def cache_folder() -> Path:
-    """Return cfbench's own folder for downloads and parsed data: ``CFBENCH_CACHE`` over the system's cache."""
-    named = _folder_from_environment("CFBENCH_CACHE")
-    if named is not None:
-        return named
-    from platformdirs import user_cache_path  # noqa: PLC0415 - keeps the import of contracts light
-
-    return user_cache_path("cfbench", appauthor=False)
-
-
-def _folder_from_environment(variable: str) -> Path | None:
-    value = os.environ.get(variable, "").strip()
-    return Path(value).expanduser() if value else None
+    return data_dir.expanduser() if data_dir else folder_from_environment("CFBENCH_DATA")

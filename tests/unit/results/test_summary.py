@@ -13,7 +13,7 @@ from cfbench.experiment.suite import Suite
 from cfbench.records.record import Comparison, Record, Summary
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
-from cfbench.runner.runner import Run
+from cfbench.runner.plan_run import Run
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ _MOST_WAITING = 2  # cells whose sums are kept until their turn; more would fill
 _LOWEST_PRIORITY = 19
 
 
-class Recorder:
+class CellMeasurer:
     """Measuring of a study's cells; their users are resampled in a thread of its own while the next cell is fitted.
 
     The same users are drawn for all cells of a result group: those of all its folds, whatever becomes of other cells.
@@ -139,7 +139,7 @@ class Run:
 
     def __post_init__(self) -> None:
         study = self.plan.study
-        self._recorder = Recorder(study)
+        self._measurer = CellMeasurer(study)
         self._models = ModelFolder(self.folder.path)
         self._needs = {need for metric in study.metrics for need in metric.contract.needs}
         self._energy = self.options.energy or "energy" in self._needs
@@ -160,14 +160,14 @@ class Run:
         clear_workspaces(self.options.workspace)
         self.folder.save_suite(self.plan.suite.model_dump_json(indent=1))
         # The cells' processes need the cores; idle BLAS threads that spin take them.
-        with threadpool_limits(1), closing(self._recorder):
+        with threadpool_limits(1), closing(self._measurer):
             try:
                 for record in self._records():
                     records[record.cell] = record
             finally:
                 records = self._new | records  # an interrupt may come between the end of a cell and this loop
                 with clock.part("summarise"):
-                    lines = consolidated(self.plan.study, records, self._recorder.samples_of)
+                    lines = consolidated(self.plan.study, records, self._measurer.samples_of)
                 with clock.part("write"):
                     self.folder.write_lines(lines)
         gone = sum(self.folder.version_of(cell) is None for cell in self._new)
@@ -223,7 +223,7 @@ class Run:
         """Return the record of a stored cell, its raw output measured, without fitting, by the metrics of today."""
         record = replace(old, cell=planned.cell)
         if output is not None:
-            record = self._recorder.measured(record, output)
+            record = self._measurer.measured(record, output)
             if (record.metrics, record.tables) != (old.metrics, old.tables):
                 self.folder.save(record, output)
         self.events.cell_kept(record)
@@ -268,7 +268,7 @@ class Run:
                 for planned in by_name[name]:
                     alike = replace(record, cell=planned.cell)
                     if outcome.output is not None and planned.cell != record.cell:  # another name, beside other models
-                        alike = self._recorder.measured(alike, outcome.output)
+                        alike = self._measurer.measured(alike, outcome.output)
                     yield alike
         return queue.refused
 
@@ -284,7 +284,7 @@ class Run:
             log_tail=outcome.log_tail,
         )
         if outcome.output is not None:
-            record = self._recorder.measured(record, outcome.output)
+            record = self._measurer.measured(record, outcome.output)
         self.folder.keep_log(record.cell, Path(outcome.task.log))
         if self.options.save_models and outcome.output is not None:
             self._keep_model(planned, saved_in(outcome.task))

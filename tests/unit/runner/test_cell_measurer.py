@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cfbench.evaluation.statistics.bootstrap import PerUser
-from cfbench.runner import runner
-from cfbench.runner.runner import Recorder
+from cfbench.runner import plan_run
+from cfbench.runner.plan_run import CellMeasurer
 
 PEOPLE = np.arange(4, dtype=np.int32)
 STUDY = SimpleNamespace(test_users=lambda _cell: PEOPLE, resampling_seed=lambda _cell: 0)
@@ -20,7 +20,7 @@ def sums():
 
 @pytest.fixture
 def background():
-    made = Recorder(STUDY)
+    made = CellMeasurer(STUDY)
     yield made
     made.close()
 
@@ -46,7 +46,7 @@ def test_sums_of_two_cells_at_most_wait_so_that_fast_models_do_not_fill_the_memo
             if cell == "second":
                 two_wait.set()
 
-    monkeypatch.setattr(runner, "resampled", slow)
+    monkeypatch.setattr(plan_run, "resampled", slow)
     adding = threading.Thread(target=add_three)
     adding.start()
     assert two_wait.wait(60)
@@ -61,7 +61,7 @@ def test_a_cell_that_cannot_be_drawn_makes_room_and_raises_where_it_is_asked_for
     def broken(*_):
         raise ValueError("no users")
 
-    monkeypatch.setattr(runner, "resampled", broken)
+    monkeypatch.setattr(plan_run, "resampled", broken)
     for cell in range(5):
         background.resample(cell, PEOPLE, sums(), set())
     with pytest.raises(ValueError, match="no users"):
