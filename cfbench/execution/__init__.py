@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from cfbench.errors import RunError, StoreError, UsageError
     from cfbench.execution.contract import Executor, Outcome, RunDescription, RunEvents, Task, TaskQueue
     from cfbench.execution.fit_and_predict import perform
-    from cfbench.execution.outcome_file import answers_in, read_outcome, saved_in, tail_of
+    from cfbench.execution.outcome_file import answers_in, read_outcome, saved_in, tail_of, write_outcome
     from cfbench.execution.supervisor import Supervisor
+    from cfbench.files.atomic import room
     from cfbench.files.locks import remove_folder
     from cfbench.records.record import Cell, Record, Status, figure_name
     from cfbench.registry.registry import Registry
@@ -37,16 +38,19 @@ __all__ = [
     "perform",
     "read_outcome",
     "remove_folder",
+    "room",
     "saved_in",
     "tail_of",
+    "write_outcome",
 ]
 
 _NAMES_OF_MODULES = {
     "errors": ("RunError", "StoreError", "UsageError"),
     "execution.contract": ("Executor", "Outcome", "RunDescription", "RunEvents", "Task", "TaskQueue"),
     "execution.fit_and_predict": ("perform",),
-    "execution.outcome_file": ("answers_in", "read_outcome", "saved_in", "tail_of"),
+    "execution.outcome_file": ("answers_in", "read_outcome", "saved_in", "tail_of", "write_outcome"),
     "execution.supervisor": ("Supervisor",),
+    "files.atomic": ("room",),
     "files.locks": ("remove_folder",),
     "records.record": ("Cell", "Record", "Status", "figure_name"),
     "registry.registry": ("Registry",),

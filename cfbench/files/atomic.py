@@ -83,6 +83,18 @@ def unwritable(path: Path, error: OSError) -> StoreError:
     return StoreError(f"cannot write {path}: {why}; free the disk, or use another folder")
 
 
+@contextmanager
+def room(path: str | Path) -> Iterator[None]:
+    """Make StoreError of what the disk of temporary files refuses; ``path`` is named where the error names no other."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {error.filename or path}: {error.strerror or error}; free the disk, or set TMPDIR or "
+            "--workspace to a larger one"
+        ) from error
+
+
 def confined(root: Path, *parts: str) -> Path:
     """Return ``root/parts...`` for writing.
 

@@ -14,6 +14,7 @@ from cfbench.errors import CfbenchError, PluginError, StoreError
 from cfbench.execution.contract import Executor, Outcome, RunEvents, Task
 from cfbench.experiment.plan import Planned
 from cfbench.experiment.split_plans import Splits
+from cfbench.files.atomic import room
 from cfbench.files.locks import owned_folder, remove_folder, sweep
 from cfbench.inference.inputs import EvaluationInputs
 
@@ -103,18 +104,13 @@ class RunTaskQueue:
             self.refused.append(task.name)
             self.release(task)
             return False
-        try:
+        with room(task.inputs):
             inputs = Path(task.inputs)
             if not inputs.exists():
                 with self.splits.clock.part("write inputs"):
                     inputs.mkdir()
                     EvaluationInputs.of(self.splits.of(self.planned[task.name].cell)).write(inputs)
             Path(task.folder).mkdir()
-        except OSError as error:
-            raise StoreError(
-                f"cannot write {error.filename or task.inputs}: {error.strerror or error}; free the disk, or set "
-                "TMPDIR or --workspace to a larger one"
-            ) from error
         return True
 
     def release(self, task: Task) -> None:

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cfbench.errors import StoreError
 from cfbench_dask import file_transfer as module
-from cfbench_dask.file_transfer import pack, piece_of, room, unpack
+from cfbench_dask.file_transfer import pack, piece_of, unpack
 
 
 def write(root: Path, contents: dict[str, bytes]) -> Path:
@@ -105,9 +104,3 @@ def test_any_bytes_are_an_archive_or_refused(position, value, cut, tmp_path_fact
     with suppress(ValueError):
         unpack(folder / "z", folder / "target")
     assert {path.name for path in folder.iterdir()} <= {"z", "source", "target"}
-
-
-def test_what_the_disk_refuses_says_what_to_do(tmp_path):
-    wrong = r"cannot write .*/no/such: No such file or directory; free the disk, or set TMPDIR or --workspace"
-    with pytest.raises(StoreError, match=wrong), room(tmp_path):
-        (tmp_path / "no" / "such").write_bytes(b"")

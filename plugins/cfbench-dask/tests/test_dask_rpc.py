@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -32,25 +33,22 @@ def task(make_task):
 
 @pytest.fixture
 def send(tmp_path, task):
-    """Send files and facts as a worker would; return what comes of it."""
+    """Send files, a file with facts of the outcome, and a reply, as a worker would; return what comes of it."""
 
-    def send(sent, **facts):
+    def send(sent, replied=None, **facts):
+        told = {key: facts.pop(key) for key in ("status", "log_tail") if key in facts}
+        ok = told.get("status", "ok") == "ok"
+        kept = {"status": "ok" if ok else "failed", "answers": [] if ok else None, "reason": ""}
+        kept |= {"cost": asdict(Cost()), "losses": [], "versions": {}} | facts
+        if "answers" not in sent:
+            sent = {"answers/outcome.json": json.dumps(kept).encode()} | sent
         for name, content in sent.items():
             path = tmp_path / "there" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content) if isinstance(content, bytes) else np.save(path, content)
         archive = tmp_path / "there.zip"
-        size = pack(archive, {"": tmp_path / "there"})
-        facts_there = {
-            "status": "ok",
-            "reason": "",
-            "cost": asdict(Cost()),
-            "losses": [],
-            "versions": {},
-            "answers": [],
-            "size": size,
-        }
-        return received(task, facts_there | facts, lambda position: piece_of(archive, position))
+        reply = {"status": "ok", "reason": kept["reason"], "size": pack(archive, {"": tmp_path / "there"})} | told
+        return received(task, reply | (replied or {}), lambda position: piece_of(archive, position))
 
     return send
 
@@ -85,8 +83,11 @@ def test_a_failure_keeps_its_name_reason_and_last_words(send, status):
         ({}, {"cost": {"peak_memory": "gold"}, "status": "failed"}, "cannot be read"),
         ({"elsewhere": b""}, {}, "other files than answers"),
         ({"answers": b"no folder"}, {}, "other files than answers"),
-        ({}, {"size": None}, "it described no cell"),
-        ({}, {"versions": {"numpy": b"bytes"}}, "cannot be read: Object of type bytes"),
+        ({}, {"replied": {"size": None}}, "it described no cell"),
+        ({}, {"versions": {"numpy": 3}}, "cannot be read: versions.numpy: Input should be a valid string"),
+        ({}, {"replied": {"reason": "another"}}, "its answers cannot be read"),
+        ({}, {"replied": {"status": "failed"}}, "its answers cannot be read"),
+        ({"answers/outcome.json": b"{"}, {}, "cannot be read: Invalid JSON"),
     ],
 )
 def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wrong):

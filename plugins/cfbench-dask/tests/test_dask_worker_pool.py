@@ -45,14 +45,14 @@ class Cluster:
     def add_callback(self, function):
         asyncio.run(function())
 
-    async def run(self, in_thread, function, session, *arguments, workers, on_error):
-        self.told.append((function.__name__, workers, arguments))
+    async def run(self, call, session, token, method, *arguments, workers, on_error):
+        self.told.append((method, workers, arguments))
 
 
 class Worker(PoolWorker):
     """A worker of such a cluster."""
 
-    def _call(self, function, versions, needs, token_file):
+    def _call(self, method, versions, needs, token_file):
         return self.client.opening(self.address, needs)
 
     def run(self, task, split, wanted):
@@ -118,7 +118,7 @@ def test_stored_inputs_go_with_their_last_task_refused_ones_included(pool_of, ta
     assert worker.stored == {"one", "two"}
     assert list(pool._arrived(worker, Outcome(tasks[0], "ok"), pool.folder / "attempt"))
     assert worker.stored == {"two"}
-    assert pool.client.told == [("call", ["w"], ("", "forget", "one"))]
+    assert pool.client.told == [("forget", ["w"], ("one",))]
     assert [path.name for path in pool.folder.iterdir()] == ["two.zip"]
 
 
@@ -310,7 +310,7 @@ def test_a_worker_that_must_see_the_workspace_and_does_not_gets_no_cells_and_is_
     pool = replace(pool_of(cluster, patience=0), shared=True)
     with pytest.raises(RunError, match="w does not see the run's workspace; name one by --workspace that it does"):
         list(pool.outcomes())
-    assert cluster.told == [("close_session", ["w"], ())]
+    assert cluster.told == [("close", ["w"], ())]
 
 
 def test_the_end_of_a_run_closes_sessions_that_are_still_opening(pool_of):
@@ -325,4 +325,4 @@ def test_the_end_of_a_run_closes_sessions_that_are_still_opening(pool_of):
     with closing(pool_of(cluster).outcomes()) as outcomes:
         next(outcomes)
     late.set()
-    assert cluster.told[-1] == ("close_session", ["w", "slow"], ())
+    assert cluster.told[-1] == ("close", ["w", "slow"], ())

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from cfbench_dask import worker_session
-from cfbench_dask.worker_session import call, close_session, open_session
+from cfbench_dask.worker_session import answer, open_session
 
 
 @pytest.fixture
@@ -25,44 +25,44 @@ def test_a_session_is_named_by_its_token_and_closed_with_its_files(worker, tmp_p
     facts = open_session(worker, "run", {}, [], str(tmp_path / "seen"))["value"]
     assert facts["shares"] is True
     assert left_by(worker) == [f"cfbench-{facts['token']}"]
-    assert call(worker, "run", facts["token"], "renew") == {"value": None}
-    assert call(worker, "run", "", "renew") == {"value": None}
-    assert call(worker, "run", "another", "renew") == {"gone": "it no longer works for this run"}
-    close_session(worker, "run")
+    assert answer(worker, "run", facts["token"], "renew") == {"value": None}
+    assert answer(worker, "run", "", "renew") == {"value": None}
+    assert answer(worker, "run", "another", "renew") == {"gone": "it no longer works for this run"}
+    answer(worker, "run", "", "close")
     assert left_by(worker) == []
-    assert call(worker, "run", facts["token"], "renew") == {"gone": "it no longer works for this run"}
+    assert answer(worker, "run", facts["token"], "renew") == {"gone": "it no longer works for this run"}
 
 
 def test_a_second_session_of_a_run_ends_the_first(worker):
     first, second = (open_session(worker, "twice", {}, [], "")["value"]["token"] for _ in range(2))
     assert left_by(worker) == [f"cfbench-{second}"]
-    assert "gone" in call(worker, "twice", first, "renew")
-    close_session(worker, "twice")
+    assert "gone" in answer(worker, "twice", first, "renew")
+    answer(worker, "twice", "", "close")
 
 
 def test_a_session_that_is_opened_after_its_run_has_ended_is_closed(worker):
-    close_session(worker, "over")
+    answer(worker, "over", "", "close")
     facts = open_session(worker, "over", {}, [], "")["value"]
     assert left_by(worker) == []
-    assert "gone" in call(worker, "over", facts["token"], "renew")
+    assert "gone" in answer(worker, "over", facts["token"], "renew")
 
 
 def test_a_session_that_no_run_renews_ends(worker, monkeypatch, wait_for):
     monkeypatch.setattr(worker_session, "LEASE", 0.1)
     token = open_session(worker, "killed", {}, [], "")["value"]["token"]
     wait_for(lambda: left_by(worker) == [])
-    assert "gone" in call(worker, "killed", token, "renew")
+    assert "gone" in answer(worker, "killed", token, "renew")
 
 
 def test_what_the_disk_of_a_worker_refuses_is_told(worker):
     token = open_session(worker, "full", {}, [], "")["value"]["token"]
     root = f"{worker.local_directory}/cfbench-{token}"
-    wrong = call(worker, "full", token, "store", "no/such", 0, b"1", 1)
+    wrong = answer(worker, "full", token, "store", "no/such", 0, b"1", 1)
     assert wrong == {"wrong": f"cannot keep the data in {root}: No such file or directory"}
-    assert call(worker, "full", token, "fetch", "a", 0)["wrong"].startswith(f"cannot work in {root}: ")
-    damaged = call(worker, "full", token, "store", "one", 0, b"1", 1)
+    assert answer(worker, "full", token, "fetch", "a", 0)["wrong"].startswith(f"cannot work in {root}: ")
+    damaged = answer(worker, "full", token, "store", "one", 0, b"1", 1)
     assert damaged == {"wrong": "was sent what arrived damaged: File is not a zip file"}
-    close_session(worker, "full")
+    answer(worker, "full", "", "close")
 
 
 def test_a_worker_without_room_says_so(worker, tmp_path):

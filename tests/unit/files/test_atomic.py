@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from cfbench.errors import StoreError
-from cfbench.files.atomic import clear_leftovers, replacing, write_text
+from cfbench.files.atomic import clear_leftovers, replacing, room, write_text
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -86,3 +86,9 @@ def test_whichever_step_a_writer_is_killed_at_the_file_is_the_old_or_the_new_one
     assert step > 4
     assert seen == sorted(seen, reverse=True)  # the old one up to some step, from there on the new one
     assert set(seen) == {"old", "new"}
+
+
+def test_what_the_disk_refuses_says_what_to_do(tmp_path):
+    wrong = r"cannot write .*/no/such: No such file or directory; free the disk, or set TMPDIR or --workspace"
+    with pytest.raises(StoreError, match=wrong), room(tmp_path):
+        (tmp_path / "no" / "such").write_bytes(b"")

@@ -16,13 +16,11 @@ from distributed.comm.addressing import resolve_address
 from distributed.utils import silence_logging_cmgr
 from distributed.versions import VersionMismatchWarning
 
-from cfbench.execution import Outcome, Task, TaskQueue, UsageError
+from cfbench.execution import Outcome, Task, TaskQueue, UsageError, room
 from cfbench.model import require_at_least
-from cfbench_dask.file_transfer import room
 from cfbench_dask.worker_pool import WaitPolicy, WorkerPool
 
 _CONNECT, _CLOSE = 7.0, 2.0  # seconds
-_NOTHING_PICKLED = ("dask", "msgpack")
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ def _connected(address: str) -> Iterator[Client]:
             # What must be the same everywhere is compared worker by worker, and reported by name.
             warnings.simplefilter("ignore", VersionMismatchWarning)
             client = Client(
-                address, timeout=_CONNECT, set_as_default=False, name="cfbench", deserializers=_NOTHING_PICKLED
+                address, timeout=_CONNECT, set_as_default=False, name="cfbench", deserializers=("dask", "msgpack")
             )
     except (OSError, ValueError, ImportError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)

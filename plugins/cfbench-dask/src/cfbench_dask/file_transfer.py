@@ -6,11 +6,8 @@ import errno
 import shutil
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
-
-from cfbench.execution import StoreError
 
 PIECE = 8 << 20
 """Bytes of the largest piece: small enough not to keep a scheduler or worker from answering others."""
@@ -37,7 +34,7 @@ def piece_of(archive: Path, position: int) -> bytes:
 
 
 def unpack(archive: Path, root: Path) -> list[str]:
-    """Write the files of an archive below ``root``; return their names.
+    """Write the files of an archive below ``root``, and remove it; return their names.
 
     Raises ValueError where it is damaged, or made to lead elsewhere or to become larger than it is.
     """
@@ -53,6 +50,7 @@ def unpack(archive: Path, root: Path) -> list[str]:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which comes of places before the beginning
             raise
         raise ValueError(f"arrived damaged: {error}") from error
+    archive.unlink()
     return [entry.filename for entry in entries]
 
 
@@ -64,15 +62,3 @@ def _require_harmless(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
     folders = {PurePosixPath(), *(parent for path in paths for parent in path.parents)}
     if len({*paths}) < len(paths) or folders & {*paths} or any(p.is_absolute() or ".." in p.parts for p in paths):
         raise ValueError("arrived as an archive whose files cannot lie in one folder")
-
-
-@contextmanager
-def room(path: str | Path) -> Iterator[None]:
-    """Make StoreError of what the disk refuses; ``path`` is named where the error names no other."""
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {error.filename or path}: {error.strerror or error}; free the disk, or set TMPDIR or "
-            "--workspace to a larger one"
-        ) from error

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib import metadata
+from numbers import Real
 from pathlib import Path
 from typing import Any, get_args
 
-from distributed import Client, wait
-from distributed.scheduler import KilledWorker
+from distributed import CancelledError, Client, KilledWorker, wait
 
-from cfbench.execution import Outcome, Status, Task, answers_in, read_outcome
+from cfbench.execution import Outcome, Status, Task, read_outcome
 from cfbench.model import EpochReport
 from cfbench_dask import worker_session
 from cfbench_dask.file_transfer import PIECE, piece_of, unpack
@@ -25,18 +23,10 @@ from cfbench_dask.worker_session import Need
 
 _SHOWN = 300  # characters of an error
 _LONGEST_EVENT, _LONGEST_TAIL = 500, 2000  # characters of a text
-_TRIES = 3  # to reach a worker that the scheduler has, and this run has not
-_LOOK = 1.0  # seconds between looks at whether a result is still wanted
-_MISSING = "No module named 'cfbench"  # Dask wraps what is raised while it unpacks a function
+_ATTEMPTS = 3  # to reach a worker that the scheduler has, and this run has not
+_LOOK = 1.0  # seconds between looks at whether a result is still wanted, and between attempts
 _SILENT = "has not answered yet"
 _UNSEEN = "does not see the run's workspace; name one by --workspace that it does"
-_COMPARED = ("cfbench", "cfbench-dask")  # distributions that must have the same version everywhere
-_ARGUMENTS: Mapping[str, tuple[Any, ...]] = {
-    "cell_phase": (str,),
-    "cell_epoch": (int, int, float | int | None, float | int | None),
-    "cell_usage": (float | int, int),
-    "note": (str,),
-}
 
 
 class WorkerGoneError(Exception):
@@ -57,8 +47,6 @@ class PoolWorker:
         address: where the scheduler knows it.
         threads: how many tasks Dask gives it at a time.
         since: when it was first seen, by the monotonic clock.
-        opening: whether a session is being opened there.
-        failures: how often that has failed.
         token: the token of the run's session there; empty while there is none.
         unusable: why no cell is given to it; empty where cells are.
         misfits: why it must not run certain cells, by what these need; an empty text where it may.
@@ -73,8 +61,6 @@ class PoolWorker:
     address: str
     threads: int
     since: float = field(default_factory=time.monotonic)
-    opening: bool = False
-    failures: int = 0
     token: str = ""
     unusable: str = _SILENT
     misfits: Mapping[Need, str] = field(default_factory=dict)
@@ -96,22 +82,24 @@ class PoolWorker:
         """Return how many cells it runs at a time: no more than Dask would give it."""
         return max(1, min(wanted or self.threads // threads_per_cell, self.threads))
 
-    def open(self, needs: Sequence[Need], token_file: Path, *, must_share: bool) -> None:
-        """Open the run's session, and learn what the worker has; it is given up where it is never reached."""
-        versions = {name: metadata.version(name) for name in _COMPARED}
-        try:
-            match self._call(worker_session.open_session, versions, needs, str(token_file)):
-                case {"token": str(token), "misfits": [*reasons], "shares": shares} if len(reasons) == len(needs):
-                    self.token, self.shares = token, shares is True
-                    self.misfits = dict(zip(needs, map(str, reasons), strict=True))
-                    self.unusable = _UNSEEN if must_share and not self.shares else ""
-                case _:
-                    self.unusable = "did not say what it has"
-        except WorkerFaultError as error:
-            self.unusable = str(error)
-        except WorkerGoneError as error:
-            self.failures += 1
-            self.unusable = f"cannot be reached: {error}" if self.failures >= _TRIES else _SILENT
+    def open(self, needs: Sequence[Need], token_file: Path, wanted: Callable[[], bool], *, must_share: bool) -> None:
+        """Open the run's session, and learn what the worker has; it is given up where no attempt reaches it."""
+        versions, failures = {name: metadata.version(name) for name in ("cfbench", "cfbench-dask")}, 0
+        while wanted() and not self.answered:
+            try:
+                match self._call("open", versions, needs, str(token_file)):
+                    case {"token": str(token), "misfits": [*reasons], "shares": shares} if len(reasons) == len(needs):
+                        self.token, self.shares = token, shares is True
+                        self.misfits = dict(zip(needs, map(str, reasons), strict=True))
+                        self.unusable = _UNSEEN if must_share and not self.shares else ""
+                    case _:
+                        self.unusable = "did not say what it has"
+            except WorkerFaultError as error:
+                self.unusable = str(error)
+            except WorkerGoneError as error:
+                time.sleep(_LOOK)
+                failures += 1
+                self.unusable = f"cannot be reached: {error}" if failures >= _ATTEMPTS else _SILENT
 
     def send(self, archive: Path, begin: Callable[[], None]) -> None:
         """Send an archive with the evaluation inputs of a split, named like it, unless it is there."""
@@ -120,8 +108,7 @@ class PoolWorker:
                 begin()
                 size = archive.stat().st_size
                 for position in range(0, size, PIECE):
-                    piece = piece_of(archive, position)
-                    self._call(worker_session.call, self.token, "store", archive.stem, position, piece, size)
+                    self._call("store", archive.stem, position, piece_of(archive, position), size)
                 self.stored.add(archive.stem)
 
     def run(self, task: Task, split: str, wanted: Callable[[], bool]) -> Outcome:
@@ -129,7 +116,7 @@ class PoolWorker:
 
         It takes its turn among the worker's tasks, on this very worker or nowhere.
         """
-        arguments = (self.session, self.token, json.dumps(asdict(task)), split)
+        arguments = (self.session, self.token, asdict(task), split)
         future = self.client.submit(worker_session.run_cell, *arguments, workers=[self.address], pure=False)
         try:
             with _translated_errors(), self.client.as_current():
@@ -140,42 +127,21 @@ class PoolWorker:
         finally:
             future.release()
         try:
-            return received(
-                task, value_in(reply), partial(self._call, worker_session.call, self.token, "fetch", task.name)
-            )
+            return received(task, value_in(reply), partial(self._call, "fetch", task.name))
         except ValueError as error:
             raise WorkerFaultError(f"sent what is no answer: {error}") from error
 
-    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function there at once: the worker may be busy for hours, with the work of others too."""
-        call, address = (worker_session.in_thread, function, self.session, *arguments), self.address
+    def _call(self, method: str, *arguments: Any) -> Any:
+        """Call a method there at once: the worker may be busy for hours, with the work of others too."""
+        call = (worker_session.call, self.session, self.token, method, *arguments)
         with _translated_errors():
-            replies = self.client.run(*call, workers=[address])
-        return value_in(replies.get(address, {"gone": "it did not answer"}))
+            replies = self.client.run(*call, workers=[self.address])
+        return value_in(replies.get(self.address, {"gone": "it did not answer"}))
 
 
 def need_of(task: Task) -> Need:
     """Return what a task needs to be installed."""
     return (task.distribution, task.import_path, task.version, task.code)
-
-
-def everywhere(
-    client: Client, workers: list[str], seconds: float | None, function: Callable[..., Any], *arguments: str
-) -> None:
-    """Call a function on several workers at once, whatever they do; wait for it so long, or not at all.
-
-    Where it fails, the workers' leases end what it should have ended.
-    """
-
-    async def attempt() -> None:
-        with suppress(Exception):
-            await client.run(worker_session.in_thread, function, *arguments, workers=workers, on_error="ignore")
-
-    if seconds is None:
-        client.loop.add_callback(attempt)
-    else:
-        with suppress(Exception):
-            client.sync(attempt, callback_timeout=seconds)
 
 
 @contextmanager
@@ -187,7 +153,9 @@ def _translated_errors() -> Iterator[None]:
         raise WorkerGoneError(str(error)) from error
     except Exception as error:
         reason = f"raised {type(error).__name__}: {str(error)[:_SHOWN]}"
-        raise WorkerFaultError(f"{reason}; install cfbench-dask there" if _MISSING in reason else reason) from error
+        # Dask wraps what is raised while it unpacks a function.
+        hint = "; install cfbench-dask there" if "No module named 'cfbench" in reason else ""
+        raise WorkerFaultError(reason + hint) from error
 
 
 def value_in(reply: object) -> Any:
@@ -218,35 +186,16 @@ def received(task: Task, facts: object, fetch: Callable[[int], object]) -> Outco
                 raise ValueError("its answers came to an end too early")
             file.write(piece)
     names = unpack(archive, output)
-    archive.unlink()
     if not all(name == "log" or name.startswith(("answers/", "saved/")) for name in names):
         raise ValueError("a cell's answers hold other files than answers")
     if "log" in names:
         (output / "log").replace(task.log)
-    return _outcome(task, facts)
-
-
-def _outcome(task: Task, facts: Mapping[str, Any]) -> Outcome:
-    status = facts.get("status")
-    known: tuple[Status, ...] = get_args(Status)
-    if status not in known or status == "skipped":
+    if (status := facts.get("status")) not in get_args(Status) or status == "skipped":
         raise ValueError(f"it reported a cell that ended as {str(status)[:_LONGEST_TAIL]!r}")
-    # A local process reports success or failure alone; its supervisor finds the other statuses.
-    report = {key: facts.get(key) for key in ("reason", "cost", "losses", "versions")}
-    ok = status == "ok"
-    report |= {"status": "ok" if ok else "failed", "answers": facts.get("answers") if ok else None}
-    answers_in(task).mkdir(parents=True, exist_ok=True)
-    try:
-        (answers_in(task) / "outcome.json").write_text(json.dumps(report))
-        outcome = read_outcome(task)
-    except TypeError as error:
-        raise ValueError(f"its answers cannot be read: {error}") from error
-    except MemoryError as error:
-        raise ValueError("its answers claim more memory than there is") from error
-    if outcome is None or not isinstance(outcome.reason, str) or outcome.reason != report["reason"]:
-        raise ValueError("its answers cannot be read" if outcome is None else str(outcome.reason))
-    if ok:
-        return outcome
+    outcome = read_outcome(task)
+    # The file knows of success or failure alone; a supervisor finds the other statuses.
+    if outcome is None or outcome.reason != facts.get("reason") or (outcome.status == "ok") != (status == "ok"):
+        raise ValueError((outcome and outcome.reason) or "its answers cannot be read")
     return replace(outcome, status=status, log_tail=str(facts.get("log_tail", ""))[:_LONGEST_TAIL])
 
 
@@ -259,10 +208,9 @@ def events_in(message: object, session: str) -> Iterator[tuple[str, str, str, tu
         case (_, {"session": found, "worker": str(worker), "events": [*events]}) if found == session:
             for event in events:
                 match event:
-                    case [str(task), str(kind), [*arguments]] if _fit(arguments, _ARGUMENTS.get(kind)):
-                        texts = [text[:_LONGEST_EVENT] if isinstance(text, str) else text for text in arguments]
-                        yield worker, task, kind, (EpochReport(*arguments),) if kind == "cell_epoch" else tuple(texts)
-
-
-def _fit(arguments: Sequence[object], types: Sequence[Any] | None) -> bool:
-    return types is not None and len(arguments) == len(types) and all(map(isinstance, arguments, types))
+                    case [str(task), "cell_phase" | "note" as kind, [str(text)]]:
+                        yield worker, task, kind, (text[:_LONGEST_EVENT],)
+                    case [str(task), "cell_usage", [Real() as seconds, int(size)]]:
+                        yield worker, task, "cell_usage", (seconds, size)
+                    case [str(task), "cell_epoch", [int(), int(), Real() | None, Real() | None] as values]:
+                        yield worker, task, "cell_epoch", (EpochReport(*values),)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from distributed import Client
 
-from cfbench.execution import Outcome, RunError, Task, TaskQueue
+from cfbench.execution import Outcome, RunError, Task, TaskQueue, remove_folder, room
 from cfbench_dask import worker_session
-from cfbench_dask.file_transfer import pack, room
-from cfbench_dask.rpc import PoolWorker, WorkerFaultError, WorkerGoneError, events_in, everywhere, need_of
+from cfbench_dask.file_transfer import pack
+from cfbench_dask.rpc import PoolWorker, WorkerFaultError, WorkerGoneError, events_in, need_of
 from cfbench_dask.worker_session import Need
 
 _LOOK = 0.5  # seconds between looks at which workers are there
@@ -28,11 +27,6 @@ _GOODBYE, _LAST_WORDS = 30.0, 2.0  # seconds for workers to end what they run, a
 _MOST_EVENTS = 1000  # events that wait for the run's thread; where it is busy, later ones are dropped
 _TO_ANSWER = 60.0  # seconds that a new worker may take to import what it needs, before patience begins to run out
 _SHOWN = 3  # workers that a reason names
-
-_SENDING = (
-    "not every worker sees the run's workspace: to those that do not, data are sent through the scheduler, "
-    "once per split; --workspace can name a folder that all see"
-)
 
 _Message: TypeAlias = Callable[[], Iterable[Outcome] | None]
 
@@ -96,9 +90,8 @@ class WorkerPool:
                         yield from self._inbox.get(timeout=_LOOK)() or ()
         except Exception:
             while not self._inbox.empty():
-                message = self._inbox.get()
-                if isinstance(message, partial) and message.func == self._arrived:
-                    yield from message()
+                with suppress(Exception):
+                    yield from self._inbox.get()() or ()
             raise
         finally:
             self._close()
@@ -118,9 +111,8 @@ class WorkerPool:
         for worker in [one for address, one in self._workers.items() if address not in present]:
             yield from self._lose(worker)
         for address, threads in present.items():
-            worker = self._workers.setdefault(address, PoolWorker(self.client, self.session, address, threads))
-            if not worker.answered and not worker.opening:
-                worker.opening = True
+            if address not in self._workers:
+                worker = self._workers[address] = PoolWorker(self.client, self.session, address, threads)
                 self._in_background(worker, self._open_session)
 
     def _lose(self, worker: PoolWorker) -> Iterator[Outcome]:
@@ -128,12 +120,11 @@ class WorkerPool:
         if self._workers.get(worker.address) is not worker:
             return
         del self._workers[worker.address]
-        lost = list(worker.running.values())
-        worker.running.clear()
-        for task in reversed(lost):
-            before = self._lost_by.get(task.name)
+        while worker.running:
+            name, task = worker.running.popitem()  # the last one first
+            before = self._lost_by.get(name)
             if before is None:
-                self._lost_by[task.name] = worker.address
+                self._lost_by[name] = worker.address
                 self._waiting.insert(0, task)
                 self.queue.events.note(
                     f"{task.label}: its worker {worker.address} has gone; the cell is tried once more elsewhere"
@@ -187,7 +178,10 @@ class WorkerPool:
         archive = self.folder / f"{Path(task.inputs).name}.zip"
         if not archive.exists():
             if self.shared is None:
-                self.policy.note_once(_SENDING)
+                self.policy.note_once(
+                    "not every worker sees the run's workspace: to those that do not, data are sent through the "
+                    "scheduler, once per split; --workspace can name a folder that all see"
+                )
             pack(archive, {"": Path(task.inputs)})
         return archive
 
@@ -199,18 +193,17 @@ class WorkerPool:
             archive.unlink()
             for worker in self._workers.values():
                 worker.stored.discard(archive.stem)
-            self._everywhere(worker_session.call, "", "forget", archive.stem)
+            self._everywhere("forget", archive.stem)
 
-    def _arrived(self, worker: PoolWorker, outcome: Outcome, folder: Path) -> Sequence[Outcome]:
+    def _arrived(self, worker: PoolWorker, outcome: Outcome, folder: Path) -> Iterator[Outcome]:
         """Take in what a worker has sent; of one that was lost meanwhile it is dropped, the task is others' now."""
-        task = worker.running.pop(outcome.task.name, None)
-        if task is not None:
+        if (task := worker.running.pop(outcome.task.name, None)) is not None:
             for there, here in ((folder / "output", Path(task.folder)), (folder / "log", Path(task.log))):
                 if there.exists():
-                    shutil.rmtree(here, ignore_errors=True)
+                    remove_folder(here)
                     there.replace(here)
-        shutil.rmtree(folder, ignore_errors=True)
-        return () if task is None else (self._concluded(replace(outcome, task=task)),)
+            yield self._concluded(replace(outcome, task=task))
+        remove_folder(folder)
 
     def _concluded(self, outcome: Outcome) -> Outcome:
         self._leave(outcome.task)
@@ -238,8 +231,8 @@ class WorkerPool:
         return self._workers.get(worker.address) is worker and not self._closed.is_set()
 
     def _open_session(self, worker: PoolWorker) -> _Message:
-        worker.open(self._needs, self.folder / "seen", must_share=bool(self.shared))
-        worker.opening = False
+        wanted = partial(self._wanted, worker)
+        worker.open(self._needs, self.folder / "seen", wanted, must_share=bool(self.shared))
         note = f"worker {worker.address} gets no cells: it {worker.unusable}"
         nothing = tuple  # which wakes the run's thread all the same
         return partial(self.queue.events.note, note) if worker.answered and worker.unusable else nothing
@@ -255,7 +248,7 @@ class WorkerPool:
             split = "" if archive is None else archive.stem
             outcome = worker.run(attempt, split, partial(self._wanted, worker))
         except WorkerGoneError:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
             return partial(self._lose, worker)
         except WorkerFaultError as error:
             outcome = Outcome(task, "failed", f"worker {worker.address} {error}")
@@ -277,17 +270,30 @@ class WorkerPool:
 
     def _renew_leases(self) -> None:
         while not self._closed.wait(_RENEW):
-            self._everywhere(worker_session.call, "", "renew")
+            self._everywhere("renew")
 
-    def _everywhere(self, function: Callable[..., Any], *arguments: str, seconds: float | None = None) -> None:
-        """Call a function wherever the run has a session or is opening one; wait for it so long, or not at all."""
-        workers = [worker.address for worker in list(self._workers.values()) if worker.token or worker.opening]
-        everywhere(self.client, workers, seconds, function, self.session, *arguments)
+    def _everywhere(self, method: str, *arguments: str, seconds: float | None = None) -> None:
+        """Call a method wherever the run has a session or is opening one; wait for it so long, or not at all.
+
+        Where it fails, the workers' leases end what it should have ended.
+        """
+        workers = [worker.address for worker in list(self._workers.values()) if worker.token or not worker.answered]
+        call = (worker_session.call, self.session, "", method, *arguments)
+
+        async def attempt() -> None:
+            with suppress(Exception):
+                await self.client.run(*call, workers=workers, on_error="ignore")
+
+        if seconds is None:
+            self.client.loop.add_callback(attempt)
+        else:
+            with suppress(Exception):
+                self.client.sync(attempt, callback_timeout=seconds)
 
     def _close(self) -> None:
         """End all sessions, and with them what runs; a scheduler that has gone is not waited for."""
         self._closed.set()
-        self._everywhere(worker_session.close_session, seconds=_GOODBYE)
+        self._everywhere("close", seconds=_GOODBYE)
         until = time.monotonic() + _LAST_WORDS
         for thread in threading.enumerate():
             if thread.name == self.session:
@@ -304,10 +310,8 @@ class WaitPolicy:
 
     def __init__(self, cluster: str, patience: float, note: Callable[[str], None]) -> None:
         """Begin to wait; ``note`` takes what is waited for, once each."""
-        self.cluster, self.patience, self._note = cluster, patience, note
-        self._begun: float | None = None
-        self._since: float | None = None
-        self._noted: set[str] = set()
+        self.cluster, self.patience, self.note_once = cluster, patience, cache(note)
+        self._begun = self._since = 0.0  # by the monotonic clock, while something is waited for
 
     def given_up(self, needs: Collection[Need], workers: Collection[PoolWorker]) -> Mapping[Need, str]:
         """Return what to give up, with the reason; empty while there is hope.
@@ -315,44 +319,33 @@ class WaitPolicy:
         Raises RunError where there is no worker that could take anything.
         """
         ready = [worker for worker in workers if worker.answered]
-        stuck = {need: _why_not(need, ready) for need in needs if all(worker.misfit(need) for worker in ready)}
-        if not stuck:
-            self._begun = self._since = None
-            return {}
-        now = time.monotonic()
-        self._begun = self._begun or now
-        new = any(not worker.answered and now - worker.since < _TO_ANSWER for worker in workers)
-        self._since = now if new else self._since or now
+        lacking = {need: _lacking(need, ready) for need in needs if all(worker.misfit(need) for worker in ready)}
+        stuck = {need: f"no worker can run it: {what}; install the same there" for need, what in lacking.items()}
         nobody = all(worker.unusable for worker in ready)
+        now = time.monotonic()
+        new = any(not worker.answered and now - worker.since < _TO_ANSWER for worker in workers)
+        self._begun = self._begun or now
+        self._since = now if new else self._since or now
         # New workers are waited for, but not one after another for ever.
-        if (new or now - self._since < self.patience) and now - self._begun < self.patience + _TO_ANSWER:
+        hope = (new or now - self._since < self.patience) and now - self._begun < self.patience + _TO_ANSWER
+        if stuck and hope:
             if nobody and not new:
                 self.note_once(f"waiting up to {self.patience:g} s for workers of {self.cluster}")
             for need in () if nobody or new else sorted(stuck):
                 self.note_once(f"{need[0]}: {stuck[need]}; waiting up to {self.patience:g} s for one that can")
             return {}
-        self._begun = self._since = None
-        if nobody:
-            why = f": {_named([f'{worker.address} {worker.unusable}' for worker in ready])}" if ready else ""
+        self._begun = self._since = 0.0
+        if stuck and nobody:
+            why = f": {next(iter(lacking.values()))}" if ready else ""
             raise RunError(
                 f"{self.cluster} has had no worker that can be used for {self.patience:g} s{why}; finished cells "
                 "are kept: start workers, and the same command goes on from there; dask[patience=SECONDS] waits on"
             )
         return stuck
 
-    def note_once(self, text: str) -> None:
-        """Note what has not been noted."""
-        if text not in self._noted:
-            self._noted.add(text)
-            self._note(text)
 
-
-def _why_not(need: Need, ready: Sequence[PoolWorker]) -> str:
-    reasons = _named([f"{worker.address} {worker.misfit(need)}" for worker in ready])
-    return f"no worker can run it: {reasons}; install the same there"
-
-
-def _named(reasons: Sequence[str]) -> str:
-    """Join the reasons of workers, not of all where they are many."""
+def _lacking(need: Need, workers: Sequence[PoolWorker]) -> str:
+    """Say what workers lack, not of all where they are many."""
+    reasons = [f"{worker.address} {worker.misfit(need)}" for worker in workers]
     more = f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
     return "; ".join(reasons[:_SHOWN]) + more

@@ -6,20 +6,21 @@ These functions take and return plain values only, so that neither side unpickle
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, astuple, replace
+from contextlib import suppress
+from dataclasses import astuple, replace
 from importlib import metadata
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
+from weakref import WeakValueDictionary
 
 from distributed import Worker, get_worker
 
-from cfbench.execution import Outcome, Registry, RunEvents, Supervisor, Task, answers_in, remove_folder, saved_in
+from cfbench.execution import Outcome, Registry, RunEvents, Supervisor, Task, remove_folder, write_outcome
 from cfbench.model import EpochReport
 from cfbench_dask.file_transfer import pack, piece_of, unpack
 
@@ -32,7 +33,6 @@ LEASE = 60.0
 _BETWEEN_EVENTS = 0.25  # seconds; the scheduler passes every event on
 _LOOK = 1.0  # seconds between looks at the lease where nothing runs
 _CLOSING = 20.0  # seconds; a supervisor gives its servers five each
-
 
 Need: TypeAlias = tuple[str, str, str, str]
 """What cells need to be installed: distribution, ``package.module:Class``, version and source digest of their model."""
@@ -48,8 +48,7 @@ def misfits(versions: Mapping[str, str], needs: Collection[Need]) -> list[str]:
     for name, version in versions.items():
         if (found := metadata.version(name)) != version:
             return [f"has {name} {found}, here is {version}" for _ in needs]
-    plugins = Registry.discover().plugins("model")
-    usable = {(plugin.distribution, plugin.value): plugin for plugin in plugins if not plugin.problem}
+    usable = {(one.distribution, one.value): one for one in Registry.discover().plugins("model") if not one.problem}
 
     def misfit(distribution: str, import_path: str, version: str, code: str) -> str:
         plugin = usable.get((distribution, import_path))
@@ -78,22 +77,16 @@ class WorkerSession:
             token: names the session, which a worker that was restarted does not have.
             publish: takes lists of events, ``[task, kind, arguments]`` each.
         """
-        self.root, self.token = root, token
+        self.root, self.token, self.closed = root, token, threading.Event()
         self._inputs, self._cells = root / "inputs", root / "cells"
         for folder in (self._inputs, self._cells):
             folder.mkdir(parents=True)
         self._events = _LatestEvents(publish)
         self._inbox: SimpleQueue[Task | None] = SimpleQueue()
         self._replies: dict[str, SimpleQueue[Outcome]] = {}
-        self._closing = threading.Event()
         self._renewed = time.monotonic()
         self._thread = threading.Thread(target=self._serve, name="cfbench-session", daemon=True)
         self._thread.start()
-
-    @property
-    def open(self) -> bool:
-        """Whether the session still runs cells."""
-        return not self._closing.is_set()
 
     def renew(self) -> None:
         """Begin the lease anew."""
@@ -102,24 +95,22 @@ class WorkerSession:
     def store(self, split: str, position: int, piece: bytes, size: int) -> None:
         """Store a piece of the archive with a split's evaluation inputs, which is unpacked with the last one."""
         archive = self._inputs / f"{split}.zip"
-        with archive.open("r+b" if position else "wb") as file:
-            file.seek(position)
+        with archive.open("ab" if position else "wb") as file:
             file.write(piece)
         if position + len(piece) >= size:
             unpack(archive, self._inputs / split)
-            archive.unlink()
 
     def forget(self, split: str) -> None:
         """Remove the inputs of a split that no cell needs any more."""
         remove_folder(self._inputs / split)
 
-    def run(self, fields: str, split: str) -> Mapping[str, Any]:
+    def run(self, fields: Mapping[str, Any], split: str) -> Mapping[str, Any]:
         """Run a task on the inputs of ``split`` stored here, on those that it names itself where ``split`` is empty.
 
-        Its output and log are paths of another machine. Returns the outcome without its arrays, and the size of the
-        archive that holds these, log and saved model, and nothing else; empty where the session was closed.
+        Its output and log are paths of another machine. Returns how it ended, and the size of the archive that holds
+        its outcome, log and saved model, and nothing else; empty where the session was closed.
         """
-        task = Task.of(json.loads(fields))
+        task = Task.of(fields)
         output = self._cells / task.name
         remove_folder(output)
         output.mkdir()
@@ -128,11 +119,9 @@ class WorkerSession:
         task = replace(task, inputs=inputs, folder=str(output), log=f"{output}.log", protected=protected)
         reply = self._replies[task.name] = SimpleQueue()
         self._inbox.put(task)
-        while self.open:
-            try:
-                return self._described(reply.get(timeout=_LOOK))
-            except Empty:
-                continue
+        while not self.closed.is_set():
+            with suppress(Empty):
+                return self._packed(reply.get(timeout=_LOOK))
         return {}
 
     def fetch(self, name: str, position: int) -> bytes:
@@ -145,34 +134,33 @@ class WorkerSession:
 
     def close(self) -> None:
         """End all cells with all that they started, and remove the session's files; wait for it."""
-        self._closing.set()
+        self.closed.set()
         self._inbox.put(None)
         self._thread.join(_CLOSING)
 
-    def _described(self, outcome: Outcome) -> Mapping[str, Any]:
-        task, kept = outcome.task, {"log": Path(outcome.task.log)}
-        if outcome.status == "ok":
-            kept |= {"answers": answers_in(task), "saved": saved_in(task)}
+    def _packed(self, outcome: Outcome) -> Mapping[str, Any]:
+        task, folder, ok = outcome.task, Path(outcome.task.folder), outcome.status == "ok"
+        remove_folder(folder / "answers" if ok else folder)  # a model may have left there what is not to be sent
+        # The file knows of success or failure alone, as a cell's process reports them.
+        write_outcome(outcome if ok else replace(outcome, status="failed"))
+        kept = {"log": Path(task.log), "answers": folder / "answers", "saved": folder / "saved"}
         size = pack(self._cells / f"{task.name}.zip", kept)
-        remove_folder(Path(task.folder))
+        remove_folder(folder)
         Path(task.log).unlink(missing_ok=True)
-        answers = [] if outcome.output is None else list(outcome.output.arrays())
-        return {**asdict(replace(outcome, output=None)), "answers": answers, "size": size}
+        return {"status": outcome.status, "reason": outcome.reason, "log_tail": outcome.log_tail, "size": size}
 
     def _serve(self) -> None:
         supervisor = Supervisor(self._events)
         try:
-            while self.open and time.monotonic() - self._renewed < LEASE:
-                try:
+            while not self.closed.is_set() and time.monotonic() - self._renewed < LEASE:
+                with suppress(Empty):
                     while (task := self._inbox.get(timeout=0.0 if supervisor.running else _LOOK)) is not None:
                         supervisor.start(task)
-                except Empty:
-                    pass
                 for outcome in supervisor.wait() if supervisor.running else ():
                     self._replies.pop(outcome.task.name).put(outcome)
                 self._events.publish_if_due()
         finally:
-            self._closing.set()
+            self.closed.set()
             supervisor.close()
             remove_folder(self.root)
 
@@ -203,21 +191,51 @@ class _LatestEvents(RunEvents):
             self._latest.clear()
 
 
-_sessions: dict[tuple[str, str], WorkerSession] = {}  # by worker, of which a process may hold several, and run
+# By worker, of which a process may hold several, and run; what has ended is forgotten with its thread.
+_sessions: WeakValueDictionary[tuple[str, str], WorkerSession] = WeakValueDictionary()
 _ended: set[str] = set()  # runs that were told to end here; one of their sessions may be opening still
 _lock = threading.Lock()
 
 
-async def in_thread(function: Callable[..., Any], *arguments: Any, dask_worker: Worker) -> Any:
-    """Call one of the functions below at once, whatever the worker does, which goes on answering others meanwhile."""
-    return await asyncio.to_thread(function, dask_worker, *arguments)
+def run_cell(session: str, token: str, task: Mapping[str, Any], split: str) -> Mapping[str, Any]:
+    """Call :meth:`WorkerSession.run` as a task of Dask, which takes its turn, and a thread, among the worker's."""
+    return answer(get_worker(), session, token, "run", task, split)
+
+
+async def call(session: str, token: str, method: str, *arguments: Any, dask_worker: Worker) -> Mapping[str, Any]:
+    """Call any other method at once, whatever the worker does, which goes on answering others meanwhile."""
+    return await asyncio.to_thread(answer, dask_worker, session, token, method, *arguments)
+
+
+def answer(worker: Worker, session: str, token: str, method: str, *arguments: Any) -> Mapping[str, Any]:
+    """Call a method of a run's session; return its ``value``, else what is ``wrong``, or that the session is ``gone``.
+
+    A ``token`` that is not empty is of the session that the caller means: a worker may have been restarted. The method
+    ``open`` is :func:`open_session`; ``close`` also ends the sessions that are still being opened for the run.
+    """
+    if method == "open":
+        return open_session(worker, session, *arguments)
+    if method == "close":
+        _ended.add(session)
+    mine = _sessions.get((worker.id, session))
+    if mine is None or mine.closed.is_set() or token not in ("", mine.token):
+        return {"gone": "it no longer works for this run"}
+    try:
+        reply = {"value": getattr(mine, method)(*arguments)}
+    except OSError as error:
+        what = "keep the data" if method == "store" else "work"
+        reply = {"wrong": f"cannot {what} in {mine.root}: {error.strerror or error}"}
+    except ValueError as error:
+        reply = {"wrong": f"was sent what {error}"}
+    # A session that closes takes its files along.
+    return {"gone": "it was told to end"} if mine.closed.is_set() else reply
 
 
 def open_session(
     worker: Worker, session: str, versions: Mapping[str, str], needs: Collection[Need], token_file: str
 ) -> Mapping[str, Any]:
     """Open a session; return its token, :func:`misfits`, and whether ``token_file`` is the run's here, too."""
-    reasons, token = misfits(versions, needs), uuid.uuid4().hex
+    reasons, token, shares = misfits(versions, needs), uuid.uuid4().hex, False
     root = Path(worker.local_directory) / f"cfbench-{token}"
 
     def publish(events: list[Any]) -> None:
@@ -228,50 +246,11 @@ def open_session(
     except OSError as error:
         return {"wrong": f"cannot make {root}: {error.strerror or error}"}
     with _lock:
-        for key in [key for key, one in _sessions.items() if not one.open]:
-            del _sessions[key]
         before, _sessions[worker.id, session] = _sessions.get((worker.id, session)), opened
     if before is not None:
         before.close()
     if session in _ended:
-        close_session(worker, session)
-    try:
+        opened.close()
+    with suppress(OSError, ValueError):
         shares = Path(token_file).read_text() == session
-    except (OSError, ValueError):
-        shares = False
     return {"value": {"token": token, "misfits": reasons, "shares": shares}}
-
-
-def close_session(worker: Worker, session: str) -> None:
-    """End what is left of a run here, and what is still being opened for it."""
-    _ended.add(session)
-    with _lock:
-        mine = _sessions.pop((worker.id, session), None)
-    if mine is not None:
-        mine.close()
-
-
-def run_cell(session: str, token: str, task: str, split: str) -> Mapping[str, Any]:
-    """Call :meth:`WorkerSession.run`.
-
-    The only one of these functions that Dask runs as a task, which takes its turn, and a thread, among the worker's.
-    """
-    return call(get_worker(), session, token, "run", task, split)
-
-
-def call(worker: Worker, session: str, token: str, method: str, *arguments: Any) -> Mapping[str, Any]:
-    """Call a method of a run's session; return its ``value``, else what is ``wrong``, or that the session is ``gone``.
-
-    A ``token`` that is not empty is of the session that the caller means: a worker may have been restarted.
-    """
-    mine = _sessions.get((worker.id, session))
-    if mine is None or token not in ("", mine.token):
-        return {"gone": "it no longer works for this run"}
-    try:
-        reply = {"value": getattr(mine, method)(*arguments)}
-    except OSError as error:
-        what = "keep the data" if method == "store" else "work"
-        reply = {"wrong": f"cannot {what} in {mine.root}: {error.strerror or error}"}
-    except ValueError as error:
-        reply = {"wrong": f"was sent what {error}"}
-    return reply if mine.open else {"gone": "it was told to end"}  # a session that closes takes its files along
