@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -70,6 +71,8 @@ def test_links_are_not_sent(tmp_path):
         ["a/../../b"],
         ["."],
         ["\1b"],  # which becomes NUL, where names end
+        ["%2e%2e/a"],
+        ["a%00b"],
         ["a", "a"],
         ["a", "./a"],
         ["a", "a/b"],
@@ -84,6 +87,22 @@ def test_an_archive_that_leads_elsewhere_is_refused(names, tmp_path):
     with pytest.raises(ValueError, match="whose files cannot lie in one folder"):
         unpack(tmp_path / "z", tmp_path / "target")
     assert not (tmp_path / "target").exists()
+
+
+def test_a_name_that_no_file_system_takes_is_damage_and_not_a_full_disk(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z", "w") as file:
+        file.writestr("a" * 300, b"1")
+    with pytest.raises(ValueError, match="arrived damaged"):
+        unpack(tmp_path / "z", tmp_path / "target")
+
+
+def test_names_that_are_no_text_arrive(tmp_path):
+    (tmp_path / "source").mkdir()
+    name = os.fsdecode(b"caf\xe9 100%20")
+    (tmp_path / "source" / name).write_bytes(b"1")
+    pack(tmp_path / "z", {"": tmp_path / "source"})
+    assert unpack(tmp_path / "z", tmp_path / "target") == [name]
+    assert (tmp_path / "target" / name).read_bytes() == b"1"
 
 
 def test_an_archive_that_would_become_larger_than_it_is_is_refused(tmp_path):

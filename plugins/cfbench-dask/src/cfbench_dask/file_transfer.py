@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import shutil
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote, unquote_to_bytes
 
 PIECE = 8 << 20
 """Bytes of the largest piece: small enough not to keep a scheduler or worker from answering others."""
+
+_NO_PLACE = (errno.EINVAL, errno.ENAMETOOLONG)  # of a place before an archive's beginning, and of a name
 
 
 def pack(archive: Path, entries: Mapping[str, Path]) -> int:
@@ -22,7 +27,8 @@ def pack(archive: Path, entries: Mapping[str, Path]) -> int:
         for name, entry in entries.items():
             for path in () if entry.is_symlink() else (entry, *sorted(entry.rglob("*"))):
                 if path.is_file() and not path.is_symlink():
-                    file.write(path, name / path.relative_to(entry))
+                    # Names need not be text: an archive has what text there is.
+                    file.write(path, quote(bytes(name / path.relative_to(entry))))
     return archive.stat().st_size
 
 
@@ -33,32 +39,38 @@ def piece_of(archive: Path, position: int) -> bytes:
         return file.read(PIECE)
 
 
-def unpack(archive: Path, root: Path) -> list[str]:
-    """Write the files of an archive below ``root``, and remove it; return their names.
+def unpack(archive: Path, root: Path, expected: str = ".*") -> list[str]:
+    """Write the files of an archive, whose names match the pattern ``expected``, below ``root``, and remove it;
+    return the names.
 
     Raises ValueError where it is damaged, or made to lead elsewhere or to become larger than it is.
     """
     try:
         with zipfile.ZipFile(archive) as file:
-            entries = file.infolist()
-            _require_harmless(entries, archive.stat().st_size)
-            for entry in entries:
-                (path := root / entry.filename).parent.mkdir(parents=True, exist_ok=True)
+            entries = {os.fsdecode(unquote_to_bytes(entry.filename)): entry for entry in file.infolist()}
+            _require_harmless(entries, len(file.infolist()), archive.stat().st_size)
+            if not all(re.fullmatch(expected, name, re.DOTALL) for name in entries):
+                raise ValueError("a cell's answers hold other files than answers")
+            for name, entry in entries.items():
+                path = root / name
+                path.parent.mkdir(parents=True, exist_ok=True)
                 with file.open(entry) as sent, path.open("wb") as written:
                     shutil.copyfileobj(sent, written)
     except (OSError, zipfile.BadZipFile, RuntimeError, EOFError, OverflowError, struct.error) as error:
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # which comes of places before the beginning
+        if isinstance(error, OSError) and error.errno not in _NO_PLACE:
             raise
         raise ValueError(f"arrived damaged: {error}") from error
     archive.unlink()
-    return [entry.filename for entry in entries]
+    return list(entries)
 
 
-def _require_harmless(entries: Sequence[zipfile.ZipInfo], size: int) -> None:
-    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries) or sum(e.file_size for e in entries) > size:
+def _require_harmless(entries: Mapping[str, zipfile.ZipInfo], count: int, size: int) -> None:
+    sizes = [entry.file_size for entry in entries.values() if entry.compress_type == zipfile.ZIP_STORED]
+    if len(sizes) < len(entries) or sum(sizes) > size:
         raise ValueError("arrived as an archive that claims more than was sent")
-    paths = [PurePosixPath(entry.filename) for entry in entries]
+    paths = {PurePosixPath(name) for name in entries}
     # A name must not be there twice, nor be a file and a folder at once.
     folders = {PurePosixPath(), *(parent for path in paths for parent in path.parents)}
-    if len({*paths}) < len(paths) or folders & {*paths} or any(p.is_absolute() or ".." in p.parts for p in paths):
+    leads_elsewhere = any(path.is_absolute() or ".." in path.parts or "\0" in str(path) for path in paths)
+    if len(paths) < count or folders & paths or leads_elsewhere:
         raise ValueError("arrived as an archive whose files cannot lie in one folder")

@@ -28,6 +28,11 @@ _MOST_EVENTS = 1000  # events that wait for the run's thread; where it is busy, 
 _TO_ANSWER = 60.0  # seconds that a new worker may take to import what it needs, before patience begins to run out
 _SHOWN = 3  # workers that a reason names
 
+_SENDING = (
+    "not every worker sees the run's workspace: to those that do not, data are sent through the scheduler, "
+    "once per split; --workspace can name a folder that all see"
+)
+
 _Message: TypeAlias = Callable[[], Iterable[Outcome] | None]
 
 
@@ -66,6 +71,7 @@ class WorkerPool:
         self._threads = max((task.threads for task in self.tasks), default=1)
         self._workers: dict[str, PoolWorker] = {}
         self._inbox: SimpleQueue[_Message] = SimpleQueue()
+        self._packing = threading.Lock()
         self._closed = threading.Event()
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -79,15 +85,15 @@ class WorkerPool:
         try:
             with room(self.folder):
                 (self.folder / "seen").write_text(self.session)
-                while self._open:
-                    # What a worker has finished is taken first: it counts, also where the worker has left meanwhile.
-                    if self._inbox.empty() and time.monotonic() - looked >= _LOOK:
-                        looked = time.monotonic()
-                        yield from self._look_for_workers()
-                        yield from self._give_up_stuck()
-                    self._assign()
-                    with suppress(Empty):
-                        yield from self._inbox.get(timeout=_LOOK)() or ()
+            while self._open:
+                # What a worker has finished is taken first: it counts, also where the worker has left meanwhile.
+                if self._inbox.empty() and time.monotonic() - looked >= _LOOK:
+                    looked = time.monotonic()
+                    yield from self._look_for_workers()
+                    yield from self._give_up_stuck()
+                self._assign()
+                with suppress(Empty):
+                    yield from self._inbox.get(timeout=_LOOK)() or ()
         except Exception:
             while not self._inbox.empty():
                 with suppress(Exception):
@@ -154,9 +160,7 @@ class WorkerPool:
             while len(worker.running) < places and (task := self._next_task(worker)) is not None:
                 worker.running[task.name] = task
                 self.queue.events.cell_phase(task, f"on {worker.address}")
-                # What it sees by the same path is not sent.
-                archive = None if worker.shares and self.shared is not False else self._archive(task)
-                self._in_background(worker, self._run_cell, task, archive)
+                self._in_background(worker, self._run_cell, task)
 
     def _next_task(self, worker: PoolWorker) -> Task | None:
         for task in [task for task in self._waiting if not worker.misfit(need_of(task))]:
@@ -173,18 +177,6 @@ class WorkerPool:
         self._leave(task)
         return False
 
-    def _archive(self, task: Task) -> Path:
-        """Pack a task's inputs, for as long as tasks need them."""
-        archive = self.folder / f"{Path(task.inputs).name}.zip"
-        if not archive.exists():
-            if self.shared is None:
-                self.policy.note_once(
-                    "not every worker sees the run's workspace: to those that do not, data are sent through the "
-                    "scheduler, once per split; --workspace can name a folder that all see"
-                )
-            pack(archive, {"": Path(task.inputs)})
-        return archive
-
     def _leave(self, task: Task) -> None:
         """Note that a task needs nothing more; inputs that no task needs are removed from the workers."""
         del self._open[task.name]
@@ -200,8 +192,9 @@ class WorkerPool:
         if (task := worker.running.pop(outcome.task.name, None)) is not None:
             for there, here in ((folder / "output", Path(task.folder)), (folder / "log", Path(task.log))):
                 if there.exists():
-                    remove_folder(here)
-                    there.replace(here)
+                    with room(here):
+                        remove_folder(here)
+                        there.replace(here)
             yield self._concluded(replace(outcome, task=task))
         remove_folder(folder)
 
@@ -237,22 +230,34 @@ class WorkerPool:
         nothing = tuple  # which wakes the run's thread all the same
         return partial(self.queue.events.note, note) if worker.answered and worker.unusable else nothing
 
-    def _run_cell(self, worker: PoolWorker, task: Task, archive: Path | None) -> _Message:
+    def _run_cell(self, worker: PoolWorker, task: Task) -> _Message:
         """Have a task run by a worker, its inputs sent before where it does not see them."""
-        # A folder of this attempt alone: one that comes late must not touch what another worker has sent.
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        attempt = replace(task, folder=str(folder / "output"), log=str(folder / "log"))
-        try:
-            if archive is not None:
-                worker.send(archive, partial(self._event, "cell_phase", task, "sending data"))
-            split = "" if archive is None else archive.stem
-            outcome = worker.run(attempt, split, partial(self._wanted, worker))
-        except WorkerGoneError:
-            remove_folder(folder)
-            return partial(self._lose, worker)
-        except WorkerFaultError as error:
-            outcome = Outcome(task, "failed", f"worker {worker.address} {error}")
+        with room(self.folder):
+            # A folder of this attempt alone: one that comes late must not touch what another worker has sent.
+            folder = Path(tempfile.mkdtemp(dir=self.folder))
+            attempt, split = replace(task, folder=str(folder / "output"), log=str(folder / "log")), ""
+            try:
+                if self.shared is False or not worker.shares:
+                    archive = self._archive(task)
+                    worker.send(archive, partial(self._event, "cell_phase", task, "sending data"))
+                    split = archive.stem
+                outcome = worker.run(attempt, split, partial(self._wanted, worker))
+            except WorkerGoneError:
+                remove_folder(folder)
+                return partial(self._lose, worker)
+            except WorkerFaultError as error:
+                outcome = Outcome(task, "failed", f"worker {worker.address} {error}")
         return partial(self._arrived, worker, outcome, folder)
+
+    def _archive(self, task: Task) -> Path:
+        """Pack a task's inputs, for as long as tasks need them."""
+        archive = self.folder / f"{Path(task.inputs).name}.zip"
+        with self._packing:
+            if not archive.exists():
+                if self.shared is None:
+                    self._inbox.put(partial(self.policy.note_once, _SENDING))
+                pack(archive, {"": Path(task.inputs)})
+        return archive
 
     def _on_event(self, message: object) -> None:
         """Pass on what a worker reports of its cells; called in the client's thread."""

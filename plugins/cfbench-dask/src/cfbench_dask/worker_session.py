@@ -9,6 +9,7 @@ import asyncio
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import astuple, replace
@@ -193,7 +194,9 @@ class _LatestEvents(RunEvents):
 
 # By worker, of which a process may hold several, and run; what has ended is forgotten with its thread.
 _sessions: WeakValueDictionary[tuple[str, str], WorkerSession] = WeakValueDictionary()
-_ended: set[str] = set()  # runs that were told to end here; one of their sessions may be opening still
+_ended: deque[str] = deque(
+    maxlen=1000
+)  # runs told to end here, the last ones; a session of theirs may be opening still
 _lock = threading.Lock()
 
 
@@ -216,7 +219,7 @@ def answer(worker: Worker, session: str, token: str, method: str, *arguments: An
     if method == "open":
         return open_session(worker, session, *arguments)
     if method == "close":
-        _ended.add(session)
+        _ended.append(session)
     mine = _sessions.get((worker.id, session))
     if mine is None or mine.closed.is_set() or token not in ("", mine.token):
         return {"gone": "it no longer works for this run"}
@@ -226,7 +229,7 @@ def answer(worker: Worker, session: str, token: str, method: str, *arguments: An
         what = "keep the data" if method == "store" else "work"
         reply = {"wrong": f"cannot {what} in {mine.root}: {error.strerror or error}"}
     except ValueError as error:
-        reply = {"wrong": f"was sent what {error}"}
+        reply = {"wrong": f"was sent what {error}" if method == "store" else f"raised {type(error).__name__}: {error}"}
     # A session that closes takes its files along.
     return {"gone": "it was told to end"} if mine.closed.is_set() else reply
 
