@@ -16,7 +16,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cfbench.errors import StoreError
@@ -28,6 +27,7 @@ from cfbench.execution.contract import Executor, Outcome, RunEvents
 from cfbench.execution.outcome_file import saved_in
 from cfbench.experiment.plan import Plan, Planned, Study
 from cfbench.inference.output import ModelOutput
+from cfbench.model.ratings import Codes
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import CellLocks, RunFolder, require_output_of
@@ -62,11 +62,8 @@ class CellMeasurer:
             measured = measure(evaluation, self._study.metrics)
             warnings = answer_warnings(evaluation, measured.n_users(self._study.metrics))
         self.resample(record.cell, split.test_user_positions, measured.sums, set(measured.figures))
-        cost = replace(
-            record.cost,
-            seconds={**record.cost.seconds, **clock.wall},
-            cpu_seconds={**record.cost.cpu_seconds, **clock.cpu},
-        )
+        seconds = {**record.cost.seconds, **clock.wall}
+        cpu_seconds = {**record.cost.cpu_seconds, **clock.cpu}
         return replace(
             record,
             metrics=measured.figures,
@@ -74,12 +71,10 @@ class CellMeasurer:
             missing=measured.missing,
             fallback=split.train.mean,
             warnings=tuple(warnings),
-            cost=cost,
+            cost=replace(record.cost, seconds=seconds, cpu_seconds=cpu_seconds),
         )
 
-    def resample(
-        self, cell: Cell, users: NDArray[np.int32], sums: Mapping[str, Resampleable], metrics: set[str]
-    ) -> None:
+    def resample(self, cell: Cell, users: Codes, sums: Mapping[str, Resampleable], metrics: set[str]) -> None:
         """Queue the resampling of ``cell``; wait first while too many cells are queued.
 
         Args:
