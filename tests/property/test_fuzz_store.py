@@ -257,7 +257,7 @@ BOMB = archive({"predictions.npy": npy(header(shape=f"({1 << 24},)"), bytes(1 <<
     ],
 )  # fmt: skip
 def test_hostile_answers_that_a_record_vouches_for_are_refused(tmp_path, monkeypatch, content, complaint):
-    monkeypatch.setattr("cfbench.records.store._LARGEST_ANSWERS", 1 << 20)
+    monkeypatch.setattr("cfbench.records.store._LARGEST_OUTPUT", 1 << 20)
     run, path, answers = written(str(tmp_path))
     told = json.loads(path.read_text())
     del told["seal"]
