@@ -30,7 +30,7 @@ from cfbench.data.sources.columns import Layout
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
 
 _LEAST_BYTES = 1 << 20  # smaller files are read in no time either way
-_BLOCK = 1 << 23  # bytes parsed at a time; larger ones take memory in proportion, smaller ones more time
+_BLOCK = 1 << 24  # bytes parsed at a time; larger ones take memory in proportion, smaller ones more time
 _LONGEST_LINE = 1 << 18  # bytes; longer ones are no row of numbers
 _MOST_THREADS = 6
 _BYTES_PER_CODE = 4  # of the file, for a table of ids that takes about as much memory as the file does
