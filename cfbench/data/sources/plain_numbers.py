@@ -30,7 +30,7 @@ from cfbench.data.sources.columns import Layout
 from cfbench.data.sources.raw_ratings import IdColumn, RawRatings
 
 _LEAST_BYTES = 1 << 20  # smaller files are read in no time either way
-_BLOCK = 1 << 24  # bytes parsed at a time; larger ones take memory in proportion, smaller ones more time
+_BLOCK, _BLOCKS = 1 << 24, 16  # most bytes parsed at a time, and fewest turns: large ones take memory, small ones time
 _LONGEST_LINE = 1 << 18  # bytes; longer ones are no row of numbers
 _MOST_THREADS = 6
 _BYTES_PER_CODE = 4  # of the file, for a table of ids that takes about as much memory as the file does
@@ -94,6 +94,7 @@ def _joined(parts: Iterator[_Part], size: int, layout: Layout) -> RawRatings:
 
 def _bounds(path: Path, size: int, has_header: bool) -> list[int]:
     """Return where blocks of whole lines begin and end, in bytes."""
+    block = min(_BLOCK, size // _BLOCKS)
     with path.open("rb") as file:
         if has_header:
             header = file.readline(_LONGEST_LINE)
@@ -101,7 +102,7 @@ def _bounds(path: Path, size: int, has_header: bool) -> list[int]:
                 raise ValueError("a header that ends in an unusual way")
         bounds = [file.tell()]
         while bounds[-1] < size:
-            file.seek(min(bounds[-1] + _BLOCK, size))
+            file.seek(min(bounds[-1] + block, size))
             if len(file.readline(_LONGEST_LINE)) == _LONGEST_LINE:
                 raise ValueError("a line too long for numbers")
             bounds.append(file.tell())
