@@ -163,7 +163,7 @@ def run(tmp_path, environment) -> Callable[..., Ran]:
         for line in map(json.loads, file.read_text().splitlines()) if file.exists() else ():
             if line["kind"] == "record":
                 records[line["cell"]["model"], line["cell"]["fold"]] = line
-        return Ran(done.returncode, said, records, _marked(mark), sorted(os.listdir(temporary)))
+        return Ran(done.returncode, said, records, _marked(mark), sorted(path.name for path in temporary.iterdir()))
 
     return call
 
