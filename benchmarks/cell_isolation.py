@@ -35,7 +35,7 @@ def run(*arguments: str) -> tuple[float, float, dict]:
         wall, cpu = time.perf_counter(), sum(os.times()[2:4])
         subprocess.run(command, check=True, capture_output=True)
         taken = time.perf_counter() - wall, sum(os.times()[2:4]) - cpu
-        lines = map(json.loads, (Path(folder) / "records.jsonl").read_text().splitlines())
+        lines = map(json.loads, (Path(folder) / "records.jsonl").read_text("utf-8").splitlines())
         records = [line for line in lines if line["kind"] == "record"]
         figures = {json.dumps(one["cell"], sort_keys=True): one["metrics"] for one in records}
         return *taken, figures

@@ -21,7 +21,7 @@ from pathlib import Path
 
 def seconds_of_models(folder: Path) -> float:
     """Add up fit and predict over the cells of a run."""
-    lines = map(json.loads, (folder / "records.jsonl").read_text().splitlines())
+    lines = map(json.loads, (folder / "records.jsonl").read_text("utf-8").splitlines())
     costs = [line["cost"]["seconds"] for line in lines if line["kind"] == "record"]
     return sum(cost.get("fit", 0.0) + cost.get("predict", 0.0) for cost in costs)
 

@@ -298,7 +298,7 @@ def nvidia_gpus() -> list[str]:
     command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
         done = subprocess.run(  # noqa: S603 - the driver's own program, without any text from elsewhere
-            command, capture_output=True, text=True, timeout=_GPU_QUERY_SECONDS, check=True
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=_GPU_QUERY_SECONDS, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return []

@@ -204,7 +204,7 @@ def _read(descriptor: int) -> bytes | None:
 def _kernel_kills() -> int:
     """Return how many processes the kernel has killed since it started because memory ran out."""
     with suppress(OSError, ValueError):
-        for line in Path("/proc/vmstat").read_text().splitlines():
+        for line in Path("/proc/vmstat").read_text("ascii").splitlines():
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0
@@ -258,7 +258,7 @@ def _settle(task: Task, output: int, home: Path) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # temporary files end with the cell, too
     move_into_copy(home, Path(task.folder) / "home")
     with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
     confine([home, *map(Path, task.protected)], [Path(task.folder)])
 
 

@@ -127,12 +127,12 @@ class EvaluationInputs:
             "arrays": list(arrays),
             "features": {table: list(named) for table, named in columns.items()},
         }
-        (folder / "inputs.json").write_text(json.dumps(facts))
+        (folder / "inputs.json").write_text(json.dumps(facts), "utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> EvaluationInputs:
         """Map the arrays of ``folder`` into memory, read-only."""
-        facts = json.loads((folder / "inputs.json").read_text())
+        facts = json.loads((folder / "inputs.json").read_text("utf-8"))
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in facts["arrays"]}
         features = {
             table: Features({column: arrays[f"{table}_{number}"] for number, column in enumerate(columns)})

@@ -73,13 +73,13 @@ class Clock:
 def reset_peak() -> None:
     """Forget earlier peaks, so that a forked child does not report its parent's. No effect outside Linux."""
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", "ascii")
 
 
 def peak_bytes() -> int:
     """Return the peak resident size since :func:`reset_peak`, in bytes (of the whole life outside Linux)."""
     with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
+        for line in Path("/proc/self/status").read_text("utf-8", "replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -91,5 +91,5 @@ def machine_bytes(control_group: Path = _CONTROL_GROUP) -> int:
     limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):  # not Linux, or no limit, which is the word "max"
-            limit = min(limit, int((control_group / name).read_text()))
+            limit = min(limit, int((control_group / name).read_text("ascii")))
     return limit

@@ -175,7 +175,7 @@ def require_the_same_in_a_new_process(model: Any, train: Ratings) -> None:
         model.save(folder / "model")
         program = f"import sys; from {__name__} import query_saved; query_saved(*sys.argv[1:])"
         command = [sys.executable, "-c", program, cls.__module__, cls.__name__, name, *(str(len(one)) for one in codes)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)  # noqa: S603 - ours
         if done.returncode != 0:
             raise AssertionError(f"{cls.__name__} cannot be loaded and queried in a new process:\n{done.stderr}")
         with np.load(folder / "outputs.npz", allow_pickle=False) as found:

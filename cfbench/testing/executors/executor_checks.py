@@ -239,9 +239,9 @@ def models_for_executors(folder: Path) -> Path:
     info.mkdir(parents=True, exist_ok=True)
     source = Path(__file__).with_name("executor_models.py").read_text(encoding="utf-8")
     (folder / f"{_MODULE}.py").write_text(source, "utf-8")
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {_DISTRIBUTION}\nVersion: {_VERSION}\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {_DISTRIBUTION}\nVersion: {_VERSION}\n", "utf-8")
     names = [f"check-{name.lower()} = {_MODULE}:{name}" for name in _CLASSES]
-    (info / "entry_points.txt").write_text("\n".join(["[cfbench.models]", *names, ""]))
+    (info / "entry_points.txt").write_text("\n".join(["[cfbench.models]", *names, ""]), "utf-8")
     return folder
 
 

@@ -192,4 +192,4 @@ class Hoarder(Mean):
 def _bear(mark: str) -> None:
     """Name this process ``mark``, where that can be done."""
     with suppress(OSError):
-        Path("/proc/self/comm").write_text(mark)
+        Path("/proc/self/comm").write_text(mark, "utf-8")

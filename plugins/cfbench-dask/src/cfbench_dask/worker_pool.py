@@ -84,7 +84,7 @@ class WorkerPool:
         looked = 0.0
         try:
             with room(self.folder):
-                (self.folder / "seen").write_text(self.session)
+                (self.folder / "seen").write_text(self.session, "utf-8")
             while self._open:
                 # What a worker has finished is taken first: it counts, also where the worker has left meanwhile.
                 if self._inbox.empty() and time.monotonic() - looked >= _LOOK:

@@ -255,5 +255,5 @@ def open_session(
     if session in _ended:
         opened.close()
     with suppress(OSError, ValueError):
-        shares = Path(token_file).read_text() == session
+        shares = Path(token_file).read_text("utf-8") == session
     return {"value": {"token": token, "misfits": reasons, "shares": shares}}
