@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cfbench.errors import RunError, StoreError, UsageError
     from cfbench.execution.contract import Executor, Outcome, RunDescription, RunEvents, Task, TaskQueue
     from cfbench.execution.fit_and_predict import perform
-    from cfbench.execution.outcome_file import answers_in, read_outcome, saved_in, tail_of, write_outcome
+    from cfbench.execution.outcome_file import answers_in, read_outcome, saved_in, seal_of, tail_of, write_outcome
     from cfbench.execution.supervisor import Supervisor
     from cfbench.files.atomic import room
     from cfbench.files.locks import remove_folder
@@ -40,6 +40,7 @@ __all__ = [
     "remove_folder",
     "room",
     "saved_in",
+    "seal_of",
     "tail_of",
     "write_outcome",
 ]
@@ -48,7 +49,7 @@ _NAMES_OF_MODULES = {
     "errors": ("RunError", "StoreError", "UsageError"),
     "execution.contract": ("Executor", "Outcome", "RunDescription", "RunEvents", "Task", "TaskQueue"),
     "execution.fit_and_predict": ("perform",),
-    "execution.outcome_file": ("answers_in", "read_outcome", "saved_in", "tail_of", "write_outcome"),
+    "execution.outcome_file": ("answers_in", "read_outcome", "saved_in", "seal_of", "tail_of", "write_outcome"),
     "execution.supervisor": ("Supervisor",),
     "files.atomic": ("room",),
     "files.locks": ("remove_folder",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from cfbench.errors import CfbenchError, ModelError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.outcome_file import saved_in
+from cfbench.execution.pipe_events import EventRate
 from cfbench.files.locks import remove_folder
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
@@ -21,9 +23,9 @@ from cfbench.inference.predict import embeddings_of, predict_ratings, rating_ran
 from cfbench.inference.rank import rank_items
 from cfbench.model import protocols
 from cfbench.model.protocols import EpochReport, FitContext
-from cfbench.records.record import Epoch, Status
+from cfbench.records.record import LAST_EPOCH, MOST_EPOCHS, Epoch, Status
 from cfbench.registry.loading import instantiate, library_versions, load_class
-from cfbench.resources.cost import Clock, Cost, peak_bytes, reset_peak
+from cfbench.resources.cost import LONGEST_TEXT, Clock, Cost, peak_bytes, reset_peak
 from cfbench.resources.energy import metered
 
 # The environment of a cell limits its threads, too; threadpoolctl reaches libraries that have read it before.
@@ -54,17 +56,12 @@ def perform(
         on_epoch: called with every epoch that the model reports, in plain numbers.
         on_phase: called with the parts of the work as they begin.
     """
-    clock, losses = Clock(entered=on_phase), list[Epoch]()
-
-    def record_epoch(report: EpochReport) -> None:
-        plain = _plain_numbers(report, task.label)
-        losses.append(Epoch(plain.epoch, plain.train_loss, plain.validation_loss))
-        on_epoch(plain)
+    clock, curve = Clock(entered=on_phase), _LearningCurve(task.label, on_epoch)
 
     reset_peak()
     try:
         with threadpool_limits(task.threads):
-            output, cost = _fit_and_query(task, clock, record_epoch)
+            output, cost = _fit_and_query(task, clock, curve.add)
         status: Status = "ok"
         reason = ""
     except (Exception, SystemExit) as error:  # whatever a plugin raises loses its own cell only
@@ -75,7 +72,7 @@ def perform(
         reason = " ".join(message.encode("utf-8", "replace").decode().split())  # one printable line
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]} ..."
-    return Outcome(task, status, reason, output, cost, tuple(losses), library_versions(task.distribution))
+    return Outcome(task, status, reason, output, cost, curve.points(), library_versions(task.distribution))
 
 
 def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]) -> tuple[ModelOutput, Cost]:
@@ -97,7 +94,7 @@ def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], N
         except ModelError:  # must not cost the answers
             traceback.print_exc()
             remove_folder(saved_in(task))
-    device = str(model.device_) if isinstance(model, protocols.RunsOnDevice) else "cpu"
+    device = " ".join(str(model.device_).split())[:LONGEST_TEXT] if isinstance(model, protocols.RunsOnDevice) else "cpu"
     return output, Cost(clock.wall, clock.cpu, peak, device, model_bytes, energy.kwh, energy.method)
 
 
@@ -156,16 +153,43 @@ def with_cold_entities(model: object, inputs: EvaluationInputs, clock: Clock) ->
     return cold.queries
 
 
-def _plain_numbers(report: EpochReport, label: str) -> EpochReport:
-    """Convert a model's report to plain numbers: models have numpy scalars and zero-dimensional tensors."""
-    losses = (report.train_loss, report.validation_loss)
-    try:
-        plain = [None if loss is None else float(loss) for loss in losses]
-        return EpochReport(int(report.epoch), int(report.epochs), *plain)
-    except (TypeError, ValueError) as error:
-        raise ModelError(
-            f"{label} reported {report}; expected numbers, and None for a loss it does not have"
-        ) from error
+class _LearningCurve:
+    """Learning curve of a model, with as many points as a record may hold: every second one goes when it is full."""
+
+    def __init__(self, label: str, on_epoch: Callable[[EpochReport], None]) -> None:
+        """Take the model as the user wrote it, and who hears of epochs, of those in quick succession not of all."""
+        self._label, self._on_epoch, self._rate = label, on_epoch, EventRate()
+        self._kept, self._distance, self._reported = list[Epoch](), 1, 0
+        self._last: Epoch | None = None
+
+    def add(self, report: EpochReport) -> None:
+        """Add an epoch; raises ModelError where it is not told in numbers that a record can hold."""
+        losses = (report.train_loss, report.validation_loss)
+        try:  # models have numpy scalars and zero-dimensional tensors
+            plain = [None if loss is None else float(loss) for loss in losses]
+            told = EpochReport(int(report.epoch), int(report.epochs), *plain)
+            finite = (loss if loss is not None and math.isfinite(loss) else None for loss in plain)
+            self._last = Epoch(told.epoch, *finite)
+            _ = Epoch(told.epochs, None, None)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ModelError(
+                f"{self._label} reported {report!s:.200}; expected numbers from 0 to {LAST_EPOCH}, and None for a loss "
+                "it does not have"
+            ) from error
+        if self._reported % self._distance == 0:
+            self._kept.append(self._last)
+            if len(self._kept) == MOST_EPOCHS:
+                del self._kept[1::2]
+                self._distance *= 2
+        self._reported += 1
+        if self._rate.allows():
+            self._on_epoch(told)
+
+    def points(self) -> tuple[Epoch, ...]:
+        """Return the points that are kept, and the last."""
+        if self._distance > 1:
+            print(f"cfbench: of {self._reported:,} epochs, the record holds one in {self._distance}")  # noqa: T201 - its log
+        return (*self._kept, *(one for one in (self._last,) if one is not None and one is not self._kept[-1]))
 
 
 def _lacks_memory(error: BaseException | None) -> bool:

@@ -1,14 +1,22 @@
 """Outcome of a cell on its way between processes: arrays as ``.npy``, the rest as JSON, nothing that executes.
 
-The cell's process writes it, the run's process reads it and trusts nothing: a model could have written there, too.
+The cell's process writes it. When that has ended, its watchdog seals the files, and the run's process reads them. Both
+trust nothing, since a model could have written there: a file is opened once, is held against what the task asks for by
+its header before anything of that size is read, and what was checked is what is used.
 """
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import io
 import json
+import os
+import stat
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +26,14 @@ from numpy.typing import NDArray
 from cfbench.errors import CfbenchError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.process_tree import how_ended
-from cfbench.files.guarded_reading import MEBIBYTE, read_plain, require_plain
-from cfbench.inference.output import ModelOutput
+from cfbench.files.guarded_reading import MEBIBYTE, ArrayHeader, parse_json
+from cfbench.inference.output import FORMS, ModelOutput, OutputSizes
 from cfbench.records.record import Epoch, Status
-from cfbench.resources.cost import Cost, machine_bytes
+from cfbench.resources.cost import Cost
 
-_LARGEST = 256 * MEBIBYTE  # a learning curve of a million epochs has 100
+_OUTCOME = "outcome.json"
+_NAMES = (_OUTCOME, *(f"{name}.npy" for name in FORMS))
+_LARGEST = 8 * MEBIBYTE  # the longest learning curve has one
 _LONGEST_REASON = 1000
 _QUOTED = 200  # characters of a log that a reason quotes
 _LINES, _CHARACTERS = 20, 2000  # of the tail of a log
@@ -31,7 +41,7 @@ _LINES, _CHARACTERS = 20, 2000  # of the tail of a log
 
 @dataclass(frozen=True)
 class _OutcomeFile:
-    """The content of ``outcome.json``: the names of the arrays, and the rest of the outcome."""
+    """The content of the JSON file: the names of the arrays, and the rest of the outcome."""
 
     status: Literal["ok", "failed", "out-of-memory"]
     answers: tuple[str, ...] | None
@@ -66,44 +76,122 @@ def write_outcome(outcome: Outcome) -> None:
         "losses": [asdict(epoch) for epoch in outcome.losses],
         "versions": dict(outcome.versions),
     }
-    (folder / "outcome.json").write_text(json.dumps(facts), encoding="utf-8")
+    (folder / _OUTCOME).write_text(json.dumps(facts, allow_nan=False), encoding="utf-8")
 
 
 @cache
-def _parse() -> Callable[[bytes], _OutcomeFile]:
+def _parse() -> Callable[..., _OutcomeFile]:
     """Return the parser of ``outcome.json``; building it takes longer than a whole command that runs no cell."""
     from pydantic import TypeAdapter  # noqa: PLC0415 - cells' processes, which write only, may lack it
 
     return TypeAdapter(_OutcomeFile).validate_json
 
 
-def read_outcome(task: Task) -> Outcome | None:
+def seal_of(task: Task) -> str:
+    """Return a digest of the names and bytes of the task's answers; an empty text where they can be no answers.
+
+    It is taken as soon as the cell has ended with all its processes: :func:`read_outcome` refuses what was changed
+    since. It needs numpy and the standard library alone.
+    """
+    try:
+        with _AnswerFiles(task) as files:
+            for name in _NAMES:
+                files.read(name)
+            return files.seal
+    except (OSError, ValueError, TypeError, KeyError):  # read_outcome meets the same, and says what it is
+        return ""
+
+
+def read_outcome(task: Task, seal: str | None = None) -> Outcome | None:
     """Read what :func:`write_outcome` left, None where there is nothing.
 
-    A model can write into the folder itself: what cannot be read becomes a failure, not an error of the run.
+    A model can write into the folder itself: what cannot be read, or breaks the rules of stored records and answers,
+    becomes a failure, not an error of the run; so does, where a ``seal`` is given, what was changed since.
     """
-    path = answers_in(task) / "outcome.json"
-    if not path.is_file():
-        return None
     try:
-        facts = _parse()(read_plain(path, _LARGEST))
-        if (facts.answers is None) == (facts.status == "ok"):
-            raise ValueError(f"status {facts.status!r} with answers {facts.answers!r}")
-        names = facts.answers
-        output = None if names is None else ModelOutput.of({name: _array(task, name) for name in names})
-    except (OSError, ValueError, TypeError, MemoryError, CfbenchError) as error:
+        with _AnswerFiles(task) as files:
+            data = files.read(_OUTCOME)
+            if data is None:
+                return None
+            parse_json(data)  # bounds what pydantic would take: depth, size of numbers, names that stand twice
+            facts = _parse()(data, strict=True)
+            if (facts.answers is None) == (facts.status == "ok"):
+                raise ValueError(f"status {facts.status!r} with answers {facts.answers!r}")
+            arrays = {name: array for name in FORMS if (array := files.array(name)) is not None}
+            if facts.answers is not None and set(facts.answers) != set(arrays):
+                raise ValueError("it holds other answers than it names")
+            if seal not in (None, files.seal):
+                raise ValueError("it was changed after the cell had ended")
+            output = None if facts.answers is None else ModelOutput.of(arrays)
+    except (OSError, ValueError, TypeError, KeyError, MemoryError, CfbenchError) as error:
         from cfbench.records.store import first_mistake  # noqa: PLC0415 - imports pydantic
 
         return Outcome(task, "failed", f"its process left an outcome that cannot be read: {first_mistake(error)}")
-    reason = facts.reason[:_LONGEST_REASON]
+    reason = " ".join(facts.reason.split())[:_LONGEST_REASON]
     return Outcome(task, facts.status, reason, output, facts.cost, facts.losses, facts.versions)
 
 
-def _array(task: Task, name: str) -> NDArray[Any]:
-    path = answers_in(task) / f"{name}.npy"
-    require_plain(path, machine_bytes() // 2)
-    array: NDArray[Any] = np.load(path, allow_pickle=False)
-    return array
+class _AnswerFiles(AbstractContextManager["_AnswerFiles"]):
+    """The files of a task's answers: each is opened once, and held against what the task asks for before it is read."""
+
+    def __init__(self, task: Task) -> None:
+        """Open the folder; it may be missing."""
+        self._task = task
+        self._digests: dict[str, str] = {}
+        self._folder: int | None = None
+        with suppress(FileNotFoundError):
+            # Another cell's answers, behind a link, are not this cell's own.
+            self._folder = os.open(answers_in(task), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+    def __exit__(self, *_: object) -> None:
+        """Close the folder."""
+        if self._folder is not None:
+            os.close(self._folder)
+
+    @property
+    def seal(self) -> str:
+        """A digest of the names and bytes of what was read."""
+        return hashlib.sha256(json.dumps(self._digests, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def _sizes(self) -> OutputSizes:
+        facts = json.loads((Path(self._task.inputs) / "inputs.json").read_bytes())
+        return OutputSizes(**{**facts["sizes"], "length": self._task.list_length})
+
+    def array(self, name: str) -> NDArray[Any] | None:
+        """Read an array, None where there is none."""
+        data = self.read(f"{name}.npy")
+        if data is None:
+            return None
+        header = ArrayHeader.read(io.BytesIO(data), name)
+        return header.arranged(np.frombuffer(data, header.dtype, offset=header.length))
+
+    def read(self, name: str) -> bytes | None:
+        """Read a file, None where there is none; raises OSError or ValueError for what can be no answer."""
+        if self._folder is None:
+            return None
+        try:
+            # A pipe is not waited for, and a link not followed.
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(name, flags, dir_fd=self._folder)
+        except FileNotFoundError:
+            return None
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, f"{name} is no plain file")
+        with os.fdopen(descriptor, "rb") as file:
+            array = name.removesuffix(".npy")
+            if array != name:
+                header = ArrayHeader.read(file, name)
+                self._sizes.require(array, header.dtype, header.shape)
+                header.require_bytes(found.st_size, name)
+            elif found.st_size > _LARGEST:
+                raise OSError(errno.EFBIG, f"{name} has more than {_LARGEST // MEBIBYTE} MiB")
+            file.seek(0)
+            data = file.read(found.st_size)
+        self._digests[name] = hashlib.sha256(data).hexdigest()
+        return data
 
 
 def tail_of(log: Path) -> str:
@@ -133,7 +221,7 @@ def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
     elif event["unwritten"]:
         status = "failed"
         reason = f"its answers could not be written: {event['unwritten']}; free the disk, or set TMPDIR to another"
-    elif (outcome := read_outcome(task)) is None:
+    elif (outcome := read_outcome(task, event.get("seal"))) is None:
         printed = " ".join(tail.split())[-_QUOTED:]
         status, reason = "crashed", f"its process {how_ended(int(event['code']))} before it answered"
         reason += f"; it last printed: {printed}" if printed else ""

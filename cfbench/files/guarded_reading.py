@@ -16,8 +16,9 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,6 +150,47 @@ def read_arrays(path: Path, most: int) -> dict[str, NDArray[Any]]:
         raise ValueError(str(error) or type(error).__name__) from error
 
 
+@dataclass(frozen=True)
+class ArrayHeader:
+    """Header of an ``.npy`` file.
+
+    Attributes:
+        dtype: the type of its numbers or texts.
+        shape: its shape.
+        fortran_order: whether its first axis varies fastest.
+        length: bytes before the data.
+    """
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fortran_order: bool
+    length: int
+
+    @classmethod
+    def read(cls, stream: IO[bytes], name: str) -> Self:
+        """Read the header from the start of a file called ``name``; raises ValueError where there is none of ours."""
+        start = stream.read(len(_MAGIC) + 2)
+        size = _LENGTHS.get(start[len(_MAGIC) :])
+        if not start.startswith(_MAGIC) or size is None:
+            raise ValueError(f"{name} is no array")
+        length = int.from_bytes(stream.read(size), "little")
+        header = _HEADER.fullmatch(stream.read(length) if length <= _LONGEST_HEADER else b"")
+        if header is None:
+            raise ValueError(f"{name} is no array of plain numbers or text")
+        shape = tuple(int(part) for part in header["shape"].split(b",") if part.strip())
+        dtype = np.dtype(header["type"].decode())
+        return cls(dtype, shape, header["order"] == b"True", len(start) + size + length)
+
+    def require_bytes(self, found: int, name: str) -> None:
+        """Raise ValueError unless a file of ``found`` bytes holds what this header claims, and no more."""
+        if not self.dtype.itemsize or math.prod(self.shape) * self.dtype.itemsize != found - self.length:
+            raise ValueError(f"{name} is not as large as its header claims")
+
+    def arranged(self, flat: NDArray[Any]) -> NDArray[Any]:
+        """Return the data in the header's shape."""
+        return flat.reshape(self.shape[::-1]).T if self.fortran_order else flat.reshape(self.shape)
+
+
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     name = repr(member.filename)
     if not member.filename.endswith(".npy"):
@@ -156,19 +198,9 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError(f"its member {name} is packed in a way that numpy does not use")
     with archive.open(member) as stream:
-        start = stream.read(len(_MAGIC) + 2)
-        size = _LENGTHS.get(start[len(_MAGIC) :])
-        if not start.startswith(_MAGIC) or size is None:
-            raise ValueError(f"its member {name} is no array")
-        length = int.from_bytes(stream.read(size), "little")
-        header = _HEADER.fullmatch(stream.read(length) if length <= _LONGEST_HEADER else b"")
-        if header is None:
-            raise ValueError(f"its member {name} is no array of plain numbers or text")
-        shape = tuple(int(part) for part in header["shape"].split(b",") if part.strip())
-        dtype, count = np.dtype(header["type"].decode()), math.prod(shape)
-        if not dtype.itemsize or count * dtype.itemsize != member.file_size - len(start) - size - length:
-            raise ValueError(f"its member {name} is not as large as its header claims")
-        flat: NDArray[Any] = np.empty(count, dtype=dtype)
+        header = ArrayHeader.read(stream, f"its member {name}")
+        header.require_bytes(member.file_size, f"its member {name}")
+        flat: NDArray[Any] = np.empty(math.prod(header.shape), dtype=header.dtype)
         room, filled = flat.view(np.uint8), 0
         # Block by block to the end, where the archive's own checksum is compared.
         while block := stream.read(_BLOCK):
@@ -176,4 +208,4 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
             filled += len(block)
         if filled < len(room):
             raise ValueError(f"its member {name} is torn")
-    return flat.reshape(shape[::-1]).T if header["order"] == b"True" else flat.reshape(shape)
+    return header.arranged(flat)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.dataset import Coding, Entities
 from cfbench.data.splits.split import Split, Withheld
+from cfbench.inference.output import OutputSizes
 from cfbench.model.features import Features
 from cfbench.model.ratings import Codes, Ratings, RatingScale
 from cfbench.spec import seed_of
@@ -95,11 +96,12 @@ class EvaluationInputs:
     @property
     def checked_rows(self) -> NDArray[np.int64]:
         """Positions of some training rows, ascending, drawn from the tie seed; shape (min(n, 20,000),)."""
-        n = len(self.train)
-        if n <= CHECKED_ROWS:
-            return np.arange(n, dtype=np.int64)
-        rng = np.random.default_rng([self.tie_seed, CHECKED_ROWS])  # another stream than that of the ties
-        return np.sort(rng.choice(n, CHECKED_ROWS, replace=False, shuffle=False))
+        return checked_rows(len(self.train), self.tie_seed)
+
+    def sizes(self, list_length: int) -> OutputSizes:
+        """Return the sizes of the output that these inputs ask for, with lists of ``list_length`` items."""
+        checked, queries = min(len(self.train), CHECKED_ROWS), self.queries
+        return OutputSizes(len(queries.users), len(queries.ranked_users), list_length, self.train.n_items, checked)
 
     def write(self, folder: Path) -> None:
         """Write the arrays into ``folder``, which must exist."""
@@ -124,6 +126,7 @@ class EvaluationInputs:
             "n_items": train.n_items,
             "scale": [train.scale.low, train.scale.high],
             "tie_seed": self.tie_seed,
+            "sizes": asdict(self.sizes(list_length=0)),
             "arrays": list(arrays),
             "features": {table: list(named) for table, named in columns.items()},
         }
@@ -149,6 +152,14 @@ class EvaluationInputs:
         if "withheld_places" in arrays:
             withheld = Withheld(arrays["withheld_places"], arrays["withheld_items"])
         return cls(train, _queries(arrays), facts["tie_seed"], cold_entities, withheld)
+
+
+def checked_rows(n_rows: int, tie_seed: int) -> NDArray[np.int64]:
+    """Return the positions of the training rows that are predicted too, see :attr:`EvaluationInputs.checked_rows`."""
+    if n_rows <= CHECKED_ROWS:
+        return np.arange(n_rows, dtype=np.int64)
+    rng = np.random.default_rng([tie_seed, CHECKED_ROWS])  # another stream than that of the ties
+    return np.sort(rng.choice(n_rows, CHECKED_ROWS, replace=False, shuffle=False))
 
 
 def _queries(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Queries:

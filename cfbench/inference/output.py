@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.model.ratings import frozen
+
+MOST_GROUPS = 20
+"""The most groups of users in ``score_means``: enough to see how much a mean varies between users."""
+
+_MOST_FACTORS = 1 << 28  # numbers in all, a GiB of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,25 +56,70 @@ class ModelOutput:
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> ModelOutput:
         """Make the output of what :meth:`arrays` returned; raises ValueError for unknown names and other forms."""
         for name, array in arrays.items():
-            if name not in _FORMS:
-                raise ValueError(f"a model's output has no array called {name!r}; known: {', '.join(_FORMS)}")
-            dtype, dimensions = _FORMS[name]
-            if (array.dtype, array.ndim) != (dtype, dimensions):
-                raise ValueError(f"{name} must be {dtype} of {dimensions} dimensions, got {array.dtype} {array.shape}")
-        return cls(**{name: arrays.get(name) for name in _FORMS})
+            if name not in FORMS:
+                raise ValueError(f"a model's output has no array called {name!r}; known: {', '.join(FORMS)}")
+            dtype, dimensions = FORMS[name]
+            if (array.dtype, array.ndim) != (dtype, len(dimensions)):
+                raise ValueError(
+                    f"{name} must be {dtype} of {len(dimensions)} dimensions, got {array.dtype} {array.shape}"
+                )
+        return cls(**{name: arrays.get(name) for name in FORMS})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that there are, by name."""
-        return {name: array for name in _FORMS if (array := getattr(self, name)) is not None}
+        return {name: array for name in FORMS if (array := getattr(self, name)) is not None}
 
 
-_FORMS: Mapping[str, tuple[np.dtype[Any], int]] = {
-    "predictions": (np.dtype(np.float32), 1),
-    "lists": (np.dtype(np.int32), 2),
-    "score_means": (np.dtype(np.float32), 2),
-    "item_factors": (np.dtype(np.float32), 2),
-    "train_rows": (np.dtype(np.int64), 1),
-    "train_predictions": (np.dtype(np.float32), 1),
-    "rating_range": (np.dtype(np.float64), 1),
+FORMS: Mapping[str, tuple[np.dtype[Any], tuple[str | int, ...]]] = {
+    "predictions": (np.dtype(np.float32), ("pairs",)),
+    "lists": (np.dtype(np.int32), ("lists", "length")),
+    "score_means": (np.dtype(np.float32), ("groups", "items")),
+    "item_factors": (np.dtype(np.float32), ("items", "factors")),
+    "train_rows": (np.dtype(np.int64), ("checked",)),
+    "train_predictions": (np.dtype(np.float32), ("checked",)),
+    "rating_range": (np.dtype(np.float64), (2,)),
 }
-"""Type and number of dimensions of every array, by name."""
+"""Type and dimensions of every array, by name; dimensions are numbers, or names of :class:`OutputSizes`, or free."""
+
+_FREE = ("groups", "factors")
+
+
+@dataclass(frozen=True)
+class OutputSizes:
+    """Sizes that a model's output must have.
+
+    Attributes:
+        pairs: how many pairs are to be predicted.
+        lists: how many users get a list.
+        length: of every list.
+        items: size of the catalogue.
+        checked: how many training rows are to be predicted.
+    """
+
+    pairs: int
+    lists: int
+    length: int
+    items: int
+    checked: int
+
+    @property
+    def most_bytes(self) -> int:
+        """Bytes of the largest output."""
+        return sum(dtype.itemsize * math.prod(self._most(name)) for name, (dtype, _) in FORMS.items())
+
+    def require(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        """Raise ValueError unless the array ``name`` of a model's output may have this type and shape.
+
+        The numbers of groups and of factors are the model's own: 20 groups at most, and a GiB of factors.
+        """
+        expected, dimensions = FORMS[name]
+        if dtype != expected:
+            raise ValueError(f"{name} must be {expected}, got {dtype}")
+        least = tuple(1 if size in _FREE else most for size, most in zip(dimensions, self._most(name), strict=True))
+        fits = (low <= found <= most for low, found, most in zip(least, shape, self._most(name), strict=False))
+        if len(shape) != len(least) or not all(fits):
+            raise ValueError(f"{name} have shape {shape}, expected {' x '.join(map(str, dimensions))} = {least}")
+
+    def _most(self, name: str) -> tuple[int, ...]:
+        known = {"groups": min(MOST_GROUPS, self.lists), "factors": max(1, _MOST_FACTORS // self.items), **vars(self)}
+        return tuple(size if isinstance(size, int) else known[size] for size in FORMS[name][1])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.splits.split import Withheld
 from cfbench.errors import ModelError
+from cfbench.inference.output import MOST_GROUPS
 from cfbench.inference.predict import predict_ratings, reject_infinities, shaped_floats
 from cfbench.model.protocols import PredictsRatings, ScoresItems
 from cfbench.model.ratings import Codes, Floats, Ratings, frozen
@@ -20,9 +21,6 @@ MEMORY_CAP = 32 << 20
 
 LARGE_MEMORY_CAP = 256 << 20
 """Bytes that a chunk may take where the catalogue is so large that it would hold few users otherwise."""
-
-MOST_GROUPS = 20
-"""The most groups of users: enough to see how much a mean varies between users."""
 
 _BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pair of codes, and the checks
 _FEW_USERS = 64  # with fewer in a chunk, a product of factors spends its time on reading those of the catalogue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -20,6 +21,14 @@ SCHEMA = 3
 
 ALPHA = 0.05
 """Family-wise error rate of comparing models, over all comparisons with the best of one metric, its strata included."""
+
+MOST_EPOCHS = 10_000
+"""The most points of a learning curve."""
+
+LAST_EPOCH = 10**12
+"""The largest number that an epoch may have."""
+
+_MOST_VERSIONS, _LONGEST_VERSION, _LONGEST_TEXT = 2000, 1000, 20_000
 
 Status: TypeAlias = Literal["ok", "failed", "timeout", "out-of-memory", "crashed", "skipped"]
 """Whether a cell succeeded, or in which way not.
@@ -164,11 +173,17 @@ class SanityWarning:
 
 @dataclass(frozen=True)
 class Epoch:
-    """Losses of one epoch as the model reported them."""
+    """Losses of one epoch as the model reported them: finite numbers, None where it has none or has diverged."""
 
     epoch: int
     train_loss: float | None
     validation_loss: float | None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epoch <= LAST_EPOCH:
+            raise ValueError(f"epoch: expected a number from 0 to {LAST_EPOCH}, got {self.epoch!s:.30}")
+        if not all(loss is None or math.isfinite(loss) for loss in (self.train_loss, self.validation_loss)):
+            raise ValueError("a loss is not finite")
 
 
 @dataclass(frozen=True)
@@ -184,7 +199,8 @@ class Record:
         missing: metrics without a figure, by name.
         fallback: the value that replaces missing predictions (the training mean).
         cost: seconds and memory.
-        losses: the learning curve.
+        losses: the learning curve; of one with 10,000 epochs or more, epochs at even distances and the
+            last.
         warnings: findings of the sanity checks on the model's output.
         provenance: versions and machine.
         log_tail: the last lines that its process printed, where it is not ok.
@@ -204,6 +220,16 @@ class Record:
     log_tail: str = ""
     schema_version: int = SCHEMA
     kind: Literal["record"] = "record"
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what a model could make too long to be read, or to be shown."""
+        if len(self.losses) > MOST_EPOCHS:
+            raise ValueError(f"losses: expected up to {MOST_EPOCHS:,} epochs, got {len(self.losses):,}")
+        versions = [text for pair in self.provenance.items() for text in pair]
+        if len(versions) > _MOST_VERSIONS or any(len(text) > _LONGEST_VERSION for text in versions):
+            raise ValueError("provenance: expected fewer or shorter texts")
+        if max(len(self.reason), len(self.log_tail)) > _LONGEST_TEXT:
+            raise ValueError(f"reason, log_tail: expected up to {_LONGEST_TEXT:,} characters")
 
     @property
     def failed_metrics(self) -> dict[str, str]:

@@ -25,10 +25,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
 from cfbench.data.splits.split import Split
@@ -37,6 +36,7 @@ from cfbench.files.atomic import clear_leftovers, confined, replacing, unwritabl
 from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_arrays, read_plain, require_plain
 from cfbench.files.locks import LockFile
 from cfbench.inference.output import ModelOutput
+from cfbench.inference.output_rules import mistakes_in
 from cfbench.model.saving import file_sha256
 from cfbench.records.record import SCHEMA, Cell, Line, Record, Standing
 from cfbench.resources.cost import machine_bytes
@@ -301,56 +301,12 @@ def _read_output(path: Path, stored: _Stored) -> ModelOutput:
 
 
 def require_output_of(split: Split, cell: Cell, output: ModelOutput) -> None:
-    """Raise StoreError where ``output`` of ``cell`` has other shapes than ``split`` asks for, names items that there
-    are not, or holds infinities.
+    """Raise StoreError where ``output`` of ``cell`` is none that cfbench would have made on ``split``.
 
     What cfbench wrote always passes; a results folder from elsewhere may hold anything under a valid digest.
     """
-    for mistake in _mistakes(split, cell, output):
+    for mistake in mistakes_in(output, split, cell.list_length):
         raise StoreError(f"the stored answers of {cell} are none to the questions of its split: {mistake}")
-
-
-def _mistakes(split: Split, cell: Cell, output: ModelOutput) -> Iterator[str]:
-    n_items, n_rows = split.train.n_items, len(split.train)
-    if output.predictions is None and output.lists is None:
-        yield "there are none"
-    # None in a shape: any length but 0.
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "predictions": (len(split.test),),
-        "rating_range": (2,),
-        "lists": (len(split.test_user_positions), cell.list_length),
-        "score_means": (None, n_items),
-        "item_factors": (n_items, None),
-        "train_predictions": (None if output.train_rows is None else len(output.train_rows),),
-    }
-    for name, shape in shapes.items():
-        array: NDArray[Any] | None = getattr(output, name)
-        if array is None:
-            continue
-        if None in shape and 0 in array.shape:
-            yield f"{name} are empty"
-        expected = tuple(found if wanted is None else wanted for found, wanted in zip(array.shape, shape, strict=False))
-        if array.shape != expected:
-            yield f"{name} have shape {array.shape}, expected {expected}"
-        if np.isinf(array).any():
-            yield f"{name} hold infinities"
-    if output.lists is not None:
-        yield from _of_lists(output.lists, n_items)
-    rows = output.train_rows
-    if rows is not None and (not len(rows) or rows[0] < 0 or rows[-1] >= n_rows or (np.diff(rows) <= 0).any()):
-        yield f"train_rows are no ascending rows of the {n_rows} that there are"
-    if (rows is None) != (output.train_predictions is None):
-        yield "train_rows and train_predictions go together, one is missing"
-
-
-def _of_lists(lists: NDArray[np.int32], n_items: int) -> Iterator[str]:
-    if lists.min(initial=0) < 0 or lists.max(initial=0) > n_items:
-        yield f"lists name items beyond the {n_items} that there are"
-    ordered = np.sort(lists, axis=1)
-    if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] < n_items)).any():
-        yield "a list names an item twice"
-    if ((lists[:, :-1] == n_items) & (lists[:, 1:] < n_items)).any():
-        yield "a list goes on after its end"
 
 
 def first_mistake(error: Exception) -> str:

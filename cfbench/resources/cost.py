@@ -11,6 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+LONGEST_TEXT = 500
+"""Characters of the longest text about a cell's cost, e.g. of its device."""
+
+_MOST_PARTS, _MOST_SECONDS, _MOST = 100, 1e10, 1 << 60
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
@@ -38,6 +42,19 @@ class Cost:
     model_bytes: int | None = None
     energy_kwh: float | None = None
     energy_method: str = ""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what no cell can have cost, and for texts that no table could show."""
+        times = [*self.seconds.values(), *self.cpu_seconds.values()]
+        # Differences of clocks that are all but nothing may be below zero by rounding.
+        if len(times) > _MOST_PARTS or not all(-0.001 < one < _MOST_SECONDS for one in times):
+            raise ValueError(f"seconds: expected up to {_MOST_PARTS} numbers of at least 0, got {times!s:.100}")
+        for name in ("peak_memory", "model_bytes", "energy_kwh"):
+            amount = getattr(self, name)
+            if amount is not None and not 0 <= amount < _MOST:
+                raise ValueError(f"{name}: expected a number of at least 0, got {amount!s:.30}")
+        if any(len(text) > LONGEST_TEXT for text in (self.device, self.energy_method, *self.seconds)):
+            raise ValueError(f"device, energy_method: expected up to {LONGEST_TEXT} characters")
 
 
 @dataclass

@@ -1,6 +1,8 @@
 """A task carried out in this process: newcomers, raw answers beside the lists, the size on disk, broken powers."""
 
+import json
 import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Fold, Split
 from cfbench.execution.contract import Task
 from cfbench.execution.fit_and_predict import perform
-from cfbench.execution.outcome_file import read_outcome, write_outcome
+from cfbench.execution.outcome_file import read_outcome, seal_of, write_outcome
 from cfbench.inference.inputs import EvaluationInputs
 
 MODELS = '''
@@ -262,17 +264,116 @@ def test_an_outcome_that_a_model_has_tampered_with_is_a_failure_and_no_error_of_
     assert "cannot be read" in read_outcome(task).reason
 
 
-def test_answers_that_are_no_file_or_claim_to_be_huge_are_a_failure_and_hold_nobody_up(work, tmp_path):
+def header(shape, descr="<f4", *, fortran_order=False, version=1):
+    text = repr({"descr": descr, "fortran_order": fortran_order, "shape": shape})[:-1] + ", }\n"
+    return b"\x93NUMPY" + bytes([version, 0]) + len(text).to_bytes(2 if version == 1 else 4, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (header((1 << 50,)), "predictions have shape"),
+        (header((3,)), "not as large as its header claims"),
+        (header((3,)) + bytes(13), "not as large as its header claims"),
+        (header((3,)) + bytes(11), "not as large as its header claims"),
+        (header((4,)) + bytes(16), "predictions have shape"),
+        (header((3, 1)) + bytes(12), "predictions have shape"),
+        (header((3,), ">f4") + bytes(12), "must be float32"),
+        (header((3,), "<f8") + bytes(24), "must be float32"),
+        (header((3,), "|O") + bytes(24), "no array of plain numbers"),
+        (header((3,), [("a", "<f4")]) + bytes(12), "no array of plain numbers"),
+        (header((3,), version=3) + bytes(12), "is no array"),
+        (b"", "is no array"),
+        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "no array of plain numbers"),
+    ],
+)
+def test_an_array_is_held_against_the_task_by_its_header_before_it_is_read(work, tmp_path, content, reason):
     task = work("Plain").task
-    answers = tmp_path / "output" / "answers" / "predictions.npy"
-    answers.unlink()
-    os.mkfifo(answers)
-    assert "no plain file" in read_outcome(task).reason
-    answers.unlink()
-    with answers.open("wb") as file:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
-        np.lib.format.write_array_header_1_0(file, header)
-    assert "cannot be read" in read_outcome(task).reason
+    (tmp_path / "output" / "answers" / "predictions.npy").write_bytes(content)
+    assert seal_of(task) == ""
+    assert reason in read_outcome(task).reason
+
+
+def test_arrays_in_another_order_or_version_of_the_format_are_read_as_they_are(work, tmp_path):
+    task, lists = work("Plain").task, np.array([[0, 1], [1, 2], [0, 2]], dtype=np.int32)
+    path = tmp_path / "output" / "answers" / "lists.npy"
+    path.write_bytes(header((3, 2), "<i4", fortran_order=True) + lists.T.tobytes())
+    assert read_outcome(task).output.lists.tolist() == lists.tolist()
+    path.write_bytes(header((3, 2), "<i4", version=2) + lists.tobytes())
+    assert read_outcome(task).output.lists.tolist() == lists.tolist()
+
+
+def test_a_sparse_file_of_gigabytes_is_refused_by_its_size(work, tmp_path):
+    task = work("Plain").task
+    for name in ("predictions.npy", "outcome.json"):
+        os.truncate(tmp_path / "output" / "answers" / name, 6 << 30)
+        assert seal_of(task) == ""
+        assert read_outcome(task).status == "failed"
+
+
+@pytest.mark.parametrize("name", ["outcome.json", "predictions.npy"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "socket"])
+def test_what_is_no_plain_file_is_a_failure_and_holds_nobody_up(work, tmp_path, monkeypatch, name, kind):
+    task = work("Plain").task
+    monkeypatch.chdir(tmp_path)  # a socket's path is short
+    path, elsewhere = Path("output/answers", name), tmp_path / "elsewhere"
+    path.replace(elsewhere)
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "link":
+            path.symlink_to(elsewhere)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as made:
+                made.bind(str(path))
+    assert seal_of(task) == ""
+    assert read_outcome(task).reason.startswith("its process left an outcome that cannot be read")
+
+
+def test_anothers_answers_behind_a_link_are_not_its_own(work, tmp_path):
+    task = work("Plain").task
+    answers = tmp_path / "output" / "answers"
+    answers.rename(tmp_path / "anothers")
+    answers.symlink_to(tmp_path / "anothers")
+    assert seal_of(task) == ""
+    assert read_outcome(task).status == "failed"
+
+
+@pytest.mark.parametrize("change", ["bytes", "array more", "array less", "other outcome"])
+def test_answers_that_were_changed_after_they_were_sealed_are_refused(work, tmp_path, change):
+    task = work("Shown").task
+    seal, answers = seal_of(task), tmp_path / "output" / "answers"
+    assert read_outcome(task, seal).status == "ok"
+    match change:
+        case "bytes":
+            path = answers / "predictions.npy"
+            path.write_bytes(path.read_bytes()[:-4] + np.float32(5).tobytes())
+        case "array more":
+            np.save(answers / "rating_range.npy", np.array([1.0, 5.0]))
+        case "array less":
+            (answers / "item_factors.npy").unlink()
+        case "other outcome":
+            path = answers / "outcome.json"
+            path.write_text(path.read_text().replace('"fit": ', '"fit": 1'))
+    if change.startswith("array"):
+        path = answers / "outcome.json"
+        names = set(json.loads(path.read_text())["answers"]) ^ {"rating_range" if "more" in change else "item_factors"}
+        path.write_text(json.dumps({**json.loads(path.read_text()), "answers": list(names)}))
+    assert read_outcome(task).status == "ok"
+    assert "changed after the cell had ended" in read_outcome(task, seal).reason
+    assert "changed after the cell had ended" in read_outcome(task, "").reason
+
+
+def test_a_seal_covers_names_and_bytes_and_nothing_else_in_the_folder(work, tmp_path):
+    task = work("Plain").task
+    seal, answers = seal_of(task), tmp_path / "output" / "answers"
+    assert len(seal) == 64
+    (answers / "litter").mkdir()
+    assert seal_of(task) == seal
+    (answers / "predictions.npy").rename(answers / "train_predictions.npy")
+    assert seal_of(task) != seal
 
 
 def test_no_outcome_is_none(work, tmp_path):
