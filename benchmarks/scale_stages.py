@@ -178,7 +178,7 @@ def fit(place: Place, model: str) -> Facts:
     with _timed() as facts:
         with clock.part("fit"):
             fitted.fit(asked.train, context)
-        predictions = predict_ratings(fitted, asked.queries.users, asked.queries.items, clock)
+        predictions = predict_ratings(fitted, *asked.queries.pairs, clock)
         with clock.part("rank"):
             ranked = rank_items(
                 fitted, asked.train, asked.queries.ranked_users, k=_LIST_LENGTH, tie_seed=asked.tie_seed, clock=clock

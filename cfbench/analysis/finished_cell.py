@@ -21,6 +21,7 @@ from cfbench.experiment.split_plans import split_plans
 from cfbench.experiment.suite import Suite
 from cfbench.inference.inputs import EvaluationInputs, Queries
 from cfbench.inference.output import ModelOutput
+from cfbench.inference.pair_order import PairOrder
 from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import FitContext, PredictsRatings
@@ -232,29 +233,44 @@ def load_or_fit(cell: FinishedCell) -> object:
 
 
 def fitted_model(cell: FinishedCell) -> FittedModel:
-    """Return the model of a finished cell as it was evaluated; a note says where its output is not that of the run.
+    """Return the model of a finished cell as it was evaluated; it has answered nothing yet.
 
     Raises StoreError where the saved model is damaged or another's, ModelError where the model failed.
     """
     model = load_or_fit(cell)
     with cell.guarded():
-        queries = with_cold_entities(model, cell.inputs, Clock())
-        difference = output_difference(model, queries, cell.inputs, cell.output)
+        return FittedModel(cell, model, with_cold_entities(model, cell.inputs, Clock()))
+
+
+def note_difference(fitted: FittedModel) -> None:
+    """Note where a model's output is not that of its run.
+
+    It is asked for the run's pairs: as in a run, after everything else that it is asked for.
+    """
+    cell = fitted.cell
+    with cell.guarded():
+        order = PairOrder.of(cell.split)
+        difference = output_difference(fitted.model, fitted.queries, cell.inputs, order, cell.output)
     if difference:
         plugin = cell.plugin
         changed = f"{plugin.distribution} or what it requires was changed since"
         cause = changed if plugin.code != cell.cell.code else "another machine or library may round otherwise"
         cell.note(f"this model of {cell.cell} is not the one in {cell.folder.path}: {difference}; {cause}")
-    return FittedModel(cell, model, queries)
 
 
-def output_difference(model: object, queries: Queries, inputs: EvaluationInputs, stored: ModelOutput) -> str:
+def output_difference(
+    model: object, queries: Queries, inputs: EvaluationInputs, order: PairOrder, stored: ModelOutput
+) -> str:
     """Return in words how the output of ``model`` differs from that of the run, an empty text where it does not.
 
-    Predicted ratings are compared where the model predicts, else top-k lists; equal means equal to the bit.
+    It is asked for the same pairs in the same order, so that sums are rounded alike. Predicted ratings are compared
+    where the model predicts, else top-k lists; equal means equal to the bit.
     """
     if stored.predictions is not None and isinstance(model, PredictsRatings):
-        predictions = predict_ratings(model, queries.users, queries.items, Clock())
+        users, items = queries.pairs
+        stream = ModelOutput(predict_ratings(model, users, items, Clock()), None)
+        predictions = order.in_split_order(stream).predictions
+        assert predictions is not None
         if np.array_equal(predictions, stored.predictions, equal_nan=True):
             return ""
         if not np.array_equal(np.isnan(predictions), np.isnan(stored.predictions)):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.analysis.catalogue import Catalogue
-from cfbench.analysis.finished_cell import FinishedCell, fitted_model, load_or_fit
+from cfbench.analysis.finished_cell import FinishedCell, FittedModel, fitted_model, load_or_fit, note_difference
 from cfbench.analysis.new_user import new_user_features, read_user_ratings, with_user
 from cfbench.analysis.view import Values, ViewTable
 from cfbench.data.splits.split import Withheld
@@ -88,6 +88,7 @@ def recommend(cell: FinishedCell, request: RecommendationRequest) -> Recommendat
     """
     split, train = cell.split, cell.split.train
     withheld: Codes | None = None
+    fitted: FittedModel | None = None
     if request.user is not None:
         name, position = f"user {request.user}", _user_position(cell, request.user)
         fitted = fitted_model(cell)
@@ -102,6 +103,8 @@ def recommend(cell: FinishedCell, request: RecommendationRequest) -> Recommendat
         model, train = _model_of_new_user(cell, request)
     with cell.guarded():
         items, values = _best_items(cell, model, train, user, request, withheld)
+    if fitted is not None:
+        note_difference(fitted)
     if not len(items):
         raise RunError(f"{cell.cell.model} has no list for {name}: it has no score for the user or for any item left")
     own = np.full(train.n_items, np.nan)
@@ -176,12 +179,11 @@ def _best_items(
     rankings = rank_items(model, seen, users, k=request.n, tie_seed=cell.inputs.tie_seed, clock=Clock(), withheld=taken)
     items = rankings.lists[0][rankings.lists[0] < train.n_items]
     values: dict[str, Values] = {}
-    scores = None
-    if isinstance(model, PredictsRatings):
-        scores = predict_ratings(model, np.repeat(users, len(items)), items, Clock())
-        values["predicted"] = fill_and_clip(scores, train.mean, train.scale)
-    if isinstance(model, ScoresItems):
-        scores = model.score_items(users)[0][items]
+    scores = model.score_items(users)[0][items] if isinstance(model, ScoresItems) else None
+    if isinstance(model, PredictsRatings):  # last, as in a run
+        predicted = predict_ratings(model, np.repeat(users, len(items)), items, Clock())
+        values["predicted"] = fill_and_clip(predicted, train.mean, train.scale)
+        scores = predicted if scores is None else scores
     assert scores is not None  # a model that can do neither was refused above
     return items, {**values, "score": scores.astype(np.float64)}
 

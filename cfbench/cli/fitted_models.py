@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from cfbench.analysis.active_users_view import active_users, require_user_share
 from cfbench.analysis.catalogue import Catalogue
 from cfbench.analysis.embedding_statistics import MapMethod, Similarity, require_map
-from cfbench.analysis.finished_cell import SHORT_KEY, fitted_model, load_cell
+from cfbench.analysis.finished_cell import SHORT_KEY, fitted_model, load_cell, note_difference
 from cfbench.analysis.gallery import require_views
 from cfbench.analysis.gallery import views as views_of
 from cfbench.analysis.recommendation import RecommendationRequest, as_csv, as_json, as_tables
@@ -98,6 +98,7 @@ def inspect(
     views = views_of(InspectedModel.of(fitted), options, names)
     if without_active is not None:
         views["active"] = active_users(fitted, without_active)
+    note_difference(fitted)
     if not can_draw() and any(view.plots for view in views.values()):
         complain(NO_PICTURES)
     model = re.sub("[^A-Za-z0-9._-]", "_", Spec.parse(loaded.cell.model).name)

@@ -93,7 +93,7 @@ def answer_warnings(evaluation: Evaluation, n_users: Mapping[str, int]) -> list[
         evaluation: the output beside the truth.
         n_users: how many users contribute to each figure, by the name that it is shown by.
     """
-    warnings = [*_range_too_narrow(evaluation), *_few_users(n_users)]
+    warnings = [*_range_too_narrow(evaluation), *_few_users(n_users), *_answers_change(evaluation)]
     if evaluation.output.predictions is not None:
         warnings += [*_test_below_training(evaluation), *_same_for_all(evaluation)]
     if evaluation.output.lists is not None:
@@ -143,6 +143,20 @@ def _range_too_narrow(evaluation: Evaluation) -> Iterator[SanityWarning]:
             f"the model's range of ({low:g}, {high:g}) leaves {outside:.1%} of the training ratings ({ratings.min():g} "
             f"to {ratings.max():g}) outside: it can never predict them, so its error cannot fall; was another range "
             "meant?",
+        )
+
+
+def _answers_change(evaluation: Evaluation) -> Iterator[SanityWarning]:
+    """Warn of answers that differ when the same is asked again, in another order and in other batches."""
+    if evaluation.output.asked_again is None:
+        return
+    forms = ("{:.2%} of predicted ratings by up to {:.2g}", "{:.2%} of scores by up to {:.2g} standard deviations")
+    differ = [form.format(*row) for form, row in zip(forms, evaluation.output.asked_again, strict=True) if row[0] > 0]
+    if differ:
+        yield SanityWarning(
+            "answers-change",
+            f"asked again in another order and other batches, it changes {' and '.join(differ)}: answers must depend "
+            "on their own user and item alone",
         )
 
 

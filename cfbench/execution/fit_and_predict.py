@@ -6,6 +6,7 @@ import math
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.outcome_file import saved_in
 from cfbench.execution.pipe_events import EventRate
 from cfbench.files.locks import remove_folder
-from cfbench.inference.inputs import EvaluationInputs, Queries
+from cfbench.inference.asked_again import KeptScores, ratings_again
+from cfbench.inference.inputs import EvaluationInputs, Queries, read_pairs
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import embeddings_of, predict_ratings, rating_range_of
-from cfbench.inference.rank import rank_items
+from cfbench.inference.rank import catalogue_scores, rank_items
 from cfbench.model import protocols
 from cfbench.model.protocols import EpochReport, FitContext
 from cfbench.records.record import LAST_EPOCH, MOST_EPOCHS, Epoch, Status
@@ -79,7 +81,7 @@ def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], N
     with clock.part("import"):
         cls = prepare(task.import_path, task.label)
     with clock.part("load"):
-        inputs = EvaluationInputs.read(Path(task.inputs))
+        inputs = EvaluationInputs.read(Path(task.inputs), with_pairs=False)
     model = instantiate(cls, task.params, f"model {task.label}")
     with metered(task.energy) as energy:
         with clock.part("fit"):
@@ -116,23 +118,21 @@ def save_model(model: protocols.Saveable, folder: Path) -> int:
 
 
 def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) -> ModelOutput:
-    """Return all that is stored of a fitted model: predictions, top-k lists, and what diagnoses need."""
+    """Return all that is stored of a fitted model: top-k lists, predictions, and what diagnoses need.
+
+    It ranks first and rates last: pairs to rate are among those that it must not know when it ranks.
+    """
     if not isinstance(model, protocols.PredictsRatings | protocols.ScoresItems):
         raise ModelError(f"{task.label} has neither predict nor score_items; a model needs at least one of them")
-    train, arrays = inputs.train, dict[str, NDArray[Any]]()
+    train, seed = inputs.train, inputs.tie_seed
     queries = with_cold_entities(model, inputs, clock)
-    if isinstance(model, protocols.PredictsRatings):
-        arrays["predictions"] = predict_ratings(model, queries.users, queries.items, clock)
+    users, withheld = queries.ranked_users, inputs.withheld
+    kept = KeptScores(users, train.n_items, seed)
     with clock.part("rank"):
-        users, withheld = queries.ranked_users, inputs.withheld
         rankings = rank_items(
-            model, train, users, k=task.list_length, tie_seed=inputs.tie_seed, clock=clock, withheld=withheld
+            model, train, users, k=task.list_length, tie_seed=seed, clock=clock, withheld=withheld, kept=kept
         )
-    arrays |= {"lists": rankings.lists, "score_means": rankings.score_means}
-    if isinstance(model, protocols.PredictsRatings):
-        rows = inputs.checked_rows  # a test error far below that on training rows is a sign of a leak
-        on_train = predict_ratings(model, train.users[rows], train.items[rows], clock, part="check")
-        arrays |= {"train_rows": rows, "train_predictions": on_train}
+    arrays: dict[str, NDArray[Any]] = {"lists": rankings.lists, "score_means": rankings.score_means}
     if isinstance(model, protocols.HasRatingRange) and (stated := rating_range_of(model)) is not None:
         arrays["rating_range"] = stated
     if isinstance(model, protocols.HasEmbeddings):
@@ -140,7 +140,25 @@ def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) ->
             factors = embeddings_of(model, train.n_users, train.n_items).items.astype(np.float32)
         if factors.shape[1]:
             arrays["item_factors"] = factors
-    return ModelOutput.of(arrays)
+    again = np.full((2, 2), np.nan)
+    if isinstance(model, protocols.PredictsRatings):
+        pairs = read_pairs(Path(task.inputs), cold=queries is not inputs.queries)
+        arrays["predictions"] = _rated(model, pairs, inputs, clock)
+        ask_pairs = partial(predict_ratings, model, clock=clock, part="check")
+        again[0] = ratings_again(pairs, arrays["predictions"], ask_pairs, train.scale.width, seed)
+    again[1] = kept.changes(partial(catalogue_scores, model, train.n_items, clock=clock, part="check"), seed)
+    return ModelOutput.of({**arrays, "asked_again": again})
+
+
+def _rated(
+    model: protocols.PredictsRatings, pairs: NDArray[np.int32], inputs: EvaluationInputs, clock: Clock
+) -> NDArray[np.float32]:
+    """Return the ratings of all pairs; of their seconds those of test rows alone stay under ``predict``."""
+    before, (users, items) = clock.copy(), pairs
+    ratings = predict_ratings(model, users, items, clock)
+    if inputs.n_tested is not None:
+        clock.move("predict", "check", 1 - inputs.n_tested / len(ratings), before)
+    return ratings
 
 
 def with_cold_entities(model: object, inputs: EvaluationInputs, clock: Clock) -> Queries:

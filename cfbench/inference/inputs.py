@@ -1,6 +1,7 @@
-"""Inputs of a cell's process: the training rows and the pairs to predict, never the test ratings.
+"""Inputs of a cell's process: the training rows, the users to rank and the pairs to predict, never the test ratings.
 
-Written once per split as memory-mapped ``.npy`` files and shared by all cells and processes.
+Written once per split as memory-mapped ``.npy`` files and shared by all cells and processes. The pairs are files of
+their own, which a cell reads when its lists are made.
 """
 
 from __future__ import annotations
@@ -17,29 +18,26 @@ from numpy.typing import NDArray
 from cfbench.data.dataset import Coding, Entities
 from cfbench.data.splits.split import Split, Withheld
 from cfbench.inference.output import OutputSizes
+from cfbench.inference.pair_order import PairOrder
 from cfbench.model.features import Features
 from cfbench.model.ratings import Codes, Ratings, RatingScale
 from cfbench.spec import seed_of
 
 _COLUMNS = ("users", "items", "ratings", "timestamps")  # of the training rows
 
-CHECKED_ROWS = 20_000
-"""The most training rows that are predicted, for comparison with the error on test rows."""
-
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """The pairs whose ratings are predicted and the users for whom items are ranked, in codes.
+    """The users for whom items are ranked and the pairs whose ratings are predicted, in codes.
 
     Attributes:
-        users: user codes of the pairs, shape (m,).
-        items: item codes of the pairs, shape (m,).
         ranked_users: user codes of every test user, one list each, shape (t,).
+        pairs: user codes above item codes, shape (2, s), in the order of
+            :class:`cfbench.inference.pair_order.PairOrder`.
     """
 
-    users: Codes
-    items: Codes
     ranked_users: Codes
+    pairs: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +63,8 @@ class ColdEntityInputs:
         items, item_codes = _cold_features(split.dataset.items, split.item_coding, test.item_positions)
         if users is None and items is None:
             return None
-        ranked = user_codes[split.test_user_positions]
-        return cls(users, items, Queries(user_codes[test.user_positions], item_codes[test.item_positions], ranked))
+        pairs = PairOrder.of(split).asked(user_codes[test.user_positions], item_codes[test.item_positions], split.train)
+        return cls(users, items, Queries(user_codes[split.test_user_positions], pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +73,9 @@ class EvaluationInputs:
 
     Attributes:
         train: the training rows.
-        queries: the pairs and users to predict and rank, unknown ones sharing one code.
+        queries: the users to rank and the pairs to predict, unknown ones sharing one code.
         tie_seed: seed of the one random order in which ties are broken, the same for all models.
+        n_tested: how many of the pairs are test rows; None for all.
         cold_entities: the same for models that take cold entities, or None where none has features.
         withheld: items that are no candidates for some of the ranked users, or None.
     """
@@ -86,22 +85,20 @@ class EvaluationInputs:
     tie_seed: int
     cold_entities: ColdEntityInputs | None = None
     withheld: Withheld | None = None
+    n_tested: int | None = None
 
     @classmethod
     def of(cls, split: Split) -> EvaluationInputs:
         """Take the inputs, and only them, from a split."""
-        queries = Queries(split.test.users, split.test.items, split.user_coding.codes(split.test_user_positions))
-        return cls(split.train, queries, seed_of(split.fingerprint), ColdEntityInputs.of(split), split.withheld)
-
-    @property
-    def checked_rows(self) -> NDArray[np.int64]:
-        """Positions of some training rows, ascending, drawn from the tie seed; shape (min(n, 20,000),)."""
-        return checked_rows(len(self.train), self.tie_seed)
+        pairs = PairOrder.of(split).asked(split.test.users, split.test.items, split.train)
+        queries = Queries(split.user_coding.codes(split.test_user_positions), pairs)
+        cold, seed = ColdEntityInputs.of(split), seed_of(split.fingerprint)
+        return cls(split.train, queries, seed, cold, split.withheld, len(split.test))
 
     def sizes(self, list_length: int) -> OutputSizes:
-        """Return the sizes of the output that these inputs ask for, with lists of ``list_length`` items."""
-        checked, queries = min(len(self.train), CHECKED_ROWS), self.queries
-        return OutputSizes(len(queries.users), len(queries.ranked_users), list_length, self.train.n_items, checked)
+        """Return the sizes of a cell's output, which answers all pairs; lists have ``list_length`` items."""
+        pairs, lists = self.queries.pairs.shape[1], len(self.queries.ranked_users)
+        return OutputSizes(pairs, lists, list_length, self.train.n_items, checked=0)
 
     def write(self, folder: Path) -> None:
         """Write the arrays into ``folder``, which must exist."""
@@ -127,16 +124,17 @@ class EvaluationInputs:
             "scale": [train.scale.low, train.scale.high],
             "tie_seed": self.tie_seed,
             "sizes": asdict(self.sizes(list_length=0)),
+            "n_tested": self.n_tested,
             "arrays": list(arrays),
             "features": {table: list(named) for table, named in columns.items()},
         }
         (folder / "inputs.json").write_text(json.dumps(facts), "utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> EvaluationInputs:
-        """Map the arrays of ``folder`` into memory, read-only."""
-        facts = json.loads((folder / "inputs.json").read_text("utf-8"))
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in facts["arrays"]}
+    def read(cls, folder: Path, *, with_pairs: bool = True) -> EvaluationInputs:
+        """Map the arrays of ``folder`` into memory, read-only; the pairs too, or :func:`read_pairs` does so later."""
+        facts = json.loads((folder / "inputs.json").read_text(encoding="utf-8"))
+        arrays = {name: _mapped(folder, name) for name in facts["arrays"] if with_pairs or not name.endswith("pairs")}
         features = {
             table: Features({column: arrays[f"{table}_{number}"] for number, column in enumerate(columns)})
             for table, columns in facts["features"].items()
@@ -146,24 +144,27 @@ class EvaluationInputs:
         scale = RatingScale(*facts["scale"])
         train = Ratings(**parts, n_users=facts["n_users"], n_items=facts["n_items"], scale=scale)
         cold_entities = withheld = None
-        if "cold_users" in arrays:
+        if "cold_ranked_users" in arrays:
             queries = _queries(arrays, "cold_")
             cold_entities = ColdEntityInputs(features.get("cold_user"), features.get("cold_item"), queries)
         if "withheld_places" in arrays:
             withheld = Withheld(arrays["withheld_places"], arrays["withheld_items"])
-        return cls(train, _queries(arrays), facts["tie_seed"], cold_entities, withheld)
+        return cls(train, _queries(arrays), facts["tie_seed"], cold_entities, withheld, facts["n_tested"])
 
 
-def checked_rows(n_rows: int, tie_seed: int) -> NDArray[np.int64]:
-    """Return the positions of the training rows that are predicted too, see :attr:`EvaluationInputs.checked_rows`."""
-    if n_rows <= CHECKED_ROWS:
-        return np.arange(n_rows, dtype=np.int64)
-    rng = np.random.default_rng([tie_seed, CHECKED_ROWS])  # another stream than that of the ties
-    return np.sort(rng.choice(n_rows, CHECKED_ROWS, replace=False, shuffle=False))
+def read_pairs(folder: Path, *, cold: bool) -> NDArray[np.int32]:
+    """Map the pairs of inputs in ``folder``, in codes with or without those of cold entities; shape (2, s)."""
+    return _mapped(folder, "cold_pairs" if cold else "pairs")
+
+
+def _mapped(folder: Path, name: str) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def _queries(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Queries:
-    return Queries(*(arrays[prefix + name] for name in ("users", "items", "ranked_users")))
+    none = np.empty((2, 0), dtype=np.int32)
+    return Queries(arrays[f"{prefix}ranked_users"], arrays.get(f"{prefix}pairs", none))
 
 
 def _cold_features(table: Entities, coding: Coding, positions: NDArray[np.int32]) -> tuple[Features | None, Codes]:

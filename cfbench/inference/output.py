@@ -22,6 +22,10 @@ _MOST_FACTORS = 1 << 28  # numbers in all, a GiB of them
 class ModelOutput:
     """Raw output of one model on one split, in the split's order.
 
+    What comes from a cell has the predictions of all asked pairs in the order in which they were asked, and no
+    ``train_rows``: the run's process alone can tell test rows from others, see
+    :class:`cfbench.inference.pair_order.PairOrder`.
+
     Attributes:
         predictions: predicted ratings of the test rows, shape (m,), float32, neither filled nor clipped, NaN = no
             prediction; None for a pure ranker.
@@ -34,10 +38,14 @@ class ModelOutput:
         item_factors: the model's own embeddings of every training item, shape (n_items, f), float32,
             finite; None for a model without.
         train_rows: positions of some rows in the training part, ascending, shape (s,), int64; see
-            :attr:`cfbench.inference.inputs.EvaluationInputs.checked_rows`. None for a pure ranker.
+            :class:`cfbench.inference.pair_order.PairOrder`. None for a pure ranker.
         train_predictions: predicted ratings of these rows, raw as ``predictions``, shape (s,), float32.
         rating_range: the lowest and the highest rating that the model states it can predict, shape (2,), float64;
             None for a model that states none.
+        asked_again: how far the answers to the same questions differ when they are asked again, of ratings above
+            scores, each a share that differs and the largest difference, in rating units and in standard deviations
+            of a user's scores, shape (2, 2), float64; NaN where nothing was asked. See
+            :mod:`cfbench.inference.asked_again`.
     """
 
     predictions: NDArray[np.float32] | None
@@ -47,6 +55,7 @@ class ModelOutput:
     train_rows: NDArray[np.int64] | None = None
     train_predictions: NDArray[np.float32] | None = None
     rating_range: NDArray[np.float64] | None = None
+    asked_again: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for name, array in self.arrays().items():
@@ -78,6 +87,7 @@ FORMS: Mapping[str, tuple[np.dtype[Any], tuple[str | int, ...]]] = {
     "train_rows": (np.dtype(np.int64), ("checked",)),
     "train_predictions": (np.dtype(np.float32), ("checked",)),
     "rating_range": (np.dtype(np.float64), (2,)),
+    "asked_again": (np.dtype(np.float64), (2, 2)),
 }
 """Type and dimensions of every array, by name; dimensions are numbers, or names of :class:`OutputSizes`, or free."""
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.data.splits.split import Split
-from cfbench.inference.inputs import CHECKED_ROWS, checked_rows
 from cfbench.inference.output import ModelOutput, OutputSizes
+from cfbench.inference.pair_order import CHECKED_ROWS, checked_rows
 from cfbench.spec import seed_of
 
 
@@ -36,11 +36,13 @@ def mistakes_in(output: ModelOutput, split: Split, list_length: int) -> Iterator
             return  # what follows relies on the shapes
         if array.dtype.kind == "f" and np.isinf(array).any():
             yield f"{name} hold infinities"
-    factors, stated = output.item_factors, output.rating_range
+    factors, stated, again = output.item_factors, output.rating_range, output.asked_again
     if factors is not None and np.isnan(factors).any():
         yield "item_factors hold NaN"
     if stated is not None and not stated[0] < stated[1]:
         yield "rating_range does not rise"
+    if again is not None and ((again < 0).any() or (again[:, 0] > 1).any()):
+        yield "asked_again are no shares and differences"
     if (output.train_rows is None) != (output.train_predictions is None):
         yield "train_rows and train_predictions go together, one is missing"
     if output.train_rows is not None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.splits.split import Withheld
 from cfbench.errors import ModelError
+from cfbench.inference.asked_again import KeptScores
 from cfbench.inference.output import MOST_GROUPS
 from cfbench.inference.predict import predict_ratings, reject_infinities, shaped_floats
 from cfbench.model.protocols import PredictsRatings, ScoresItems
@@ -47,7 +48,14 @@ class Rankings:
 
 
 def rank_items(
-    model: object, train: Ratings, users: Codes, k: int, tie_seed: int, clock: Clock, withheld: Withheld | None = None
+    model: object,
+    train: Ratings,
+    users: Codes,
+    k: int,
+    tie_seed: int,
+    clock: Clock,
+    withheld: Withheld | None = None,
+    kept: KeptScores | None = None,
 ) -> Rankings:
     """Rank the ``k`` best items for every user by the scores of ``model``.
 
@@ -65,6 +73,7 @@ def rank_items(
         tie_seed: the same for all models of a split.
         clock: gets the model's own seconds, and nothing else, under ``"predict"``.
         withheld: items that are no candidates for some of ``users``, by index, or None.
+        kept: takes the scores of some users on the way, or None.
 
     Raises:
         ModelError: the model can do neither, or returned a wrong type or shape or an infinite value.
@@ -82,7 +91,9 @@ def rank_items(
     rows = max(1, max(MEMORY_CAP, min(_FEW_USERS * bytes_of_user, LARGE_MEMORY_CAP)) // bytes_of_user)
     for start in range(0, len(codes), rows):
         turns = means.turns[start : start + rows]
-        scores = _catalogue_scores(model, n_items, codes[turns], clock)
+        scores = catalogue_scores(model, n_items, codes[turns], clock)
+        if kept is not None:
+            kept.keep(codes[turns], scores)
         lists[turns] = _top_k(scores, codes[turns], seen, length, tie_rank, means, type(model).__name__)
     lists = lists[code_of]
     return Rankings(lists if withheld is None else withheld.taken_out(lists, k, n_items), means.values())
@@ -181,15 +192,15 @@ class ScoreMeans:
         return means.astype(np.float32)
 
 
-def _catalogue_scores(model: object, n_items: int, users: Codes, clock: Clock) -> Floats:
+def catalogue_scores(model: object, n_items: int, users: Codes, clock: Clock, *, part: str = "predict") -> Floats:
     """Return scores of the whole catalogue, shape (b, n_items), not yet checked for infinities."""
     if isinstance(model, ScoresItems):
-        with clock.part("predict"):
+        with clock.part(part):
             scores = model.score_items(frozen(users))
         return shaped_floats(scores, (len(users), n_items), f"{type(model).__name__}.score_items")
     if isinstance(model, PredictsRatings):
         catalogue = np.tile(np.arange(n_items, dtype=np.int32), len(users))
-        return predict_ratings(model, np.repeat(users, n_items), catalogue, clock).reshape(-1, n_items)
+        return predict_ratings(model, np.repeat(users, n_items), catalogue, clock, part=part).reshape(-1, n_items)
     raise ModelError(
         f"{type(model).__name__} cannot rank items: expected a method score_items(users) or "
         "predict(users, items), found neither; add one of them"

@@ -24,8 +24,9 @@ class Cost:
 
     Attributes:
         seconds: wall seconds by part: ``import``, ``load``, ``fit``, ``add_cold_entities`` (by their features),
-            ``predict`` (the model's own answers), ``rank`` (masking and cutting lists), ``check`` (ratings of some
-            training rows, embeddings), ``save``, ``write``, and in the parent ``measure``. Of a cell that was ended, or
+            ``predict`` (the model's own answers; of the seconds of all pairs the share of test rows), ``rank``
+            (masking and cutting lists), ``check`` (ratings of training rows and decoys, what is asked again,
+            embeddings), ``save``, ``write``, and in the parent ``measure``. Of a cell that was ended, or
             crashed, there is ``cell`` alone: from its beginning to its end.
         cpu_seconds: CPU seconds likewise.
         peak_memory: peak resident bytes of the cell's process.
@@ -85,6 +86,17 @@ class Clock:
             inner_wall, inner_cpu = sum(self.wall.values()) - inner_wall, sum(self.cpu.values()) - inner_cpu
             self.wall[name] = self.wall.get(name, 0.0) + time.perf_counter() - wall - inner_wall
             self.cpu[name] = self.cpu.get(name, 0.0) + time.process_time() - cpu - inner_cpu
+
+    def move(self, part: str, to: str, share: float, before: Clock) -> None:
+        """Count a share of what ``part`` has had since ``before``, a copy of this clock from then, under ``to``."""
+        for seconds, earlier in ((self.wall, before.wall), (self.cpu, before.cpu)):
+            moved = share * (seconds[part] - earlier.get(part, 0.0))
+            seconds[part] -= moved
+            seconds[to] = seconds.get(to, 0.0) + moved
+
+    def copy(self) -> Clock:
+        """Return a clock that has counted the same up to now."""
+        return Clock(dict(self.wall), dict(self.cpu))
 
 
 def reset_peak() -> None:

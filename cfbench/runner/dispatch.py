@@ -34,8 +34,7 @@ class RunOptions:
         timeout: wall seconds allowed to a cell, None for any.
         memory_limit: resident bytes allowed to a cell's processes, None for any.
         energy: whether the energy of every cell is estimated.
-        hidden: files and folders that no cell may read, wherever they lie.
-        network: whether cells may use the network.
+        protected: folders that no cell may write to, beside the run's own and the files that its data sets name.
     """
 
     force: bool = False
@@ -44,8 +43,7 @@ class RunOptions:
     timeout: float | None = None
     memory_limit: int | None = None
     energy: bool = False
-    hidden: tuple[Path, ...] = ()
-    network: bool = False
+    protected: tuple[Path, ...] = ()
 
 
 def task_of(planned: Planned, options: RunOptions, workspace: Path) -> Task:
@@ -71,8 +69,7 @@ def task_of(planned: Planned, options: RunOptions, workspace: Path) -> Task:
         energy=options.energy,
         timeout=options.timeout,
         memory_limit=options.memory_limit,
-        hidden=tuple(str(path.absolute()) for path in options.hidden),  # cells work elsewhere
-        network=options.network,
+        protected=tuple(str(path.absolute()) for path in (workspace, *options.protected)),  # cells work elsewhere
     )
 
 

@@ -27,6 +27,7 @@ from cfbench.execution.contract import Executor, Outcome, RunEvents
 from cfbench.execution.outcome_file import saved_in
 from cfbench.experiment.plan import Plan, Planned, Study
 from cfbench.inference.output import ModelOutput
+from cfbench.inference.pair_order import PairOrder
 from cfbench.model.ratings import Codes
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Line, Record
@@ -246,7 +247,7 @@ class Run:
             self.options,
             save_models=self.options.save_models or "saved-model" in self._needs,
             energy=self._energy,
-            hidden=(self.folder.path, *self.plan.suite.data_files, *self.options.hidden),
+            protected=(self.folder.path, *self.plan.suite.data_files, *self.options.protected),
         )
         tasks = [task_of(planned, options, workspace) for planned in first.values()]
 
@@ -255,8 +256,9 @@ class Run:
 
         queue = RunTaskQueue(tasks, self.plan.study.splits, first, self.events, lock)
         with closing(outcomes_of(self.executor, tasks, queue)) as outcomes:
-            for outcome in outcomes:
-                name = outcome.task.name
+            for from_cell in outcomes:
+                name = from_cell.task.name
+                outcome = self._in_split_order(first[name], from_cell)
                 record = self._conclude(first[name], outcome)
                 locks.release(name)
                 queue.release(outcome.task)
@@ -266,6 +268,16 @@ class Run:
                         alike = self._measurer.measured(alike, outcome.output)
                     yield alike
         return queue.refused
+
+    def _in_split_order(self, planned: Planned, outcome: Outcome) -> Outcome:
+        """Return the outcome with the answers to test rows and training rows in place of those to the whole stream."""
+        if outcome.output is None:
+            return outcome
+        order = PairOrder.of(self.plan.study.splits.of(planned.cell))
+        try:
+            return replace(outcome, output=order.in_split_order(outcome.output))
+        except ValueError as error:
+            return replace(outcome, status="failed", reason=f"its process left other answers: {error}", output=None)
 
     def _conclude(self, planned: Planned, outcome: Outcome) -> Record:
         """Measure and keep what came of a cell that was run: its record, raw output, log and model."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from cfbench.inference.asked_again import batches
 from cfbench.inference.predict import embeddings_of, rating_range_of
 from cfbench.model import Codes, EpochReport, Features, Floats, Ratings, frozen
 from cfbench.testing.model_checks import (
@@ -213,29 +214,52 @@ def _predictions_stay_in_range(subject: ModelUnderTest) -> None:
         subject.require(not beyond.any(), f"{found}, outside its rating_range of {low:g} to {high:g}; {advice}")
 
 
-def _require_same_in_parts(
-    subject: ModelUnderTest, query: Callable[..., Floats], codes: tuple[Codes, ...], n_parts: int, advice: str
+def _in_batches(query: Callable[..., Floats], codes: tuple[Codes, ...]) -> Floats:
+    """Return outputs for codes queried in random order, in batches of 1, 2, 4, 8 ..."""
+    parts = list(batches(len(codes[0]), seed=0))
+    found = [np.array(query(*(frozen(column[part]) for column in codes))) for part in parts]
+    return np.concatenate(found)[np.argsort(np.concatenate(parts))]
+
+
+def _require_same_in_batches(
+    subject: ModelUnderTest, query: Callable[..., Floats], codes: tuple[Codes, ...], advice: str
 ) -> None:
-    """Require equal outputs for codes queried together, and in ``n_parts`` parts in random order."""
+    """Require equal outputs for codes queried together, and in random order in batches of other sizes."""
     together = np.array(query(*map(frozen, codes)))
-    shuffled = np.empty_like(together)
-    for part in np.array_split(np.random.default_rng(0).permutation(len(codes[0])), n_parts):
-        shuffled[part] = query(*(frozen(column[part]) for column in codes))
-    subject.require(agree(together, shuffled), advice)
+    subject.require(agree(together, _in_batches(query, codes)), advice)
 
 
 @model_rule("predictions do not depend on order or chunks", "predicts")
 def _predictions_in_parts(subject: ModelUnderTest) -> None:
     model, train = subject.example()
     advice = "predict returns another value for a pair in another order or chunk; it may depend on its pair alone"
-    _require_same_in_parts(subject, model.predict, pairs(*all_codes(train)), 7, advice)
+    _require_same_in_batches(subject, model.predict, pairs(*all_codes(train)), advice)
 
 
 @model_rule("scores do not depend on order or chunks", "ranks")
 def _scores_in_parts(subject: ModelUnderTest) -> None:
     model, train = subject.example()
     advice = "score_items returns other scores for a user in another order or chunk; a row may depend on its user alone"
-    _require_same_in_parts(subject, model.score_items, all_codes(train)[:1], 5, advice)
+    _require_same_in_batches(subject, model.score_items, all_codes(train)[:1], advice)
+
+
+@model_rule("outputs do not depend on what was asked before")
+def _questions_teach_nothing(subject: ModelUnderTest) -> None:
+    first, train = subject.example()
+    second = subject.fitted(train)  # a model that remembers its answers gives the same ones twice
+    users, items = all_codes(train)
+    before, after = dict[str, Floats](), dict[str, Floats]()
+    if hasattr(first, "score_items"):
+        before["score_items"] = np.array(first.score_items(frozen(users)))
+    if hasattr(first, "predict"):
+        before["predict"] = _in_batches(first.predict, pairs(users[::2], items[::2]))
+        for _ in range(2):
+            second.predict(*map(frozen, pairs(users, items)))
+        after["predict"] = np.array(second.predict(*map(frozen, pairs(users[::2], items[::2]))))
+    if hasattr(second, "score_items"):
+        after["score_items"] = _in_batches(second.score_items, (users,))
+    advice = "of the same fit changes with what was asked before; learn in fit alone, remember no question"
+    subject.require_alike(before, after, advice)
 
 
 @model_rule("unknown codes do not change the output for known ones")

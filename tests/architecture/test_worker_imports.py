@@ -88,7 +88,7 @@ for name in ("inputs", "output"):
     (folder / name).mkdir()
 users, items = np.divmod(np.arange(40, dtype=np.int32)[::3], np.int32(5))
 train = Ratings(users, items, (1 + items % 5).astype(np.float32), None, n_users=8, n_items=5, scale=RatingScale(1, 5))
-asked = Queries(np.array([0, 8], np.int32), np.array([1, 5], np.int32), np.array([0, 8], np.int32))
+asked = Queries(np.array([0, 8], np.int32), np.array([[0, 8], [1, 5]], np.int32))
 EvaluationInputs(train, asked, tie_seed=1).write(folder / "inputs")
 task = Task(
     name="key", distribution="none", label="dot", import_path="only_numpy:Dot", params={"n_factors": 3},

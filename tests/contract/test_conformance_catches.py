@@ -113,7 +113,34 @@ def report_nan(self, train, context):
     context.on_epoch(EpochReport(1, 1, train_loss=float("nan")))
 
 
+def remember_pairs(self, users, items):
+    self.asked_ |= set(zip(users.tolist(), items.tolist(), strict=True))
+    return original("predict")(self, users, items)
+
+
+def lift_remembered_pairs(self, users):
+    lifted = [[(user, item) in self.asked_ for item in range(len(self.answers_[0]) - 1)] for user in users.tolist()]
+    return original("score_items")(self, users) + 100.0 * np.array(lifted).reshape(len(users), -1)
+
+
+def remember_first_answers(self, users, items):
+    leaning = original("predict")(self, users, items) + np.log1p(len(users)) / 10
+    for user, item, answer in zip(users.tolist(), items.tolist(), leaning.tolist(), strict=True):
+        self.asked_.setdefault((user, item), answer)
+    return np.array([self.asked_[pair] for pair in zip(users.tolist(), items.tolist(), strict=True)], dtype=float)
+
+
+def count_questions(self, users, items):
+    self.asked_ = self.asked_ + np.bincount(items, minlength=len(self.answers_[0]))
+    return original("predict")(self, users, items) + 0.01 * self.asked_[items]
+
+
+def beginning_with(start):
+    return fit_then(lambda self, train, context: setattr(self, "asked_", start()))
+
+
 FORM = "outputs have the right shape, a float type and no infinities"
+ASKED_BEFORE = "outputs do not depend on what was asked before"
 MUTANTS = {
     "integer answers": (
         {"predict": predict_instead(lambda a, u, i: np.rint(a).astype(int))},
@@ -141,6 +168,26 @@ MUTANTS = {
     "answers that lean on the batch": (
         {"predict": predict_instead(shift_by_batch)},
         {"predictions do not depend on order or chunks", "unknown codes do not change the output for known ones"},
+    ),
+    "pairs remembered and lifted in the ranking": (
+        {"fit": beginning_with(set), "predict": remember_pairs, "score_items": lift_remembered_pairs},
+        {ASKED_BEFORE},
+    ),
+    "first answers that lean on their batch, remembered": (
+        {"fit": beginning_with(dict), "predict": remember_first_answers},
+        {ASKED_BEFORE},
+    ),
+    "questions counted by item": (
+        {"fit": beginning_with(lambda: np.zeros(1)), "predict": count_questions},
+        {ASKED_BEFORE, "predictions do not depend on order or chunks"},
+    ),
+    "another answer for a pair on its own": (
+        {"predict": predict_instead(lambda a, u, i: a + (len(u) == 1))},
+        {"predictions do not depend on order or chunks"},
+    ),
+    "other scores for a user on their own": (
+        {"score_items": scores_instead(lambda a, u: a + (len(u) == 1) * np.arange(a.shape[1]))},
+        {"scores do not depend on order or chunks"},
     ),
     "scores upside down": ({"score_items": scores_instead(lambda a, u: -a)}, {"scores rank as predictions do"}),
     "training data written to": ({"fit": fit_then(write_into_training)}, {"training data is left unchanged"}),

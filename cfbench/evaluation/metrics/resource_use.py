@@ -59,7 +59,8 @@ class PredictSeconds:
     contract: ClassVar[Contract] = _of_clock(
         title="wall seconds of predicting",
         formula="wall seconds inside the model's predict and score_items, for all test rows and for the scores of the "
-        f"whole catalogue of every test user; {_OUTSIDE}",
+        "whole catalogue of every test user; test rows are asked among decoys and training rows, and count by their "
+        f"share of the pairs; what is asked again does not count; {_OUTSIDE}",
         candidates="the whole training catalogue is scored; seen items are masked outside the clock",
         cold_policy=_QUERIED,
     )

@@ -111,7 +111,9 @@ def write_inputs(task: Task) -> None:
         number = SPLITS.index(folder.name)
         train = random_ratings(n_users=24 + number, seed=number)
         users = np.arange(train.n_users + 1, dtype=np.int32)  # the last is unknown
-        EvaluationInputs(train, Queries(users, users % (train.n_items + 1), users), tie_seed=7).write(folder)
+        EvaluationInputs(train, Queries(users, np.stack([users, users % (train.n_items + 1)])), tie_seed=7).write(
+            folder
+        )
     Path(task.folder).mkdir(exist_ok=True)
 
 
@@ -143,6 +145,7 @@ class Workbench(Subject):
             inputs=str(self.folder / "inputs" / split),
             folder=str(folder),
             log=f"{folder}.log",
+            protected=(str(self.folder),),
             **(_FIELDS | fields),
         )
 

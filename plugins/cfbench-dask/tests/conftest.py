@@ -183,7 +183,7 @@ class TaskQueue:
 def _inputs(split: str) -> EvaluationInputs:
     train = random_ratings(seed=len(split))
     users = np.arange(train.n_users, dtype=np.int32)
-    return EvaluationInputs(train, Queries(users, users % train.n_items, users), tie_seed=7)
+    return EvaluationInputs(train, Queries(users, np.stack([users, users % train.n_items])), tie_seed=7)
 
 
 @pytest.fixture

@@ -148,3 +148,26 @@ def replace_name(metric, name):
             return name
 
     return Named()
+
+
+NAN = [np.nan, np.nan]
+
+
+@pytest.mark.parametrize(
+    ("asked_again", "words"),
+    [
+        ([[0.5, 1.25], [0, 0]], "changes 50.00% of predicted ratings by up to 1.2: "),
+        ([NAN, [0.01, 3]], "changes 1.00% of scores by up to 3 standard deviations: "),
+        ([[0.5, 1], [1, 2]], "50.00% of predicted ratings by up to 1 and 100.00% of scores by up to 2 standard"),
+    ],
+)
+def test_answers_that_change_when_they_are_asked_again_are_told(world, asked_again, words):
+    asked = ModelOutput(None, None, asked_again=np.array(asked_again, dtype=np.float64))
+    (warning,) = warnings_of(Evaluation(world, asked))
+    assert warning.code == "answers-change"
+    assert words in warning.text
+
+
+def test_answers_that_stay_the_same_are_left_in_peace(world):
+    asked = ModelOutput(None, None, asked_again=np.array([[0, 1e-6], NAN]))
+    assert codes_of(Evaluation(world, asked)) == []

@@ -15,6 +15,7 @@ from cfbench.execution.contract import Task
 from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.outcome_file import read_outcome, seal_of, write_outcome
 from cfbench.inference.inputs import EvaluationInputs
+from cfbench.inference.pair_order import PairOrder
 
 MODELS = '''
 import numpy as np
@@ -145,7 +146,10 @@ def work(make_split, tmp_path, monkeypatch):
             threads=1, save=True,
         )  # fmt: skip
         write_outcome(perform(task, lambda report: None))
-        return read_outcome(task)
+        outcome = read_outcome(task)
+        if outcome.output is None:
+            return outcome
+        return replace(outcome, output=PairOrder.of(split).in_split_order(outcome.output))
 
     return carry_out
 
@@ -273,13 +277,14 @@ def header(shape, descr="<f4", *, fortran_order=False, version=1):
     ("content", "reason"),
     [
         (header((1 << 50,)), "predictions have shape"),
-        (header((3,)), "not as large as its header claims"),
-        (header((3,)) + bytes(13), "not as large as its header claims"),
-        (header((3,)) + bytes(11), "not as large as its header claims"),
-        (header((4,)) + bytes(16), "predictions have shape"),
-        (header((3, 1)) + bytes(12), "predictions have shape"),
-        (header((3,), ">f4") + bytes(12), "must be float32"),
-        (header((3,), "<f8") + bytes(24), "must be float32"),
+        # Three test rows, two decoys and three training rows are asked about.
+        (header((8,)), "not as large as its header claims"),
+        (header((8,)) + bytes(33), "not as large as its header claims"),
+        (header((8,)) + bytes(31), "not as large as its header claims"),
+        (header((3,)) + bytes(12), "predictions have shape"),
+        (header((8, 1)) + bytes(32), "predictions have shape"),
+        (header((8,), ">f4") + bytes(32), "must be float32"),
+        (header((8,), "<f8") + bytes(64), "must be float32"),
         (header((3,), "|O") + bytes(24), "no array of plain numbers"),
         (header((3,), [("a", "<f4")]) + bytes(12), "no array of plain numbers"),
         (header((3,), version=3) + bytes(12), "is no array"),

@@ -1,4 +1,4 @@
-"""What a worker is told: newcomers, features, a sample of training rows; nothing of the truth."""
+"""What a worker is told: newcomers, features, pairs; nothing of the truth."""
 
 from dataclasses import replace
 
@@ -7,8 +7,8 @@ import pytest
 
 from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Fold, Split
-from cfbench.inference.inputs import CHECKED_ROWS, EvaluationInputs
-from cfbench.model.ratings import Ratings, RatingScale
+from cfbench.inference.inputs import EvaluationInputs, read_pairs
+from cfbench.inference.pair_order import PairOrder
 
 # Users 0, 1 and items 4, 0 are in training (items get the codes 0 and 1); users 2, 4 and items 1, 3 are cold.
 TRAIN = [(0, 4, 5), (1, 0, 3), (1, 4, 1)]
@@ -27,6 +27,12 @@ def described(make_split, users=None, items=None):
     return Split.of(dataset, "by-hand", Fold("", bare.train_rows, bare.test_rows))
 
 
+def of_test_rows(split, queries):
+    """The codes of users and items of the test rows, in the split's order."""
+    order = PairOrder.of(split)
+    return [column[np.argsort(order.order)][: order.n_tested].tolist() for column in queries.pairs]
+
+
 def test_training_features_are_in_the_order_of_codes(make_split):
     split = described(make_split, items={"genres": GENRES, "title": GENRES})
     assert split.train.item_features.columns["genres"].tolist() == ["Comedy", "Drama"]
@@ -35,20 +41,21 @@ def test_training_features_are_in_the_order_of_codes(make_split):
 
 
 def test_cold_test_entities_with_features_get_codes_of_their_own_in_table_order(make_split):
-    cold_entities = EvaluationInputs.of(described(make_split, items={"genres": GENRES})).cold_entities
+    split = described(make_split, items={"genres": GENRES})
+    cold_entities = EvaluationInputs.of(split).cold_entities
     assert cold_entities.users is None
     assert cold_entities.items.columns["genres"].tolist() == ["War", "War|Drama"]
-    assert cold_entities.queries.items.tolist() == [3, 0, 2, 1, 3]
-    assert cold_entities.queries.users.tolist() == [2, 2, 1, 2, 2]  # nothing is known of the new users
+    # Nothing is known of the new users.
+    assert of_test_rows(split, cold_entities.queries) == [[2, 2, 1, 2, 2], [3, 0, 2, 1, 3]]
     assert cold_entities.queries.ranked_users.tolist() == [1, 2, 2]
 
 
 def test_new_users_are_ranked_apart_when_they_have_features(make_split):
-    cold_entities = EvaluationInputs.of(described(make_split, users={"age": np.arange(5) * 10.0})).cold_entities
+    split = described(make_split, users={"age": np.arange(5) * 10.0})
+    cold_entities = EvaluationInputs.of(split).cold_entities
     assert cold_entities.users.columns["age"].tolist() == [20, 40]
-    assert cold_entities.queries.users.tolist() == [3, 2, 1, 3, 2]
+    assert of_test_rows(split, cold_entities.queries) == [[3, 2, 1, 3, 2], [2, 0, 2, 1, 2]]
     assert cold_entities.queries.ranked_users.tolist() == [1, 2, 3]
-    assert cold_entities.queries.items.tolist() == [2, 0, 2, 1, 2]
 
 
 @pytest.mark.parametrize("columns", [{}, {"title": GENRES}])
@@ -67,8 +74,7 @@ def test_where_everybody_is_known_there_are_no_newcomers(make_split):
 def test_models_without_cold_entities_get_the_usual_queries(make_split):
     split = described(make_split, users={"age": np.arange(5) * 10.0}, items={"genres": GENRES})
     asked = EvaluationInputs.of(split).queries
-    assert asked.users.tolist() == [2, 2, 1, 2, 2]
-    assert asked.items.tolist() == [2, 0, 2, 1, 2]
+    assert of_test_rows(split, asked) == [[2, 2, 1, 2, 2], [2, 0, 2, 1, 2]]
     assert asked.ranked_users.tolist() == [1, 2, 2]
 
 
@@ -84,7 +90,7 @@ def test_inputs_read_back_as_they_were_written(make_split, tmp_path, users):
         assert np.array_equal(getattr(read.train, name), getattr(written.train, name))
     pairs = [(read.queries, written.queries), (read.cold_entities.queries, written.cold_entities.queries)]
     for ours, theirs in pairs:
-        for name in ("users", "items", "ranked_users"):
+        for name in ("ranked_users", "pairs"):
             assert np.array_equal(getattr(ours, name), getattr(theirs, name))
     for ours, theirs in [
         (read.train.user_features, written.train.user_features),
@@ -106,21 +112,11 @@ def test_no_test_rating_reaches_the_worker(make_split, tmp_path):
         assert 4.5 not in np.load(path).tolist()
 
 
-def sampled(n, tie_seed=3):
-    codes = np.zeros(n, dtype=np.int32)
-    train = Ratings(codes, codes, np.ones(n, dtype=np.float32), None, 1, 1, RatingScale(1, 5))
-    return EvaluationInputs(train, queries=None, tie_seed=tie_seed).checked_rows
-
-
-def test_of_few_training_rows_all_are_checked():
-    assert sampled(5).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_of_many_training_rows_a_drawn_sample_is_checked():
-    rows = sampled(100_000)
-    assert len(rows) == CHECKED_ROWS
-    assert (np.diff(rows) > 0).all()
-    assert rows.max() < 100_000
-    assert abs(rows.mean() - 50_000) < 1_000  # its standard deviation is 204
-    assert rows.tolist() == sampled(100_000).tolist()
-    assert rows.tolist() != sampled(100_000, tie_seed=4).tolist()
+def test_pairs_can_be_read_later_than_the_rest(make_split, tmp_path):
+    written = EvaluationInputs.of(described(make_split, items={"genres": GENRES}))
+    written.write(tmp_path)
+    read = EvaluationInputs.read(tmp_path, with_pairs=False)
+    assert read.queries.pairs.size == read.cold_entities.queries.pairs.size == 0
+    assert read.cold_entities.queries.ranked_users.tolist() == [1, 2, 2]
+    assert np.array_equal(read_pairs(tmp_path, cold=False), written.queries.pairs)
+    assert np.array_equal(read_pairs(tmp_path, cold=True), written.cold_entities.queries.pairs)

@@ -116,7 +116,8 @@ class WorkerSession:
         remove_folder(output)
         output.mkdir()
         inputs = str(self._inputs / split) if split else task.inputs
-        task = replace(task, inputs=inputs, folder=str(output), log=f"{output}.log")
+        protected = (str(self.root), *task.protected)
+        task = replace(task, inputs=inputs, folder=str(output), log=f"{output}.log", protected=protected)
         reply = self._replies[task.name] = SimpleQueue()
         self._inbox.put(task)
         while not self.closed.is_set():
