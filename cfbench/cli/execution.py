@@ -58,6 +58,8 @@ class ExecutionOptions:
         recorded as out-of-memory. "none" lifts the limit.
     workspace: Path
         A folder for temporary files; the system's where omitted. On a cluster: one that all its machines see.
+    allow_network: bool
+        Let cells use the network, for models that fetch weights; what they read could leave, too.
     energy: bool
         Measure the electricity of every cell's fitting and predicting, by codecarbon; an estimate where the
         processor's counters cannot be read.
@@ -72,6 +74,7 @@ class ExecutionOptions:
     timeout: str | None = None
     memory_limit: str = "90%"
     workspace: Annotated[Path | None, FOLDER] = None
+    allow_network: bool = False
     energy: bool = False
 
     def cell_options(self) -> CellOptions:
@@ -85,7 +88,7 @@ class ExecutionOptions:
     def run_options(self, storage: Storage, *, save_models: bool = False) -> RunOptions:
         """Return the limits of the cells and what else a run is made with.
 
-        No cell may write to the folders of ``storage``. Raises UsageError for limits that cannot be read or kept.
+        No cell may read the folders of ``storage``. Raises UsageError for limits that cannot be read or kept.
         """
         if self.energy:
             check_meter()
@@ -97,7 +100,8 @@ class ExecutionOptions:
             timeout=None if self.timeout is None else seconds("--timeout", self.timeout),
             memory_limit=None if memory == "none" else size("--memory-limit", memory, machine_bytes()),
             energy=self.energy,
-            protected=tuple(folder for folder in (storage.data_dir, storage.cache_dir) if folder is not None),
+            hidden=tuple(folder for folder in (storage.data_dir, storage.cache_dir) if folder is not None),
+            network=self.allow_network,
         )
 
     def create_executor(self, registry: Registry) -> Executor:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -36,29 +37,29 @@ _FIRST_TO_GO = "1000"  # the kernel's scale of what to kill when memory runs out
 _BETWEEN_PHASES = 0.1  # seconds; a model that is queried in many small chunks changes its phase all the time
 
 
-def guard(task: Task, events: int, server: int, home: Path) -> NoReturn:
+def guard(task: Task, events: int, server: int, home: Path, code: Mapping[str, list[str]]) -> NoReturn:
     """Carry out ``task`` in a child of this freshly forked process, and end when nothing of it is left.
 
     Events are written to the descriptor ``events``. Where the process ``server``, which forked this one, ends before
     the cell, the cell ends with everything that it has started. ``home`` is that process's home folder, of which the
-    cell gets a copy.
+    cell gets a copy, and ``code``, the fields of ``ReadableCode``, what it may read beside its own.
     """
-    code = 1
+    exit_code = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, _leave)
         die_with_the_parent(server, by=signal.SIGTERM)
         adopt_orphans()
-        _Watchdog(task, events, home).watch()
-        code = 0
+        _Watchdog(task, events, home, code).watch()
+        exit_code = 0
     except BaseException as error:  # nothing may unwind into the server's own frames
         if not isinstance(error, SystemExit):
             traceback.print_exc()
     finally:
         with suppress(BaseException):
             kill_descendants(os.getpid())
-        os._exit(code)
+        os._exit(exit_code)
 
 
 def _leave(number: int, _frame: object) -> None:
@@ -70,7 +71,7 @@ def _leave(number: int, _frame: object) -> None:
 class _Watchdog:
     """A running cell under watch."""
 
-    def __init__(self, task: Task, events: int, home: Path) -> None:
+    def __init__(self, task: Task, events: int, home: Path, code: Mapping[str, list[str]]) -> None:
         """Fork the cell."""
         self._task, self._events = task, events
         self._killed_by_kernel = _kernel_kills()
@@ -81,7 +82,7 @@ class _Watchdog:
         if self._cell == 0:
             for descriptor in (self._output, self._reports, events):
                 os.close(descriptor)
-            run_cell(task, output, reports, watchdog, home)
+            run_cell(task, output, reports, watchdog, home, code)
         os.close(output)
         os.close(reports)
         for descriptor in (self._output, self._reports):
@@ -210,7 +211,9 @@ def _kernel_kills() -> int:
     return 0
 
 
-def run_cell(task: Task, output: int, reports: int, watchdog: int, home: Path) -> NoReturn:
+def run_cell(
+    task: Task, output: int, reports: int, watchdog: int, home: Path, code: Mapping[str, list[str]]
+) -> NoReturn:
     """Carry out ``task`` in this freshly forked process, and end it.
 
     Args:
@@ -219,18 +222,19 @@ def run_cell(task: Task, output: int, reports: int, watchdog: int, home: Path) -
         reports: the descriptor that takes events, as JSON lines.
         watchdog: the process that forked this one, which ends with it.
         home: the home of the libraries' imports, which is copied for this cell and not written to by it.
+        code: what it may read beside its own, the fields of ``ReadableCode``.
     """
-    code = 1
+    exit_code = 1
     try:
         os.setsid()
         die_with_the_parent(watchdog)
-        _settle(task, output, home)
+        _settle(task, output, home, code)
         reporter = _Reporter(reports)
         outcome = perform(task, reporter.epoch, reporter.phase)
         try:
             reporter.phase("write")
             write_outcome(outcome)
-            code = 0
+            exit_code = 0
         except OSError as error:
             reason = f"{error.strerror or error} ({error.filename or task.folder})"
             reporter.send(event="unwritten", reason=reason[:LONGEST_TEXT])
@@ -241,10 +245,10 @@ def run_cell(task: Task, output: int, reports: int, watchdog: int, home: Path) -
         with suppress(Exception):  # a model may have put anything in their place
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(code)
+        os._exit(exit_code)
 
 
-def _settle(task: Task, output: int, home: Path) -> None:
+def _settle(task: Task, output: int, home: Path, code: Mapping[str, list[str]]) -> None:
     """Give this process its own output, folders and home, and take from it what is not its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the watchdog has a handler of its own
@@ -259,7 +263,9 @@ def _settle(task: Task, output: int, home: Path) -> None:
     move_into_copy(home, Path(task.folder) / "home")
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
-    confine([home, *map(Path, task.protected)], [Path(task.folder)])
+    if code:
+        readable = [*code["readable"], task.inputs]
+        confine([task.folder], readable, listed=code["listed"], network=task.network)
 
 
 class _Reporter:

@@ -40,7 +40,8 @@ class Task:
         energy: whether the energy of fitting and answering is estimated.
         timeout: wall seconds after which the cell is ended, from the moment its process begins; None for none.
         memory_limit: resident bytes of the cell's process and its children beyond which they are ended; None for none.
-        protected: folders and files that the cell's process must not write to, ``folder`` excepted.
+        hidden: files and folders that the cell's process must not read, wherever they lie: results, data, the cache.
+        network: whether it may use the network.
     """
 
     name: str
@@ -61,13 +62,14 @@ class Task:
     energy: bool = False
     timeout: float | None = None
     memory_limit: int | None = None
-    protected: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    network: bool = False
 
     @classmethod
     def of(cls, fields: Mapping[str, Any]) -> Task:
         """Make a task of fields that have been through JSON, which knows no tuples."""
         params = {key: tuple(value) if isinstance(value, list) else value for key, value in fields["params"].items()}
-        return cls(**{**fields, "params": params, "protected": tuple(fields.get("protected", ()))})
+        return cls(**{**fields, "params": params, "hidden": tuple(fields.get("hidden", ()))})
 
 
 @dataclass(frozen=True, eq=False)

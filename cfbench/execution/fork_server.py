@@ -3,7 +3,8 @@
 ``python -m cfbench.execution.fork_server EVENTS_FD HOME`` reads requests as JSON lines from standard input and writes
 events as JSON lines to the inherited descriptor:
 
-* ``{"confine": [PATH, ...], "writable": [PATH, ...]}`` gives up writing below the first, except below the second; once.
+* ``{"confine": CODE, "writable": [PATH, ...], "readable": [PATH, ...], "network": BOOL}`` gives up whatever is not
+  named; once. ``CODE``, the fields of ``ReadableCode``, is what its cells may read beside their own.
 * ``{"prepare": ["package.module:Class", ...], "energy": BOOL}`` imports classes ahead of their cells and, where asked
   for, readies the meter of energy.
 * ``{"run": TASK}`` carries a task out.
@@ -55,6 +56,7 @@ def main(events: int, home: Path) -> None:
     selector.register(_STDIN, selectors.EVENT_READ)
     selector.register(wake_read, selectors.EVENT_READ)
     watchdogs: dict[int, Task] = {}
+    code: dict[str, list[str]] = {}
     partial = b""
     while True:
         for key, _ in selector.select():
@@ -64,15 +66,18 @@ def main(events: int, home: Path) -> None:
             elif data := os.read(_STDIN, 65536):
                 *lines, partial = (partial + data).split(b"\n")
                 for line in lines:
-                    _obey(json.loads(line), watchdogs, events, home)
+                    _obey(json.loads(line), watchdogs, events, home, code)
             else:
                 _end(watchdogs)
                 return
 
 
-def _obey(request: dict[str, Any], watchdogs: dict[int, Task], events: int, home: Path) -> None:
+def _obey(
+    request: dict[str, Any], watchdogs: dict[int, Task], events: int, home: Path, code: dict[str, list[str]]
+) -> None:
     if "confine" in request:
-        confine(map(Path, request["confine"]), map(Path, request["writable"]))
+        code.update(request["confine"])
+        confine(request["writable"], request["readable"], listed=code["listed"], network=request["network"])
     elif "prepare" in request:
         for model in request["prepare"]:
             send(events, "", event="importing", name=model[:LONGEST_TEXT])
@@ -89,7 +94,7 @@ def _obey(request: dict[str, Any], watchdogs: dict[int, Task], events: int, home
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            guard(task, events, server, home)
+            guard(task, events, server, home, code)
         watchdogs[pid] = task
 
 

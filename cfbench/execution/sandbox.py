@@ -34,10 +34,29 @@ from cfbench.files.user_folders import cache_folder
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, by the same number on every architecture
 _VERSION_QUERY, _PATH_BENEATH = 1, 1
 _NO_NEW_PRIVILEGES = 38
-_WRITE_FILE, _TRUNCATE, _REFER = 1 << 1, 1 << 14, 1 << 13
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER = (1 << bit for bit in range(4))
 _CHANGE_FOLDER = sum(1 << bit for bit in range(4, 13))  # removing and making entries of every kind
-_SINCE_REFER, _SINCE_TRUNCATE, _SINCE_SCOPES = 2, 3, 6
-_SCOPE_SIGNALS = 1 << 1
+_REFER, _TRUNCATE = 1 << 13, 1 << 14
+_OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
+_TCP = 0b11  # binding and connecting
+_SCOPES = 0b11  # abstract Unix sockets and signals
+_SINCE_REFER, _SINCE_TRUNCATE, _SINCE_NETWORK, _SINCE_SCOPES = 2, 3, 4, 6
+_DEVICES = ("null", "zero", "full", "random", "urandom", "nvidia*", "dri", "kfd", "dxg", "accel*")
+_SYSTEM = (
+    *("/sys", "/proc/self", "/proc/sys", "/proc/driver"),
+    *(f"/proc/{name}" for name in ("cpuinfo", "meminfo", "stat", "loadavg", "uptime", "version", "vmstat", "devices")),
+    *(f"/proc/{name}" for name in ("filesystems", "diskstats", "modules", "swaps", "zoneinfo", "interrupts")),
+)
+"""What libraries read of the kernel; other processes are not among it."""
+
+_OWN_STATE = ("/proc/self/clear_refs",)  # see ``cost.reset_peak``
+
+PROTECTIONS = ("writes", "reads", "network", "signals", "system-calls")
+"""Names of what a kernel may hold, see :func:`confine`.
+
+``writes``: nothing is written but what is its own; ``reads``: nothing is read but what it needs; ``network``: no
+connections; ``signals``: none to other processes; ``system-calls``: none that would pass these, or leave notes.
+"""
 
 _LOWEST_DESCRIPTOR = 180  # above what a process opens while it starts, below the usual limit of 1024
 _held: list[int] = []  # the descriptor of this process's home, once there is one
@@ -79,45 +98,77 @@ def landlock_version() -> int:
     return max(0, int(ctypes.CDLL(None).syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_QUERY)))
 
 
-def confine(protected: Iterable[Path], writable: Iterable[Path]) -> bool:
-    """Deny this process, and all that it will start, to write below ``protected``, except below ``writable``.
+def confine(
+    writable: Iterable[str | Path],
+    readable: Iterable[str | Path] | None,
+    *,
+    listed: Iterable[str | Path] = (),
+    network: bool = False,
+) -> tuple[str, ...]:
+    """Deny this process, and all that it will start, everything that is not named here; for good.
 
-    Nothing else on the disk changes hands, but entries that are made later beside a protected folder, or beside one
-    of its parents, cannot be written either: Landlock knows permissions only. Signals then reach the process's own
-    children alone.
+    A process that is confined again loses more: nothing that was denied before comes back.
 
-    Returns whether the kernel could do it; nothing is denied where it could not.
+    Args:
+        writable: files and folders, with all that they hold, that it may read, change and add to. Devices that hold
+            nothing (``/dev/null``) and accelerators are always among them.
+        readable: what it may read besides, folders with all that they hold; None for everything. What libraries need
+            of the system is always among it.
+        listed: folders whose content it may list, with that of all folders below, but not read.
+        network: whether it may open connections. Signals reach the process's own children alone in any case.
+
+    Returns the names of what holds from now on, of ``PROTECTIONS``; none where the kernel can do nothing of it.
     """
+    held = _restrict_files(writable, readable, listed, network=network) if landlock_version() else ()
+    return held
+
+
+def _restrict_files(
+    writable: Iterable[str | Path],
+    readable: Iterable[str | Path] | None,
+    listed: Iterable[str | Path],
+    *,
+    network: bool,
+) -> tuple[str, ...]:
+    """Let the kernel's Landlock module restrict this process; return what that holds."""
     version, libc = landlock_version(), ctypes.CDLL(None)
-    if version == 0:
-        return False
-    in_files = _WRITE_FILE | (_TRUNCATE if version >= _SINCE_TRUNCATE else 0)
-    rights = in_files | _CHANGE_FOLDER | (_REFER if version >= _SINCE_REFER else 0)
-    attributes = struct.pack("QQQ", rights, 0, _SCOPE_SIGNALS) if version >= _SINCE_SCOPES else struct.pack("Q", rights)
+    writing = _WRITE_FILE | _CHANGE_FOLDER | (_REFER if version >= _SINCE_REFER else 0)
+    writing |= _TRUNCATE if version >= _SINCE_TRUNCATE else 0
+    reading = 0 if readable is None else _EXECUTE | _READ_FILE | _READ_FOLDER
+    connecting = _TCP if version >= _SINCE_NETWORK and not network else 0
+    scopes = _SCOPES if version >= _SINCE_SCOPES else 0
+    attributes = struct.pack("QQQ", writing | reading, connecting, scopes)
+    attributes = attributes[: 24 if version >= _SINCE_SCOPES else 16 if version >= _SINCE_NETWORK else 8]
     rules = int(libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
     if rules < 0:
-        return False
+        return ()
+    allowed = [(path, writing | reading) for path in (*_devices(), *_OWN_STATE, *writable)]
+    if readable is not None:
+        allowed += [(path, reading) for path in (*_SYSTEM, *readable)]
+        allowed += [(path, _READ_FOLDER) for path in listed]
     try:
-        for path in (*_everything_but([folder.resolve() for folder in protected]), *writable):
+        for path, rights in allowed:
             with suppress(OSError):  # what vanishes meanwhile, or cannot be opened, needs no permission
                 descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
-                rule = struct.pack("=Qi", rights if path.is_dir() else in_files, descriptor)
+                folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+                rule = struct.pack("=Qi", rights if folder else rights & _OF_FILES, descriptor)
                 libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, rule, 0)
-                os.close(descriptor)
-        return bool(libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) == 0 and libc.syscall(_RESTRICT_SELF, rules, 0) == 0)
+                if not str(path).startswith(
+                    "/proc/"
+                ):  # whose entries the kernel forgets, with their rules, unless held
+                    os.close(descriptor)
+        if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.syscall(_RESTRICT_SELF, rules, 0):
+            return ()
     finally:
         os.close(rules)
+    held = {"writes": writing, "reads": reading, "network": connecting, "signals": scopes}
+    return tuple(name for name, rights in held.items() if rights)
 
 
-def _everything_but(protected: list[Path]) -> Iterator[Path]:
-    """Yield the largest folders and files that together hold everything but the ``protected`` folders."""
-    closed = {parent for path in protected for parent in (path, *path.parents)}
-    if not closed:
-        yield Path("/")
-    within = {path for path in closed if any(path.is_relative_to(folder) for folder in protected)}
-    for parent in closed - within:
-        with suppress(OSError):
-            yield from (entry for entry in parent.iterdir() if entry not in closed and not entry.is_symlink())
+def _devices() -> Iterator[Path]:
+    """Yield the devices that a cell may use: those that hold nothing, and accelerators."""
+    for pattern in _DEVICES:
+        yield from Path("/dev").glob(pattern)
 
 
 def persistent_home(distribution: str, fallback: Path) -> Path:

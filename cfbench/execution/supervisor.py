@@ -18,6 +18,7 @@ from cfbench.execution.contract import Outcome, RunEvents, Task
 from cfbench.execution.outcome_file import concluded, tail_of
 from cfbench.execution.pipe_events import parse_event, widen
 from cfbench.execution.process_tree import how_ended
+from cfbench.execution.readable_code import readable_code
 from cfbench.execution.sandbox import persistent_home
 from cfbench.files.locks import remove_folder
 from cfbench.model.protocols import EpochReport
@@ -82,7 +83,10 @@ class ForkServerClient:
         self.importing = ""
         self.busy_since = time.monotonic()
         self._partial = b""
-        self.send(confine=list(task.protected), writable=[str(outputs), str(home)])
+        code = readable_code(task.hidden)
+        # What is denied here, its cells are denied too: a cell gives up other cells' inputs and all other processes.
+        readable = [*code.readable, str(Path(task.inputs).parent), "/proc"]
+        self.send(confine=vars(code), writable=[str(outputs), str(home)], readable=readable, network=task.network)
 
     def send(self, **request: object) -> None:
         """Send a request; :mod:`cfbench.execution.fork_server` lists them."""

@@ -34,7 +34,8 @@ class RunOptions:
         timeout: wall seconds allowed to a cell, None for any.
         memory_limit: resident bytes allowed to a cell's processes, None for any.
         energy: whether the energy of every cell is estimated.
-        protected: folders that no cell may write to, beside the run's own and the files that its data sets name.
+        hidden: files and folders that no cell may read, wherever they lie.
+        network: whether cells may use the network.
     """
 
     force: bool = False
@@ -43,7 +44,8 @@ class RunOptions:
     timeout: float | None = None
     memory_limit: int | None = None
     energy: bool = False
-    protected: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    network: bool = False
 
 
 def task_of(planned: Planned, options: RunOptions, workspace: Path) -> Task:
@@ -69,7 +71,8 @@ def task_of(planned: Planned, options: RunOptions, workspace: Path) -> Task:
         energy=options.energy,
         timeout=options.timeout,
         memory_limit=options.memory_limit,
-        protected=tuple(str(path.absolute()) for path in (workspace, *options.protected)),  # cells work elsewhere
+        hidden=tuple(str(path.absolute()) for path in options.hidden),  # cells work elsewhere
+        network=options.network,
     )
 
 

@@ -247,7 +247,7 @@ class Run:
             self.options,
             save_models=self.options.save_models or "saved-model" in self._needs,
             energy=self._energy,
-            protected=(self.folder.path, *self.plan.suite.data_files, *self.options.protected),
+            hidden=(self.folder.path, *self.plan.suite.data_files, *self.options.hidden),
         )
         tasks = [task_of(planned, options, workspace) for planned in first.values()]
 

@@ -405,16 +405,12 @@ class Picky(Base):
 
 @dataclass
 class Patient(Honest):
-    """Takes its time, or waits for a file to be there, and leaves a line in another for every fit."""
+    """Takes its time, or waits for a file to be there."""
 
     seconds: float = 0.2
-    diary: str = ""
     door: str = ""
 
     def fit(self, train, context):
-        if self.diary:
-            with Path(self.diary).open("a") as file:
-                file.write(f"{os.getpid()} {self.noise}\n")
         time.sleep(self.seconds)
         while self.door and not Path(self.door).exists():
             time.sleep(0.02)

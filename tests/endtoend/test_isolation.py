@@ -177,10 +177,10 @@ def test_a_model_cannot_write_to_the_users_own_files_wherever_they_lie(tmp_path,
     vandals = {name: f"vandal[where={tmp_path}/{name}.csv]" for name in ("ratings", "items", "other")}
     run_in("owned", list(vandals.values()), "-d", f"{tmp_path}/ratings.csv[items={tmp_path}/items.csv]")
     found = records(place / "owned")
-    assert all("denied" in found[vandals[name]]["reason"] for name in ("ratings", "items"))
+    assert all("denied" in found[vandal]["reason"] for vandal in vandals.values())
     assert (tmp_path / "ratings.csv").read_text() == f"user,item,rating\n{rows}"
     assert "spoilt" not in (tmp_path / "items.csv").read_text()
-    assert (tmp_path / "other.csv").read_text() == "spoilt"
+    assert "spoilt" not in (tmp_path / "other.csv").read_text()
 
 
 @pytest.mark.skipif(

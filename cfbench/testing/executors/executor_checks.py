@@ -145,7 +145,6 @@ class Workbench(Subject):
             inputs=str(self.folder / "inputs" / split),
             folder=str(folder),
             log=f"{folder}.log",
-            protected=(str(self.folder),),
             **(_FIELDS | fields),
         )
 

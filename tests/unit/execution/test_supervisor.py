@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
 
 from cfbench.execution.contract import RunEvents, Task
-from cfbench.execution.outcome_file import answers_in
+from cfbench.execution.outcome_file import answers_in, saved_in
 from cfbench.execution.supervisor import Supervisor
 from cfbench.inference.inputs import EvaluationInputs
 
@@ -43,7 +44,7 @@ class Known(Quick):
     """Writes down which process it is before it begins."""
 
     def fit(self, train, context):
-        Path(self.flag).write_text(str(os.getpid()))
+        Path("number").write_text(str(os.getpid()))
         super().fit(train, context)
 
 
@@ -68,13 +69,12 @@ class Parent(Quick):
 
 
 class Saved(Quick):
-    """Stops for long when it is saved for the first time."""
+    """Waits for a file when it is saved."""
 
     def save(self, directory):
         (directory / "parameters").write_text("all")
-        if not Path(self.flag).exists():
-            Path(self.flag).touch()
-            time.sleep(60)
+        while not Path(self.flag).exists():
+            time.sleep(0.02)
 
     @classmethod
     def load(cls, directory):
@@ -189,9 +189,10 @@ def test_a_busy_supervisor_holds_no_model_up(supervisor, task_for, wait_for):
 
 
 def test_limits_hold_while_the_supervisor_is_busy(supervisor, task_for, tmp_path, wait_for):
-    flag = tmp_path / "flag"
-    supervisor.start(replace(task_for("Known", flag=str(flag), epochs=12_000, seconds=600.0), timeout=4.0))
-    cell = int(wait_for(lambda: flag.exists() and flag.read_text()))
+    task = replace(task_for("Known", epochs=12_000, seconds=600.0), timeout=4.0)
+    number = Path(task.folder) / "scratch" / "number"
+    supervisor.start(task)
+    cell = int(wait_for(lambda: number.exists() and number.read_text()))
     wait_for(lambda: not psutil.pid_exists(cell))
     assert outcome_of(supervisor).status == "timeout"
 
@@ -205,10 +206,12 @@ def test_a_server_that_dies_is_missed_even_where_a_helper_of_its_plugin_lives_on
 
 
 def test_a_cell_that_is_tried_again_begins_with_an_empty_folder(supervisor, task_for, tmp_path, wait_for):
-    supervisor.start(replace(task_for("Saved", flag=str(tmp_path / "flag")), save=True))
-    wait_for((tmp_path / "flag").exists)
+    task = replace(task_for("Saved", flag=str(tmp_path / "flag")), save=True)
+    supervisor.start(task)
+    wait_for((saved_in(task) / "parameters").exists)
     (watchdog,) = server_of(supervisor).children()
     watchdog.kill()
+    (tmp_path / "flag").touch()
     outcome = outcome_of(supervisor)
     assert "tried once more" in supervisor.events.notes[0]
     assert (outcome.status, outcome.cost.model_bytes) == ("ok", 3)

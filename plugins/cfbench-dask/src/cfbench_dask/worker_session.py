@@ -116,8 +116,7 @@ class WorkerSession:
         remove_folder(output)
         output.mkdir()
         inputs = str(self._inputs / split) if split else task.inputs
-        protected = (str(self.root), *task.protected)
-        task = replace(task, inputs=inputs, folder=str(output), log=f"{output}.log", protected=protected)
+        task = replace(task, inputs=inputs, folder=str(output), log=f"{output}.log")
         reply = self._replies[task.name] = SimpleQueue()
         self._inbox.put(task)
         while not self.closed.is_set():
