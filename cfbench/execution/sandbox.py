@@ -29,6 +29,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cfbench.execution.system_calls import filter_calls
 from cfbench.files.user_folders import cache_folder
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, by the same number on every architecture
@@ -36,20 +37,15 @@ _VERSION_QUERY, _PATH_BENEATH = 1, 1
 _NO_NEW_PRIVILEGES = 38
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER = (1 << bit for bit in range(4))
 _CHANGE_FOLDER = sum(1 << bit for bit in range(4, 13))  # removing and making entries of every kind
+_MAKE_DEVICE = 1 << 6 | 1 << 11  # by which the superuser would reach whole disks
 _REFER, _TRUNCATE = 1 << 13, 1 << 14
 _OF_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE | _TRUNCATE
 _TCP = 0b11  # binding and connecting
 _SCOPES = 0b11  # abstract Unix sockets and signals
 _SINCE_REFER, _SINCE_TRUNCATE, _SINCE_NETWORK, _SINCE_SCOPES = 2, 3, 4, 6
+_DROP_FROM_BOUND, _CAPABILITY_VERSION, _MOST_CAPABILITIES, _OVERRIDE_MODES = 24, 0x20080522, 64, 1
 _DEVICES = ("null", "zero", "full", "random", "urandom", "nvidia*", "dri", "kfd", "dxg", "accel*")
-_SYSTEM = (
-    *("/sys", "/proc/self", "/proc/sys", "/proc/driver"),
-    *(f"/proc/{name}" for name in ("cpuinfo", "meminfo", "stat", "loadavg", "uptime", "version", "vmstat", "devices")),
-    *(f"/proc/{name}" for name in ("filesystems", "diskstats", "modules", "swaps", "zoneinfo", "interrupts")),
-)
-"""What libraries read of the kernel; other processes are not among it."""
-
-_OWN_STATE = ("/proc/self/clear_refs",)  # see ``cost.reset_peak``
+_SYSTEM = ("/sys", "/proc")  # of another process, the kernel shows its name, command and figures alone
 
 PROTECTIONS = ("writes", "reads", "network", "signals", "system-calls")
 """Names of what a kernel may hold, see :func:`confine`.
@@ -58,6 +54,9 @@ PROTECTIONS = ("writes", "reads", "network", "signals", "system-calls")
 connections; ``signals``: none to other processes; ``system-calls``: none that would pass these, or leave notes.
 """
 
+_filtered: list[set[str]] = []  # what the filter of this process's system calls holds, once there is one
+
+_TEMPORARY = ".cache/tmp"  # temporary files of imports, below their home
 _LOWEST_DESCRIPTOR = 180  # above what a process opens while it starts, below the usual limit of 1024
 _held: list[int] = []  # the descriptor of this process's home, once there is one
 _VARIABLES = {
@@ -119,8 +118,27 @@ def confine(
 
     Returns the names of what holds from now on, of ``PROTECTIONS``; none where the kernel can do nothing of it.
     """
-    held = _restrict_files(writable, readable, listed, network=network) if landlock_version() else ()
-    return held
+    if sys.platform != "linux":
+        return ()
+    _drop_privileges()
+    held = _restrict_files(writable, readable, listed, network=network) if landlock_version() else set()
+    if not _filtered and filter_calls(network=network):
+        _filtered.append({"system-calls"} if network else {"system-calls", "network"})
+    held = held.union(*_filtered)
+    return tuple(name for name in PROTECTIONS if name in held)
+
+
+def _drop_privileges() -> None:
+    """Give up the superuser's powers, where this process has them, all but reading and writing others' files."""
+    libc = ctypes.CDLL(None)
+    for capability in range(_MOST_CAPABILITIES):
+        if capability != _OVERRIDE_MODES:
+            libc.prctl(_DROP_FROM_BOUND, capability, 0, 0, 0)
+    header, current = struct.pack("Ii", _CAPABILITY_VERSION, 0), ctypes.create_string_buffer(24)
+    if libc.capget(header, current) == 0:
+        effective, permitted, *_ = struct.unpack("6I", current.raw)
+        kept = 1 << _OVERRIDE_MODES
+        libc.capset(header, struct.pack("6I", effective & kept, permitted & kept, 0, 0, 0, 0))
 
 
 def _restrict_files(
@@ -129,7 +147,7 @@ def _restrict_files(
     listed: Iterable[str | Path],
     *,
     network: bool,
-) -> tuple[str, ...]:
+) -> set[str]:
     """Let the kernel's Landlock module restrict this process; return what that holds."""
     version, libc = landlock_version(), ctypes.CDLL(None)
     writing = _WRITE_FILE | _CHANGE_FOLDER | (_REFER if version >= _SINCE_REFER else 0)
@@ -141,8 +159,9 @@ def _restrict_files(
     attributes = attributes[: 24 if version >= _SINCE_SCOPES else 16 if version >= _SINCE_NETWORK else 8]
     rules = int(libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
     if rules < 0:
-        return ()
-    allowed = [(path, writing | reading) for path in (*_devices(), *_OWN_STATE, *writable)]
+        return set()
+    granted = (writing | reading) & ~_MAKE_DEVICE
+    allowed = [(path, granted) for path in (*_devices(), *writable)]
     if readable is not None:
         allowed += [(path, reading) for path in (*_SYSTEM, *readable)]
         allowed += [(path, _READ_FOLDER) for path in listed]
@@ -158,11 +177,11 @@ def _restrict_files(
                 ):  # whose entries the kernel forgets, with their rules, unless held
                     os.close(descriptor)
         if libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0) or libc.syscall(_RESTRICT_SELF, rules, 0):
-            return ()
+            return set()
     finally:
         os.close(rules)
     held = {"writes": writing, "reads": reading, "network": connecting, "signals": scopes}
-    return tuple(name for name, rights in held.items() if rights)
+    return {name for name, rights in held.items() if rights}
 
 
 def _devices() -> Iterator[Path]:
@@ -199,16 +218,27 @@ def home_variables(home: str | Path) -> dict[str, str]:
 
 def move_in(home: Path) -> None:
     """Make ``home`` the home of this process, by a path that its forks can redirect where the system has one."""
-    os.environ.update(home_variables(_held_open(home) or home))
+    path = _held_open(home) or str(home)
+    with suppress(OSError):  # a full disk
+        (home / _TEMPORARY).mkdir(parents=True, exist_ok=True)
+    os.environ.update(home_variables(path), TMPDIR=f"{path}/{_TEMPORARY}")
 
 
 def move_into_copy(home: Path, copy: Path) -> None:
     """Make ``copy``, a copy of ``home``, the home of this process, which was forked from one whose home is ``home``."""
     with suppress(OSError):  # another process may change the home meanwhile, or the disk be full: a cache is no answer
-        shutil.copytree(home, copy, symlinks=True, dirs_exist_ok=True)
+        shutil.copytree(home, copy, symlinks=True, dirs_exist_ok=True, copy_function=_copy_file)
     copy.mkdir(parents=True, exist_ok=True)
     _held_open(copy)
     os.environ.update(home_variables(copy))
+
+
+def _copy_file(source: str, target: str) -> None:
+    """Copy a file with its mode, which is given when it is made: the filter of system calls keeps it as it is."""
+    with Path(source).open("rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as copy:
+            shutil.copyfileobj(file, copy)
 
 
 def _held_open(folder: Path) -> str | None:

@@ -17,6 +17,7 @@ WORKER = (
     "pipe_events",
     "process_tree",
     "sandbox",
+    "system_calls",
     "contract",
 )
 PROGRAM = '''

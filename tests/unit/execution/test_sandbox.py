@@ -73,8 +73,18 @@ def test_reading(place, target, denied):
     assert told == ("PermissionError" if denied else "")
 
 
-def test_other_processes_cannot_be_looked_at(place):
-    assert confined(Path(f"/proc/{os.getpid()}/comm").read_bytes, [], [place]) == "PermissionError"
+@pytest.mark.parametrize("name", ["environ", "mem", "maps", "fd/0", "root", "cwd"])
+def test_other_processes_cannot_be_looked_into(place, name):
+    path = Path(f"/proc/{os.getpid()}") / name
+    look = path.readlink if path.is_symlink() else path.read_bytes
+    assert confined(look, [], [place]) == "PermissionError"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the superuser alone can make devices")
+def test_the_superuser_makes_no_device_and_has_no_other_power_left(place):
+    own = place / "work" / "own"
+    assert confined(lambda: os.mknod(own / "disk", 0o60600, os.makedev(254, 0)), [own]) == "PermissionError"
+    assert confined(lambda: os.setuid(65534), [own]) == "PermissionError"
 
 
 def test_a_folder_may_be_listed_and_not_read(place):
