@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cfbench.data.splits.split import Split
 from cfbench.evaluation.metrics.evaluation import Evaluation, fill_and_clip
+from cfbench.evaluation.too_good import too_good
 from cfbench.model.ratings import Codes
 from cfbench.records.record import SanityWarning
 
@@ -93,12 +94,19 @@ def answer_warnings(evaluation: Evaluation, n_users: Mapping[str, int]) -> list[
         evaluation: the output beside the truth.
         n_users: how many users contribute to each figure, by the name that it is shown by.
     """
-    warnings = [*_range_too_narrow(evaluation), *_few_users(n_users), *_answers_change(evaluation)]
+    warnings = [*_too_good(evaluation), *_range_too_narrow(evaluation), *_few_users(n_users)]
+    warnings += _answers_change(evaluation)
     if evaluation.output.predictions is not None:
         warnings += [*_test_below_training(evaluation), *_same_for_all(evaluation)]
     if evaluation.output.lists is not None:
         warnings += _popularity_order(evaluation)
     return warnings
+
+
+def _too_good(evaluation: Evaluation) -> Iterator[SanityWarning]:
+    """Warn of output that is better than anything that training tells."""
+    if found := list(too_good(evaluation)):
+        yield SanityWarning("too-good", f"too good to be true: {'; '.join(found)}: has the model seen the test?")
 
 
 def _test_below_training(evaluation: Evaluation) -> Iterator[SanityWarning]:

@@ -43,6 +43,7 @@ from cfbench.records.record import (
     figure_name,
 )
 from cfbench.results.conditions import definitions, run_conditions
+from cfbench.results.group_checks import with_warnings_of_group
 
 _Name: TypeAlias = tuple[str, str]
 """A model and a figure name."""
@@ -142,6 +143,8 @@ def consolidated(study: Study, records: Mapping[Cell, Record], samples_of: Calla
         for model in dict.fromkeys(cell.model for cell in cells):
             planned = [cell for cell in cells if cell.model == model]
             rows.append(summary(planned, [record for record in of_group if record.cell.model == model], samples))
+        folds = list({cell.fold: cell for cell in cells}.values())
+        rows = with_warnings_of_group(rows, samples.samples, folds, study.splits)
         complete = [one for one in rows if one.finished == one.cells]
         lines += [*rows, *_comparisons(group, complete, study.metrics, samples)]
         summaries += rows
