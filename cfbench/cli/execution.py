@@ -56,6 +56,8 @@ class ExecutionOptions:
     memory_limit: str
         Memory allowed to each cell's processes, e.g. 4GiB, or 50% of the machine's; what holds more is ended and
         recorded as out-of-memory. "none" lifts the limit.
+    max_processes: int
+        Processes that a cell may start and have at the same time; what starts more is ended and recorded as failed.
     workspace: Path
         A folder for temporary files; the system's where omitted. On a cluster: one that all its machines see.
     allow_network: bool
@@ -73,6 +75,7 @@ class ExecutionOptions:
     scheduler: str | None = None
     timeout: str | None = None
     memory_limit: str = "90%"
+    max_processes: Annotated[int, WHOLE] = 512
     workspace: Annotated[Path | None, FOLDER] = None
     allow_network: bool = False
     energy: bool = False
@@ -98,6 +101,7 @@ class ExecutionOptions:
             save_models=save_models,
             workspace=self.workspace,
             timeout=None if self.timeout is None else seconds("--timeout", self.timeout),
+            max_processes=self.max_processes,
             memory_limit=None if memory == "none" else size("--memory-limit", memory, machine_bytes()),
             energy=self.energy,
             hidden=tuple(folder for folder in (storage.data_dir, storage.cache_dir) if folder is not None),

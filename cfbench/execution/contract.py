@@ -40,6 +40,7 @@ class Task:
         energy: whether the energy of fitting and answering is estimated.
         timeout: wall seconds after which the cell is ended, from the moment its process begins; None for none.
         memory_limit: resident bytes of the cell's process and its children beyond which they are ended; None for none.
+        max_processes: processes that the cell may have below its own at a time before it is ended.
         hidden: files and folders that the cell's process must not read, wherever they lie: results, data, the cache.
         network: whether it may use the network.
     """
@@ -62,6 +63,7 @@ class Task:
     energy: bool = False
     timeout: float | None = None
     memory_limit: int | None = None
+    max_processes: int = 512
     hidden: tuple[str, ...] = ()
     network: bool = False
 

@@ -22,9 +22,12 @@ class ProcessExecutor:
 
     Attributes:
         jobs: how many cells run at the same time.
+        fresh: whether every cell imports its plugin itself, in a process that no code of it has run in before. That
+            takes longer, and leaves a plugin's import nothing to share between its cells.
     """
 
     jobs: int = 1
+    fresh: bool = False
 
     def __post_init__(self) -> None:
         require_whole(self, 1, "jobs")
@@ -32,7 +35,7 @@ class ProcessExecutor:
     def __call__(self, tasks: Sequence[Task], queue: TaskQueue) -> Generator[Outcome]:
         """Yield outcomes as cells end; the next cell starts before an outcome is handed out."""
         waiting = iter(tasks)
-        with closing(Supervisor(queue.events, tasks)) as supervisor:
+        with closing(Supervisor(queue.events, tasks, fresh=self.fresh)) as supervisor:
             self._fill(supervisor, waiting, queue)
             while supervisor.running:
                 ended = supervisor.wait()

@@ -1,127 +1,211 @@
-"""Fork server: the program that a plugin's cells are forked from, so that its heavy imports are paid once.
+"""Fork server: the process that a plugin's cells are forked from, so that its heavy imports are paid once.
 
-``python -m cfbench.execution.fork_server EVENTS_FD HOME`` reads requests as JSON lines from standard input and writes
-events as JSON lines to the inherited descriptor:
-
-* ``{"confine": CODE, "writable": [PATH, ...], "readable": [PATH, ...], "network": BOOL}`` gives up whatever is not
-  named; once. ``CODE``, the fields of ``ReadableCode``, is what its cells may read beside their own.
-* ``{"prepare": ["package.module:Class", ...], "energy": BOOL}`` imports classes ahead of their cells and, where asked
-  for, readies the meter of energy.
-* ``{"run": TASK}`` carries a task out.
-
-Every cell gets a watchdog, which is forked from here and forks the cell. End of input ends the server and all that it
-started: no cell outlives the run. There is one server per plugin distribution: a plugin that spoils its process spoils
-its own cells only.
+It is forked by the watchdog of the plugin's distribution, confined, and then imports the plugin: from there on it is
+the plugin's process, and nothing that it says is believed unless the kernel confirms it. When it has imported and
+warmed up, it does one thing: for each pair of descriptors that it is sent, it forks a cell, by a process between them
+that ends at once, so that the cell becomes the watchdog's child. It learns nothing of the cells' tasks. While nothing
+is asked of it, it is stopped.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import selectors
 import signal
+import socket
+import struct
 import sys
+import time
 import traceback
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-from cfbench.execution.cell_process import guard
-from cfbench.execution.contract import Task
+from cfbench.execution.cell_process import run_cell
+from cfbench.execution.child_processes import close_all_but, count_below
 from cfbench.execution.fit_and_predict import prepare
-from cfbench.execution.pipe_events import LONGEST_TEXT, send
-from cfbench.execution.process_tree import adopt_orphans, die_with_the_parent, kill_descendants
+from cfbench.execution.fork_safety import hazard_of
+from cfbench.execution.held_memory import HeldMemory
+from cfbench.execution.pipe_events import LONGEST_TEXT, event_line, parse_event
+from cfbench.execution.process_tree import descendants, die_with_the_parent
 from cfbench.execution.sandbox import confine, move_in
 from cfbench.resources.energy import warm_up
 
-_STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisible to select
+_LONGEST_IMPORT, _SHORTEST_IMPORT = 60.0, 10.0  # seconds; limits of cells outside of these do not count for it
+_DELIVERY = 10.0  # seconds that it may take to fork a cell
+_LOOK_AT_CHILDREN = 1.0  # seconds between looks at them
+_BLOCK = 65536
+_PAUSE = 0.0002  # seconds between looks whether the process between has ended
+_TWO_DESCRIPTORS = struct.Struct("2i")
 
 
-def main(events: int, home: Path) -> None:
-    """Serve until standard input ends; what imports and warm-ups write to their home lands in ``home``."""
-    die_with_the_parent()  # end of input means the same, but goes unnoticed while a library that hangs is imported
-    adopt_orphans()
-    move_in(home)
-    os.set_inheritable(events, False)
-    os.set_blocking(events, False)  # for the watchdogs too: they inherit it
-    wake_read, wake_write = os.pipe()
-    os.set_blocking(wake_read, False)
-    os.set_blocking(wake_write, False)
-    signal.set_wakeup_fd(wake_write)
-    signal.signal(signal.SIGCHLD, lambda _signal, _frame: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    for stream in (sys.stdout, sys.stderr):  # so that the log of a cell that crashes has all that it printed
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
-    selector = selectors.DefaultSelector()
-    selector.register(_STDIN, selectors.EVENT_READ)
-    selector.register(wake_read, selectors.EVENT_READ)
-    watchdogs: dict[int, Task] = {}
-    code: dict[str, list[str]] = {}
-    partial = b""
-    while True:
-        for key, _ in selector.select():
-            if key.fd == wake_read:
-                os.read(wake_read, 4096)
-                _reap(watchdogs, events)
-            elif data := os.read(_STDIN, 65536):
-                *lines, partial = (partial + data).split(b"\n")
-                for line in lines:
-                    _obey(json.loads(line), watchdogs, events, home, code)
-            else:
-                _end(watchdogs)
-                return
+@dataclass(frozen=True)
+class ImportRequest:
+    """What a fork server is to import, and within which limits.
 
-
-def _obey(
-    request: dict[str, Any], watchdogs: dict[int, Task], events: int, home: Path, code: dict[str, list[str]]
-) -> None:
-    if "confine" in request:
-        code.update(request["confine"])
-        confine(request["writable"], request["readable"], listed=code["listed"], network=request["network"])
-    elif "prepare" in request:
-        for model in request["prepare"]:
-            send(events, "", event="importing", name=model[:LONGEST_TEXT])
-            try:
-                prepare(model, model)
-            except (Exception, SystemExit):  # it fails again, and is reported, in the cell
-                traceback.print_exc()
-        if request["energy"]:
-            warm_up()
-        send(events, "", event="prepared")
-    else:
-        task, server = Task.of(request["run"]), os.getpid()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            guard(task, events, server, home, code)
-        watchdogs[pid] = task
-
-
-def _reap(watchdogs: dict[int, Task], events: int) -> None:
-    """Reap watchdogs that have ended; one that was killed has left its cell to this process, which ends it."""
-    for pid in list(watchdogs):
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            task = watchdogs.pop(pid)
-            if code := os.waitstatus_to_exitcode(status):
-                kill_descendants(os.getpid(), spared=frozenset(watchdogs))
-                send(events, task.name, event="lost", code=code)
-
-
-def _end(watchdogs: dict[int, Task]) -> None:
-    """Let watchdogs end their cells; then end whatever else was started here.
-
-    They are asked, not killed: when a run is killed, so is this process a moment after the end of its input, and their
-    cells would have nobody left to end them.
+    Attributes:
+        models: the classes, ``package.module:Class`` each.
+        energy: whether the meter of energy is readied.
+        timeout: seconds allowed to a cell, None for any.
+        memory_limit: bytes allowed to a cell, None for any.
+        max_processes: processes allowed to a cell.
+        code: what the cells may read beside their own, the fields of ``ReadableCode``.
+        writable: folders that the import may write to.
+        readable: folders that it may read, beside code.
+        network: whether it may use the network.
     """
-    for pid in watchdogs:
-        os.kill(pid, signal.SIGTERM)
-    for pid in watchdogs:
-        with suppress(ChildProcessError):
-            os.waitpid(pid, 0)
-    kill_descendants(os.getpid())
+
+    models: tuple[str, ...]
+    energy: bool
+    timeout: float | None
+    memory_limit: int | None
+    max_processes: int
+    code: Mapping[str, Sequence[str]]
+    writable: tuple[str, ...]
+    readable: tuple[str, ...]
+    network: bool
 
 
-if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+class ForkServer:
+    """A fork server as its watchdog sees it.
+
+    Attributes:
+        pid: its process.
+        channel: the descriptor that its events are read from.
+        importing: the model that it imports now, empty where none.
+        ready: whether it has imported everything, so that cells may be forked from it.
+    """
+
+    def __init__(self, request: ImportRequest, home: Path) -> None:
+        """Start it; what imports and warm-ups write to their home lands in ``home``."""
+        self.importing, self.ready = "", False
+        self._request, self._partial = request, b""
+        self._socket, theirs = socket.socketpair()
+        watchdog = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            close_all_but(theirs.fileno())
+            _serve(theirs, request, home, watchdog)
+        self._known = frozenset((f"socket:[{os.fstat(theirs.fileno()).st_ino}]", str(home.resolve())))
+        theirs.close()
+        self._socket.setblocking(False)
+        self.channel = self._socket.fileno()
+        self._began = self._looked = time.monotonic()
+        self._memory, self._beside = HeldMemory(home), 0  # bytes that a glance at the process does not show
+        self._asked = 0.0
+
+    def receive(self) -> str:
+        """Take what it says; return why cells must not be forked from it, empty where nothing speaks against it."""
+        with suppress(OSError):
+            *lines, partial = (self._partial + self._socket.recv(_BLOCK)).split(b"\n")
+            self._partial = partial[:_BLOCK]
+            for event in filter(None, map(parse_event, lines)):
+                if event["event"] == "importing" and event["name"] in self._request.models:
+                    self.importing = event["name"]
+                elif event["event"] == "prepared" and not self.ready:
+                    self.importing, self.ready = "", True
+                    os.kill(self.pid, signal.SIGSTOP)
+                    return hazard_of(self.pid, self._known)
+        return ""
+
+    def problem(self) -> str:
+        """Return in which way it goes beyond its limits, empty where it does not; called often while it is busy."""
+        now, request = time.monotonic(), self._request
+        if self._asked:
+            return f"took longer than {_DELIVERY:g} s to start a cell" if now - self._asked > _DELIVERY else ""
+        if self.ready:
+            return ""
+        patience = min(_LONGEST_IMPORT, max(_SHORTEST_IMPORT, request.timeout or _LONGEST_IMPORT))
+        if now - self._began > patience:
+            return f"took longer than {patience:g} s"
+        seen = self._memory.glance(self.pid)
+        if now - self._looked > _LOOK_AT_CHILDREN:
+            self._looked = now
+            self._beside = max(0, self._memory.total([self.pid, *descendants([self.pid])]) - seen)
+            if count_below(self.pid, request.max_processes) > request.max_processes:
+                return f"started more than {request.max_processes} processes"
+        held, limit = seen + self._beside, request.memory_limit
+        if limit is not None and held > limit:
+            return f"held {held / 2**20:,.0f} MiB, more than the {limit / 2**20:,.0f} MiB allowed"
+        return ""
+
+    def fork_cell(self, ends: Sequence[int]) -> None:
+        """Let it fork a cell, which gets the descriptors ``ends``."""
+        self._asked = time.monotonic()
+        os.kill(self.pid, signal.SIGCONT)
+        with suppress(OSError):  # it has died; that is noticed, or its time passes
+            socket.send_fds(self._socket, [b"c"], list(ends))
+
+    def rest(self) -> None:
+        """Stop it until it is needed again: the cell is there."""
+        self._asked = 0.0
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def close(self) -> None:
+        """Close the way to it, which it knows nothing else to do without than to end."""
+        self._socket.close()
+
+
+def _serve(channel: socket.socket, request: ImportRequest, home: Path, watchdog: int) -> NoReturn:
+    """Import what is requested, then fork cells until the watchdog ends."""
+    # What is needed after the plugin was imported is bound before: a plugin may put anything in its place.
+    fork, wait, leave, close, pid_of, parent_of, pause = (
+        os.fork, os.waitpid, os._exit, os.close, os.getpid, os.getppid, time.sleep
+    )  # fmt: skip
+    code = request.code
+    receive, unpack, run, number = channel.recvmsg, _TWO_DESCRIPTORS.unpack, run_cell, channel.fileno()
+    room, close_on_exec = socket.CMSG_SPACE(_TWO_DESCRIPTORS.size), socket.MSG_CMSG_CLOEXEC
+    try:
+        _import_all(channel, request, home, watchdog)
+        while True:
+            data, ancillary, _, _ = receive(1, room, close_on_exec)
+            if not data:
+                break
+            output, control = unpack(ancillary[0][2])
+            if (between := fork()) == 0:
+                middle = pid_of()
+                if fork():
+                    leave(0)
+                close(number)
+                while parent_of() == middle:
+                    pause(_PAUSE)
+                run(output, control, home, code, watchdog)
+            wait(between, 0)
+            close(output)
+            close(control)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        leave(1)
+
+
+def _import_all(channel: socket.socket, request: ImportRequest, home: Path, watchdog: int) -> None:
+    """Confine this process, import the models and warm them up, and say so."""
+    send, flushes = channel.sendall, (sys.stdout.flush, sys.stderr.flush)
+    fork, leave, wait, threads = os.fork, os._exit, os.waitpid, os.listdir
+    steps = [(model, event_line(event="importing", name=model[:LONGEST_TEXT])) for model in request.models]
+    done = event_line(event="prepared")
+    os.setsid()
+    die_with_the_parent(watchdog)
+    os.close(0)
+    os.open(os.devnull, os.O_RDONLY)  # which takes the lowest free number
+    move_in(home)
+    code, readable = request.code, (*request.code["readable"], *request.readable)
+    confine(request.writable, readable, listed=code["listed"], network=request.network)
+    for model, step in steps:
+        send(step)
+        try:
+            prepare(model, model)
+        except (Exception, SystemExit):  # it fails again, and is reported, in the cell
+            traceback.print_exc()
+    if request.energy:
+        warm_up()
+    for flush in flushes:  # what is printed must not be printed by every fork again
+        with suppress(Exception):
+            flush()
+    if len(threads("/proc/self/task")) > 1:  # pools of linear algebra end when a process forks
+        if (child := fork()) == 0:
+            leave(0)
+        wait(child, 0)
+    send(done)

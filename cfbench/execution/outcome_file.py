@@ -212,6 +212,8 @@ def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
     status: Status
     if event["exceeded"] == "timeout":
         status, reason = "timeout", f"took longer than the {task.timeout:g} s allowed and was ended"
+    elif event["exceeded"] == "processes":
+        status, reason = "failed", f"started more than {task.max_processes} processes and was ended"
     elif event["exceeded"] and task.memory_limit is not None and peak > task.memory_limit:
         status = "out-of-memory"
         reason = f"held {held}, more than the {task.memory_limit / 2**20:,.0f} MiB allowed, and was ended"
@@ -221,7 +223,7 @@ def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
     elif event["unwritten"]:
         status = "failed"
         reason = f"its answers could not be written: {event['unwritten']}; free the disk, or set TMPDIR to another"
-    elif (outcome := read_outcome(task, event.get("seal"))) is None:
+    elif (outcome := read_outcome(task, event["seal"])) is None:
         printed = " ".join(tail.split())[-_QUOTED:]
         status, reason = "crashed", f"its process {how_ended(int(event['code']))} before it answered"
         reason += f"; it last printed: {printed}" if printed else ""

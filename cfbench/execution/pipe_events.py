@@ -1,7 +1,8 @@
-"""Events on their way from a cell to the supervisor: JSON lines on pipes that several processes write to.
+"""Events on their way from a cell to its watchdog, and from there to the supervisor: JSON lines.
 
-The end of a cell is always reported. Progress is dropped while the supervisor is busy: neither a model's clock nor the
-limits that it is held to may wait for a reader.
+Every cell has a pipe of its own, and what comes by it is about that cell alone. The end of a cell is always reported.
+Progress is dropped while the supervisor is busy: neither a model's clock nor the limits that it is held to may wait for
+a reader.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-LONGEST_TEXT = (select.PIPE_BUF - 300) // 6
+LONGEST_TEXT = (select.PIPE_BUF - 400) // 6
 """Characters of a text in an event: with them it is shorter than what the system writes in one piece.
 
-A character takes six bytes at most, as the escape of a control character; 300 are left for the rest of the event.
+A character takes six bytes at most, as the escape of a control character; 400 are left for the rest of the event.
 """
 
 _BURST, _A_SECOND = 1000, 20  # events
@@ -30,12 +31,13 @@ _LOSS = int | float | None
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "importing": {"name": str},
     "prepared": {},
+    "began": {"pid": int},
+    "note": {"text": str},
     "phase": {"name": str},
     "epoch": {"epoch": int, "epochs": int, "train_loss": _LOSS, "validation_loss": _LOSS},
     "usage": {"seconds": _NUMBER, "bytes": int},
     "unwritten": {"reason": str},
-    "exited": {"code": int, "exceeded": str, "unwritten": str, "peak": int, "seconds": _NUMBER},
-    "lost": {"code": int},
+    "exited": {"code": int, "exceeded": str, "unwritten": str, "peak": int, "seconds": _NUMBER, "seal": str},
 }
 
 
@@ -54,14 +56,6 @@ def parse_event(line: bytes) -> dict[str, Any] | None:
         if all(_valid(fields[name], kind) for name, kind in kinds.items()):
             return {"event": event["event"], "task": str(event.get("task", "")), **fields}
     return None
-
-
-def send(pipe: int, task: str, **event: object) -> None:
-    """Write an event to a pipe that does not block, however long its reader takes to make room."""
-    ready = select.poll()
-    ready.register(pipe, select.POLLOUT)
-    while not send_if_room(pipe, task, **event):
-        ready.poll()
 
 
 def send_if_room(pipe: int, task: str, **event: object) -> bool:

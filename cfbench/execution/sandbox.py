@@ -190,14 +190,20 @@ def _devices() -> Iterator[Path]:
         yield from Path("/dev").glob(pattern)
 
 
+def folder_name(distribution: str) -> str:
+    """Return the name of a folder of a distribution's own, whatever its own name is."""
+    name = re.sub(r"[^A-Za-z0-9._-]|^\.", "_", distribution)
+    if name != distribution:  # a name that was altered must not meet another that was not
+        name += "-" + hashlib.sha256(distribution.encode()).hexdigest()[:8]
+    return name
+
+
 def persistent_home(distribution: str, fallback: Path) -> Path:
     """Return the home of a plugin distribution's imports and warm-ups, made where it is missing.
 
     It lies below ``fallback`` where the cache folder cannot be written to.
     """
-    name = re.sub(r"[^A-Za-z0-9._-]|^\.", "_", distribution)
-    if name != distribution:  # a name that was altered must not meet another that was not
-        name += "-" + hashlib.sha256(distribution.encode()).hexdigest()[:8]
+    name = folder_name(distribution)
     home = cache_folder().absolute() / "homes" / name
     with suppress(OSError):  # no home at all, a full disk, a file in its place: the run must not depend on it
         home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cfbench.errors import CfbenchError, PluginError, StoreError
 from cfbench.execution.contract import Executor, Outcome, RunEvents, Task
+from cfbench.execution.sandbox import folder_name
 from cfbench.experiment.plan import Planned
 from cfbench.experiment.split_plans import Splits
 from cfbench.files.atomic import room
@@ -19,7 +20,7 @@ from cfbench.files.locks import owned_folder, remove_folder, sweep
 from cfbench.inference.inputs import EvaluationInputs
 
 _PREFIX = "cfbench-run-"
-_PARTS = ("inputs", "cells")
+_PARTS = ("inputs", "cells", "logs")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class RunOptions:
         workspace: where the run makes its workspace, a temporary folder; the system's folder for them where None.
         timeout: wall seconds allowed to a cell, None for any.
         memory_limit: resident bytes allowed to a cell's processes, None for any.
+        max_processes: processes allowed to a cell below its own.
         energy: whether the energy of every cell is estimated.
         hidden: files and folders that no cell may read, wherever they lie.
         network: whether cells may use the network.
@@ -43,6 +45,7 @@ class RunOptions:
     workspace: Path | None = None
     timeout: float | None = None
     memory_limit: int | None = None
+    max_processes: int = 512
     energy: bool = False
     hidden: tuple[Path, ...] = ()
     network: bool = False
@@ -51,7 +54,7 @@ class RunOptions:
 def task_of(planned: Planned, options: RunOptions, workspace: Path) -> Task:
     """Return the task of a cell; everything it reads and writes lies in the temporary ``workspace``."""
     cell = planned.cell
-    output = workspace / "cells" / cell.key
+    output = workspace / "cells" / folder_name(cell.distribution) / cell.key
     return Task(
         name=cell.key,
         distribution=cell.distribution,
@@ -62,7 +65,7 @@ def task_of(planned: Planned, options: RunOptions, workspace: Path) -> Task:
         params=planned.params,
         inputs=str(workspace / "inputs" / cell.split_fingerprint),
         folder=str(output),
-        log=f"{output}.log",
+        log=str(workspace / "logs" / f"{cell.key}.log"),
         seed=planned.seed,
         list_length=cell.list_length,
         device=cell.device,
@@ -71,6 +74,7 @@ def task_of(planned: Planned, options: RunOptions, workspace: Path) -> Task:
         energy=options.energy,
         timeout=options.timeout,
         memory_limit=options.memory_limit,
+        max_processes=options.max_processes,
         hidden=tuple(str(path.absolute()) for path in options.hidden),  # cells work elsewhere
         network=options.network,
     )
@@ -113,7 +117,7 @@ class RunTaskQueue:
                 with self.splits.clock.part("write inputs"):
                     inputs.mkdir()
                     EvaluationInputs.of(self.splits.of(self.planned[task.name].cell)).write(inputs)
-            Path(task.folder).mkdir()
+            Path(task.folder).mkdir(parents=True)
         return True
 
     def release(self, task: Task) -> None:

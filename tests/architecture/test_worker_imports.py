@@ -11,14 +11,20 @@ import cfbench
 ROOT = Path(cfbench.__file__).parents[1]
 WORKER = (
     "cell_process",
+    "child_processes",
     "fit_and_predict",
+    "fork_safety",
     "fork_server",
+    "held_memory",
     "outcome_file",
     "pipe_events",
+    "printed_log",
     "process_tree",
     "sandbox",
     "system_calls",
     "contract",
+    "watchdog",
+    "watched_cell",
 )
 PROGRAM = '''
 import importlib
@@ -115,8 +121,8 @@ def test_workers_run_a_cell_where_only_numpy_is_importable(tmp_path):
     assert done.stdout.split("\n")[0] == "ok  (2, 2) True", done.stdout + done.stderr
 
 
-def test_every_module_that_the_fork_server_imports_from_its_room_is_among_them():
-    command = [sys.executable, "-c", "import sys, cfbench.execution.fork_server; print(*sys.modules)"]
+def test_every_module_that_the_watchdog_imports_from_its_room_is_among_them():
+    command = [sys.executable, "-c", "import sys, cfbench.execution.watchdog; print(*sys.modules)"]
     loaded = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True).stdout.split()
     prefix = "cfbench.execution."
-    assert {name.removeprefix(prefix) for name in loaded if name.startswith(prefix)} | {"fork_server"} == set(WORKER)
+    assert {name.removeprefix(prefix) for name in loaded if name.startswith(prefix)} | {"watchdog"} == set(WORKER)

@@ -153,7 +153,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_table_says_what_is_missing(
     process = start(tmp_path / "here", "honest,patient[seconds=60],patient[noise=0.5,seconds=60]")
     assert process.stderr is not None
     assert "ok            honest" in process.stderr.readline()
-    wait_for(lambda: grandchildren(process))
+    wait_for(lambda: watched_cell(process))
     process.send_signal(how)
     rest = process.communicate(timeout=120)[1]
     assert process.returncode == 130
@@ -163,34 +163,25 @@ def test_an_interrupt_keeps_what_is_finished_and_the_table_says_what_is_missing(
     assert call_cfbench(tmp_path / "here", "report", "out").stdout.count("not run: the run was cut off") == 2
 
 
-def grandchildren(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the watchdogs of running cells."""
-    found = []
-    for server in psutil.Process(process.pid).children():
+def watched_cell(process: subprocess.Popen[str]) -> tuple[psutil.Process, psutil.Process] | None:
+    """Return a running cell and its watchdog; the fork server beside the cell rests."""
+    for keeper in psutil.Process(process.pid).children():
         with suppress(psutil.NoSuchProcess):
-            found += server.children()
-    return found
-
-
-def the_cell_of(watchdogs: list[psutil.Process]) -> tuple[psutil.Process, psutil.Process] | None:
-    """Return a running cell and its fork server."""
-    for watchdog in watchdogs:
-        with suppress(psutil.NoSuchProcess):
-            server = watchdog.parent()
-            if server is not None and watchdog.children():
-                return watchdog.children()[0], server
+            for watchdog in keeper.children():
+                below = watchdog.children()
+                running = [child for child in below if child.status() != psutil.STATUS_STOPPED]
+                if running and len(running) < len(below):
+                    return running[0], watchdog
     return None
 
 
-def test_a_cell_whose_fork_server_dies_is_tried_once_more_and_then_recorded_as_crashed(
-    start, tmp_path, wait_for, records
-):
+def test_a_cell_whose_watchdog_dies_is_tried_once_more_and_then_recorded_as_crashed(start, tmp_path, wait_for, records):
     process = start(tmp_path / "here", "honest,patient[seconds=60]", "-j", "2")
     assert process.stderr is not None
     assert "ok            honest" in process.stderr.readline()
     for _ in range(2):
-        cell, server = wait_for(lambda: the_cell_of(grandchildren(process)))
-        server.kill()
+        cell, watchdog = wait_for(lambda: watched_cell(process))
+        watchdog.kill()
         wait_for(lambda cell=cell: not cell.is_running() or cell.status() == psutil.STATUS_ZOMBIE)
     rest = process.communicate(timeout=120)[1]
     assert process.returncode == 1
@@ -205,7 +196,7 @@ def test_nothing_of_a_killed_run_lingers_and_the_next_one_removes_its_working_fo
     mark, home = uuid.uuid4().hex, tmp_path / "temporary"
     finished(start(tmp_path / "here", "honest"))  # the next run, below, finds nothing to compute
     process = start(tmp_path / "here", "lingers,nurses", "--workspace", str(home), CFBENCH_MARK=mark)
-    wait_for(lambda: len(grandchildren(process)) == 1 and len(marked(mark)) == 5)  # run, server, watchdog, cell, child
+    wait_for(lambda: len(marked(mark)) == 6)  # run, keeper, watchdog, fork server, cell, child
     process.kill()
     process.communicate()
     wait_for(lambda: not marked(mark))

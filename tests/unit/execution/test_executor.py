@@ -13,7 +13,7 @@ from cfbench.execution.executors import ProcessExecutor
 class Clockwork:
     """Stands in for the supervisor: every task that was started ends when it is waited for."""
 
-    def __init__(self, events, tasks):
+    def __init__(self, events, tasks, *, fresh):
         self.running = {}
 
     def start(self, task):

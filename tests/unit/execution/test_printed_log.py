@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cfbench.execution.cell_process import PrintedLog
 from cfbench.execution.outcome_file import tail_of
+from cfbench.execution.printed_log import PrintedLog
 
 
 def test_short_output_is_kept_whole_behind_what_is_there(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,16 +167,35 @@ def task_for(make_split, tmp_path, monkeypatch):
     (tmp_path / "stop").touch()
 
 
+def outcomes_of(supervisor):
+    """Wait for the ends of all tasks that run."""
+    ended = []
+    while supervisor.running:
+        ended += supervisor.wait()
+    return ended
+
+
 def outcome_of(supervisor):
-    """Wait for the end of the one task that runs."""
-    while not (ended := supervisor.wait()):
-        pass
-    return ended[0]
+    (outcome,) = outcomes_of(supervisor)
+    return outcome
 
 
-def server_of(supervisor) -> psutil.Process:
-    (server,) = supervisor._servers.values()
-    return psutil.Process(server.process.pid)
+def watchdog_of(supervisor) -> psutil.Process:
+    """Return the one watchdog, the child of its keeper, when it is there."""
+    (client,) = supervisor._watchdogs.values()
+    while not (children := psutil.Process(client.process.pid).children()):
+        time.sleep(0.01)
+    return children[0]
+
+
+def stopped(watchdog: psutil.Process) -> psutil.Process | None:
+    """Return the fork server below a watchdog, once it has started a cell and rests."""
+    found = [child for child in watchdog.children() if child.status() == psutil.STATUS_STOPPED]
+    return found[0] if found and len(watchdog.children()) > 1 else None
+
+
+def gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_busy_supervisor_holds_no_model_up(supervisor, task_for, wait_for):
@@ -197,55 +216,82 @@ def test_limits_hold_while_the_supervisor_is_busy(supervisor, task_for, tmp_path
     assert outcome_of(supervisor).status == "timeout"
 
 
-def test_a_server_that_dies_is_missed_even_where_a_helper_of_its_plugin_lives_on(supervisor, task_for, wait_for):
-    supervisor.start(task_for("Helped", seconds=60.0))
-    wait_for(lambda: any(child.children() for child in server_of(supervisor).children()))  # a watchdog with its cell
-    server_of(supervisor).kill()
-    wait_for(lambda: supervisor.wait() or supervisor.events.notes)
-    assert "SIGKILL; the cell is tried once more" in supervisor.events.notes[0]
+def test_a_fork_server_that_dies_costs_no_cell_and_later_ones_import_for_themselves(supervisor, task_for, wait_for):
+    supervisor.expected = [task_for("Quick", seconds=2.0), replace(task_for("Parent"), timeout=1.0)]
+    supervisor.start(supervisor.expected[0])
+    watchdog = watchdog_of(supervisor)
+    wait_for(lambda: stopped(watchdog)).kill()
+    supervisor.start(supervisor.expected[1])
+    assert {one.task.name: one.status for one in outcomes_of(supervisor)} == {"Quick": "ok", "Parent": "timeout"}
+    assert "SIGKILL; from now on its cells import it themselves" in supervisor.events.notes[0]
 
 
 def test_a_cell_that_is_tried_again_begins_with_an_empty_folder(supervisor, task_for, tmp_path, wait_for):
     task = replace(task_for("Saved", flag=str(tmp_path / "flag")), save=True)
     supervisor.start(task)
     wait_for((saved_in(task) / "parameters").exists)
-    (watchdog,) = server_of(supervisor).children()
-    watchdog.kill()
+    watchdog_of(supervisor).kill()
     (tmp_path / "flag").touch()
-    outcome = outcome_of(supervisor)
-    assert "tried once more" in supervisor.events.notes[0]
+    (outcome,) = outcomes_of(supervisor)
+    assert "SIGKILL; the cell is tried once more" in supervisor.events.notes[0]
     assert (outcome.status, outcome.cost.model_bytes) == ("ok", 3)
 
 
 def test_no_dead_process_is_left_unburied(supervisor, task_for, wait_for):
     supervisor.start(task_for("Orphans"))
     assert outcome_of(supervisor).status == "ok"
-    wait_for(lambda: not server_of(supervisor).children())
+    wait_for(lambda: len(watchdog_of(supervisor).children(recursive=True)) == 1)  # the fork server
 
 
-def test_what_a_dying_server_kept_ends_with_it_children_of_cells_included(supervisor, task_for, wait_for):
+def test_what_a_dying_watchdog_kept_ends_with_it_children_of_cells_included(supervisor, task_for, wait_for):
     supervisor.start(task_for("Parent"))
-    server = server_of(supervisor)
-    wait_for(lambda: len(server.children(recursive=True)) == 3)  # a watchdog, its cell, and the cell's child
-    below = server.children(recursive=True)
-    os.kill(server.pid, 9)
-    wait_for(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in below))
+    watchdog = watchdog_of(supervisor)
+    wait_for(lambda: len(watchdog.children(recursive=True)) == 3)  # a fork server, a cell, and the cell's child
+    below = watchdog.children(recursive=True)
+    watchdog.kill()
+    wait_for(lambda: all(map(gone, below)))
 
 
-def test_a_model_whose_import_hangs_or_aborts_costs_its_own_cell_and_is_named(supervisor, task_for, monkeypatch):
-    monkeypatch.setattr("cfbench.execution.supervisor._SHORTEST_IMPORT", 4.0)
-    tasks = [replace(task_for("Hanging"), timeout=1.0), task_for("Quick"), task_for("Aborting")]
+def test_a_watchdog_that_says_nothing_is_ended(supervisor, task_for, wait_for, monkeypatch):
+    supervisor.start(task_for("Quick", seconds=600.0))
+    watchdog = watchdog_of(supervisor)
+    wait_for(lambda: stopped(watchdog))
+    monkeypatch.setattr("cfbench.execution.supervisor._SILENCE", 3.0)
+    watchdog.suspend()
+    wait_for(lambda: supervisor.wait() or supervisor.events.notes)
+    assert "the cell is tried once more" in supervisor.events.notes[0]
+    wait_for(lambda: gone(watchdog))
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "note"),
+    [
+        ("Hanging", "timeout", "importing supervised_hanging:Hanging took longer than 10 s"),
+        ("Aborting", "crashed", "importing supervised_aborting:Aborting was killed by SIGABRT"),
+        ("Helped", "ok", "importing supervised_helper:Helped, supervised_models:Quick started processes"),
+    ],
+)
+def test_a_model_whose_import_does_harm_costs_its_own_cell_and_is_named(supervisor, task_for, model, status, note):
+    tasks = [replace(task_for(model), timeout=3.0), task_for("Quick")]
     supervisor.expected = tasks
     for task in tasks:
         supervisor.start(task)
-    ended = []
-    while supervisor.running:
-        ended += supervisor.wait()
-    assert {outcome.task.name: outcome.status for outcome in ended} == {
-        "Hanging": "timeout",
-        "Quick": "ok",
-        "Aborting": "crashed",
-    }
-    assert "importing supervised_hanging:Hanging took longer than 4 s" in supervisor.events.notes[0]
-    assert "importing supervised_aborting:Aborting was killed by SIGABRT" in supervisor.events.notes[1]
-    assert "SIGABRT" in next(one.reason for one in ended if one.status == "crashed")
+    assert {one.task.name: one.status for one in outcomes_of(supervisor)} == {model: status, "Quick": "ok"}
+    assert supervisor.events.notes == [f"{note}; from now on its cells import it themselves, within their limits"]
+
+
+def test_cells_may_be_asked_to_import_for_themselves(supervisor, task_for, wait_for):
+    supervisor.fresh = True
+    supervisor.start(task_for("Quick", seconds=1.0))
+    wait_for(lambda: len(watchdog_of(supervisor).children()) == 1)  # the cell
+    (outcome,) = outcomes_of(supervisor)
+    assert outcome.status == "ok"
+    assert watchdog_of(supervisor).children() == []
+
+
+def test_a_model_that_nobody_expected_is_imported_before_its_first_cell(supervisor, task_for):
+    supervisor.start(task_for("Quick"))
+    assert outcome_of(supervisor).status == "ok"
+    supervisor.start(task_for("Orphans"))
+    assert outcome_of(supervisor).status == "ok"
+    assert supervisor.events.notes == []

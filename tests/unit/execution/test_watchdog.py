@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from cfbench.execution.cell_process import end_of
+from cfbench.execution.watchdog import end_of
 
 
 def test_a_kernel_or_container_without_process_descriptors_is_worked_with(monkeypatch):

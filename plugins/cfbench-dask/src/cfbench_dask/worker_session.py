@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias
+from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 from distributed import Worker, get_worker
@@ -79,8 +80,8 @@ class WorkerSession:
             publish: takes lists of events, ``[task, kind, arguments]`` each.
         """
         self.root, self.token, self.closed = root, token, threading.Event()
-        self._inputs, self._cells = root / "inputs", root / "cells"
-        for folder in (self._inputs, self._cells):
+        self._inputs, self._cells, self._logs = root / "inputs", root / "cells", root / "logs"
+        for folder in (self._inputs, self._cells, self._logs):
             folder.mkdir(parents=True)
         self._events = _LatestEvents(publish)
         self._inbox: SimpleQueue[Task | None] = SimpleQueue()
@@ -112,11 +113,12 @@ class WorkerSession:
         its outcome, log and saved model, and nothing else; empty where the session was closed.
         """
         task = Task.of(fields)
-        output = self._cells / task.name
+        # A plugin's import may write to the folder above, which is all of its cells' and nobody else's.
+        output = self._cells / f"of-{quote(task.distribution, safe='')}" / task.name
         remove_folder(output)
-        output.mkdir()
+        output.mkdir(parents=True)
         inputs = str(self._inputs / split) if split else task.inputs
-        task = replace(task, inputs=inputs, folder=str(output), log=f"{output}.log")
+        task = replace(task, inputs=inputs, folder=str(output), log=str(self._logs / task.name))
         reply = self._replies[task.name] = SimpleQueue()
         self._inbox.put(task)
         while not self.closed.is_set():
