@@ -95,6 +95,8 @@ class ExecutionOptions:
         """
         if self.energy:
             check_meter()
+        if self.max_processes < 1:
+            raise UsageError(f"--max-processes must be at least 1, got {self.max_processes}")
         memory = self.memory_limit.strip().lower()
         return RunOptions(
             force=self.force,

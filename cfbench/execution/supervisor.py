@@ -35,6 +35,8 @@ THREAD_VARIABLES = (
 )
 """Environment variables by which libraries take their number of threads; every cell gets its own."""
 
+# Cells are forked from no process with threads; pyarrow, which pandas imports, starts one for its memory otherwise.
+_NO_THREADS_OF_THEIR_OWN = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _HIDDEN_VARIABLE = "CFBENCH_DATA"  # models must not read the true test ratings
 _END_SECONDS = 10.0
 _LOOK = 1.0  # seconds between looks at watchdogs that have died or say nothing
@@ -61,7 +63,7 @@ class WatchdogClient:
         self._cells.mkdir(parents=True, exist_ok=True)
         self._home = persistent_home(task.distribution, self._cells)
         environment = {name: value for name, value in os.environ.items() if name != _HIDDEN_VARIABLE}
-        environment |= dict.fromkeys(THREAD_VARIABLES, str(task.threads))
+        environment |= {**dict.fromkeys(THREAD_VARIABLES, str(task.threads)), **_NO_THREADS_OF_THEIR_OWN}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         self.events, write = os.pipe()
         with Path(task.log).open("ab") as output:

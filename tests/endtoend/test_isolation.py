@@ -192,6 +192,13 @@ def test_no_cell_finds_in_its_home_what_the_cell_before_it_left_there(place, run
     assert {record["status"] for record in records(place / "homes").values()} == {"ok"}
 
 
+def test_first_party_plugins_leave_nothing_at_import_that_keeps_cells_from_being_forked(place, run_in, records):
+    models = ["bias", "implicit-als", "myfm", "sgd-mf", "svd", "surprise-svd", "dot"]
+    done, _ = run_in("forked", models, "--energy", "--executor", "processes[jobs=2]")
+    assert {name: record["status"] for name, record in records(place / "forked").items()} == dict.fromkeys(models, "ok")
+    assert "import it themselves" not in done.stderr
+
+
 def test_plugins_import_and_run_where_the_users_home_cannot_be_written_to(place, plugin_home):
     home = place / "home"
     home.mkdir(mode=0o500)

@@ -1,0 +1,63 @@
+"""What a plugin does when it is imported costs its own cells at most, and gives none of them notes of another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+HONEST = ("honestnoise", "bias", "popular")
+STATUS = {
+    "overwrites": {"ok"},
+    "forges": {"ok", "crashed", "failed"},  # it may spoil its own pipe
+    "hangs": {"timeout"},
+    "hangs_loads": {"timeout", "ok", "crashed", "failed"},
+    "patches": {"failed", "crashed", "timeout"},
+    "hoards": {"out-of-memory"},
+    "starts": {"ok"},
+    "daemonises": {"ok"},
+    "aborts": {"crashed"},
+    "exits": {"crashed"},
+    "shoots": {"failed"},
+    "interrupts": {"crashed"},
+}
+NOTES = ("maps", "pipes", "opens", "seeks", "memfd")
+
+
+@pytest.fixture
+def install(environment):
+    """Install the attack by imports under a name that chooses what it does; return the model's name."""
+
+    def call(choice: str) -> str:
+        model = f"imported-{choice.replace('_', '-')}"
+        source = (Path(__file__).parent / "plugins" / "imports.py").read_bytes()
+        files = {f"attack_imports_{choice}.py": source}
+        environment.install(f"attack-{model}", files, models={model: f"attack_imports_{choice}:Imported"})
+        return model
+
+    return call
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is confined")
+def test_harmful_imports_cost_their_own_cells_and_change_nothing_of_their_neighbours(environment, install, run):
+    environment.install_attack("honest")
+    alone = run(HONEST)
+    attacks = {choice: install(choice) for choice in STATUS}
+    models = [*list(attacks.values())[:6], *HONEST, *list(attacks.values())[6:]]
+    beside = run(models, "--jobs", "2", "--timeout", "15s", "--memory-limit", "400MB")
+    assert beside.code == 1, beside.said
+    found = {choice: beside.status[model] for choice, model in attacks.items()}
+    assert {choice: status for choice, status in found.items() if status not in STATUS[choice]} == {}
+    assert beside.figures(HONEST) == alone.figures(HONEST) != {}
+    assert "forged" not in beside.said
+    assert beside.left == []
+    assert beside.temporary == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no cell is forked from the import")
+def test_what_an_import_leaves_to_share_passes_no_notes_from_fold_to_fold(install, run):
+    models = [install(choice) for choice in NOTES]
+    ran = run(models, "-s", "kfold[k=2]")
+    assert {model: record["reason"] for (model, _), record in ran.records.items() if record["status"] != "ok"} == {}
+    assert ran.said.count("from now on its cells import it themselves") == len(NOTES)
