@@ -17,13 +17,19 @@ from cfbench.spec import Spec
 def report(folder: Path, /) -> int:
     """Render the tables of a run again from its records: nothing is fitted or measured.
 
+    The exit code is 1 where a record could not be read: the tables are made of the others then.
+
     Parameters
     ----------
     folder: Path
         A run's folder, or a published suite's, with records.jsonl in it.
     """
-    show_report(folder, stored_lines(folder), output(), tell)
-    return 0
+    left_out: list[str] = []
+    lines = stored_lines(folder, left_out.append)
+    show_report(folder, lines, output(), tell, len(left_out))
+    for reason in left_out:
+        complain(reason)
+    return 1 if left_out else 0
 
 
 def rescore(folder: Path, /, *, metric: list[str] | None = None, data_dir: Path | None = None) -> int:

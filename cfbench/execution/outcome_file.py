@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import os
-import stat
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 from cfbench.errors import CfbenchError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.process_tree import how_ended
-from cfbench.files.guarded_reading import MEBIBYTE, ArrayHeader, parse_json
+from cfbench.files.guarded_reading import MEBIBYTE, ArrayHeader, open_plain, parse_json
 from cfbench.inference.output import FORMS, ModelOutput, OutputSizes
 from cfbench.records.record import Epoch, Status
 from cfbench.resources.cost import Cost
@@ -171,25 +170,20 @@ class _AnswerFiles(AbstractContextManager["_AnswerFiles"]):
         if self._folder is None:
             return None
         try:
-            # A pipe is not waited for, and a link not followed.
-            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(name, flags, dir_fd=self._folder)
+            file = open_plain(name, self._folder)
         except FileNotFoundError:
             return None
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            os.close(descriptor)
-            raise OSError(errno.EINVAL, f"{name} is no plain file")
-        with os.fdopen(descriptor, "rb") as file:
+        with file:
+            size = os.fstat(file.fileno()).st_size
             array = name.removesuffix(".npy")
             if array != name:
                 header = ArrayHeader.read(file, name)
                 self._sizes.require(array, header.dtype, header.shape)
-                header.require_bytes(found.st_size, name)
-            elif found.st_size > _LARGEST:
+                header.require_bytes(size, name)
+            elif size > _LARGEST:
                 raise OSError(errno.EFBIG, f"{name} has more than {_LARGEST // MEBIBYTE} MiB")
             file.seek(0)
-            data = file.read(found.st_size)
+            data = file.read(size)
         self._digests[name] = hashlib.sha256(data).hexdigest()
         return data
 
@@ -197,9 +191,9 @@ class _AnswerFiles(AbstractContextManager["_AnswerFiles"]):
 def tail_of(log: Path) -> str:
     """Return the last lines of a log, bounded; an empty text where there are none."""
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 4 * _CHARACTERS))
-            text = file.read().decode(errors="replace")
+        with open_plain(log) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 4 * _CHARACTERS))
+            text = file.read(4 * _CHARACTERS).decode(errors="replace")
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-_LINES:])[-_CHARACTERS:].strip()

@@ -38,7 +38,7 @@ def past_records(folder: RunFolder, suite: Suite, note: Callable[[str], None]) -
     records = sorted(folder.all_records(note), key=lambda record: record.provenance.get("finished", ""))
     if folder.records_path.exists():
         try:
-            records += [line for line in read_lines(folder.records_path) if isinstance(line, Record)]
+            records += [line for line in read_lines(folder.records_path, note) if isinstance(line, Record)]
         except StoreError as error:
             note(f"{error}; the records in cells/ are used instead")
     ours: dict[tuple[str, str, str, int], Record] = {}

@@ -11,19 +11,21 @@ from __future__ import annotations
 import errno
 import json
 import math
+import os
 import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, BinaryIO, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 MEBIBYTE = 1 << 20
+Require: TypeAlias = Callable[[str, np.dtype[Any], tuple[int, ...]], None]
 
 _DEEPEST = 30  # lists and objects inside one another; ours are 8 deep
 _LARGEST = 2**63 - 1
@@ -50,6 +52,19 @@ def require_plain(path: Path, most: int) -> None:
         raise OSError(errno.EINVAL, "it is no plain file", str(path))
     if found.st_size > most:
         raise _too_large(path, most)
+
+
+def open_plain(path: str | Path, folder: int | None = None) -> BinaryIO:
+    """Open a regular file for reading, below the open ``folder`` where one is given; raises OSError for anything else.
+
+    No link is followed, and no pipe is waited for.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(path, flags, dir_fd=folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, f"{path} is no plain file")
+    return os.fdopen(descriptor, "rb")
 
 
 def read_plain(path: Path, most: int) -> bytes:
@@ -125,25 +140,26 @@ def require_shallow(value: Any) -> None:
     raise ValueError("it is nested too deeply")
 
 
-def read_arrays(path: Path, most: int) -> dict[str, NDArray[Any]]:
+def read_arrays(file: Path | IO[bytes], most: int, require: Require = lambda *_: None) -> dict[str, NDArray[Any]]:
     """Return the arrays of a file that ``np.savez`` or ``np.savez_compressed`` wrote, by name.
 
     Args:
-        path: a file.
+        file: the file, or its path.
         most: bytes that all arrays together may take in memory.
+        require: called with name, type and shape of every array before it is read; raises ValueError to refuse it.
 
     Raises ValueError, which says what is wrong, for a damaged file, Python objects, structured types, and for arrays
     that are larger than ``most`` or not as large as they claim to be.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             if len({member.filename for member in members}) < len(members):
                 raise ValueError("it holds two arrays of one name")
             claimed = sum(member.file_size for member in members)
             if claimed > most:
                 raise ValueError(f"its arrays claim {claimed:,} bytes, more than the {most:,} that they may have")
-            return {member.filename.removesuffix(".npy"): _array(archive, member) for member in members}
+            return {member.filename.removesuffix(".npy"): _array(archive, member, require) for member in members}
     except MemoryError:
         raise ValueError("its arrays do not fit into memory") from None
     except (*_DAMAGED, RuntimeError, OverflowError) as error:  # NotImplementedError, of strange archives, is one
@@ -191,7 +207,7 @@ class ArrayHeader:
         return flat.reshape(self.shape[::-1]).T if self.fortran_order else flat.reshape(self.shape)
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, require: Require) -> NDArray[Any]:
     name = repr(member.filename)
     if not member.filename.endswith(".npy"):
         raise ValueError(f"its member {name} is no array")
@@ -200,6 +216,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(member) as stream:
         header = ArrayHeader.read(stream, f"its member {name}")
         header.require_bytes(member.file_size, f"its member {name}")
+        require(member.filename.removesuffix(".npy"), header.dtype, header.shape)
         flat: NDArray[Any] = np.empty(math.prod(header.shape), dtype=header.dtype)
         room, filled = flat.view(np.uint8), 0
         # Block by block to the end, where the archive's own checksum is compared.

@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+import uuid
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -117,17 +118,33 @@ def _remove(folder: Path, parts: Collection[str]) -> None:
 def remove_folder(folder: Path) -> None:
     """Remove a folder with all that it holds, as far as that is possible.
 
-    Models and libraries leave folders that may not be written to: only root can empty them as they are.
+    Models and libraries leave folders that may not be written to, which only root can empty as they are, and folders
+    in one another beyond what a path, or a function that calls itself, can reach.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    _give_access(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # it has gone, or cannot be looked for
+        if stat.S_ISDIR(folder.lstat().st_mode):
+            _flatten(folder)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _give_access(folder: Path) -> None:
-    """Give this user every right in a folder and in those within, where that is possible; links are not followed."""
-    with suppress(OSError):  # one that cannot be opened keeps no other one
-        if folder.is_dir() and not folder.is_symlink():
-            folder.chmod(0o700)
-            for inner in folder.iterdir():
-                _give_access(inner)
+def _flatten(folder: Path) -> None:
+    """Give this user every right in the folders below ``folder``, and move all of them directly into it.
+
+    That is done where it is possible; links are not followed.
+    """
+    token, waiting, moved = uuid.uuid4().hex, [folder], 0
+    while waiting:
+        place = waiting.pop()
+        with suppress(OSError):
+            place.chmod(0o700)
+        try:
+            inner = [Path(entry) for entry in os.scandir(place) if entry.is_dir(follow_symlinks=False)]
+        except OSError:  # one that cannot be opened keeps no other one
+            continue
+        for path in inner:
+            with suppress(OSError):
+                path.chmod(0o700)  # or it cannot be moved
+                waiting.append(path.rename(folder / f"{token}-{moved}"))
+                moved += 1

@@ -65,9 +65,7 @@ class ModelOutput:
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> ModelOutput:
         """Make the output of what :meth:`arrays` returned; raises ValueError for unknown names and other forms."""
         for name, array in arrays.items():
-            if name not in FORMS:
-                raise ValueError(f"a model's output has no array called {name!r}; known: {', '.join(FORMS)}")
-            dtype, dimensions = FORMS[name]
+            dtype, dimensions = _form(name)
             if (array.dtype, array.ndim) != (dtype, len(dimensions)):
                 raise ValueError(
                     f"{name} must be {dtype} of {len(dimensions)} dimensions, got {array.dtype} {array.shape}"
@@ -122,7 +120,7 @@ class OutputSizes:
 
         The numbers of groups and of factors are the model's own: 20 groups at most, and a GiB of factors.
         """
-        expected, dimensions = FORMS[name]
+        expected, dimensions = _form(name)
         if dtype != expected:
             raise ValueError(f"{name} must be {expected}, got {dtype}")
         least = tuple(1 if size in _FREE else most for size, most in zip(dimensions, self._most(name), strict=True))
@@ -133,3 +131,9 @@ class OutputSizes:
     def _most(self, name: str) -> tuple[int, ...]:
         known = {"groups": min(MOST_GROUPS, self.lists), "factors": max(1, _MOST_FACTORS // self.items), **vars(self)}
         return tuple(size if isinstance(size, int) else known[size] for size in FORMS[name][1])
+
+
+def _form(name: str) -> tuple[np.dtype[Any], tuple[str | int, ...]]:
+    if name not in FORMS:
+        raise ValueError(f"a model's output has no array called {name!r:.50}; known: {', '.join(FORMS)}")
+    return FORMS[name]

@@ -29,6 +29,7 @@ from cfbench.registry.registry import Plugin
 
 _SCHEMA = 2
 _LARGEST_MANIFEST = 64 * MEBIBYTE
+_LARGEST_MODEL, _MOST_FILES, _DEEPEST = 16_384 * MEBIBYTE, 10_000, 30
 _MANIFEST = "model.json"
 _AGAIN = "the same `cfbench run` with --save-models fits and saves it again"
 
@@ -70,6 +71,7 @@ class ModelFolder:
         """
         folder = confined(self.run, "models", cell.key)
         try:
+            _files(saved)  # what cannot be kept is not moved
             if folder.is_symlink():
                 folder.unlink()
             shutil.rmtree(folder, ignore_errors=True)
@@ -119,15 +121,31 @@ class ModelFolder:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return sha256 of every file below ``folder``; raises StoreError where something is no plain file."""
-    found = {}
+    """Return sha256 of every file below ``folder``.
+
+    Raises StoreError where something is no plain file, or where there is more than any model of ours would save.
+    """
     try:
-        for path in (folder, *sorted(folder.rglob("*"))):
-            mode = path.lstat().st_mode
-            if stat.S_ISREG(mode):
-                found[path.relative_to(folder).as_posix()] = file_sha256(path)
-            elif not stat.S_ISDIR(mode):
-                raise StoreError(f"{path} is no plain file; a saved model has nothing else")
+        return {path.relative_to(folder).as_posix(): file_sha256(path) for path in _files(folder)}
     except OSError as error:
         raise StoreError(f"{error.filename} cannot be read: {error.strerror}; {_AGAIN}") from error
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files below ``folder`` before one of them is opened, see :func:`_digests`."""
+    found, waiting, size = list[Path](), [folder], 0
+    while waiting:
+        path = waiting.pop()
+        state = path.lstat()
+        if stat.S_ISREG(state.st_mode):
+            found.append(path)
+            size += state.st_size
+        elif stat.S_ISDIR(state.st_mode):
+            waiting += path.iterdir()
+        else:
+            raise StoreError(f"{path} is no plain file; a saved model has nothing else")
+        if len(found) + len(waiting) > _MOST_FILES or len(path.parts) - len(folder.parts) > _DEEPEST:
+            raise StoreError(f"{folder} holds more than {_MOST_FILES:,} files, or folders {_DEEPEST} deep")
+    if size > _LARGEST_MODEL:
+        raise StoreError(f"{folder} has {size / MEBIBYTE:,.0f} MiB, more than {_LARGEST_MODEL // MEBIBYTE:,}")
     return found

@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import io
 import math
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -33,17 +32,18 @@ from pydantic import Field, TypeAdapter, ValidationError
 from cfbench.data.splits.split import Split
 from cfbench.errors import CfbenchError, StoreError, UsageError
 from cfbench.files.atomic import clear_leftovers, confined, replacing, unwritable, write_text
-from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_arrays, read_plain, require_plain
+from cfbench.files.guarded_reading import MEBIBYTE, open_plain, parse_json, read_arrays, read_plain, require_plain
 from cfbench.files.locks import LockFile
-from cfbench.inference.output import ModelOutput
-from cfbench.inference.output_rules import mistakes_in
-from cfbench.model.saving import file_sha256
+from cfbench.inference.output import ModelOutput, OutputSizes
+from cfbench.inference.output_rules import mistakes_in, sizes_of
 from cfbench.records.record import SCHEMA, Cell, Line, Record, Standing
 from cfbench.resources.cost import machine_bytes
 
-_LARGEST_RECORD = 64 * MEBIBYTE  # a learning curve of a hundred thousand epochs has 10
+_LARGEST_RECORD = 64 * MEBIBYTE  # the longest learning curve has one
 _LARGEST_LINES = 1024 * MEBIBYTE
+_LARGEST_LOG = 8 * MEBIBYTE  # what a cell prints is cut before
 _LARGEST_OUTPUT = 8192 * MEBIBYTE  # predictions of a billion test rows have 4 GiB
+_HEADERS = 10_000  # bytes, of all arrays
 _LOCKS = "[0-9a-f]" * 32 + ".lock"
 _SEAL = b'{\n "seal": "%s",\n'
 _SEALED_FROM = len(_SEAL % (b"0" * 64))
@@ -83,12 +83,15 @@ class RunFolder:
         Raises StoreError where that cannot be written.
         """
         path = confined(self.path, "logs", f"{cell.key}.log")
+        text = b""
+        with suppress(OSError), open_plain(printed) as file:
+            text = file.read(_LARGEST_LOG)
         try:
-            if not printed.exists() or not printed.stat().st_size:
+            if not text:
                 path.unlink(missing_ok=True)
                 return
-            with printed.open("rb") as source, replacing(path) as file:
-                shutil.copyfileobj(source, file)
+            with replacing(path) as kept:
+                kept.write(text)
         except OSError as error:
             raise unwritable(path, error) from error
 
@@ -114,18 +117,28 @@ class RunFolder:
         write_text(self.suite_path, text)
 
     def save(self, record: Record, output: ModelOutput | None) -> None:
-        """Write output, then the record that holds its digest: a record on the disk always has its output."""
-        buffer = io.BytesIO()
+        """Write output, then the record that holds its digest: a record on the disk always has its output.
+
+        Raises ValueError, before anything is written, where the record could not be read back.
+        """
+        path, buffer = self._path(record.cell, "json"), io.BytesIO()
         if output is not None:
             np.savez_compressed(buffer, allow_pickle=False, **output.arrays())
+        stored = _Stored(record, hashlib.sha256(buffer.getvalue()).hexdigest())
+        data = _sealed(_stored_form().dump_json(stored, indent=1))
+        _unsealed(data, path)
+        if output is not None:
             with replacing(self._path(record.cell, "npz")) as file:
                 file.write(buffer.getvalue())
-        stored = _Stored(record, hashlib.sha256(buffer.getvalue()).hexdigest())
-        with replacing(self._path(record.cell, "json")) as file:
-            file.write(_sealed(_stored_form().dump_json(stored, indent=1)))
+        with replacing(path) as file:
+            file.write(data)
 
-    def load(self, cell: Cell) -> tuple[Record, ModelOutput | None] | None:
+    def load(
+        self, cell: Cell, split_of: Callable[[Cell], Split] | None = None
+    ) -> tuple[Record, ModelOutput | None] | None:
         """Return the finished record and output of ``cell``, or None where there are none.
+
+        With ``split_of``, which gives its split, the output keeps the rules of arriving output, the sizes first.
 
         Raises StoreError where the files are torn, damaged, altered, of another version or of another cell, UsageError
         where there are folders in their place.
@@ -137,7 +150,13 @@ class RunFolder:
             if place.is_dir():  # it could not be replaced once the cell is computed
                 raise UsageError(f"{place} is a folder where a file of the run belongs; remove it")
         stored = _read_stored(path, cell.key)
-        return stored.record, _read_output(output_path, stored) if stored.record.status == "ok" else None
+        if stored.record.status != "ok":
+            return stored.record, None
+        split = None if split_of is None else split_of(cell)
+        output = _read_output(output_path, stored, None if split is None else sizes_of(split, cell.list_length))
+        if split is not None:
+            require_output_of(split, cell, output)
+        return stored.record, output
 
     def all_records(self, note: Callable[[str], None]) -> list[Record]:
         """Return every record in the folder that can be trusted, by key; for a run that was cut off.
@@ -215,17 +234,26 @@ def clear_abandoned(folder: Path) -> None:
                 lock.release()
 
 
-def read_lines(path: Path) -> Sequence[Line]:
-    """Return the lines of a ``records.jsonl``; raises StoreError naming the first line that cannot be trusted."""
+def read_lines(path: Path, note: Callable[[str], None] | None = None) -> Sequence[Line]:
+    """Return the lines of a ``records.jsonl``.
+
+    Those that cannot be trusted are left out where there is ``note``, which is called with a message about each; else
+    the first of them raises StoreError. So does a file that cannot be read.
+    """
     lines = []
-    with _refusing(path, "is no text in UTF-8"):
-        content = read_plain(path, _LARGEST_LINES).decode().removesuffix("\n")
-    for number, text in enumerate(content.split("\n") if content else (), 1):  # splitlines would end at U+2028
-        with _refusing(f"{path}, line {number}", "is not a record"):
-            _require_schema(parse_json(text))
-            line = _line_form().validate_json(text, strict=True)
-            _require_possible(line)
-        lines.append(line)
+    with _refusing(path, "cannot be read"):
+        content = read_plain(path, _LARGEST_LINES).removesuffix(b"\n")
+    for number, text in enumerate(content.split(b"\n") if content else (), 1):
+        try:
+            with _refusing(f"{path}, line {number}", "is not a record"):
+                _require_schema(parse_json(text))
+                line = _line_form().validate_json(text, strict=True)
+                _require_possible(line)
+            lines.append(line)
+        except StoreError as error:
+            if note is None:
+                raise
+            note(f"{error}; it is left out")
     return lines
 
 
@@ -278,26 +306,37 @@ def _sealed(content: bytes) -> bytes:
 def _read_stored(path: Path, key: str) -> _Stored:
     """Return what a record's file holds; raises StoreError where it was altered, or is not about the cell ``key``."""
     with _refusing(path, "is not a readable record"):
-        data = read_plain(path, _LARGEST_RECORD)
-        if _sealed(b"{\n" + data[_SEALED_FROM:]) != data:
-            raise StoreError(
-                f"{path} is not as it was sealed: torn, altered by hand, or written by another version of cfbench"
-            )
-        content = parse_json(data)  # bounds what pydantic would take: depth, size of numbers, names that stand twice
-        _require_schema(content.get("record") if isinstance(content, dict) else None)
-        stored = _stored_form().validate_json(data, strict=True)
-        _require_possible(stored.record)
+        stored = _unsealed(read_plain(path, _LARGEST_RECORD), path)
     if stored.record.cell.key != key:
         raise StoreError(f"{path} belongs to another cell or to another version of cfbench")
     return stored
 
 
-def _read_output(path: Path, stored: _Stored) -> ModelOutput:
+def _unsealed(data: bytes, path: Path | str) -> _Stored:
+    """Return what the bytes of a record's file say; raises StoreError, ValueError or OSError where they cannot be."""
+    if len(data) > _LARGEST_RECORD:
+        raise ValueError(f"it has more than {_LARGEST_RECORD // MEBIBYTE} MiB")
+    if _sealed(b"{\n" + data[_SEALED_FROM:]) != data:
+        raise StoreError(
+            f"{path} is not as it was sealed: torn, altered by hand, or written by another version of cfbench"
+        )
+    content = parse_json(data)  # bounds what pydantic would take: depth, size of numbers, names that stand twice
+    _require_schema(content.get("record") if isinstance(content, dict) else None)
+    stored = _stored_form().validate_json(data, strict=True)
+    _require_possible(stored.record)
+    return stored
+
+
+def _read_output(path: Path, stored: _Stored, sizes: OutputSizes | None) -> ModelOutput:
+    """Return the raw output of a record, of the bytes whose digest was taken."""
+    most = machine_bytes() // 2 if sizes is None else sizes.most_bytes + _HEADERS
     with _refusing(path, "holds no readable answers"):
         require_plain(path, _LARGEST_OUTPUT)
-        if file_sha256(path) != stored.answers_sha256:
-            raise StoreError(f"{path} has another sha256 than its record states")
-        return ModelOutput.of(read_arrays(path, min(_LARGEST_OUTPUT, machine_bytes() // 2)))
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != stored.answers_sha256:
+                raise StoreError(f"{path} has another sha256 than its record states")
+            limits = (min(_LARGEST_OUTPUT, most), *(() if sizes is None else (sizes.require,)))
+            return ModelOutput.of(read_arrays(file, *limits))
 
 
 def require_output_of(split: Split, cell: Cell, output: ModelOutput) -> None:

@@ -21,16 +21,19 @@ from cfbench.reporting.plots import NO_PICTURES, can_draw
 from cfbench.reporting.table import escaped, print_table, section, shown
 
 
-def show_report(folder: Path, lines: Sequence[Line], console: Console, notify: Callable[[str], None]) -> list[Path]:
+def show_report(
+    folder: Path, lines: Sequence[Line], console: Console, notify: Callable[[str], None], n_left_out: int = 0
+) -> list[Path]:
     """Write the report of a run into ``folder`` and print it, also one that cannot be written; return the files.
 
-    ``notify`` is called with a message for each file, and one for pictures that cannot be drawn.
+    ``notify`` is called with a message for each file, and one for pictures that cannot be drawn. The report says how
+    many lines of the run were left out, because they could not be read.
     """
     try:
-        written = write_report(folder, lines)
+        written = write_report(folder, lines, n_left_out)
     finally:
         with until_the_reader_leaves():
-            print_report(lines, console)
+            print_report(lines, console, n_left_out)
     for file in written:
         notify(f"wrote {file}")
     if not can_draw() and has_pictures(lines):
@@ -38,14 +41,14 @@ def show_report(folder: Path, lines: Sequence[Line], console: Console, notify: C
     return written
 
 
-def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
+def write_report(folder: Path, lines: Sequence[Line], n_left_out: int = 0) -> list[Path]:
     """Write ``table.md``, titled as ``folder`` is called, CSV files and pictures into it; return their paths.
 
     Pictures that earlier tables had and these have not are removed, unless none can be drawn here.
     """
     drawn = pictures(lines)
     texts = {
-        "table.md": markdown_report(folder.resolve().name, lines, drawn),
+        "table.md": markdown_report(folder.resolve().name, lines, drawn, n_left_out),
         **csv_files(lines),
         **{picture.file: picture.svg for picture in drawn},
     }
@@ -59,11 +62,14 @@ def write_report(folder: Path, lines: Sequence[Line]) -> list[Path]:
     return [folder / name for name in texts]
 
 
-def stored_lines(folder: Path) -> Sequence[Line]:
-    """Return the lines of a run or of a published suite; raises UsageError where the folder holds none."""
+def stored_lines(folder: Path, note: Callable[[str], None]) -> Sequence[Line]:
+    """Return the lines of a run or of a published suite; raises UsageError where the folder holds none.
+
+    ``note`` is called with a message about each line that cannot be read, which is left out.
+    """
     run = RunFolder(folder)
     if run.records_path.exists():
-        lines = read_lines(run.records_path)
+        lines = read_lines(run.records_path, note)
         if not any(isinstance(line, Summary) for line in lines):
             raise UsageError(f"{run.records_path} holds no summaries, so no table; start the same `cfbench run` again")
         return lines
@@ -78,10 +84,10 @@ def stored_lines(folder: Path) -> Sequence[Line]:
     raise UsageError(f"{folder} holds no run: expected records.jsonl in it, as `cfbench run` writes to runs/<suite>/")
 
 
-def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] = ()) -> str:
+def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] = (), n_left_out: int = 0) -> str:
     """Return all tables of a run as one Markdown document, with links to the pictures that are ``drawn`` beside it."""
     lines = list(lines)
-    parts = [f"# {escaped(title)}"]
+    parts = [f"# {escaped(title)}", *([f"**{_incomplete(n_left_out)}**"] if n_left_out else [])]
     for group in result_groups(lines):
         parts.append(f"## {escaped(group.dataset)}, {escaped(group.split)}")
         parts += [escaped(sentence) for sentence in condition_sentences(group.conditions)]
@@ -97,9 +103,11 @@ def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] 
     return "\n\n".join(parts) + "\n"
 
 
-def print_report(lines: Iterable[Line], console: Console) -> None:
+def print_report(lines: Iterable[Line], console: Console, n_left_out: int = 0) -> None:
     """Print the tables of a run; those that only a page has space for are left out."""
     lines = list(lines)
+    if n_left_out:
+        console.print(shown(_incomplete(n_left_out), "bold"))
     for group in result_groups(lines):
         console.rule(shown(f"{group.dataset}, {group.split}"))
         for sentence in condition_sentences(group.conditions):
@@ -109,6 +117,10 @@ def print_report(lines: Iterable[Line], console: Console) -> None:
             print_table(table, console)
     for standing in standings(lines):
         print_table(standing_table(standing), console)
+
+
+def _incomplete(n_left_out: int) -> str:
+    return f"Incomplete: {n_left_out} lines of records.jsonl could not be read, and what they hold is missing here."
 
 
 def condition_sentences(conditions: Sequence[RunConditions]) -> list[str]:

@@ -27,11 +27,12 @@ from cfbench.execution.contract import Executor, Outcome, RunEvents
 from cfbench.execution.outcome_file import saved_in
 from cfbench.experiment.plan import Plan, Planned, Study
 from cfbench.inference.output import ModelOutput
+from cfbench.inference.output_rules import mistakes_in
 from cfbench.inference.pair_order import PairOrder
 from cfbench.model.ratings import Codes
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Line, Record
-from cfbench.records.store import CellLocks, RunFolder, require_output_of
+from cfbench.records.store import CellLocks, RunFolder, first_mistake
 from cfbench.resources.cost import Clock
 from cfbench.results.summary import CellSamples, consolidated
 from cfbench.runner.dispatch import RunOptions, RunTaskQueue, clear_workspaces, new_workspace, outcomes_of, task_of
@@ -190,8 +191,7 @@ class Run:
         for planned in missing:
             if planned.plugin.problem:
                 skipped = Record(planned.cell, "skipped", planned.plugin.problem, provenance=_provenance({}))
-                self._save_new(skipped, None)
-                yield skipped
+                yield self._save_new(skipped, None)
         yield from self._compute([planned for planned in missing if not planned.plugin.problem])
 
     def _finished(self, planned: Planned) -> tuple[Record, ModelOutput] | None:
@@ -207,10 +207,7 @@ class Run:
     def _load(self, cell: Cell) -> tuple[Record, ModelOutput | None] | None:
         """Return what is stored of a cell, None where there is nothing that can be trusted."""
         try:
-            stored = self.folder.load(cell)
-            if stored is not None and stored[1] is not None:
-                require_output_of(self.plan.study.splits.of(cell), cell, stored[1])
-            return stored
+            return self.folder.load(cell, self.plan.study.splits.of)
         except StoreError as error:
             self.events.note(f"{error}; computing the cell again")
             return None
@@ -280,23 +277,35 @@ class Run:
             return replace(outcome, status="failed", reason=f"its process left other answers: {error}", output=None)
 
     def _conclude(self, planned: Planned, outcome: Outcome) -> Record:
-        """Measure and keep what came of a cell that was run: its record, raw output, log and model."""
-        record = Record(
-            cell=planned.cell,
-            status=outcome.status,
-            reason=outcome.reason,
-            cost=outcome.cost,
-            losses=outcome.losses,
-            provenance=_provenance(outcome.versions),
-            log_tail=outcome.log_tail,
-        )
+        """Measure and keep what came of a cell that was run: its record, raw output, log and model.
+
+        What came of it was made in the model's process: what cannot be is the failure of this cell.
+        """
+        cell, output = planned.cell, outcome.output
+        if output is not None:
+            with self.plan.study.clock.part("check"):
+                mistakes = mistakes_in(output, self.plan.study.splits.of(cell), cell.list_length)
+                if mistake := next(mistakes, ""):
+                    outcome = replace(outcome, status="failed", reason=f"no model's answers: {mistake}", output=None)
+        try:
+            record = Record(
+                cell=cell,
+                status=outcome.status,
+                reason=outcome.reason,
+                cost=outcome.cost,
+                losses=outcome.losses,
+                provenance=_provenance(outcome.versions),
+                log_tail=outcome.log_tail,
+            )
+        except ValueError as error:
+            outcome = replace(outcome, output=None)
+            record = Record(cell, "failed", f"no record can hold what it reported: {error}", provenance=_provenance({}))
         if outcome.output is not None:
             record = self._measurer.measured(record, outcome.output)
         self.folder.keep_log(record.cell, Path(outcome.task.log))
         if self.options.save_models and outcome.output is not None:
             self._keep_model(planned, saved_in(outcome.task))
-        self._save_new(record, outcome.output)
-        return record
+        return self._save_new(record, outcome.output)
 
     def _keep_model(self, planned: Planned, saved: Path) -> None:
         """Move what the model saved beside its record."""
@@ -309,11 +318,18 @@ class Run:
         except StoreError as error:  # the other cells must not pay for it
             self.events.note(f"{error}; the cell's figures are kept")
 
-    def _save_new(self, record: Record, output: ModelOutput | None) -> None:
+    def _save_new(self, record: Record, output: ModelOutput | None) -> Record:
+        """Write a record and its output; one that could not be read back becomes that of a failure."""
         with self.plan.study.clock.part("write"):
-            self.folder.save(record, output)
+            try:
+                self.folder.save(record, output)
+            except ValueError as error:
+                reason = f"its record could not be read back: {first_mistake(error)}"
+                record = Record(record.cell, "failed", reason, provenance=_provenance({}))
+                self.folder.save(record, None)
         self._new[record.cell] = record
         self.events.cell_finished(record)
+        return record
 
     def _concluded_elsewhere(self, cell: Cell) -> bool:
         """Whether another run has concluded the cell since this one looked at it first."""

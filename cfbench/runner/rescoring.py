@@ -21,7 +21,7 @@ from cfbench.experiment.split_plans import SplitPlan, Splits, split_plans
 from cfbench.experiment.suite import Suite
 from cfbench.inference.output import ModelOutput
 from cfbench.records.record import Cell, Line, Record
-from cfbench.records.store import RunFolder, require_output_of
+from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.results.summary import consolidated
 from cfbench.runner.plan_run import CellMeasurer
@@ -36,7 +36,8 @@ def rescore(
 ) -> list[Line]:
     """Measure every finished cell of the last run in ``folder`` again; write and return all lines.
 
-    Failures of the run stay failures; cells that an interrupted run did not reach are reported. A cell's cost stays
+    Failures of the run stay failures, and finished cells whose answers are gone or damaged become failures; cells that
+    an interrupted run did not reach are reported. A cell's cost stays
     what it was in the run, the time of its measuring included, so that rescoring with nothing changed writes the
     same bytes.
 
@@ -50,7 +51,7 @@ def rescore(
     Raises:
         UsageError: the folder holds no run, a metric is not known or needs longer lists than there are, or the data
             are not those of the run; nothing is written then.
-        StoreError: answers of finished cells are gone or damaged; what their tables say is left as it is.
+        StoreError: the answers of all finished cells are gone or damaged; nothing is written then.
     """
     suite = past_suite(folder)
     texts, metrics = _metrics(suite, further_metrics, registry, folder)
@@ -67,14 +68,13 @@ def rescore(
                 f"take k of at most {length}, or run again with {metric.name} among the metrics"
             )
     study = Study(tuple(cells), metrics, splits)
-    stored = _stored(recorded, folder)
+    stored = _stored(recorded, folder, splits)
     records: dict[Cell, Record] = {}
     # One thread, as in a run: the last digits of a sum may depend on their number.
     with threadpool_limits(1), closing(CellMeasurer(study)) as measurer:
         for cell, (record, output) in stored.items():
             records[cell] = record
             if output is not None:  # a failure stays a failure
-                require_output_of(splits.of(cell), cell, output)
                 records[cell] = replace(measurer.measured(record, output), cost=record.cost)
         lines = consolidated(study, records, measurer.samples_of)
     # A further metric that failed on every finished cell is left out of the next rescoring.
@@ -144,21 +144,28 @@ def _cells(plan: SplitPlan, suite: Suite, past: PastRecords, splits: Splits) -> 
                 yield replace(cell, dataset=plan.label, split=plan.split), record
 
 
-def _stored(recorded: Mapping[Cell, Record], folder: RunFolder) -> dict[Cell, tuple[Record, ModelOutput | None]]:
-    """Read every cell's record and output; raises StoreError where those of a finished one are gone or damaged."""
+def _stored(
+    recorded: Mapping[Cell, Record], folder: RunFolder, splits: Splits
+) -> dict[Cell, tuple[Record, ModelOutput | None]]:
+    """Read every cell's record and output; a finished one whose files are gone or damaged becomes a failure.
+
+    Raises StoreError where that is so of all.
+    """
     found: dict[Cell, tuple[Record, ModelOutput | None]] = {}
     lost = []
     for cell, record in recorded.items():
         try:
-            stored = folder.load(cell)
+            stored = folder.load(cell, splits.of)
+            if stored is None and record.status == "ok":
+                raise StoreError("its raw answers are gone")
         except StoreError as error:
             lost.append(f"{cell}: {error}")
+            reason = f"cannot be measured again: {error}; the same `cfbench run` computes it anew"
+            found[cell] = (Record(cell, "failed", reason, provenance=record.provenance), None)
             continue
-        if stored is None and record.status == "ok":
-            lost.append(f"{cell}: its raw answers are gone")
         old, output = (record, None) if stored is None else stored
         found[cell] = (replace(old, cell=cell), output)
-    if lost:
+    if lost and not any(output is not None for _, output in found.values()):
         raise StoreError(
             f"{len(lost)} of {len(recorded)} cells cannot be measured again, the first: {lost[0]}; the same "
             "`cfbench run` computes them anew; nothing was changed"

@@ -245,13 +245,39 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_lost_answers_are_told_and_what_was_measured_of_them_is_left_as_it_is(rescore, small, how):
+def test_lost_answers_are_a_failure_in_the_table_and_cost_no_other_cell(rescore, small, how):
     DAMAGE[how](cell_file(small, "bias", ".npz"))
-    before = content(small)
+    others = {name: cell_file(small, name, ".npz").read_bytes() for name in ("honest",)}
     said = rescore(small, "--metric", "MAE", code=1)
-    assert "cells cannot be measured again, the first: bias on ratings holdout" in said
+    assert "failed: bias on ratings holdout: cannot be measured again" in said
+    assert "the same `cfbench run` computes it anew" in by_model(small)["bias"]["reason"]
+    assert by_model(small)["honest"]["metrics"]["MAE"]["value"] > 0
+    assert others == {name: cell_file(small, name, ".npz").read_bytes() for name in others}
+
+
+def test_where_the_answers_of_all_cells_are_lost_nothing_is_changed(rescore, small):
+    for path in (small / "cells").glob("*.npz"):
+        path.write_bytes(b"")
+    before = content(small)
+    said = rescore(small, code=1)
+    assert "cells cannot be measured again, the first: " in said
     assert "nothing was changed" in said
     assert content(small) == before
+
+
+@pytest.mark.parametrize("line", [b"{\n", b"\xff\n", b'{"schema_version": 3, "kind": "record"}\n'])
+def test_a_line_that_cannot_be_read_costs_no_other_and_the_report_says_that_it_is_missing(
+    call_cfbench, rescore, small, line
+):
+    before = (small / "records.jsonl").read_bytes()
+    (small / "records.jsonl").write_bytes(line + before)
+    done = call_cfbench(small, "report", ".", code=1)
+    assert "line 1 is not a record" in done.stderr
+    assert "Incomplete: 1 lines" in done.stdout
+    assert "**Incomplete: 1 lines of records.jsonl could not be read" in (small / "table.md").read_text()
+    assert "honest" in (small / "table.md").read_text()
+    assert "line 1 is not a record" in rescore(small, code=1)
+    assert (small / "records.jsonl").read_bytes() == before
 
 
 def test_a_run_that_was_cut_off_is_rescored_from_its_cells(rescore, small, wide):

@@ -213,12 +213,12 @@ def test_answers_that_cannot_be_measured_are_refused_or_computed_again(call, fol
     _, answers = run.load(record.cell)
     run.save(record, replace(answers, predictions=answers.predictions[:-1]))  # sealed, and still not answers
     (folder / "logs").unlink()
-    for command in (("rescore", str(folder)), ("inspect", str(folder), "bias")):
+    for command in (("inspect", str(folder), "bias"), ("rescore", str(folder))):
         _, err = call(*command, code=1)
-        assert "are none to the questions of its split: predictions have shape" in err
+        assert "predictions have shape (139,), expected pairs = (140,)" in err
     data = f"{finished}/ratings.csv[items={finished}/items.csv]"
     _, err = call("run", "-d", data, "-m", "bias", "--metric", "RMSE", "-o", str(folder))
-    assert "predictions have shape (139,), expected (140,); computing the cell again" in err
+    assert "predictions have shape (139,), expected pairs = (140,); computing the cell again" in err
 
 
 def test_running_again_in_the_folder_computes_what_was_tampered_with(call, folder, finished):

@@ -168,3 +168,15 @@ def test_one_folder_that_cannot_be_opened_keeps_no_other_one(tmp_path, monkeypat
         return {folder.name for folder in Path("cell").iterdir()} == {f"theirs{number}" for number in range(8)}
 
     assert holds_for_a_user(tmp_path, check)
+
+
+def test_folders_deeper_than_a_path_is_long_are_removed(tmp_path, monkeypatch):
+    (tmp_path / "cell").mkdir()
+    monkeypatch.chdir(tmp_path / "cell")
+    for number in range(1500):
+        Path("x" * 100).mkdir(mode=0o700 if number % 2 else 0o500)
+        Path("file").write_text("x")
+        os.chdir("x" * 100)
+    monkeypatch.chdir(tmp_path)
+    remove_folder(tmp_path / "cell")
+    assert not (tmp_path / "cell").exists()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,7 +158,9 @@ def test_a_foreign_line_is_refused_with_its_number(folder, text, complaint):
 
 def test_a_cell_of_an_earlier_schema_is_refused_and_says_what_to_do(folder, monkeypatch):
     monkeypatch.setattr("cfbench.records.record.SCHEMA", 2)
-    folder.save(replace(RECORD, schema_version=2), ANSWERS)
+    with monkeypatch.context() as earlier:
+        earlier.setattr("cfbench.records.store.SCHEMA", 2)
+        folder.save(replace(RECORD, schema_version=2), ANSWERS)
     with pytest.raises(StoreError, match=r"written by an earlier cfbench \(schema 2, this one reads 3\)"):
         folder.load(CELL)
 
@@ -186,3 +190,45 @@ def test_records_hold_only_json(folder):
     folder.save(RECORD, ANSWERS)
     text = (folder.path / "cells" / f"{CELL.key}.json").read_text()
     assert json.loads(text)["record"]["metrics"]["NDCG@10"]["value"] is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reason": "half of a character: \ud800"},
+        {"cell": replace(CELL, params={"n_factors": 10**30})},
+        {"cell": replace(CELL, threads=0)},
+        {"schema_version": 99},
+    ],
+)
+def test_a_record_that_could_not_be_read_back_is_never_written(folder, change):
+    with pytest.raises(ValueError):  # noqa: PT011 - of whatever kind
+        folder.save(replace(RECORD, **change), ANSWERS)
+    assert not folder.path.exists()
+
+
+def test_bad_lines_cost_no_other_where_somebody_is_told(folder):
+    folder.write_lines([RECORD, Comparison("d", "holdout", "RMSE", "a", "b", 0.1, -0.1, 0.3)])
+    first, second = folder.records_path.read_bytes().splitlines()
+    folder.records_path.write_bytes(b"\n".join([b"{", first, b"\xff", second, b'{"kind": "record"}', b""]))
+    notes: list[str] = []
+    assert [line.kind for line in read_lines(folder.records_path, notes.append)] == ["record", "comparison"]
+    assert ["line 1" in notes[0], "line 3" in notes[1], "line 5" in notes[2]] == [True] * 3
+    assert all("it is left out" in note for note in notes)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_a_log_that_is_no_file_is_not_kept(folder, tmp_path, kind):
+    printed = tmp_path / "printed"
+    {"pipe": os.mkfifo, "link": lambda path: path.symlink_to("/dev/zero"), "folder": Path.mkdir}[kind](printed)
+    folder.keep_log(CELL, printed)
+    assert not (folder.path / "logs").exists()
+
+
+def test_answers_are_held_against_the_sizes_of_their_split_before_they_are_unpacked(folder, make_split):
+    split = make_split([(0, 0, 5.0), (0, 1, 3.0), (1, 2, 4.0)], [(0, 2, 4.0), (1, 0, 2.0)])
+    cell = replace(CELL, list_length=2)
+    for large in (np.zeros(100_000_000, dtype=np.float32), np.zeros(3, dtype=np.float32)):
+        folder.save(replace(RECORD, cell=cell), ModelOutput(large, None))
+        with pytest.raises(StoreError, match=r"bytes, more than|predictions have shape"):
+            folder.load(cell, lambda _: split)
