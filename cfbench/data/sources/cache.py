@@ -1,8 +1,8 @@
 """Parsed data sets in binary form: one ``.npy`` per column, memory-mapped on load.
 
 Layout of ``<cache>/parsed/<key>/``: ``meta.json``, sealed, and ``<number>.npy``. The key hashes the source and its
-parameters; the identity of the input files (path, size, modification time) stands in ``meta.json``, so a changed input
-replaces its entry instead of adding one. Whatever is damaged or foreign is rebuilt.
+parameters; the identity of the input files (path and digest) stands in ``meta.json``, so a changed input replaces its
+entry instead of adding one. Digests are remembered in ``<cache>/digests/``. Whatever is damaged or foreign is rebuilt.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 
 from cfbench.data.dataset import Dataset, Entities, Origin, PublishedFold
 from cfbench.data.sources.source import Storage
+from cfbench.files.digests import FileDigests
 from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_plain, require_plain
 from cfbench.files.locks import owned_folder, sweep
 from cfbench.model.ratings import RatingScale
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the layout; raise it when the layout or the meaning of a column changes."""
 
 _LARGEST_META = 64 * MEBIBYTE
@@ -46,19 +47,24 @@ def cached(source: object, storage: Storage, inputs: Iterable[Path], build: Call
     Args:
         source: a dataclass; its type and field values are the key.
         storage: names the cache folder.
-        inputs: the files that ``build`` reads; a change in path, size or modification time rebuilds.
+        inputs: the files that ``build`` reads; a change in path or content rebuilds.
         build: reads the data. Its errors pass through; nothing is kept then.
 
     A cache folder that cannot be written costs a log message, not the data.
     """
-    identity = _identity(source, inputs)
-    key = json.dumps([identity["source"], identity["params"], [path for path, _, _ in identity["inputs"]]])
+    paths = [path.resolve() for path in inputs]
+    identity = _identity(source)
+    key = json.dumps([identity["source"], identity["params"], [*map(str, paths)]])
     entry = storage.cache_dir / "parsed" / hashlib.sha256(key.encode()).hexdigest()[:32]
+    memory = storage.cache_dir / "digests" / f"{entry.name}.json"
+    identity["inputs"] = _digests(paths, memory)
     with suppress(OSError):
         sweep(entry.parent, _PREFIX, _PARTS)  # also where nothing is to be written: what was replaced may be large
     if (kept := _loaded(entry, identity)) is not None:
         return kept
     dataset = build()
+    if _digests(paths, memory) != identity["inputs"]:  # changed while it was read: nobody knows what was
+        return dataset
     try:
         _store(entry, identity, dataset)
     except OSError as error:
@@ -66,17 +72,27 @@ def cached(source: object, storage: Storage, inputs: Iterable[Path], build: Call
     return dataset
 
 
-def _identity(source: object, inputs: Iterable[Path]) -> dict[str, Any]:
-    """Return as JSON values what the stored data depend on; of a file that is missing, size and time are None."""
+def _digests(paths: Iterable[Path], memory: Path) -> list[list[str | None]]:
+    """Return path and SHA-256 of each input, None of one that is missing or cannot be read."""
+    digests, found = FileDigests(memory), list[list[str | None]]()
+    for path in paths:
+        digest = None
+        with suppress(OSError):
+            digest = digests.of(path)
+        found.append([str(path), digest])
+    digests.save()
+    return found
+
+
+def _identity(source: object) -> dict[str, Any]:
+    """Return as JSON values what the stored data depend on, beside the input files."""
     assert is_dataclass(source)
     assert not isinstance(source, type)
-    states = [(path.resolve(), path.stat() if path.exists() else None) for path in inputs]
     identity = {
         "schema": SCHEMA,
         "cfbench": version("cfbench"),
         "source": f"{type(source).__module__}:{type(source).__qualname__}",
         "params": asdict(source),
-        "inputs": [[str(path), state and state.st_size, state and state.st_mtime_ns] for path, state in states],
     }
     return dict(json.loads(json.dumps(identity, sort_keys=True)))
 
