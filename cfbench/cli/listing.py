@@ -31,12 +31,16 @@ def show(what: Kinds | None = None, /, *, long: bool = False) -> int:
     """
     registry = Registry.discover()
     console = output()
+    remarks = dict[str, None]()
     for kind in KINDS:
         if what in (None, f"{kind}s"):
             plugins = registry.plugins(kind)
             console.print(_definitions(plugins) if kind == "metric" and long else _table(kind, plugins, long))
+            remarks |= dict.fromkeys(text for plugin in plugins for _, text in registry.remarks(plugin))
     if what in (None, "suites"):
         console.print(_suites())
+    for text in remarks:
+        console.print(shown(f"warning: {text}", "yellow"))
     return 0
 
 

@@ -26,6 +26,8 @@ from packaging.requirements import Requirement
 from cfbench.doctor.import_probe import DoctorOptions, ImportProbe, probe_imports
 from cfbench.execution.sandbox import landlock_version
 from cfbench.execution.supervisor import THREAD_VARIABLES
+from cfbench.registry.code_identity import Installation, Remark
+from cfbench.registry.look_alikes import normalised
 from cfbench.registry.registry import KINDS, Plugin, Registry, installed_version, missing_packages
 from cfbench.resources.cost import machine_bytes
 
@@ -68,6 +70,7 @@ def diagnose(options: DoctorOptions) -> Iterator[Finding]:
     checks = {
         "versions": check_versions(),
         "plugins": check_plugins(plugins, probes),
+        "names": check_names(registry),
         "executors": check_executors(usable),
         "data": check_data(options, probes),
         "processors": check_processors(os.environ),
@@ -93,7 +96,11 @@ def guarded(topic: str, findings: Iterable[Finding]) -> Iterator[Finding]:
 def check_versions() -> Iterator[Finding]:
     """Report versions, and which of cfbench's own requirements are not met."""
     system = f"{platform.system()} {platform.release()}, {platform.machine()}"
-    yield Finding("ok", f"cfbench {metadata.version('cfbench')}, Python {platform.python_version()}, {system}")
+    code = Installation().code("cfbench")
+    origin = f"{code.origin}, sha256 {code.digest[:12]}" if code else "not installed"
+    yield Finding(
+        "ok", f"cfbench {metadata.version('cfbench')} ({origin}), Python {platform.python_version()}, {system}"
+    )
     yield Finding("ok", ", ".join(f"{name} {installed_version(name) or 'missing'}" for name in _LIBRARIES))
     if missing := missing_packages("cfbench"):
         yield Finding("problem", f"cfbench needs {', '.join(missing)}", "pip install -U cfbench")
@@ -135,7 +142,27 @@ def check_plugins(plugins: Sequence[Plugin], probes: Sequence[ImportProbe]) -> I
             kinds = Counter(plugin.kind for plugin in own).items()
             counts = ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in kinds)
             seconds = f"{probe.seconds:.1f} s" if probe else "no time"
-            yield Finding("ok", f"{name}: {counts}, imported in {seconds}")
+            copy = own[0].installation.found(distribution)
+            origin = f"; {copy.origin}" if copy else ""
+            yield Finding("ok", f"{name}: {counts}, imported in {seconds}{origin}")
+
+
+def check_names(registry: Registry) -> Iterator[Finding]:
+    """Report distributions that may not be what they seem: look-alikes, second copies, changed or foreign files."""
+    found: dict[Remark, Plugin] = {}
+    for kind in KINDS:
+        for plugin in registry.plugins(kind):
+            found |= dict.fromkeys(registry.remarks(plugin), plugin)
+    for (code, text), plugin in found.items():
+        copies = plugin.installation.copies.get(normalised(plugin.distribution), [])
+        places = " or ".join(str(copy.info) for copy in copies)
+        remedy = {
+            "look-alike": f"pip uninstall {plugin.distribution}, unless you know whose it is",
+            "duplicate-distribution": f"remove all but one of {places}",
+        }.get(code, f"pip install --force-reinstall {plugin.distribution}")
+        yield Finding("warning", text, remedy)
+    if not found:
+        yield Finding("ok", "every plugin is the only one of its name, and none looks like another")
 
 
 def _problems(name: str, plugins: Sequence[Plugin], probe: ImportProbe | None) -> Iterator[Finding]:

@@ -25,7 +25,7 @@ class Task:
         name: the cell's key.
         distribution: the distribution of the model; cells of one distribution may share imported libraries.
         version: that distribution's version.
-        code: digest of that distribution's sources, so that a remote worker can tell whether it has the same.
+        code: digest of its code and of all that it requires, so that a remote worker can tell whether it has the same.
         label: the model as the user wrote it, for messages.
         import_path: the model's class, ``package.module:Class``.
         params: constructor arguments.

@@ -15,7 +15,7 @@ from cfbench.errors import PluginError, SpecError, UsageError
 from cfbench.evaluation.metrics.metric import Contract, Metric, length_needed
 from cfbench.experiment.split_plans import Splits, call_plugin, create_plugin, split_plans
 from cfbench.experiment.suite import Suite
-from cfbench.records.record import Cell, GroupKey
+from cfbench.records.record import Cell, GroupKey, SanityWarning
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.resources.cost import Clock
 from cfbench.spec import Spec, Value, derived_seed, seed_of
@@ -45,12 +45,14 @@ class Planned:
         plugin: the model's plugin, usable or not.
         params: the parameters that the suite gives, without defaults.
         seed: the model's own seed.
+        remarks: what a reader should know of the plugin before believing its name.
     """
 
     cell: Cell
     plugin: Plugin
     params: dict[str, Value]
     seed: int
+    remarks: tuple[SanityWarning, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,9 @@ def _cells(
         plugin = registry.named("model", spec.name)
         params = registry.parameters("model", spec)
         seed_names = {} if plugin.problem else plugin.declaration.seed_names
+        code = "" if plugin.problem else plugin.code
+        of_libraries = plugin.identity.remarks if code and plugin.identity else []
+        remarks = tuple(SanityWarning(*remark) for remark in (*registry.remarks(plugin), *of_libraries))
         for repeat in range(suite.repeats):
             cell = Cell(
                 dataset=label,
@@ -169,7 +174,7 @@ def _cells(
                 params=params,
                 distribution=plugin.distribution,
                 version=plugin.version,
-                code="" if plugin.problem else plugin.code,
+                code=code,
                 base_seed=suite.seed,
                 repeat=repeat,
                 list_length=list_length,
@@ -177,7 +182,7 @@ def _cells(
                 device=options.device,
                 threads=options.threads,
             )
-            yield Planned(cell, plugin, dict(spec.params), model_seed(cell, seed_names))
+            yield Planned(cell, plugin, dict(spec.params), model_seed(cell, seed_names), remarks)
 
 
 def _metric(registry: Registry, text: str) -> Metric:

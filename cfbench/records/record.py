@@ -55,7 +55,7 @@ class Cell:
         params: all parameters of the model, defaults included.
         distribution: the distribution that registers the model.
         version: that distribution's version.
-        code: digest of the model's sources and of the versions of what they require, ``Plugin.code``.
+        code: digest of all code that the answers depend on, ``Plugin.code``.
         base_seed: the run's seed.
         repeat: 0 for the first fit of these coordinates; each repeat has its own model seed.
         list_length: length of the top-k lists asked for.

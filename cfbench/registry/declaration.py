@@ -8,7 +8,6 @@ capabilities it has), its annotated fields (its parameters). Re-exports and base
 from __future__ import annotations
 
 import ast
-import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -141,20 +140,6 @@ def _located(module: str) -> tuple[str | None, list[str]]:
         if not search:
             raise PluginError(f"there is no module {name!r}")
     return origin, search
-
-
-def code_digest(value: str) -> str:
-    """Return a SHA-256 over the Python sources of the top-level package (or single file) behind an entry point.
-
-    It makes an edited plugin under development a different plugin, whatever its version says.
-    """
-    origin = source_of(value.partition(":")[0].partition(".")[0])
-    sources = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
-    digest = hashlib.sha256()
-    for source in sources:
-        digest.update(source.relative_to(origin.parent).as_posix().encode() + b"\0")
-        digest.update(source.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 @cache

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
@@ -21,8 +21,10 @@ from typing import Any, Literal, TypeAlias, get_args
 from packaging.requirements import InvalidRequirement, Requirement
 
 from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
-from cfbench.registry.declaration import Declaration, code_digest, declaration_of, folder_of
+from cfbench.registry.code_identity import CodeIdentity, Installation, Remark
+from cfbench.registry.declaration import Declaration, declaration_of, folder_of, source_of
 from cfbench.registry.loading import instantiate, load_class
+from cfbench.registry.look_alikes import look_alike, normalised
 from cfbench.spec import Spec, Value
 
 Kind: TypeAlias = Literal["model", "dataset", "preprocessor", "splitter", "metric", "executor", "tracker"]
@@ -45,6 +47,7 @@ class Plugin:
         distribution: the distribution that registers it.
         version: that distribution's version.
         clash: why its name cannot be used, or an empty text.
+        installation: what is installed, as it was when first asked.
     """
 
     kind: Kind
@@ -53,6 +56,7 @@ class Plugin:
     distribution: str
     version: str
     clash: str = ""
+    installation: Installation = field(default_factory=Installation, compare=False, repr=False)
 
     @cached_property
     def problem(self) -> str:
@@ -62,8 +66,15 @@ class Plugin:
             return self.clash or f"needs {', '.join(missing)}"
         try:
             declaration_of(self.value)
+            module = self.value.partition(":")[0]
+            source, copy = source_of(module), self.installation.found(self.distribution)
         except PluginError as error:
             return str(error)
+        if copy is not None and not copy.holds(source):
+            owner = f"{self.distribution} {self.version}"
+            return (
+                f"its module {module} would be imported from {source}, which is no file of {owner}; remove one of them"
+            )
         return ""
 
     @property
@@ -72,13 +83,19 @@ class Plugin:
         return declaration_of(self.value)
 
     @property
-    def code(self) -> str:
-        """SHA-256 of what its results depend on: the sources of its package, and the versions of its requirements.
+    def identity(self) -> CodeIdentity | None:
+        """All code that its results depend on, as it was when first asked for; None where it is not installed."""
+        return self.installation.identity(self.distribution)
 
-        Required distributions that bring models themselves count with their sources, like this one.
-        """
-        parts = [code_digest(self.value), *_requirement_digests(self.distribution)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    @property
+    def code(self) -> str:
+        """SHA-256 of that code, and of which class in it is the plugin; empty where it is not installed."""
+        identity = self.identity
+        return hashlib.sha256(f"{self.value}\n{identity.digest}".encode()).hexdigest() if identity else ""
+
+    def code_change(self) -> str:
+        """Return in words how that code was changed since it was first asked for; an empty text where it was not."""
+        return self.installation.change(self.distribution)
 
     def load(self) -> type[Any]:
         """Import the class. Whatever the import raises, SystemExit included, becomes a PluginError."""
@@ -104,8 +121,11 @@ class Registry:
     def discover(cls) -> Registry:
         """Read the entry points of every installed distribution; imports no plugin."""
         kinds: dict[str, Kind] = {group_of(kind): kind for kind in KINDS}
-        found = installed_entries(kinds)
-        return cls(Plugin(kinds[entry.group], entry.name, entry.value, *owner) for entry, owner in found)
+        found, installation = installed_entries(kinds), Installation()
+        return cls(
+            Plugin(kinds[entry.group], entry.name, entry.value, *owner, installation=installation)
+            for entry, owner in found
+        )
 
     def with_missing(self, models: Mapping[str, str]) -> Registry:
         """Return a registry that also knows ``models``, names with their distributions, where these are not installed.
@@ -120,6 +140,14 @@ class Registry:
             if name not in installed and installed_version(distribution) is None
         ]
         return Registry([*self._plugins, *missing])
+
+    def remarks(self, plugin: Plugin) -> list[Remark]:
+        """Return what a reader should know of a plugin before believing its name."""
+        others = [one for one in self._plugins if normalised(one.distribution) != normalised(plugin.distribution)]
+        found = plugin.installation.remarks(plugin.distribution)
+        if likeness := look_alike(plugin.name, (one.name for one in others if one.kind == plugin.kind)):
+            found.append(("look-alike", f"{plugin.kind} {plugin.name} may not be what it seems: {likeness}"))
+        return found
 
     def plugins(self, kind: Kind) -> list[Plugin]:
         """All plugins of a kind, broken ones included, by distribution and name."""
@@ -215,10 +243,9 @@ def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.EntryPo
     names = set()
     for distribution in metadata.distributions():
         entries = [entry for entry in distribution.entry_points if entry.group in groups]
-        if entries and distribution.name not in names:
-            owner = (distribution.name, distribution.version)
-            names.add(distribution.name)
-            yield from ((entry, owner) for entry in entries)
+        if entries and normalised(distribution.name) not in names:
+            names.add(normalised(distribution.name))
+            yield from ((entry, (distribution.name, distribution.version)) for entry in entries)
 
 
 @cache
@@ -244,20 +271,6 @@ def missing_packages(distribution: str) -> list[str]:
         for requirement, version in _requirements(distribution)
         if version is None or not requirement.specifier.contains(version, prereleases=True)
     ]
-
-
-@cache
-def _requirement_digests(distribution: str) -> list[str]:
-    """Return name, version and, for distributions with models, source digest of every installed requirement, sorted."""
-    digests = []
-    for requirement, version in _requirements(distribution):
-        if version is not None:
-            models = metadata.distribution(requirement.name).entry_points.select(group=group_of("model"))
-            sources = ""
-            with suppress(PluginError):
-                sources = next((code_digest(entry.value) for entry in models), "")
-            digests.append(f"{requirement.name} {version} {sources}")
-    return sorted(digests)
 
 
 @cache  # reading a distribution's metadata takes a millisecond, and many ask

@@ -11,7 +11,7 @@ from rich.console import Console
 from cfbench.errors import UsageError
 from cfbench.files.atomic import clear_leftovers, write_text
 from cfbench.files.printable import until_the_reader_leaves
-from cfbench.records.record import Definition, Line, RunConditions, Summary
+from cfbench.records.record import Definition, Line, Record, RunConditions, Summary
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.group_tables import result_groups, standing_table, standings, tables_of
@@ -98,6 +98,7 @@ def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] 
         ("Over data sets", [section(standing_table(one)) for one in standings(lines)]),
         ("Pictures", [f"![{escaped(picture.caption)}]({picture.file})" for picture in drawn]),
         ("Definitions", [definitions] if definitions else []),
+        ("Code", [codes] if (codes := _codes(lines)) else []),
     ):
         parts += [f"## {heading}", *texts] if texts else []
     return "\n\n".join(parts) + "\n"
@@ -156,6 +157,16 @@ def condition_sentences(conditions: Sequence[RunConditions]) -> list[str]:
         + (f" Cite: {first.citation}" if first.citation else ""),
     ]
     return [sentence for sentence in sentences if sentence]
+
+
+def _codes(lines: Iterable[Line]) -> str:
+    """Return whose code was run, as it was then, with the models that ran it; empty where no record says."""
+    models: dict[str, dict[str, None]] = {}
+    for line in lines:
+        for part in ("cfbench-code", "plugin-code"):
+            if isinstance(line, Record) and part in line.provenance:
+                models.setdefault(line.provenance[part], {})[line.cell.model] = None
+    return "\n".join(f"- {escaped(code)}: {escaped(', '.join(of_code))}" for code, of_code in models.items())
 
 
 def _counts(conditions: RunConditions) -> Mapping[str, str]:

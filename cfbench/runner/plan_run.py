@@ -33,6 +33,7 @@ from cfbench.model.ratings import Codes
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import Cell, Line, Record
 from cfbench.records.store import CellLocks, RunFolder, first_mistake
+from cfbench.registry.code_identity import HARNESS, REMARKS
 from cfbench.resources.cost import Clock
 from cfbench.results.summary import CellSamples, consolidated
 from cfbench.runner.dispatch import RunOptions, RunTaskQueue, clear_workspaces, new_workspace, outcomes_of, task_of
@@ -72,7 +73,7 @@ class CellMeasurer:
             tables=measured.tables,
             missing=measured.missing,
             fallback=split.train.mean,
-            warnings=tuple(warnings),
+            warnings=(*(one for one in record.warnings if one.code in REMARKS), *warnings),
             cost=replace(record.cost, seconds=seconds, cpu_seconds=cpu_seconds),
         )
 
@@ -190,7 +191,7 @@ class Run:
                 yield self._kept(planned, *finished)
         for planned in missing:
             if planned.plugin.problem:
-                skipped = Record(planned.cell, "skipped", planned.plugin.problem, provenance=_provenance({}))
+                skipped = Record(planned.cell, "skipped", planned.plugin.problem, provenance=_provenance(planned, {}))
                 yield self._save_new(skipped, None)
         yield from self._compute([planned for planned in missing if not planned.plugin.problem])
 
@@ -255,7 +256,7 @@ class Run:
         with closing(outcomes_of(self.executor, tasks, queue)) as outcomes:
             for from_cell in outcomes:
                 name = from_cell.task.name
-                outcome = self._in_split_order(first[name], from_cell)
+                outcome = self._in_split_order(first[name], _of_planned_code(first[name], from_cell))
                 record = self._conclude(first[name], outcome)
                 locks.release(name)
                 queue.release(outcome.task)
@@ -294,12 +295,14 @@ class Run:
                 reason=outcome.reason,
                 cost=outcome.cost,
                 losses=outcome.losses,
-                provenance=_provenance(outcome.versions),
+                warnings=planned.remarks,
+                provenance=_provenance(planned, outcome.versions),
                 log_tail=outcome.log_tail,
             )
         except ValueError as error:
             outcome = replace(outcome, output=None)
-            record = Record(cell, "failed", f"no record can hold what it reported: {error}", provenance=_provenance({}))
+            reason, provenance = f"no record can hold what it reported: {error}", _provenance(planned, {})
+            record = Record(cell, "failed", reason, warnings=planned.remarks, provenance=provenance)
         if outcome.output is not None:
             record = self._measurer.measured(record, outcome.output)
         self.folder.keep_log(record.cell, Path(outcome.task.log))
@@ -325,7 +328,7 @@ class Run:
                 self.folder.save(record, output)
             except ValueError as error:
                 reason = f"its record could not be read back: {first_mistake(error)}"
-                record = Record(record.cell, "failed", reason, provenance=_provenance({}))
+                record = Record(record.cell, "failed", reason, provenance=_provenance(None, {}))
                 self.folder.save(record, None)
         self._new[record.cell] = record
         self.events.cell_finished(record)
@@ -359,9 +362,25 @@ def _can_save(planned: Planned) -> bool:
     return not planned.plugin.problem and "saves" in planned.plugin.declaration.capabilities
 
 
-def _provenance(versions: Mapping[str, str]) -> dict[str, str]:
+def _of_planned_code(planned: Planned, outcome: Outcome) -> Outcome:
+    """Return the outcome, a failure where code that it depends on was changed since the cell was planned.
+
+    Nobody can say which code it ran; the next run plans the cell with the new code.
+    """
+    if outcome.status != "ok" or not (change := planned.plugin.code_change()):
+        return outcome
+    return replace(outcome, status="failed", reason=f"{change} during the run; start the same run again", output=None)
+
+
+def _provenance(planned: Planned | None, versions: Mapping[str, str]) -> dict[str, str]:
+    """Return where a record comes from: whose code, which ``versions``, which machine."""
+    codes = {}
+    if planned is not None:
+        installation, distribution = planned.plugin.installation, planned.cell.distribution
+        codes = {"plugin-code": installation.code(distribution), "cfbench-code": installation.code(HARNESS)}
     return {
-        **versions,
+        **versions,  # from the model's process: it must not say the rest
+        **{name: str(code or "not installed") for name, code in codes.items()},
         "cfbench": version("cfbench"),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

@@ -113,6 +113,11 @@ KNOWS_LIBRARIES = {
     "execution/supervisor.py": {"numba"},  # variables that set the number of threads
     "doctor/import_probe.py": {"torch"},  # the accelerator check asks the library that uses the accelerator
     "doctor/checks.py": {"torch"},  # the accelerator check
+    "registry/look_alikes.py": {  # distributions that others must not be taken for
+        *("dask", "implicit", "mlflow", "myfm", "numba", "surprise", "torch", "cfbench-baselines", "cfbench-dask"),
+        *("cfbench-implicit", "cfbench-mlflow", "cfbench-myfm", "cfbench-numba", "cfbench-scipy", "cfbench-surprise"),
+        "cfbench-torch",
+    },
     "testing/rule.py": {"torch"},  # libraries that have a generator for the whole process
 }
 

@@ -146,10 +146,16 @@ class Ran:
 
 @pytest.fixture
 def run(tmp_path, environment) -> Callable[..., Ran]:
-    """Run ``cfbench run`` on small data with models, in a folder of its own, and look at what it leaves."""
+    """Run ``cfbench run`` on small data with models, into a folder of its own unless told; look at what it leaves."""
 
-    def call(models: Iterable[str], *arguments: str, place: Environment = environment, data: str = DATA) -> Ran:
-        folder, temporary = tmp_path / uuid.uuid4().hex[:8], tmp_path / "temporary"
+    def call(
+        models: Iterable[str],
+        *arguments: str,
+        place: Environment = environment,
+        data: str = DATA,
+        into: Path | None = None,
+    ) -> Ran:
+        folder, temporary = into or tmp_path / uuid.uuid4().hex[:8], tmp_path / "temporary"
         temporary.mkdir(exist_ok=True)
         mark = uuid.uuid4().hex
         keep = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "CFBENCH_"))}

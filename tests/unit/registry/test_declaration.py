@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from cfbench.errors import PluginError
-from cfbench.registry.declaration import Parameter, code_digest, declaration_of
+from cfbench.registry.declaration import Parameter, declaration_of
 
 
 @pytest.fixture
@@ -134,14 +134,6 @@ def test_a_class_that_cannot_be_found_is_a_named_problem(package, source, value,
     module = package("model", source)
     with pytest.raises(PluginError, match=complaint):
         declaration_of(value.format(module=module))
-
-
-def test_the_code_digest_changes_with_any_source_of_the_package(package):
-    value = package("model", MODEL) + ":Model"
-    before = code_digest(value)
-    assert code_digest(value) == before
-    package("other", "x = 1\n")
-    assert code_digest(value) != before
 
 
 @pytest.mark.parametrize(

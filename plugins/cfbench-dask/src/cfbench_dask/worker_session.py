@@ -40,17 +40,26 @@ Need: TypeAlias = tuple[str, str, str, str]
 """What cells need to be installed: distribution, ``package.module:Class``, version and source digest of their model."""
 
 
-def misfits(versions: Mapping[str, str], needs: Collection[Need]) -> list[str]:
+Plugins: TypeAlias = Mapping[tuple[str, str], Any]
+"""The usable models here, plugins of ``Registry``, by distribution and ``package.module:Class``."""
+
+
+def usable_models() -> Plugins:
+    """Return the models that can be used here, as they are installed now."""
+    return {(one.distribution, one.value): one for one in Registry.discover().plugins("model") if not one.problem}
+
+
+def misfits(versions: Mapping[str, str], needs: Collection[Need], usable: Plugins) -> list[str]:
     """Say for each model why cells that were planned elsewhere must not run here; an empty text where they may.
 
     Args:
         versions: versions there of what must be the same, by distribution.
         needs: what they need, as it is there.
+        usable: the models here.
     """
     for name, version in versions.items():
         if (found := metadata.version(name)) != version:
             return [f"has {name} {found}, here is {version}" for _ in needs]
-    usable = {(one.distribution, one.value): one for one in Registry.discover().plugins("model") if not one.problem}
 
     def misfit(distribution: str, import_path: str, version: str, code: str) -> str:
         plugin = usable.get((distribution, import_path))
@@ -71,15 +80,16 @@ class WorkerSession:
     from cell to cell, so that a model's libraries are imported once.
     """
 
-    def __init__(self, root: Path, token: str, publish: Callable[[list[Any]], None]) -> None:
+    def __init__(self, root: Path, token: str, publish: Callable[[list[Any]], None], usable: Plugins) -> None:
         """Open a session.
 
         Args:
             root: a folder that goes with the session; made here.
             token: names the session, which a worker that was restarted does not have.
             publish: takes lists of events, ``[task, kind, arguments]`` each.
+            usable: the models here, as they were compared with those of the run.
         """
-        self.root, self.token, self.closed = root, token, threading.Event()
+        self.root, self.token, self.closed, self._usable = root, token, threading.Event(), usable
         self._inputs, self._cells, self._logs = root / "inputs", root / "cells", root / "logs"
         for folder in (self._inputs, self._cells, self._logs):
             folder.mkdir(parents=True)
@@ -141,6 +151,9 @@ class WorkerSession:
         self._thread.join(_CLOSING)
 
     def _packed(self, outcome: Outcome) -> Mapping[str, Any]:
+        plugin = self._usable.get((outcome.task.distribution, outcome.task.import_path))
+        if outcome.status == "ok" and plugin is not None and (change := plugin.code_change()):
+            outcome = replace(outcome, status="failed", reason=f"{change} on the worker during the run", output=None)
         task, folder, ok = outcome.task, Path(outcome.task.folder), outcome.status == "ok"
         remove_folder(folder / "answers" if ok else folder)  # a model may have left there what is not to be sent
         # The file knows of success or failure alone, as a cell's process reports them.
@@ -239,14 +252,15 @@ def open_session(
     worker: Worker, session: str, versions: Mapping[str, str], needs: Collection[Need], token_file: str
 ) -> Mapping[str, Any]:
     """Open a session; return its token, :func:`misfits`, and whether ``token_file`` is the run's here, too."""
-    reasons, token, shares = misfits(versions, needs), uuid.uuid4().hex, False
+    usable, token, shares = usable_models(), uuid.uuid4().hex, False
+    reasons = misfits(versions, needs, usable)
     root = Path(worker.local_directory) / f"cfbench-{token}"
 
     def publish(events: list[Any]) -> None:
         worker.log_event(TOPIC, {"session": session, "worker": worker.address, "events": events})
 
     try:
-        opened = WorkerSession(root, token, publish)
+        opened = WorkerSession(root, token, publish, usable)
     except OSError as error:
         return {"wrong": f"cannot make {root}: {error.strerror or error}"}
     with _lock:

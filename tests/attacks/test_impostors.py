@@ -1,0 +1,95 @@
+"""A model runs under the name of a distribution only where it is one of its files; what looks like another is told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from cfbench.registry.code_identity import REMARKS
+
+IMPOSTOR = b'''
+import numpy as np
+
+
+class Model:
+    """Predicts nothing good."""
+
+    def fit(self, train, context):
+        pass
+
+    def predict(self, users, items):
+        return np.full(len(users), 1.0, dtype=np.float32)
+'''
+HONEST = ("honestnoise",)
+
+
+def codes(record: dict) -> set[str]:
+    return {warning["code"] for warning in record["warnings"]} & set(REMARKS)
+
+
+@pytest.fixture(scope="module")
+def place(make_environment):
+    place = make_environment()
+    place.install_attack("honest")
+    # A package without a distribution, earlier on the path than the one that it hides.
+    (place.packages / "cfbench_baselines").mkdir()
+    for name in ("__init__", "bias", "popularity"):
+        (place.packages / "cfbench_baselines" / f"{name}.py").write_bytes(IMPOSTOR.replace(b"Model", b"Bias"))
+    # A distribution of a first-party name, spelled in another way, earlier on the path.
+    place.install(
+        "CFBench_Surprise", {"cfbench_surprise.py": IMPOSTOR}, models={"surprise-svd": "cfbench_surprise:Model"}
+    )
+    # A package of one distribution, in which another puts a module, a person a second, and an editor changes a third.
+    files = {"victim/__init__.py": b"", "victim/model.py": IMPOSTOR, "victim/data.txt": b"1"}
+    entries = {"victim": "victim.model:Model", "dropped": "victim.dropped:Model"}
+    place.install("victim", files, models=entries)
+    place.install("intruder", {"victim/intruder.py": IMPOSTOR}, models={"intruder": "victim.intruder:Model"})
+    (place.packages / "victim" / "dropped.py").write_bytes(IMPOSTOR)
+    (place.packages / "victim" / "data.txt").write_bytes(b"2")
+    # Names that look like others, to a person and not to a program.
+    place.install("cfbench-torhc", {"torhc.py": IMPOSTOR}, models={"nn-large": "torhc:Model"})
+    place.install("cfbench-sclpy", {"sclpy.py": IMPOSTOR}, models={"b\u0456as": "sclpy:Model"})
+    place.install("reversed", {"reversed_model.py": IMPOSTOR}, models={"honest\u202esvd": "reversed_model:Model"})
+    return place
+
+
+def said_by(place, *arguments: str) -> str:
+    environ = {**os.environ, "HOME": str(place.home), "COLUMNS": "250"}
+    command = [str(place.python), "-m", "cfbench", *arguments]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, encoding="utf-8", check=True).stdout
+
+
+def test_who_ran_is_told_in_the_records(place, run):
+    models = ("bias", "surprise-svd", "victim", "dropped", "intruder", "nn-large", "b\u0456as", *HONEST)
+    ran = run(models, "-s", "holdout", place=place)
+    alone = run(HONEST, "-s", "holdout", place=place)
+    records = {cell[0]: record for cell, record in ran.records.items()}
+    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert (ran.code, alone.code) == (1, 0)
+    assert {name for name in models if records[name]["status"] == "skipped"} == {"bias", "dropped"}
+    assert "which is no file of cfbench-baselines" in records["bias"]["reason"]
+    assert "which is no file of victim 1.0" in records["dropped"]["reason"]
+    assert codes(records["surprise-svd"]) == {"duplicate-distribution"}
+    assert codes(records["victim"]) == {"foreign-files", "edited-code"}
+    assert codes(records["nn-large"]) == codes(records["b\u0456as"]) == {"look-alike"}
+    assert codes(records["honestnoise"]) == codes(records["intruder"]) == set()
+    assert records["victim"]["provenance"]["plugin-code"].startswith("victim 1.0, edited release, sha256 ")
+    assert records["victim"]["provenance"]["cfbench-code"].startswith("cfbench ")
+    assert (ran.left, ran.temporary) == ([], [])
+
+
+def test_who_would_run_is_told_by_list_and_doctor(place):
+    listed = said_by(place, "list", "models")
+    for text in (
+        "which is no file of cfbench-baselines",
+        "CFBench_Surprise is on the import path",
+        "in packages of victim lie files that are not its own: victim/dropped.py, victim/intruder.py, but of intruder",
+        "files of victim were changed since it was installed: victim/data.txt",
+        "cfbench-torhc may not be what it seems: its name is one letter off cfbench-torch",
+        "cfbench-sclpy may not be what it seems: its name looks like cfbench-scipy",
+        "model b\u0456as may not be what it seems: its name mixes letters of several scripts: cyrillic, latin",
+    ):
+        assert text in " ".join(listed.split()), text
+    assert "\u202e" not in listed
