@@ -23,6 +23,21 @@ def pytest_configure() -> None:
             signal.signal(one, lambda _number, _frame: None)  # another program begins with the default then
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take a budget for hypothesis."""
+    parser.addoption("--examples", type=int, default=1, help="times as many examples of every property (hypothesis)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Multiply the examples of properties, those that state how many they want included."""
+    for item in items if config.getoption("--examples") > 1 else ():
+        test = getattr(item, "obj", None)
+        if hasattr(test, "hypothesis"):
+            usual = getattr(test, "_hypothesis_internal_use_settings", settings.default)
+            more = settings(usual, max_examples=usual.max_examples * config.getoption("--examples"))
+            getattr(test, "__func__", test)._hypothesis_internal_use_settings = more
+
+
 @pytest.fixture(scope="session")
 def wait_for() -> Callable[..., Any]:
     """Wait until a condition on processes or files holds, on a slow and busy machine too; return what it gave."""

@@ -20,7 +20,6 @@ import pytest
 DATA = "synthetic[n_items=60,n_ratings=1500,n_users=80]"
 METRICS = "RMSE,NDCG@10,cold-users,Gini@10"
 TABLES = ("table.md", "metrics.csv", "strata.csv", "comparisons.csv")
-KILLS = 30
 
 
 @pytest.fixture
@@ -72,16 +71,20 @@ def computed(told: list[str]) -> int:
     return sum(int(number) for one in told for number in re.findall(r"(\d+) cells? computed", one))
 
 
-@pytest.mark.slow
-def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_a_calm_one(start, tmp_path, wait_for, marked):
+@pytest.mark.parametrize(
+    "moments", [pytest.param(30, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.nightly)]
+)
+def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_a_calm_one(
+    start, tmp_path, wait_for, marked, moments
+):
     models, options = f"{patient(9)},bias,raises", ("--metric", METRICS, "--jobs", "2")
     began = time.monotonic()
     finished(start(tmp_path / "calm", models, *options), code=1)
     whole = time.monotonic() - began
     expected = tables(tmp_path / "calm" / "out")
-    rng, kills, runs, mark = random.Random(5), 0, 0, uuid.uuid4().hex
+    rng, kills, runs, mark = random.Random(moments), 0, 0, uuid.uuid4().hex
     temporary = tmp_path / "temporary"
-    while kills < KILLS:
+    while kills < moments:
         place = tmp_path / f"killed-{runs}"
         runs += 1
         for attempt in count(1):
