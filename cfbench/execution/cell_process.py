@@ -16,12 +16,14 @@ import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from cfbench.execution.contract import Task
 from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.outcome_file import write_outcome
+from cfbench.execution.pairs_handover import await_pairs, out_of_the_way, readable_inputs
 from cfbench.execution.pipe_events import LONGEST_TEXT, event_line
 from cfbench.execution.process_tree import adopt_orphans, die_with_the_parent
 from cfbench.execution.sandbox import confine, move_into_copy
@@ -50,7 +52,8 @@ def run_cell(output: int, control: int, home: Path, code: Mapping[str, Sequence[
         reporter.send(event="began", pid=os.getpid())
         task = _awaited_task(control)
         _settle(task, output, home, code)
-        outcome = perform(task, reporter.epoch, reporter.phase)
+        hand_over = partial(await_pairs, task, out_of_the_way(control))
+        outcome = perform(task, reporter.epoch, reporter.phase, hand_over)
         try:
             reporter.phase("write")
             write_outcome(outcome)
@@ -94,7 +97,7 @@ def _settle(task: Task, output: int, home: Path, code: Mapping[str, Sequence[str
     move_into_copy(home, Path(task.folder) / "home")
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
-    confine([task.folder], [*code["readable"], task.inputs], listed=code["listed"], network=task.network)
+    confine([task.folder], [*code["readable"], *readable_inputs(task)], listed=code["listed"], network=task.network)
 
 
 class _Reporter:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from cfbench.execution.outcome_file import saved_in
 from cfbench.execution.pipe_events import EventRate
 from cfbench.files.locks import remove_folder
 from cfbench.inference.asked_again import KeptScores, ratings_again
-from cfbench.inference.inputs import EvaluationInputs, Queries, read_pairs
+from cfbench.inference.inputs import EvaluationInputs, Queries, mapped_pairs, pairs_file
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import embeddings_of, predict_ratings, rating_range_of
 from cfbench.inference.rank import catalogue_scores, rank_items
@@ -48,8 +48,16 @@ def prepare(model: str, label: str) -> type[Any]:
     return cls
 
 
+HandOver: TypeAlias = Callable[[Mapping[str, NDArray[Any]], bool], NDArray[np.int32]]
+"""What gives the pairs for the arrays of the output that there are, lists among them; the flag asks for the codes that
+a model with cold entities knows."""
+
+
 def perform(
-    task: Task, on_epoch: Callable[[EpochReport], None], on_phase: Callable[[str], None] = lambda _phase: None
+    task: Task,
+    on_epoch: Callable[[EpochReport], None],
+    on_phase: Callable[[str], None] = lambda _phase: None,
+    hand_over: HandOver | None = None,
 ) -> Outcome:
     """Carry out ``task``. A model's failure becomes an outcome; the traceback goes to standard error.
 
@@ -57,13 +65,14 @@ def perform(
         task: the task.
         on_epoch: called with every epoch that the model reports, in plain numbers.
         on_phase: called with the parts of the work as they begin.
+        hand_over: gives the pairs to predict when the lists are made; None where they are read from the inputs.
     """
     clock, curve = Clock(entered=on_phase), _LearningCurve(task.label, on_epoch)
 
     reset_peak()
     try:
         with threadpool_limits(task.threads):
-            output, cost = _fit_and_query(task, clock, curve.add)
+            output, cost = _fit_and_query(task, clock, curve.add, hand_over or partial(_pairs_of, task))
         status: Status = "ok"
         reason = ""
     except (Exception, SystemExit) as error:  # whatever a plugin raises loses its own cell only
@@ -77,7 +86,14 @@ def perform(
     return Outcome(task, status, reason, output, cost, curve.points(), library_versions(task.distribution))
 
 
-def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None]) -> tuple[ModelOutput, Cost]:
+def _pairs_of(task: Task, _ranked: Mapping[str, NDArray[Any]], cold: bool) -> NDArray[np.int32]:
+    with pairs_file(Path(task.inputs), cold=cold).open("rb") as file:
+        return mapped_pairs(file)
+
+
+def _fit_and_query(
+    task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None], hand_over: HandOver
+) -> tuple[ModelOutput, Cost]:
     with clock.part("import"):
         cls = prepare(task.import_path, task.label)
     with clock.part("load"):
@@ -86,7 +102,7 @@ def _fit_and_query(task: Task, clock: Clock, on_epoch: Callable[[EpochReport], N
     with metered(task.energy) as energy:
         with clock.part("fit"):
             model.fit(inputs.train, FitContext(task.seed, task.device, task.threads, on_epoch))
-        output = _query(model, inputs, task, clock)
+        output = _query(model, inputs, task, clock, hand_over)
     peak = peak_bytes()  # before saving, which is no part of recommending
     model_bytes = None
     if task.save and isinstance(model, protocols.Saveable):
@@ -117,7 +133,7 @@ def save_model(model: protocols.Saveable, folder: Path) -> int:
     return sum(path.stat().st_size for path in files)
 
 
-def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) -> ModelOutput:
+def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock, hand_over: HandOver) -> ModelOutput:
     """Return all that is stored of a fitted model: top-k lists, predictions, and what diagnoses need.
 
     It ranks first and rates last: pairs to rate are among those that it must not know when it ranks.
@@ -142,7 +158,8 @@ def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock) ->
             arrays["item_factors"] = factors
     again = np.full((2, 2), np.nan)
     if isinstance(model, protocols.PredictsRatings):
-        pairs = read_pairs(Path(task.inputs), cold=queries is not inputs.queries)
+        with clock.part("write"):
+            pairs = hand_over(arrays, queries is not inputs.queries)
         arrays["predictions"] = _rated(model, pairs, inputs, clock)
         ask_pairs = partial(predict_ratings, model, clock=clock, part="check")
         again[0] = ratings_again(pairs, arrays["predictions"], ask_pairs, train.scale.width, seed)

@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
@@ -62,11 +62,8 @@ def saved_in(task: Task) -> Path:
 
 def write_outcome(outcome: Outcome) -> None:
     """Write the outcome into the task's folder; the JSON comes last."""
-    folder = answers_in(outcome.task)
-    folder.mkdir(parents=True, exist_ok=True)
     arrays = outcome.output.arrays() if outcome.output is not None else None
-    for name, array in (arrays or {}).items():
-        np.save(folder / f"{name}.npy", array, allow_pickle=False)
+    write_arrays(outcome.task, arrays or {})
     facts = {
         "status": outcome.status,
         "answers": None if arrays is None else list(arrays),
@@ -75,7 +72,15 @@ def write_outcome(outcome: Outcome) -> None:
         "losses": [asdict(epoch) for epoch in outcome.losses],
         "versions": dict(outcome.versions),
     }
-    (folder / _OUTCOME).write_text(json.dumps(facts, allow_nan=False), encoding="utf-8")
+    (answers_in(outcome.task) / _OUTCOME).write_text(json.dumps(facts, allow_nan=False), encoding="utf-8")
+
+
+def write_arrays(task: Task, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays of a model's output among the task's answers."""
+    folder = answers_in(task)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array, allow_pickle=False)
 
 
 @cache
@@ -86,15 +91,15 @@ def _parse() -> Callable[..., _OutcomeFile]:
     return TypeAdapter(_OutcomeFile).validate_json
 
 
-def seal_of(task: Task) -> str:
+def seal_of(task: Task, arrays: Iterable[str] | None = None) -> str:
     """Return a digest of the names and bytes of the task's answers; an empty text where they can be no answers.
 
     It is taken as soon as the cell has ended with all its processes: :func:`read_outcome` refuses what was changed
-    since. It needs numpy and the standard library alone.
+    since. Where ``arrays`` are named, it is of these alone. It needs numpy and the standard library alone.
     """
     try:
         with _AnswerFiles(task) as files:
-            for name in _NAMES:
+            for name in _NAMES if arrays is None else (f"{array}.npy" for array in arrays):
                 files.read(name)
             return files.seal
     except (OSError, ValueError, TypeError, KeyError):  # read_outcome meets the same, and says what it is
@@ -217,6 +222,8 @@ def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
     elif event["unwritten"]:
         status = "failed"
         reason = f"its answers could not be written: {event['unwritten']}; free the disk, or set TMPDIR to another"
+    elif event["relisted"]:
+        status, reason = "failed", "its lists were changed after it was given the pairs to predict"
     elif (outcome := read_outcome(task, event["seal"])) is None:
         printed = " ".join(tail.split())[-_QUOTED:]
         status, reason = "crashed", f"its process {how_ended(int(event['code']))} before it answered"

@@ -36,8 +36,17 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "phase": {"name": str},
     "epoch": {"epoch": int, "epochs": int, "train_loss": _LOSS, "validation_loss": _LOSS},
     "usage": {"seconds": _NUMBER, "bytes": int},
+    "ranked": {"cold": bool},
     "unwritten": {"reason": str},
-    "exited": {"code": int, "exceeded": str, "unwritten": str, "peak": int, "seconds": _NUMBER, "seal": str},
+    "exited": {
+        "code": int,
+        "exceeded": str,
+        "unwritten": str,
+        "peak": int,
+        "seconds": _NUMBER,
+        "seal": str,
+        "relisted": bool,
+    },
 }
 
 

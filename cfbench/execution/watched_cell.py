@@ -16,6 +16,7 @@ from cfbench.execution.child_processes import count_below
 from cfbench.execution.contract import Task
 from cfbench.execution.held_memory import HeldMemory
 from cfbench.execution.outcome_file import seal_of
+from cfbench.execution.pairs_handover import Lists
 from cfbench.execution.pipe_events import EventRate, parse_event
 from cfbench.execution.printed_log import PrintedLog
 from cfbench.execution.process_tree import descendants
@@ -55,6 +56,7 @@ class WatchedCell:
         self._exceeded: Literal["timeout", "out-of-memory", "processes", ""] = ""
         self._partial = self._unsent = b""
         self._unwritten, self._rate = "", EventRate()
+        self._lists = Lists(task)
 
     def give_away(self) -> None:
         """Close the ends that a process has inherited or was sent."""
@@ -137,6 +139,7 @@ class WatchedCell:
             if os.path.samestat(self._folder, os.lstat(self.task.folder)):
                 seal = seal_of(self.task)
         how = {"code": os.waitstatus_to_exitcode(status), "exceeded": self._exceeded, "unwritten": self._unwritten}
+        how["relisted"] = self._lists.changed
         return {"event": "exited", **how, "peak": self._peak, "seconds": time.monotonic() - self._began, "seal": seal}
 
     def close(self) -> None:
@@ -149,6 +152,8 @@ class WatchedCell:
     def _take(self, event: dict[str, Any]) -> None:
         if event["event"] in _FROM_CELLS and self._rate.allows():
             self._tell(**{**event, "task": self.task.name})
+        elif event["event"] == "ranked":
+            self._lists.hand_over(self.control, cold=event["cold"])
         elif event["event"] == "unwritten":
             self._unwritten = event["reason"]
 

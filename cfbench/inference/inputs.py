@@ -1,7 +1,7 @@
 """Inputs of a cell's process: the training rows, the users to rank and the pairs to predict, never the test ratings.
 
-Written once per split as memory-mapped ``.npy`` files and shared by all cells and processes. The pairs are files of
-their own, which a cell reads when its lists are made.
+Written once per split as memory-mapped ``.npy`` files and shared by all cells and processes. The pairs lie in a folder
+of their own: a cell is handed them when its lists are made.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from cfbench.inference.pair_order import PairOrder
 from cfbench.model.features import Features
 from cfbench.model.ratings import Codes, Ratings, RatingScale
 from cfbench.spec import seed_of
+
+PAIRS = "pairs"
+"""Folder below the inputs that holds the pairs, and name of their files."""
 
 _COLUMNS = ("users", "items", "ratings", "timestamps")  # of the training rows
 
@@ -116,8 +119,9 @@ class EvaluationInputs:
         for table, named in columns.items():
             found |= {f"{table}_{number}": column for number, column in enumerate(named.values())}
         arrays = {name: array for name, array in found.items() if array is not None}
+        (folder / PAIRS).mkdir()
         for name, array in arrays.items():
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+            np.save(_file(folder, name), array, allow_pickle=False)
         facts = {
             "n_users": train.n_users,
             "n_items": train.n_items,
@@ -132,9 +136,9 @@ class EvaluationInputs:
 
     @classmethod
     def read(cls, folder: Path, *, with_pairs: bool = True) -> EvaluationInputs:
-        """Map the arrays of ``folder`` into memory, read-only; the pairs too, or :func:`read_pairs` does so later."""
+        """Map the arrays of ``folder`` into memory, read-only; the pairs may be left for :func:`mapped_pairs`."""
         facts = json.loads((folder / "inputs.json").read_text(encoding="utf-8"))
-        arrays = {name: _mapped(folder, name) for name in facts["arrays"] if with_pairs or not name.endswith("pairs")}
+        arrays = {name: _mapped(folder, name) for name in facts["arrays"] if with_pairs or not name.endswith(PAIRS)}
         features = {
             table: Features({column: arrays[f"{table}_{number}"] for number, column in enumerate(columns)})
             for table, columns in facts["features"].items()
@@ -152,19 +156,30 @@ class EvaluationInputs:
         return cls(train, _queries(arrays), facts["tie_seed"], cold_entities, withheld, facts["n_tested"])
 
 
-def read_pairs(folder: Path, *, cold: bool) -> NDArray[np.int32]:
-    """Map the pairs of inputs in ``folder``, in codes with or without those of cold entities; shape (2, s)."""
-    return _mapped(folder, "cold_pairs" if cold else "pairs")
+def pairs_file(folder: Path, *, cold: bool) -> Path:
+    """Return the file of the inputs in ``folder`` that holds the pairs, in codes with or without cold entities."""
+    return _file(folder, f"cold_{PAIRS}" if cold else PAIRS)
+
+
+def mapped_pairs(file: IO[bytes]) -> NDArray[np.int32]:
+    """Map the pairs in an open file into memory, read-only; shape (2, s)."""
+    np.lib.format.read_magic(file)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    return np.memmap(file, dtype, "r", file.tell(), shape)
+
+
+def _file(folder: Path, name: str) -> Path:
+    return (folder / PAIRS if name.endswith(PAIRS) else folder) / f"{name}.npy"
 
 
 def _mapped(folder: Path, name: str) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    array: NDArray[Any] = np.load(_file(folder, name), mmap_mode="r", allow_pickle=False)
     return array
 
 
 def _queries(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Queries:
     none = np.empty((2, 0), dtype=np.int32)
-    return Queries(arrays[f"{prefix}ranked_users"], arrays.get(f"{prefix}pairs", none))
+    return Queries(arrays[f"{prefix}ranked_users"], arrays.get(prefix + PAIRS, none))
 
 
 def _cold_features(table: Entities, coding: Coding, positions: NDArray[np.int32]) -> tuple[Features | None, Codes]:

@@ -17,6 +17,7 @@ WORKER = (
     "fork_server",
     "held_memory",
     "outcome_file",
+    "pairs_handover",
     "pipe_events",
     "printed_log",
     "process_tree",

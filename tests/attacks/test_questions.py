@@ -53,3 +53,16 @@ def test_what_is_asked_teaches_nothing_and_whoever_tries_is_told(ran):
     assert together.figures(HONEST) == alone.figures(HONEST) != {}
     assert together.left == alone.left == []
     assert together.temporary == alone.temporary == []
+
+
+def test_pairs_are_out_of_sight_until_lists_are_made_and_these_are_final_then(environment, run, sorted_file):
+    environment.install_attack("questions")
+    ran = run(["control", "peeks", "relists", "swaps", "hastens"], data=str(sorted_file))
+    assert ran.code == 1, ran.said
+    assert ran.status == {"control": "ok", "peeks": "ok", "relists": "ok", "swaps": "failed", "hastens": "failed"}
+    for model in ("peeks", "relists"):
+        assert figure(ran.records[model, ""], "NDCG@10") == figure(ran.records["control", ""], "NDCG@10")
+    for model in ("swaps", "hastens"):
+        assert "lists were changed after it was given the pairs" in ran.records[model, ""]["reason"]
+    assert ran.left == []
+    assert ran.temporary == []

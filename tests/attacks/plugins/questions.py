@@ -1,12 +1,16 @@
 """Models that try to learn from what they are asked. All but one are biases of items and users otherwise."""
 
 import gc
+import os
+import socket
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+SAVE = np.save
 
 
 class _Biases:
@@ -138,3 +142,43 @@ class Peeks(_Biases):
         for array in arrays:
             if isinstance(array, np.ndarray) and array.ndim == 2 and len(array) == 2:
                 self.asked_ |= set(zip(*array.tolist(), strict=True))
+
+
+@dataclass
+class Relists(_Biases):
+    """Writes its lists anew when it has seen the pairs."""
+
+    def predict(self, users, items):
+        file = Path("../answers/lists.npy")
+        if file.exists():
+            lists = np.load(file)
+            np.save(file, lists[:, ::-1])
+        return self.plain(users, items)
+
+
+@dataclass
+class Swaps(_Biases):
+    """Lets the harness's own function write other lists when it has seen the pairs."""
+
+    def predict(self, users, items):
+        np.save = lambda file, array, **options: SAVE(file, array[::-1] if array.ndim == 2 else array, **options)
+        return self.plain(users, items)
+
+
+@dataclass
+class Hastens(_Biases):
+    """Says while it is fitted that its lists are made, and takes the pairs."""
+
+    def learn(self):
+        for descriptor in range(3, 64):
+            try:
+                channel = socket.socket(fileno=os.dup(descriptor))
+            except OSError:
+                continue
+            with channel:
+                channel.send(b'{"event": "ranked", "cold": false}\n')
+                _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
+            for one in descriptors:
+                with os.fdopen(one, "rb") as file:
+                    self.asked_ |= set(zip(*np.load(file).tolist(), strict=True))
+                    return

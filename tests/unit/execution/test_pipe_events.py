@@ -63,6 +63,7 @@ def test_the_longest_event_is_written_in_one_piece_whatever_is_in_it(text):
         peak=1 << 40,
         seconds=seconds,
         seal="f" * 64,
+        relisted=False,
     )
     assert len(line) <= select.PIPE_BUF
     assert parse_event(line) is not None

@@ -7,7 +7,7 @@ import pytest
 
 from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Fold, Split
-from cfbench.inference.inputs import EvaluationInputs, read_pairs
+from cfbench.inference.inputs import EvaluationInputs, mapped_pairs, pairs_file
 from cfbench.inference.pair_order import PairOrder
 
 # Users 0, 1 and items 4, 0 are in training (items get the codes 0 and 1); users 2, 4 and items 1, 3 are cold.
@@ -108,7 +108,7 @@ def test_inputs_read_back_as_they_were_written(make_split, tmp_path, users):
 def test_no_test_rating_reaches_the_worker(make_split, tmp_path):
     split = make_split([(0, 0, 1), (1, 1, 1)], [(0, 1, 4.5), (1, 0, 4.5)])
     EvaluationInputs.of(split).write(tmp_path)
-    for path in tmp_path.glob("*.npy"):
+    for path in tmp_path.rglob("*.npy"):
         assert 4.5 not in np.load(path).tolist()
 
 
@@ -118,5 +118,6 @@ def test_pairs_can_be_read_later_than_the_rest(make_split, tmp_path):
     read = EvaluationInputs.read(tmp_path, with_pairs=False)
     assert read.queries.pairs.size == read.cold_entities.queries.pairs.size == 0
     assert read.cold_entities.queries.ranked_users.tolist() == [1, 2, 2]
-    assert np.array_equal(read_pairs(tmp_path, cold=False), written.queries.pairs)
-    assert np.array_equal(read_pairs(tmp_path, cold=True), written.cold_entities.queries.pairs)
+    for cold, queries in ((False, written.queries), (True, written.cold_entities.queries)):
+        with pairs_file(tmp_path, cold=cold).open("rb") as file:
+            assert np.array_equal(mapped_pairs(file), queries.pairs)
