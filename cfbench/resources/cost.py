@@ -11,11 +11,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cfbench.resources.cgroups import memory_limits
+
 LONGEST_TEXT = 500
 """Characters of the longest text about a cell's cost, e.g. of its device."""
 
 _MOST_PARTS, _MOST_SECONDS, _MOST = 100, 1e10, 1 << 60
-_CONTROL_GROUP = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True)
@@ -115,10 +116,9 @@ def peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def machine_bytes(control_group: Path = _CONTROL_GROUP) -> int:
-    """Return the bytes of memory that processes here may use: the machine's, or less where a container says so."""
-    limit = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # not Linux, or no limit, which is the word "max"
-            limit = min(limit, int((control_group / name).read_text("ascii")))
-    return limit
+def machine_bytes() -> int:
+    """Return the bytes of memory that processes here may use: the machine's, or less where a control group says so.
+
+    Containers, systemd and schedulers of clusters set limits of groups, nested ones too.
+    """
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *memory_limits()])
