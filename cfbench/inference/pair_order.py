@@ -21,8 +21,8 @@ from cfbench.spec import seed_of
 CHECKED_ROWS = 20_000
 """The most training rows that are predicted, for comparison with the error on test rows."""
 
-_ROUNDS = 40  # of exchanges between decoys; dense data never run out of pairs that will not do
-_FEW = 100  # one decoy in so many may be left out rather than be mended
+_PASSES, _ROUNDS = 3, 30  # of looking for decoys that are no good, and of exchanging theirs
+_MANY = 1000  # decoys; fewer are worth every round
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,25 +106,41 @@ def _decoys(split: Split, rng: np.random.Generator) -> tuple[NDArray[np.int64], 
     taken = np.concatenate([users + items, dataset.user_index[rows].astype(np.int64) * n + dataset.item_index[rows]])
     taken.sort()
     chosen = rng.permutation(len(users))
-    for _ in range(_ROUNDS):
+    for _ in range(_PASSES):
         wrong = np.flatnonzero(_taken_or_repeated(users + items[chosen], taken))
-        if len(wrong) * _FEW <= len(users):
-            break
-        others = np.delete(np.arange(len(users)), wrong)
-        others = rng.choice(others, min(len(wrong), len(others)), replace=False)
-        wrong = rng.permutation(wrong)[: len(others)]
-        fits = ~_is_among(users[wrong] + items[chosen[others]], taken)
-        fits &= ~_is_among(users[others] + items[chosen[wrong]], taken)
-        wrong, others = wrong[fits], others[fits]
-        chosen[wrong], chosen[others] = chosen[others], chosen[wrong]
+        _exchange(wrong, chosen, users, items, taken, rng)
     fit = np.flatnonzero(~_taken_or_repeated(users + items[chosen], taken))
     return fit, chosen[fit]
+
+
+def _exchange(
+    wrong: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    users: NDArray[np.int64],
+    items: NDArray[np.int32],
+    taken: NDArray[np.int64],
+    rng: np.random.Generator,
+) -> None:
+    """Let the ``wrong`` decoys exchange items with others, drawn again and again, where that leaves no pair taken."""
+    is_wrong = np.zeros(len(users), dtype=np.bool_)
+    is_wrong[wrong] = True
+    for _ in range(_ROUNDS):
+        others, at = np.unique(rng.integers(0, len(users), len(wrong)), return_index=True)
+        mine, others = wrong[at][~is_wrong[others]], others[~is_wrong[others]]
+        fits = ~_taken_or_repeated(users[mine] + items[chosen[others]], taken)
+        fits &= ~_taken_or_repeated(users[others] + items[chosen[mine]], taken)
+        mine, others = mine[fits], others[fits]
+        chosen[mine], chosen[others] = chosen[others], chosen[mine]
+        is_wrong[mine] = False
+        wrong = wrong[is_wrong[wrong]]
+        if len(wrong) > _MANY and len(mine) < 0.01 * len(wrong):  # hardly anybody is left to exchange with
+            return
 
 
 def _taken_or_repeated(pairs: NDArray[np.int64], taken: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark the pairs that are among ``taken``, which is sorted, and all but the first of equal ones."""
     order = np.argsort(pairs, kind="stable")
-    ordered = pairs[order]  # a search in order is many times faster
+    ordered = pairs[order]
     found = _is_among(ordered, taken)
     found[1:] |= ordered[1:] == ordered[:-1]
     marked = np.empty_like(found)
@@ -133,5 +149,6 @@ def _taken_or_repeated(pairs: NDArray[np.int64], taken: NDArray[np.int64]) -> ND
 
 
 def _is_among(pairs: NDArray[np.int64], taken: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the pairs that are among ``taken``; both sorted, for a search that goes through memory once."""
     found: NDArray[np.bool_] = taken[np.minimum(np.searchsorted(taken, pairs), len(taken) - 1)] == pairs
     return found
