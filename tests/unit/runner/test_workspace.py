@@ -19,7 +19,7 @@ from cfbench.runner.dispatch import clear_workspaces, new_workspace
 
 def test_a_workspace_lasts_as_long_as_it_is_used(tmp_path):
     with new_workspace(tmp_path / "here") as folder:
-        assert {path.name for path in folder.iterdir()} == {"cells", "inputs", "owner.lock"}
+        assert {path.name for path in folder.iterdir()} == {"cells", "inputs", "logs", "owner.lock"}
     assert not list((tmp_path / "here").iterdir())
 
 
