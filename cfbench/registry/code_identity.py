@@ -25,8 +25,10 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TypeAlias
 
+from cfbench.errors import PluginError
 from cfbench.files.digests import FileDigests, State, state_of, written_before
 from cfbench.files.user_folders import cache_folder
+from cfbench.registry.declaration import source_of
 from cfbench.registry.distributions import Copy, Listed, copies_on_path, files_below, hidden_copies
 from cfbench.registry.look_alikes import FIRST_PARTY, look_alike, normalised
 
@@ -39,7 +41,7 @@ _NAMED = 3  # files that one remark names
 Remark: TypeAlias = tuple[str, str]
 """A code out of :data:`REMARKS` and a sentence, about a distribution that may not be what it seems to be."""
 
-REMARKS = ("look-alike", "duplicate-distribution", "foreign-files", "edited-code")
+REMARKS = ("look-alike", "duplicate-distribution", "foreign-files", "edited-code", "hidden-code")
 """The codes of remarks."""
 
 
@@ -69,7 +71,8 @@ class DistributionCode:
         memory = hashlib.sha256(str(copy.info).encode()).hexdigest()[:32]
         digests = FileDigests(cache_folder() / "digests" / f"{memory}.json")
         listed = {} if copy.roots else copy.listed or {}
-        files, list_written = _files(copy, required), state_of(copy.info / "RECORD")
+        files, record = _files(copy, required), state_of(copy.info / "RECORD")
+        list_written = record[2] if record else 0
         contents, edited, foreign = dict[str, str](), list[str](), list[str]()
         for name, (path, state) in files.items():
             entry = listed.get(name)
@@ -117,18 +120,19 @@ class CodeIdentity:
         lines = sorted(f"{normalised(one.copy.name)} {one.copy.version} {one.digest}" for one in self.required)
         return hashlib.sha256("\n".join([self.own.digest, *lines]).encode()).hexdigest()
 
-    @property
+    @cached_property
     def remarks(self) -> list[Remark]:
-        """What a reader should know of the libraries that it requires."""
-        edited = [one for one in self.required if one.edited]
-        return [
-            (
-                "edited-code",
-                f"files of {one.copy.name}, which {self.own.copy.name} requires, were changed since it was "
-                f"installed: {_some(one.edited)}",
-            )
-            for one in edited
-        ]
+        """What a reader should know of its modules and of the libraries that it requires."""
+        found, name = list[Remark](), self.own.copy.name
+        for one in self.required:
+            if one.edited:
+                text = f"files of {one.copy.name}, which {name} requires, were changed since it was installed"
+                found.append(("edited-code", f"{text}: {_some(one.edited)}"))
+        for one in (self.own, *self.required):
+            if hidden := [module for module in one.copy.modules if _is_hidden(module, one.copy)]:
+                text = f"modules of {one.copy.name} are hidden by others of the same name, earlier on the import path"
+                found.append(("hidden-code", f"{text}: {_some(hidden)}"))
+        return found
 
     def untouched(self) -> bool:
         """Return whether all files are still in the states that they were read in."""
@@ -257,11 +261,18 @@ def _files(copy: Copy, required: bool) -> dict[str, tuple[str, State | None]]:
     return {name: (path, state_of(path)) for name, path in paths.items() if name.startswith(counting)}
 
 
-def _as_listed(entry: Listed, state: State | None, list_written: State | None) -> bool:
+def _is_hidden(module: str, copy: Copy) -> bool:
+    """Whether importing a distribution's ``module`` would import another's; not asked of modules that are no source."""
+    with suppress(PluginError):
+        return not copy.holds(source_of(module))
+    return False
+
+
+def _as_listed(entry: Listed, state: State | None, list_written: int) -> bool:
     """Whether a file has the listed size, and nobody has touched it since its installer wrote the list, at the end."""
-    if state is None or list_written is None or not entry.sha256:
-        return False
-    return str(state[0]) == entry.size and written_before(state, list_written[2])
+    return (
+        state is not None and entry.size == str(state[0]) and entry.sha256 != "" and written_before(state, list_written)
+    )
 
 
 def _content(digests: FileDigests, path: str) -> str:

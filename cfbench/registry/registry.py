@@ -121,10 +121,10 @@ class Registry:
     def discover(cls) -> Registry:
         """Read the entry points of every installed distribution; imports no plugin."""
         kinds: dict[str, Kind] = {group_of(kind): kind for kind in KINDS}
-        found, installation = installed_entries(kinds), Installation()
+        installation = Installation()
         return cls(
             Plugin(kinds[entry.group], entry.name, entry.value, *owner, installation=installation)
-            for entry, owner in found
+            for entry, owner in installed_entries(kinds, installation)
         )
 
     def with_missing(self, models: Mapping[str, str]) -> Registry:
@@ -219,7 +219,7 @@ def shipped_suites() -> dict[str, ShippedSuite]:
     Of a name that several distributions use there is one entry, whose problem names them.
     """
     found: dict[str, list[ShippedSuite]] = {}
-    for entry, owner in installed_entries({"cfbench.suites"}):
+    for entry, owner in installed_entries({"cfbench.suites"}, Installation()):
         path = Path(f"{entry.name}.toml")
         try:
             path = folder_of(entry.value) / path
@@ -235,17 +235,16 @@ def shipped_suites() -> dict[str, ShippedSuite]:
     return {name: suites[0] for name, suites in sorted(found.items())}
 
 
-def installed_entries(groups: Container[str]) -> Iterator[tuple[metadata.EntryPoint, tuple[str, str]]]:
+def installed_entries(
+    groups: Container[str], installation: Installation
+) -> Iterator[tuple[metadata.EntryPoint, tuple[str, str]]]:
     """Yield the entry points of ``groups`` with name and version of their distribution.
 
-    Of two installed copies of a distribution the first on the import path counts.
+    Of several copies of a distribution the first on the import path counts.
     """
-    names = set()
-    for distribution in metadata.distributions():
-        entries = [entry for entry in distribution.entry_points if entry.group in groups]
-        if entries and normalised(distribution.name) not in names:
-            names.add(normalised(distribution.name))
-            yield from ((entry, (distribution.name, distribution.version)) for entry in entries)
+    for first, *_ in installation.copies.values():
+        entries = [entry for entry in first.distribution.entry_points if entry.group in groups]
+        yield from ((entry, (first.name, first.version)) for entry in entries)
 
 
 @cache

@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from cfbench.execution import Outcome
 from cfbench_dask import worker_session
-from cfbench_dask.worker_session import answer, open_session
+from cfbench_dask.worker_session import WorkerSession, answer, open_session
 
 
 @pytest.fixture
@@ -68,3 +69,17 @@ def test_what_the_disk_of_a_worker_refuses_is_told(worker):
 def test_a_worker_without_room_says_so(worker, tmp_path):
     (tmp_path / "worker").write_text("no folder")
     assert open_session(worker, "none", {}, [], "")["wrong"].endswith("Not a directory")
+
+
+@pytest.mark.parametrize(("change", "status"), [("", "ok"), ("the code of d was changed", "failed")])
+def test_a_cell_whose_code_was_changed_on_the_worker_fails(tmp_path, make_task, change, status):
+    task = make_task("one", "bias")
+    Path(task.folder).mkdir(parents=True)
+    usable = {(task.distribution, task.import_path): SimpleNamespace(code_change=lambda: change)}
+    session = WorkerSession(tmp_path / "session", "token", print, usable)
+    try:
+        facts = session._packed(Outcome(task, "ok"))
+    finally:
+        session.close()
+    assert facts["status"] == status
+    assert facts["reason"] == (f"{change} on the worker during the run" if change else "")

@@ -211,10 +211,11 @@ def test_an_edited_file_of_a_release_is_found_and_the_others_are_not_read(site, 
     site.install("mine", {"mine.py": MODULE}, "library")
     site.install("library", {"library/__init__.py": b"1", "library/big.so": b"22", "library/x.h": b"3"})
     record = site.folder / "library-1.0.dist-info" / "RECORD"
-    for path in (site.folder / "library").iterdir():  # as if they had been written seconds before the list was
-        path.touch()
+    # Nobody can set the time that is looked at in truth, nor wait for its granularity: the other one stands in for it.
+    edited = record.stat().st_mtime_ns
+    for path in (site.folder / "library").iterdir():
+        os.utime(path, ns=(0, edited - 1))
     monkeypatch.setattr(code_identity, "written_before", lambda state, _moment: state[1] < edited)
-    edited = record.stat().st_mtime_ns + 1
     read = []
     original = code_identity._content
     monkeypatch.setattr(
@@ -335,3 +336,18 @@ def test_a_list_of_files_that_makes_no_sense_is_no_error(site, record):
     (info / "RECORD").write_text(record)
     assert len(identity("mine").digest) == 64
     assert isinstance(Installation().remarks("mine"), list)
+
+
+def test_a_module_that_hides_one_of_a_library_is_told(make_site):
+    later = make_site("later")
+    later.install("mine", {"mine/__init__.py": MODULE, "mine_helper.py": b""}, "library")
+    later.install("library", {"library/__init__.py": b"1", "tests/__init__.py": b"", "_native.so": b""})
+    source_of.cache_clear()
+    assert identity("mine").remarks == []
+    project(make_site("earlier").folder, "library.py", "mine_helper.py", "tests.py")
+    source_of.cache_clear()
+    text = "are hidden by others of the same name, earlier on the import path"
+    assert identity("mine").remarks == [
+        ("hidden-code", f"modules of mine {text}: mine_helper"),
+        ("hidden-code", f"modules of library {text}: library"),
+    ]

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -246,3 +248,31 @@ def test_whichever_step_a_process_is_killed_at_the_next_one_keeps_the_data_and_n
         step += 3
     assert code == 0
     assert step > 10
+
+
+@pytest.mark.parametrize("replace", [shutil.copyfile, shutil.move])
+def test_a_copy_with_the_size_and_the_time_of_what_it_replaces_is_read(storage, build, tmp_path, replace):
+    path, copy = tmp_path / "ratings.csv", tmp_path / "copy.csv"
+    path.write_text("1,1,5")
+    cached(Source(), storage, [path], build)
+    copy.write_text("1,1,1")
+    times = path.stat()
+    replace(copy, path)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    cached(Source(), storage, [path], build)
+    assert build.calls == 2
+    path.touch()  # the same content, whatever the times are
+    cached(Source(), storage, [path], build)
+    assert build.calls == 2
+
+
+def test_what_was_read_while_it_was_written_is_not_kept(storage, tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("1,1,5")
+
+    def build():
+        path.write_text("1,1,1")
+        return dataset()
+
+    assert cached(Source(), storage, [path], build).name == "tiny"
+    assert not (storage.cache_dir / "parsed").exists()
