@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from cfbench.evaluation.metrics.evaluation import Evaluation
 from cfbench.evaluation.simple_predictors import LIST_LENGTH, SimplePredictors
 
-_LEFT = 0.64  # the least share of a simple predictor's squared error that remains: of its RMSE, 80 %
-_BOLD_ERROR = (
-    0.6  # the least mean square error where a simple predictor is contradicted by its RMSE or more, over its own
-)
-_SUSPICIOUS = 4 / 3  # times both: what calls for a second look, by a better predictor
+_LEFT = 0.72  # the least share of a simple predictor's squared error that remains: of its RMSE, 85 %
+_BOLD_ERROR = 0.6  # the least mean square error, over its own, where a simple predictor is contradicted by its RMSE
+_SUSPICIOUS = 1.2  # times both: what calls for a second look, by a better predictor
 _ODDS = 2.0  # the most odds of a hit over those of simple lists
 _CERTAIN = 4.0  # standard errors over users
 

@@ -19,7 +19,9 @@ def codes_of(evaluation, metrics=()) -> list[str]:
 
 
 def warnings_of(evaluation, metrics=()):
-    return answer_warnings(evaluation, measure(evaluation, metrics).n_users(metrics))
+    """Leave out that answers made from the truth are too good to be true: that has tests of its own."""
+    found = answer_warnings(evaluation, measure(evaluation, metrics).n_users(metrics))
+    return [one for one in found if one.code != "too-good"]
 
 
 @pytest.fixture
@@ -47,8 +49,8 @@ def noisy(ratings, deviation, seed=0):
 
 def test_a_test_error_far_below_the_training_error_smells_of_a_leak(world):
     leaking = answering(world, noisy(world.test.ratings, 0.1), noisy(world.train.ratings, 1.5))
-    too_good, warning = warnings_of(leaking)
-    assert (too_good.code, warning.code) == ("too-good", "test-below-training")
+    (warning,) = warnings_of(leaking)
+    assert warning.code == "test-below-training"
     assert "has the model seen the test" in warning.text
 
 

@@ -1,4 +1,5 @@
 import os
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,12 @@ def test_both_are_embedded_and_need_no_folder():
 
 
 @pytest.mark.skipif("CFBENCH_DATA" not in os.environ, reason="CFBENCH_DATA names no folder with the published files")
+def test_the_folder_of_the_embedded_file_holds_nothing_that_a_cell_needs():
+    """Cells may not read it: it tells test ratings."""
+    found = {path.name for path in files("cfbench.data.sources").joinpath("embedded").iterdir()}
+    assert found == {"LICENSE-MovieTweetings", "README.md", "movietweetings-100k.npz"}
+
+
 def test_the_embedded_file_is_what_the_build_makes_of_the_published_files(tmp_path):
     published = Path(os.environ["CFBENCH_DATA"]) / "movietweetings-100k"
     if not published.is_dir():
