@@ -65,6 +65,7 @@ class Site:
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("CFBENCH_CACHE", str(tmp_path / "cache"))
+    source_of.cache_clear()  # for as long as a process lives, it is believed that modules stay where they are
 
 
 @pytest.fixture
@@ -293,7 +294,7 @@ def test_a_module_that_is_no_file_of_its_distribution_is_a_problem(make_site):
     plugin = Registry.discover().named("model", "m")
     assert plugin.problem == ""
     project(make_site("earlier").folder, "mine/__init__.py", "mine/model.py")
-    source_of.cache_clear()  # for as long as a process lives, it is believed that modules stay where they are
+    source_of.cache_clear()
     plugin = Registry.discover().named("model", "m")
     assert "earlier/mine/model.py, which is no file of mine 1.0" in plugin.problem
     with pytest.raises(PluginError, match="no file of mine"):
@@ -342,7 +343,6 @@ def test_a_module_that_hides_one_of_a_library_is_told(make_site):
     later = make_site("later")
     later.install("mine", {"mine/__init__.py": MODULE, "mine_helper.py": b""}, "library")
     later.install("library", {"library/__init__.py": b"1", "tests/__init__.py": b"", "_native.so": b""})
-    source_of.cache_clear()
     assert identity("mine").remarks == []
     project(make_site("earlier").folder, "library.py", "mine_helper.py", "tests.py")
     source_of.cache_clear()
