@@ -30,7 +30,7 @@ _PHASES = {
     "add_cold_entities": ("adding cold users and items", "add cold users and items"),
     "predict": ("predicting", "predict"),
     "rank": ("ranking", "rank"),
-    "check": ("predicting training rows", "predict training rows"),
+    "check": ("answering checks", "answer checks"),
     "save": ("saving", "save"),
     "write": ("writing answers", "write answers"),
     "cell": ("cell", "cells that died or were ended"),

@@ -28,6 +28,9 @@ JSON = st.recursive(
 def task(make_task):
     task = make_task("a", "bias")
     Path(task.folder).parent.mkdir()
+    Path(task.inputs).mkdir(parents=True)
+    sizes = {"pairs": 2, "lists": 1, "length": 1, "items": 1, "checked": 0}
+    (Path(task.inputs) / "inputs.json").write_text(json.dumps({"sizes": sizes}), encoding="utf-8")
     return task
 
 
@@ -76,8 +79,8 @@ def test_a_failure_keeps_its_name_reason_and_last_words(send, status):
         ({}, {"status": "skipped"}, "ended as 'skipped'"),
         ({}, {"status": None}, "ended as 'None'"),
         ({}, {"status": "failed", "reason": 5}, "reason: Input should be a valid string"),
-        ({}, {"answers": ["predictions"]}, "No such file"),
-        ({}, {"answers": ["secrets"]}, "No such file"),
+        ({}, {"answers": ["predictions"]}, "other answers than it names"),
+        ({}, {"answers": ["secrets"]}, "other answers than it names"),
         ({"answers/predictions.npy": np.array(["a"])}, {"answers": ["predictions"]}, "predictions must be float32"),
         ({"answers/predictions.npy": b"no array"}, {"answers": ["predictions"]}, "cannot be read"),
         ({}, {"cost": {"peak_memory": "gold"}, "status": "failed"}, "cannot be read"),
@@ -87,7 +90,7 @@ def test_a_failure_keeps_its_name_reason_and_last_words(send, status):
         ({}, {"versions": {"numpy": 3}}, "cannot be read: versions.numpy: Input should be a valid string"),
         ({}, {"replied": {"reason": "another"}}, "its answers cannot be read"),
         ({}, {"replied": {"status": "failed"}}, "its answers cannot be read"),
-        ({"answers/outcome.json": b"{"}, {}, "cannot be read: Invalid JSON"),
+        ({"answers/outcome.json": b"{"}, {}, "cannot be read: Expecting property name"),
     ],
 )
 def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wrong):
