@@ -10,7 +10,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ import psutil
 from packaging.requirements import Requirement
 
 from cfbench.doctor.import_probe import DoctorOptions, ImportProbe, probe_imports
-from cfbench.execution.sandbox import landlock_version
+from cfbench.execution.sandbox import PROTECTIONS, landlock_version, protections
 from cfbench.execution.supervisor import THREAD_VARIABLES
 from cfbench.registry.code_identity import Installation, Remark
 from cfbench.registry.look_alikes import normalised
@@ -285,16 +284,15 @@ def check_folders(options: DoctorOptions) -> Iterator[Finding]:
 
 
 def check_isolation() -> Iterator[Finding]:
-    """Report what the kernel offers to confine a cell's process."""
-    version = landlock_version()
-    if sys.platform != "linux":
-        text = f"{sys.platform}: cells are processes of their own, but cannot be kept from writing to results or data"
-        yield Finding("warning", text, "run plugins that you do not trust on Linux")
-    elif version == 0:
-        text = "no Landlock: cells are processes of their own, but could write to results or data"
-        yield Finding("warning", text, "Linux 5.13 or later with landlock among its lsm= modules")
-    else:
-        yield Finding("ok", f"Landlock {version}: cells cannot write to results or data")
+    """Report what the kernel keeps a cell's process from, as a process finds out that is confined like one."""
+    held = protections(network=False)
+    missing = [name for name in PROTECTIONS if name not in held]
+    if held:
+        yield Finding("ok", f"Landlock {landlock_version()}; cells are confined in: {', '.join(held)}")
+    if missing:
+        text = f"cells are processes of their own, but not confined in: {', '.join(missing)}"
+        remedy = "Linux 6.12 or later with landlock among its lsm= modules, on x86_64 or aarch64"
+        yield Finding("warning", text, f"{remedy}; run plugins that you do not trust elsewhere")
 
 
 def check_gpus(probes: Sequence[ImportProbe]) -> Iterator[Finding]:

@@ -87,6 +87,8 @@ class Outcome:
         losses: the learning curve.
         versions: versions of numpy and of the libraries that the model's distribution requires.
         log_tail: the last lines that it printed, where it is not ok.
+        protections: what held while it ran: ``writes``, ``reads``, ``network``, ``signals`` and ``system-calls``, which
+            the kernel kept it from where they are not its own, and ``watchdog``, which kept the limits.
     """
 
     task: Task
@@ -97,6 +99,7 @@ class Outcome:
     losses: tuple[Epoch, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     log_tail: str = ""
+    protections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

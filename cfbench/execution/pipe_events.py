@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-LONGEST_TEXT = (select.PIPE_BUF - 400) // 6
+LONGEST_TEXT = (select.PIPE_BUF - 500) // 6
 """Characters of a text in an event: with them it is shorter than what the system writes in one piece.
 
-A character takes six bytes at most, as the escape of a control character; 400 are left for the rest of the event.
+A character takes six bytes at most, as the escape of a control character; 500 are left for the rest of the event.
 """
 
 _BURST, _A_SECOND = 1000, 20  # events
@@ -45,6 +45,7 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
         "peak": int,
         "seconds": _NUMBER,
         "seal": str,
+        "protections": str,
         "relisted": bool,
     },
 }

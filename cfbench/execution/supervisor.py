@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +210,7 @@ class Supervisor:
                 self.events.cell_epoch(task, EpochReport(event["epoch"], event["epochs"], *losses))
             case "exited" if task is not None:
                 del self.running[task.name]
-                return concluded(task, event)
+                return replace(concluded(task, event), protections=tuple(event["protections"].split()))
         return None
 
     def _lost(self, distribution: str) -> list[Outcome | None]:

@@ -37,6 +37,7 @@ from cfbench.execution.contract import Task
 from cfbench.execution.fork_server import ForkServer, ImportRequest
 from cfbench.execution.pipe_events import LONGEST_TEXT, event_line, send_if_room
 from cfbench.execution.process_tree import adopt_orphans, die_with_the_parent, how_ended, kill_descendants
+from cfbench.execution.sandbox import protections
 from cfbench.execution.watched_cell import WatchedCell
 
 _LOOK, _LOOK_IDLE = 0.05, 1.0  # seconds between looks at memory and clock; a gigabyte takes longer to fill
@@ -258,7 +259,8 @@ class Watchdog:
             for descriptor in (cell.output, cell.control):
                 with suppress(KeyError):  # it has been read to its end
                     self._selector.unregister(descriptor)
-            self._tell(task=cell.task.name, **cell.conclude(status))
+            held = " ".join((*protections(network=cell.task.network), "watchdog"))
+            self._tell(task=cell.task.name, protections=held, **cell.conclude(status))
         self._ended.clear()
 
     def _tell(self, **event: object) -> None:

@@ -292,6 +292,7 @@ class RunConditions(_GroupLine):
         cfbench: version of cfbench.
         preprocessing: what was done to the data before it was split, with what was left of it, in order.
         warnings: findings of the sanity checks on the split.
+        protections: what held while the cells ran, each combination once; empty where no record states it.
     """
 
     fingerprint: str
@@ -308,6 +309,7 @@ class RunConditions(_GroupLine):
     cfbench: str
     preprocessing: tuple[str, ...] = ()
     warnings: tuple[SanityWarning, ...] = ()
+    protections: tuple[str, ...] = ()
     kind: Literal["conditions"] = "conditions"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 
@@ -13,7 +14,7 @@ from cfbench.evaluation.metrics.strata import held_by_most_active
 from cfbench.evaluation.sanity_checks import split_warnings
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES
 from cfbench.experiment.plan import Study
-from cfbench.records.record import Cell, Definition, RunConditions
+from cfbench.records.record import Cell, Definition, Record, RunConditions
 
 
 def definitions(study: Study) -> list[Definition]:
@@ -26,8 +27,8 @@ def definitions(study: Study) -> list[Definition]:
     return lines
 
 
-def run_conditions(study: Study, cells: Sequence[Cell]) -> RunConditions:
-    """Return the conditions shared by ``cells``, all those of one result group."""
+def run_conditions(study: Study, cells: Sequence[Cell], records: Mapping[Cell, Record]) -> RunConditions:
+    """Return the conditions shared by ``cells``, all those of one result group; ``records`` are of those that ran."""
     folds = list({cell.fold: cell for cell in cells}.values())
     plan = study.splits.plan_of(cells[0])
     splits = [study.splits.of(cell) for cell in folds]
@@ -51,7 +52,18 @@ def run_conditions(study: Study, cells: Sequence[Cell]) -> RunConditions:
         cfbench=version("cfbench"),
         preprocessing=plan.preprocessing,
         warnings=tuple(warnings.values()),
+        protections=_protections([records[cell].provenance for cell in cells if cell in records]),
     )
+
+
+def _protections(provenances: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """Return under which protections cells ran, each combination once, with their number where there are several."""
+    stated = Counter(
+        one["protections"] + (", network allowed" if one.get("network") == "allowed" else "")
+        for one in provenances
+        if "protections" in one
+    )
+    return tuple(f"{text} ({count} cells)" if len(stated) > 1 else text for text, count in stated.most_common())
 
 
 def _counts(split: Split) -> dict[str, float]:

@@ -133,7 +133,7 @@ def consolidated(study: Study, records: Mapping[Cell, Record], samples_of: Calla
         records: what came of the study's cells; cells that were not run are missing.
         samples_of: returns the samples of a cell whose record is ok.
     """
-    lines: list[Line] = [run_conditions(study, cells) for cells in study.groups.values()]
+    lines: list[Line] = [run_conditions(study, cells, records) for cells in study.groups.values()]
     lines += [*definitions(study), *(records[cell] for cell in study.cells if cell in records)]
     summaries: list[Summary] = []
     for group, cells in study.groups.items():

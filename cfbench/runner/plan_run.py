@@ -296,7 +296,7 @@ class Run:
                 cost=outcome.cost,
                 losses=outcome.losses,
                 warnings=planned.remarks,
-                provenance=_provenance(planned, outcome.versions),
+                provenance=_provenance(planned, outcome.versions) | _confinement(outcome),
                 log_tail=outcome.log_tail,
             )
         except ValueError as error:
@@ -370,6 +370,14 @@ def _of_planned_code(planned: Planned, outcome: Outcome) -> Outcome:
     if outcome.status != "ok" or not (change := planned.plugin.code_change()):
         return outcome
     return replace(outcome, status="failed", reason=f"{change} during the run; start the same run again", output=None)
+
+
+def _confinement(outcome: Outcome) -> dict[str, str]:
+    """Return under which protections a cell ran, and whether it might use the network."""
+    return {
+        "protections": " ".join(outcome.protections) or "none",
+        "network": "allowed" if outcome.task.network else "not allowed",
+    }
 
 
 def _provenance(planned: Planned | None, versions: Mapping[str, str]) -> dict[str, str]:

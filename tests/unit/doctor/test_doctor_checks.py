@@ -205,9 +205,11 @@ def test_gpus_are_those_that_the_driver_names(tmp_path, monkeypatch, script, fou
 
 
 def test_isolation_says_what_the_kernel_lacks(monkeypatch):
-    monkeypatch.setattr("cfbench.doctor.checks.landlock_version", lambda: 0)
-    (finding,) = check_isolation()
-    assert (finding.level, bool(finding.remedy)) == ("warning", True)
+    monkeypatch.setattr("cfbench.doctor.checks.protections", lambda network: ("system-calls",))
+    held, missing = check_isolation()
+    assert (held.level, missing.level, bool(missing.remedy)) == ("ok", "warning", True)
+    assert "system-calls" in held.text
+    assert "writes, reads, network, signals" in missing.text
 
 
 def test_a_check_that_fails_is_reported_and_keeps_what_it_found():

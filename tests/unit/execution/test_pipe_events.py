@@ -63,6 +63,7 @@ def test_the_longest_event_is_written_in_one_piece_whatever_is_in_it(text):
         peak=1 << 40,
         seconds=seconds,
         seal="f" * 64,
+        protections="writes reads network signals system-calls watchdog",
         relisted=False,
     )
     assert len(line) <= select.PIPE_BUF

@@ -23,6 +23,7 @@ from cfbench_dask.worker_session import Need
 
 _SHOWN = 300  # characters of an error
 _LONGEST_EVENT, _LONGEST_TAIL = 500, 2000  # characters of a text
+_LONGEST_NAME, _MOST_NAMES = 30, 10  # of protections
 _ATTEMPTS = 3  # to reach a worker that the scheduler has, and this run has not
 _LOOK = 1.0  # seconds between looks at whether a result is still wanted, and between attempts
 _SILENT = "has not answered yet"
@@ -194,7 +195,9 @@ def received(task: Task, facts: object, fetch: Callable[[int], object]) -> Outco
     # The file knows of success or failure alone; a supervisor finds the other statuses.
     if outcome is None or outcome.reason != facts.get("reason") or (outcome.status == "ok") != (status == "ok"):
         raise ValueError((outcome and outcome.reason) or "its answers cannot be read")
-    return replace(outcome, status=status, log_tail=str(facts.get("log_tail", ""))[:_LONGEST_TAIL])
+    tail, stated = str(facts.get("log_tail", ""))[:_LONGEST_TAIL], facts.get("protections", ())
+    held = tuple(str(name)[:_LONGEST_NAME] for name in stated[:_MOST_NAMES]) if isinstance(stated, tuple | list) else ()
+    return replace(outcome, status=status, log_tail=tail, protections=held)
 
 
 def events_in(message: object, session: str) -> Iterator[tuple[str, str, str, tuple[Any, ...]]]:

@@ -162,7 +162,8 @@ class WorkerSession:
         size = pack(self._cells / f"{task.name}.zip", kept)
         remove_folder(folder)
         Path(task.log).unlink(missing_ok=True)
-        return {"status": outcome.status, "reason": outcome.reason, "log_tail": outcome.log_tail, "size": size}
+        facts = {name: getattr(outcome, name) for name in ("status", "reason", "log_tail", "protections")}
+        return {**facts, "size": size}
 
     def _serve(self) -> None:
         supervisor = Supervisor(self._events)
