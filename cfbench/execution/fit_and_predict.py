@@ -17,6 +17,7 @@ from cfbench.errors import CfbenchError, ModelError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.outcome_file import saved_in
 from cfbench.execution.pipe_events import EventRate
+from cfbench.files.guarded_reading import plain_files
 from cfbench.files.locks import remove_folder
 from cfbench.inference.asked_again import KeptScores, ratings_again
 from cfbench.inference.inputs import EvaluationInputs, Queries, mapped_pairs, pairs_file
@@ -119,18 +120,17 @@ def _fit_and_query(
 def save_model(model: protocols.Saveable, folder: Path) -> int:
     """Let ``model`` save itself into ``folder``, which is made; return the bytes it wrote.
 
-    Raises ModelError where saving fails, or leaves something else than plain files.
+    Raises ModelError where saving fails, or leaves something else than plain files, or too many of them.
     """
     folder.mkdir()
     try:
         model.save(folder)
     except Exception as error:
         raise ModelError(f"{type(model).__name__}.save raised {type(error).__name__}: {error}") from error
-    files = [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
-    strange = next((path for path in files if path.is_symlink() or not path.is_file()), None)
-    if strange is not None:
-        raise ModelError(f"{type(model).__name__}.save wrote {strange.name}, which is no plain file")
-    return sum(path.stat().st_size for path in files)
+    try:
+        return sum(path.stat().st_size for path in plain_files(folder))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{type(model).__name__}.save left what cannot be kept: {error}") from error
 
 
 def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock, hand_over: HandOver) -> ModelOutput:

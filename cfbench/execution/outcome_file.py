@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from cfbench.errors import CfbenchError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.process_tree import how_ended
-from cfbench.files.guarded_reading import MEBIBYTE, ArrayHeader, open_plain, parse_json
+from cfbench.files.guarded_reading import MEBIBYTE, ArrayHeader, open_plain, parse_json, plain_files
+from cfbench.files.locks import remove_folder
 from cfbench.inference.output import FORMS, ModelOutput, OutputSizes
 from cfbench.records.record import Epoch, Status
 from cfbench.resources.cost import Cost
@@ -131,7 +132,7 @@ def read_outcome(task: Task, seal: str | None = None) -> Outcome | None:
         from cfbench.records.store import first_mistake  # noqa: PLC0415 - imports pydantic
 
         return Outcome(task, "failed", f"its process left an outcome that cannot be read: {first_mistake(error)}")
-    reason = " ".join(facts.reason.split())[:_LONGEST_REASON]
+    reason = " ".join(facts.reason.split())[:_LONGEST_REASON].rstrip()
     return Outcome(task, facts.status, reason, output, facts.cost, facts.losses, facts.versions)
 
 
@@ -229,8 +230,20 @@ def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
         status, reason = "crashed", f"its process {how_ended(int(event['code']))} before it answered"
         reason += f"; it last printed: {printed}" if printed else ""
     elif outcome.status == "ok":
-        return replace(outcome, cost=replace(outcome.cost, peak_memory=max(outcome.cost.peak_memory, peak)))
+        told = outcome.cost
+        cost = replace(told, peak_memory=max(told.peak_memory, peak), model_bytes=_saved_bytes(task))
+        return replace(outcome, cost=cost)
     else:
         return replace(outcome, log_tail=tail)
     cost = Cost(seconds={"cell": float(event["seconds"])}, peak_memory=peak)
     return Outcome(task, status, reason, cost=cost, log_tail=tail)
+
+
+def _saved_bytes(task: Task) -> int | None:
+    """Return the bytes of the model that the task has saved, None where there is none; what is none is removed."""
+    saved = saved_in(task)
+    try:
+        return sum(path.stat().st_size for path in plain_files(saved))
+    except (OSError, ValueError):
+        remove_folder(saved)
+        return None

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 MEBIBYTE = 1 << 20
 Require: TypeAlias = Callable[[str, np.dtype[Any], tuple[int, ...]], None]
 
-_DEEPEST = 30  # lists and objects inside one another; ours are 8 deep
+_DEEPEST = 30  # lists and objects inside one another, of which ours are 8 deep; folders of a saved model
+_LARGEST_MODEL, _MOST_FILES = 16_384 * MEBIBYTE, 10_000
 _LARGEST = 2**63 - 1
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -75,6 +76,29 @@ def read_plain(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise _too_large(path, most)
     return data
+
+
+def plain_files(folder: Path) -> list[Path]:
+    """Return the files that a model has saved below ``folder``; none of them is opened.
+
+    Raises ValueError where something is neither file nor folder, or for more than any saved model has, and OSError.
+    """
+    found, waiting, size = list[Path](), [folder], 0
+    while waiting:
+        path = waiting.pop()
+        state = path.lstat()
+        if stat.S_ISREG(state.st_mode):
+            found.append(path)
+            size += state.st_size
+        elif stat.S_ISDIR(state.st_mode):
+            waiting += path.iterdir()
+        else:
+            raise ValueError(f"{path} is no plain file; a saved model has nothing else")
+        if len(found) + len(waiting) > _MOST_FILES or len(path.parts) - len(folder.parts) > _DEEPEST:
+            raise ValueError(f"{folder} holds more than {_MOST_FILES:,} files, or folders {_DEEPEST} deep")
+    if size > _LARGEST_MODEL:
+        raise ValueError(f"{folder} has {size // MEBIBYTE:,} MiB, more than {_LARGEST_MODEL // MEBIBYTE:,}")
+    return found
 
 
 def _too_large(path: Path, most: int) -> OSError:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,14 +21,13 @@ from pydantic import TypeAdapter
 
 from cfbench.errors import StoreError
 from cfbench.files.atomic import confined, unwritable, write_text
-from cfbench.files.guarded_reading import MEBIBYTE, parse_json, read_plain
+from cfbench.files.guarded_reading import MEBIBYTE, parse_json, plain_files, read_plain
 from cfbench.model.saving import file_sha256
 from cfbench.records.record import Cell
 from cfbench.registry.registry import Plugin
 
 _SCHEMA = 2
 _LARGEST_MANIFEST = 64 * MEBIBYTE
-_LARGEST_MODEL, _MOST_FILES, _DEEPEST = 16_384 * MEBIBYTE, 10_000, 30
 _MANIFEST = "model.json"
 _AGAIN = "the same `cfbench run` with --save-models fits and saves it again"
 
@@ -71,7 +69,7 @@ class ModelFolder:
         """
         folder = confined(self.run, "models", cell.key)
         try:
-            _files(saved)  # what cannot be kept is not moved
+            plain_files(saved)  # what cannot be kept is not moved
             if folder.is_symlink():
                 folder.unlink()
             shutil.rmtree(folder, ignore_errors=True)
@@ -82,6 +80,8 @@ class ModelFolder:
         except BaseException as error:
             # Without its manifest it is of no use, and may be what fills the disk.
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, ValueError):
+                raise StoreError(f"the model of {cell} is not kept: {error}") from error
             if isinstance(error, OSError):  # shutil.Error, of a folder that could not be copied whole, is one too
                 raise unwritable(folder, error) from error
             raise
@@ -121,31 +121,10 @@ class ModelFolder:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """Return sha256 of every file below ``folder``.
-
-    Raises StoreError where something is no plain file, or where there is more than any model of ours would save.
-    """
+    """Return sha256 of every file below ``folder``; raises StoreError where something there is no saved model's."""
     try:
-        return {path.relative_to(folder).as_posix(): file_sha256(path) for path in _files(folder)}
+        return {path.relative_to(folder).as_posix(): file_sha256(path) for path in plain_files(folder)}
     except OSError as error:
         raise StoreError(f"{error.filename} cannot be read: {error.strerror}; {_AGAIN}") from error
-
-
-def _files(folder: Path) -> list[Path]:
-    """Return the files below ``folder`` before one of them is opened, see :func:`_digests`."""
-    found, waiting, size = list[Path](), [folder], 0
-    while waiting:
-        path = waiting.pop()
-        state = path.lstat()
-        if stat.S_ISREG(state.st_mode):
-            found.append(path)
-            size += state.st_size
-        elif stat.S_ISDIR(state.st_mode):
-            waiting += path.iterdir()
-        else:
-            raise StoreError(f"{path} is no plain file; a saved model has nothing else")
-        if len(found) + len(waiting) > _MOST_FILES or len(path.parts) - len(folder.parts) > _DEEPEST:
-            raise StoreError(f"{folder} holds more than {_MOST_FILES:,} files, or folders {_DEEPEST} deep")
-    if size > _LARGEST_MODEL:
-        raise StoreError(f"{folder} has {size / MEBIBYTE:,.0f} MiB, more than {_LARGEST_MODEL // MEBIBYTE:,}")
-    return found
+    except ValueError as error:
+        raise StoreError(f"{error}; {_AGAIN}") from error

@@ -153,6 +153,8 @@ def test_events_of_other_runs_are_dropped():
     events = [
         ["cell", "cell_phase", ["fit"]],
         ["cell", "cell_epoch", [1, 2, 0.5, None]],
+        ["cell", "cell_epoch", [10**30, 2, 0.5, None]],
+        ["cell", "cell_usage", [1.0, 10**400]],
         ["cell", "close", []],
         ["", "note", [3]],
     ]

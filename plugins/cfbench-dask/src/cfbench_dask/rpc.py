@@ -24,6 +24,7 @@ from cfbench_dask.worker_session import Need
 _SHOWN = 300  # characters of an error
 _LONGEST_EVENT, _LONGEST_TAIL = 500, 2000  # characters of a text
 _LONGEST_NAME, _MOST_NAMES = 30, 10  # of protections
+_MOST = 1 << 63  # a number that displays can count with
 _ATTEMPTS = 3  # to reach a worker that the scheduler has, and this run has not
 _LOOK = 1.0  # seconds between looks at whether a result is still wanted, and between attempts
 _SILENT = "has not answered yet"
@@ -211,7 +212,11 @@ def events_in(message: object, session: str) -> Iterator[tuple[str, str, str, tu
                 match event:
                     case [str(task), "cell_phase" | "note" as kind, [str(text)]]:
                         yield worker, task, kind, (text[:_LONGEST_EVENT],)
-                    case [str(task), "cell_usage", [Real() as seconds, int(size)]]:
+                    case [str(task), "cell_usage", [Real() as seconds, int(size)]] if size < _MOST:
                         yield worker, task, "cell_usage", (seconds, size)
-                    case [str(task), "cell_epoch", [int(), int(), Real() | None, Real() | None] as values]:
+                    case [
+                        str(task),
+                        "cell_epoch",
+                        [int(epoch), int(epochs), Real() | None, Real() | None] as values,
+                    ] if max(abs(epoch), abs(epochs)) < _MOST:
                         yield worker, task, "cell_epoch", (EpochReport(*values),)
