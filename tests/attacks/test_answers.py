@@ -10,14 +10,14 @@ import pytest
 HONEST = ("honestnoise", "bias")
 HOWS = {
     "sparse": "predictions have shape",
-    "means": "score_means have shape",
-    "factors": "item_factors have shape",
+    "means": "lists were changed after it was given the pairs",
+    "factors": "lists were changed after it was given the pairs",
     "pipe": "no plain file",
     "device": "cannot be read",
     "folder": "cannot be read",
-    "twice": "an item twice",
-    "below": "beyond the",
-    "seen": "rated in training",
+    "twice": "lists were changed after it was given the pairs",
+    "below": "lists were changed after it was given the pairs",
+    "seen": "lists were changed after it was given the pairs",
     "curve": "more than 8 MiB",
     "late": "cannot be read",
     "words": "cannot be read",
@@ -39,10 +39,10 @@ def test_tampered_answers_are_failures_of_their_cells_and_change_no_other(instal
     models = [f"tampers[how={how}]" for how in HOWS]
     beside, alone = run([HONEST[0], *models, HONEST[1]], "--jobs", "2"), run(HONEST)
     assert alone.code == 0, alone.said
-    for how, reason in HOWS.items():
-        record = beside.records[f"tampers[how={how}]", ""]
-        assert (record["status"], reason in record["reason"]) == ("failed", True), (how, record["reason"])
-        assert len(record["reason"]) < 1000
+    found = {how: beside.records[f"tampers[how={how}]", ""] for how in HOWS}
+    assert {record["status"] for record in found.values()} == {"failed"}
+    assert {how: found[how]["reason"] for how, reason in HOWS.items() if reason not in found[how]["reason"]} == {}
+    assert all(len(record["reason"]) < 1000 for record in found.values())
     assert beside.code == 1
     assert "Traceback" not in beside.said
     assert beside.figures(HONEST) == alone.figures(HONEST) != {}
