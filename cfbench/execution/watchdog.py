@@ -39,9 +39,11 @@ from cfbench.execution.pipe_events import LONGEST_TEXT, event_line, send_if_room
 from cfbench.execution.process_tree import adopt_orphans, die_with_the_parent, how_ended, kill_descendants
 from cfbench.execution.sandbox import protections
 from cfbench.execution.watched_cell import WatchedCell
+from cfbench.resources.cgroups import ControlGroups
 
 _LOOK, _LOOK_IDLE = 0.05, 1.0  # seconds between looks at memory and clock; a gigabyte takes longer to fill
 _CROWD = 100  # processes that the machine gained since the last look: then it is looked who started them
+_ROOM_FOR_PROCESSES = 4  # the kernel counts threads, too
 _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisible to select
 _BLOCK = 65536
 
@@ -105,10 +107,19 @@ class Watchdog:
         self._ends: dict[int, int] = {}  # descriptors that tell of their ends
         self._ended: list[tuple[WatchedCell, int]] = []
         self._open = True
+        self._groups = ControlGroups.open()
         self._population = _population()
 
     def watch(self) -> None:
-        """Serve until there is no more input."""
+        """Serve until there is no more input, then end what is left."""
+        try:
+            self._serve()
+        finally:
+            end_children_but(())
+            if self._groups is not None:
+                self._groups.shut()
+
+    def _serve(self) -> None:
         while self._open:
             busy = self._cells or self._ended or self._waiting or self._outbox or self._is_importing()
             for key, _ in self._selector.select(_LOOK if busy else _LOOK_IDLE):
@@ -228,6 +239,11 @@ class Watchdog:
     def _begin(self, cell: WatchedCell, pid: int) -> None:
         """Let a cell go on that is now known, and watch it."""
         self._cells[pid] = cell
+        if self._groups is not None:
+            # The kernel's limits are wider: they are for what is too quick for a look twenty times a second.
+            memory, most = cell.kernels_limit, _ROOM_FOR_PROCESSES * cell.task.max_processes
+            if self._groups.enter(str(pid), pid, memory=memory, processes=most):
+                cell.limited_by = self._groups.version
         cell.begin(pid)
         for descriptor, read in ((cell.output, cell.read_output), (cell.control, cell.read_events)):
             self._selector.register(descriptor, selectors.EVENT_READ, partial(self._read, descriptor, read))
@@ -259,8 +275,11 @@ class Watchdog:
             for descriptor in (cell.output, cell.control):
                 with suppress(KeyError):  # it has been read to its end
                     self._selector.unregister(descriptor)
-            held = " ".join((*protections(network=cell.task.network), "watchdog"))
-            self._tell(task=cell.task.name, protections=held, **cell.conclude(status))
+            held = " ".join((*protections(network=cell.task.network), cell.limited_by))
+            beyond = self._groups is not None and self._groups.oom_kills(str(cell.pid)) > 0
+            self._tell(task=cell.task.name, protections=held, **cell.conclude(status, beyond_kernels_limit=beyond))
+            if self._groups is not None:
+                self._groups.close(str(cell.pid))
         self._ended.clear()
 
     def _tell(self, **event: object) -> None:

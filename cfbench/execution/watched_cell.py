@@ -22,6 +22,7 @@ from cfbench.execution.printed_log import PrintedLog
 from cfbench.execution.process_tree import descendants
 
 _REPORT = 1.0  # seconds between reports of usage and looks for children: these read the status of every process
+_LEAST_ROOM = 64 << 20  # bytes between the limit that is kept here and the kernel's
 _BLOCK = 65536
 _LONGEST_LINE = 4096  # of an event; longer lines are a model's own writing, see ``pipe_events.LONGEST_TEXT``
 _FROM_CELLS = ("epoch", "phase")  # what a cell may report of itself, and the run is told
@@ -36,6 +37,7 @@ class WatchedCell:
         output: the descriptor that what it prints is read from.
         control: the descriptor that its events are read from, and its task is written to.
         ends: the other ends of these two, which the cell gets.
+        limited_by: what keeps its limits, beside the looks of its watchdog.
     """
 
     def __init__(self, task: Task, tell: Callable[..., None]) -> None:
@@ -57,6 +59,7 @@ class WatchedCell:
         self._partial = self._unsent = b""
         self._unwritten, self._rate = "", EventRate()
         self._lists = Lists(task)
+        self.limited_by = "watchdog"
 
     def give_away(self) -> None:
         """Close the ends that a process has inherited or was sent."""
@@ -123,11 +126,20 @@ class WatchedCell:
         if self._exceeded:
             os.kill(self.pid, signal.SIGKILL)  # it has not been reaped: its number is still its own
 
-    def conclude(self, status: int) -> dict[str, Any]:
+    @property
+    def kernels_limit(self) -> int | None:
+        """Bytes beyond which the kernel ends it, where it can; None for no limit."""
+        limit = self.task.memory_limit
+        return None if limit is None else limit + max(limit // 4, _LEAST_ROOM)
+
+    def conclude(self, status: int, *, beyond_kernels_limit: bool) -> dict[str, Any]:
         """Return how it ended, when all that it has started is dead; its answers are sealed.
 
         ``status`` is what the system says of the end of its process.
         """
+        if beyond_kernels_limit:  # the kernel may have ended a child of it alone
+            self._exceeded = self._exceeded or "out-of-memory"
+            self._peak = max(self._peak, self.kernels_limit or 0)
         for read in (self.read_output, self.read_events):
             while read():
                 pass

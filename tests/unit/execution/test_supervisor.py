@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from cfbench.execution.contract import RunEvents, Task
 from cfbench.execution.outcome_file import answers_in, saved_in
 from cfbench.execution.supervisor import Supervisor
 from cfbench.inference.inputs import EvaluationInputs
+from cfbench.resources.cgroups import ControlGroups
 
 MODELS = '''
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +86,7 @@ class Saved(Quick):
 HELPED = """
 import os
 import sys
+import re
 import time
 
 from supervised_models import Quick
@@ -102,6 +106,7 @@ class Helped(Quick):
 
 
 HANGS = """
+import re
 import time
 from supervised_models import Quick
 
@@ -295,3 +300,21 @@ def test_a_model_that_nobody_expected_is_imported_before_its_first_cell(supervis
     supervisor.start(task_for("Orphans"))
     assert outcome_of(supervisor).status == "ok"
     assert supervisor.events.notes == []
+
+
+def test_a_cell_is_in_a_control_group_of_its_own_where_groups_can_be_made(supervisor, task_for, wait_for):
+    if (groups := ControlGroups.open()) is None:
+        pytest.skip("the kernel lets us make no control groups here")
+    groups.shut()
+    supervisor.start(task_for("Quick", seconds=2.0))
+    watchdog = watchdog_of(supervisor)
+    server = wait_for(lambda: stopped(watchdog))
+    (cell,) = {one.pid for one in watchdog.children()} - {server.pid}
+    wait_for(lambda: re.search(rf"/cfbench-{watchdog.pid}\.\d+/{cell}$", group_of(cell), re.MULTILINE))
+    assert outcome_of(supervisor).status == "ok"
+    supervisor.close()
+    assert list(Path("/sys/fs/cgroup").rglob(f"cfbench-{watchdog.pid}.*")) == []
+
+
+def group_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8")
