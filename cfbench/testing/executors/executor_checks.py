@@ -243,6 +243,8 @@ def models_for_executors(folder: Path) -> Path:
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {_DISTRIBUTION}\nVersion: {_VERSION}\n", "utf-8")
     names = [f"check-{name.lower()} = {_MODULE}:{name}" for name in _CLASSES]
     (info / "entry_points.txt").write_text("\n".join(["[cfbench.models]", *names, ""]), "utf-8")
+    # Without a list of its files, whatever else lies in the folder would count as its code.
+    (info / "RECORD").write_text(f"{_MODULE}.py,,\n", "utf-8")
     return folder
 
 

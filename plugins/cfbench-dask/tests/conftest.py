@@ -34,6 +34,7 @@ def home(tmp_path_factory) -> Path:
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: patient-models\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[cfbench.models]\nwaits = patient_models:Waits\n")
+    (info / "RECORD").write_text("patient_models.py,,\n")
     return home
 
 
