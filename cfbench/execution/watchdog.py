@@ -107,7 +107,7 @@ class Watchdog:
         self._ends: dict[int, int] = {}  # descriptors that tell of their ends
         self._ended: list[tuple[WatchedCell, int]] = []
         self._open = True
-        self._groups = ControlGroups.open()
+        self._groups = ControlGroups.make()
         self._population = _population()
 
     def watch(self) -> None:

@@ -64,10 +64,10 @@ class ControlGroups:
     folders: Mapping[str, Path]
 
     @classmethod
-    def open(cls, root: Path = _ROOT, membership: Path = _MEMBERSHIP) -> Self | None:
+    def make(cls, root: Path = _ROOT, membership: Path = _MEMBERSHIP) -> Self | None:
         """Make the group of a run, and remove those of runs that were killed; None where the kernel lets us make none.
 
-        One that was opened is for all processes of the run: a group of version 2 can hold either processes or groups.
+        One that was made is for all processes of the run: a group of version 2 can hold either processes or groups.
         """
         name = f"{_PREFIX}{os.getpid()}.{_start_of(os.getpid())}"
         if (parent := _parent_of_version_2(_groups("", root, membership), name)) is not None:

@@ -303,7 +303,7 @@ def test_a_model_that_nobody_expected_is_imported_before_its_first_cell(supervis
 
 
 def test_a_cell_is_in_a_control_group_of_its_own_where_groups_can_be_made(supervisor, task_for, wait_for):
-    if (groups := ControlGroups.open()) is None:
+    if (groups := ControlGroups.make()) is None:
         pytest.skip("the kernel lets us make no control groups here")
     groups.shut()
     supervisor.start(task_for("Quick", seconds=2.0))

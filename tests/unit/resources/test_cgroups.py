@@ -51,7 +51,7 @@ def read(file: Path) -> str:
 
 def test_version_1_has_a_group_for_each_controller(tree):
     root, membership = tree("4:memory:/job\n8:pids:/\n0::/\n", "memory/job", "pids", "unified")
-    groups = ControlGroups.open(root, membership)
+    groups = ControlGroups.make(root, membership)
     name = f"cfbench-{os.getpid()}.{start()}"
     assert groups == ControlGroups(
         "cgroup-v1", {"memory": root / "memory" / "job" / name, "pids": root / "pids" / name}
@@ -76,7 +76,7 @@ def test_version_2_makes_groups_where_controllers_are_passed_on(tree):
     root, membership = tree("0::/user/session\n", "", "user", "user/session")
     (root / "user" / "session" / "cgroup.procs").write_text("1\n")  # somebody else's: nothing can be made there
     (root / "user" / "cgroup.subtree_control").write_text("memory pids cpu\n")
-    groups = ControlGroups.open(root, membership)
+    groups = ControlGroups.make(root, membership)
     assert groups is not None
     run = root / "user" / f"cfbench-{os.getpid()}.{start()}"
     assert groups == ControlGroups("cgroup-v2", {"memory": run, "pids": run})
@@ -92,7 +92,7 @@ def test_a_group_of_version_2_that_was_delegated_to_this_process_is_emptied_firs
     root, membership = tree("0::/scope\n", "", "scope")
     (root / "scope" / "cgroup.controllers").write_text("cpu memory pids\n")
     (root / "scope" / "cgroup.procs").write_text(f"{os.getpid()}\n")
-    ControlGroups.open(root, membership)
+    ControlGroups.make(root, membership)
     (main,) = (root / "scope").glob("*-main")
     assert read(main / "cgroup.procs") == str(os.getpid())
     assert read(root / "scope" / "cgroup.subtree_control") == "+memory +pids"
@@ -102,7 +102,7 @@ def test_what_is_not_ours_is_left_alone(tree):
     root, membership = tree("0::/scope\n", "", "scope")
     (root / "scope" / "cgroup.controllers").write_text("memory pids\n")
     (root / "scope" / "cgroup.procs").write_text(f"{os.getpid()}\n{os.getppid()}\n")
-    assert ControlGroups.open(root, membership) is None
+    assert ControlGroups.make(root, membership) is None
     assert not list((root / "scope").glob("cfbench*"))
 
 
@@ -110,18 +110,18 @@ def test_leftovers_of_killed_runs_are_removed_and_those_of_living_ones_stay(tree
     root, membership = tree("4:memory:/\n", "memory/cfbench-9999999.5/cell", "memory/cfbench-1.5", "memory/other")
     alive = f"memory/cfbench-{os.getppid()}.{cgroups._start_of(os.getppid())}"
     tree("4:memory:/\n", alive)
-    ControlGroups.open(root, membership)
+    ControlGroups.make(root, membership)
     found = {path.name for path in (root / "memory").iterdir() if path.is_dir()}
     assert found == {"other", alive.partition("/")[2], f"cfbench-{os.getpid()}.{start()}"}
 
 
 def test_without_control_groups_there_are_none(tmp_path):
-    assert ControlGroups.open(tmp_path / "none", tmp_path / "none") is None
+    assert ControlGroups.make(tmp_path / "none", tmp_path / "none") is None
 
 
 @pytest.fixture
 def real():
-    groups = ControlGroups.open()
+    groups = ControlGroups.make()
     if groups is None:
         pytest.skip("this machine lets us make no control groups")
     yield groups
