@@ -52,3 +52,18 @@ def wait_for() -> Callable[..., Any]:
         raise AssertionError("waited in vain")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def marked() -> Callable[[str], list[psutil.Process]]:
+    """Return the living processes whose environment holds a mark: all that a run has started, whoever keeps them."""
+
+    def find(mark: str) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get("CFBENCH_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    return find

@@ -12,7 +12,6 @@ import sysconfig
 import uuid
 import venv
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -145,7 +144,7 @@ class Ran:
 
 
 @pytest.fixture
-def run(tmp_path, environment) -> Callable[..., Ran]:
+def run(tmp_path, environment, marked) -> Callable[..., Ran]:
     """Run ``cfbench run`` on small data with models, into a folder of its own unless told; look at what it leaves."""
 
     def call(
@@ -169,16 +168,6 @@ def run(tmp_path, environment) -> Callable[..., Ran]:
         for line in map(json.loads, file.read_text().splitlines()) if file.exists() else ():
             if line["kind"] == "record":
                 records[line["cell"]["model"], line["cell"]["fold"]] = line
-        return Ran(done.returncode, said, records, _marked(mark), sorted(path.name for path in temporary.iterdir()))
+        return Ran(done.returncode, said, records, marked(mark), sorted(path.name for path in temporary.iterdir()))
 
     return call
-
-
-def _marked(mark: str) -> list[psutil.Process]:
-    """Return the living processes whose environment holds a mark."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get("CFBENCH_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found

@@ -8,11 +8,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 COMMAND = (sys.executable, "-m", "cfbench")
@@ -126,18 +124,3 @@ def results() -> Callable[[Path], dict]:
         }
 
     return read
-
-
-@pytest.fixture(scope="session")
-def marked() -> Callable[[str], list[psutil.Process]]:
-    """Return the living processes whose environment holds a mark: all that a run has started, whoever keeps them."""
-
-    def find(mark: str) -> list[psutil.Process]:
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.environ().get("CFBENCH_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-        return found
-
-    return find
