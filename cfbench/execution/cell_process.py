@@ -84,7 +84,8 @@ def _awaited_task(control: int) -> Task:
 def _settle(task: Task, output: int, home: Path, code: Mapping[str, Sequence[str]]) -> None:
     """Give this process its own output, folders and home, and take from it what is not its own."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the watchdog has a handler of its own
+    for one in (signal.SIGTERM, signal.SIGCONT):  # the watchdog has handlers of its own
+        signal.signal(one, signal.SIG_DFL)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.close(output)

@@ -187,6 +187,7 @@ def _import_all(channel: socket.socket, request: ImportRequest, home: Path, watc
     steps = [(model, event_line(event="importing", name=model[:LONGEST_TEXT])) for model in request.models]
     done = event_line(event="prepared")
     os.setsid()
+    signal.signal(signal.SIGCONT, signal.SIG_DFL)  # the watchdog has a handler of its own
     die_with_the_parent(watchdog)
     os.close(0)
     os.open(os.devnull, os.O_RDONLY)  # which takes the lowest free number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -113,12 +114,16 @@ class WatchdogClient:
         os.close(self.events)
         with suppress(BrokenPipeError):  # a dead one reads nothing; closing was all that was wanted
             self._stdin.close()
-        for end in (self.process.terminate, self.process.kill):
-            try:
+        for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGKILL):
+            self.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
                 return self.process.wait(timeout=_END_SECONDS)
-            except subprocess.TimeoutExpired:
-                end()
         return self.process.wait()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the keeper, which hears it where it is stopped, too."""
+        for one in (number, signal.SIGCONT):
+            self.process.send_signal(one)
 
     def _send(self, **request: object) -> None:
         with suppress(BrokenPipeError):  # it has died; the end of its events tells how
@@ -130,7 +135,7 @@ class WatchdogClient:
 class Supervisor:
     """Supervisor of the watchdogs, one per plugin distribution, and of the tasks that run below each.
 
-    All methods must be called from one thread, which lives as long as the supervisor: watchdogs end with it.
+    All methods must be called from one thread, which lives as long as the supervisor.
 
     Attributes:
         events: is notified of phases, epochs, usage and remarks.
@@ -171,7 +176,7 @@ class Supervisor:
             ended += self._lost(name)
         for name in {task.distribution for task in self.running.values()}:
             if time.monotonic() - self._watchdogs[name].heard > _SILENCE:
-                self._watchdogs[name].process.terminate()  # its keeper ends it, which is noticed at the next look
+                self._watchdogs[name].send_signal(signal.SIGTERM)  # its keeper ends it: noticed at the next look
         return [outcome for outcome in ended if outcome is not None]
 
     def close(self) -> None:

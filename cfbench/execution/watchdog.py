@@ -56,12 +56,12 @@ def main(events: int, home: Path) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):  # so that the log of a cell that crashes has all that it printed
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     adopt_orphans()
-    die_with_the_parent(by=signal.SIGTERM)
+    _leave_with(os.getppid())
     keeper = os.getpid()
     try:
         if (watchdog := os.fork()) == 0:
             adopt_orphans()
-            die_with_the_parent(keeper, by=signal.SIGTERM)
+            _leave_with(keeper)
             Watchdog(events, home).watch()
             code = 0
         else:
@@ -79,10 +79,22 @@ def main(events: int, home: Path) -> NoReturn:
         os._exit(code)
 
 
-def _leave(number: int, _frame: object) -> None:
+def _leave(*_: object) -> NoReturn:
     """End this process in good order, once."""
-    signal.signal(number, signal.SIG_IGN)
+    for one in (signal.SIGTERM, signal.SIGCONT):
+        signal.signal(one, signal.SIG_IGN)
     raise SystemExit
+
+
+def _leave_with(parent: int) -> None:
+    """End this process in good order when its parent has gone, by the one signal that it hears where it is stopped."""
+
+    def look(*_: object) -> None:
+        if os.getppid() != parent:
+            _leave()
+
+    signal.signal(signal.SIGCONT, look)
+    die_with_the_parent(parent, by=signal.SIGCONT)
 
 
 class Watchdog:

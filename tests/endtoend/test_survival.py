@@ -208,6 +208,19 @@ def test_nothing_of_a_killed_run_lingers_and_the_next_one_removes_its_working_fo
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_of_a_run_lingers_where_those_who_would_end_it_are_stopped(start, tmp_path, wait_for, marked, how):
+    mark = uuid.uuid4().hex
+    process = start(tmp_path / "here", "nurses", CFBENCH_MARK=mark)
+    wait_for(lambda: len(marked(mark)) == 6)
+    _, watchdog = wait_for(lambda: watched_cell(process))
+    for one in (watchdog.parent(), watchdog):
+        one.suspend()
+    process.send_signal(how)
+    process.communicate()
+    wait_for(lambda: not marked(mark))
+
+
 @pytest.mark.parametrize("spoil", ["torn", "empty", "swapped", "altered", "other"])
 def test_a_spoilt_cell_is_told_and_computed_again_never_trusted(cfbench, tmp_path, results, spoil):
     cfbench("run", "-d", DATA, "-m", "honest,bias", "-o", "out")

@@ -257,6 +257,27 @@ def test_what_a_dying_watchdog_kept_ends_with_it_children_of_cells_included(supe
     wait_for(lambda: all(map(gone, below)))
 
 
+@pytest.mark.parametrize(
+    ("stop", "end"),
+    [("keeper", "closed"), ("watchdog", "closed"), ("keeper, watchdog", "closed"), ("watchdog", "keeper killed")],
+)
+def test_who_is_stopped_ends_all_the_same(supervisor, task_for, wait_for, monkeypatch, stop, end):
+    monkeypatch.setattr("cfbench.execution.supervisor._END_SECONDS", 1.0)
+    supervisor.start(task_for("Parent"))
+    watchdog = watchdog_of(supervisor)
+    wait_for(lambda: len(watchdog.children(recursive=True)) == 3)  # a fork server, a cell, and the cell's child
+    keeper = watchdog.parent()
+    everybody = [keeper, *keeper.children(recursive=True)]
+    for name, process in (("keeper", keeper), ("watchdog", watchdog)):
+        if name in stop:
+            process.suspend()
+    if end == "keeper killed":
+        keeper.kill()
+    else:
+        supervisor.close()
+    wait_for(lambda: all(map(gone, everybody)))
+
+
 def test_a_watchdog_that_says_nothing_is_ended(supervisor, task_for, wait_for, monkeypatch):
     supervisor.start(task_for("Quick", seconds=600.0))
     watchdog = watchdog_of(supervisor)
