@@ -164,10 +164,10 @@ class Supervisor:
             watchdog.prepare([task.import_path], task)
         watchdog.run(task)
 
-    def wait(self) -> list[Outcome]:
-        """Wait for something to happen and return the outcomes of the tasks that ended, if any."""
+    def wait(self, seconds: float = _LOOK) -> list[Outcome]:
+        """Wait until something happens, so long at most; return the outcomes of the tasks that ended, if any."""
         dead = {name for name, watchdog in self._watchdogs.items() if watchdog.process.poll() is not None}
-        ready = [key.data for key, _ in self._selector.select(_LOOK)]
+        ready = [key.data for key, _ in self._selector.select(seconds)]
         ended: list[Outcome | None] = []
         for name in ready:
             received = self._watchdogs[name].receive()

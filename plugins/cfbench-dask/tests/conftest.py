@@ -47,8 +47,11 @@ class Cluster:
         self._number = 0
         self._all: list[subprocess.Popen[bytes]] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start_scheduler(self) -> None:
         options = ("--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0")
-        self.scheduler, self.address = self._started("scheduler", r"Scheduler at:\s+(tcp://\S+)", *options)
+        self.scheduler, log = self._begun("scheduler", *options)
+        self.address = _said(log, r"Scheduler at:\s+(tcp://\S+)")
 
     def add_workers(self, count: int = 1, threads: int = 1) -> list[str]:
         """Start workers without a nanny, so that killing one is the end of it; return their addresses."""
@@ -84,10 +87,6 @@ class Cluster:
             process.kill()
             process.wait()
 
-    def _started(self, program: str, pattern: str, *options: str) -> tuple[subprocess.Popen[bytes], str]:
-        process, log = self._begun(program, *options)
-        return process, _said(log, pattern)
-
     def _begun(self, program: str, *options: str) -> tuple[subprocess.Popen[bytes], Path]:
         log = self._folder / f"{program}-{len(self._all)}.log"
         command = (sys.executable, "-m", f"distributed.cli.dask_{program}", *options)
@@ -112,6 +111,7 @@ def start_cluster(home) -> Callable[[Path], Cluster]:
     def start(folder: Path) -> Iterator[Cluster]:
         cluster = Cluster(folder, home)
         try:
+            cluster.start_scheduler()
             yield cluster
         finally:
             cluster.close()

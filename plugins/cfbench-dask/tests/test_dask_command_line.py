@@ -13,8 +13,8 @@ import numpy as np
 import psutil
 import pytest
 
-DATA = ("-d", "synthetic[n_items=60,n_ratings=1500,n_users=80]", "-s", "kfold[k=2]")
-MODELS = ("-m", "global-mean,item-mean,bias,svd")
+DATA = ("-d", "synthetic[n_items=60,n_ratings=1500,n_users=80]", "-s", "holdout")
+MODELS = ("-m", "global-mean,bias,svd")
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_answers_of_a_cluster_equal_those_of_local_processes(call, cluster, tmp_
         assert "Traceback" not in done.stderr
         assert "distributed" not in done.stderr
     here, there = answers_in(tmp_path / "here"), answers_in(tmp_path / "there")
-    assert len(here) > 8
+    assert len(here) > 6
     assert here.keys() == there.keys()
     for name, array in here.items():
         np.testing.assert_array_equal(there[name], array)

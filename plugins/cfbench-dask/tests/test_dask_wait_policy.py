@@ -10,7 +10,7 @@ import pytest
 from cfbench.errors import RunError
 from cfbench_dask.rpc import PoolWorker, need_of
 from cfbench_dask.worker_pool import WaitPolicy
-from cfbench_dask.worker_session import misfits
+from cfbench_dask.worker_session import misfits, usable_models
 
 ADDRESS = "tcp://w:2"
 
@@ -42,7 +42,7 @@ def test_what_fits_and_what_does_not_is_found_where_cells_would_run(make_task):
         ("not-there", *same[1:]),
         (same[0], "no:Such", *same[2:]),
     ]
-    assert misfits(versions, others) == [
+    assert misfits(versions, others, usable_models()) == [
         "",
         f"has {task.distribution} {here}, here is 9.9",
         f"has {task.distribution} {here} with other sources, or other versions of what it requires, than here",
@@ -53,7 +53,7 @@ def test_what_fits_and_what_does_not_is_found_where_cells_would_run(make_task):
 
 def test_a_worker_must_have_the_same_cfbench(need):
     here = version("cfbench")
-    assert misfits({"cfbench": "0.0"}, [need, need]) == [f"has cfbench {here}, here is 0.0"] * 2
+    assert misfits({"cfbench": "0.0"}, [need, need], {}) == [f"has cfbench {here}, here is 0.0"] * 2
 
 
 def test_a_worker_that_has_not_answered_or_cannot_be_used_fits_nothing(worker_with, need):

@@ -13,7 +13,7 @@ import pytest
 
 from cfbench.errors import RunError
 from cfbench.execution.contract import Outcome
-from cfbench_dask import worker_pool
+from cfbench_dask import rpc, worker_pool
 from cfbench_dask.rpc import PoolWorker, WorkerGoneError, need_of
 from cfbench_dask.worker_pool import WaitPolicy, WorkerPool
 
@@ -68,6 +68,8 @@ def tasks(make_task):
 @pytest.fixture
 def pool_of(tasks, queue, tmp_path, monkeypatch):
     monkeypatch.setattr(worker_pool, "PoolWorker", Worker)
+    for module, pause in ((rpc, "_LOOK"), (worker_pool, "_LOOK"), (worker_pool, "_LAST_WORDS")):
+        monkeypatch.setattr(module, pause, 0.05)
     folder = tmp_path / "run"
     folder.mkdir()
 

@@ -49,7 +49,8 @@ def test_a_session_that_is_opened_after_its_run_has_ended_is_closed(worker):
 
 
 def test_a_session_that_no_run_renews_ends(worker, monkeypatch, wait_for):
-    monkeypatch.setattr(worker_session, "LEASE", 0.1)
+    for wait in ("LEASE", "_LOOK"):
+        monkeypatch.setattr(worker_session, wait, 0.1)
     token = open_session(worker, "killed", {}, [], "")["value"]["token"]
     wait_for(lambda: left_by(worker) == [])
     assert "gone" in answer(worker, "killed", token, "renew")

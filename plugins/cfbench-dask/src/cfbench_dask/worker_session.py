@@ -76,8 +76,8 @@ def misfits(versions: Mapping[str, str], needs: Collection[Need], usable: Plugin
 class WorkerSession:
     """One run's cells on this worker, each in a process of its own, until the session is closed or its lease ends.
 
-    One thread starts and awaits them all, because fork servers end with the thread that started them. They are kept
-    from cell to cell, so that a model's libraries are imported once.
+    One thread starts and awaits them all, as supervisors demand. Fork servers are kept from cell to cell, so that a
+    model's libraries are imported once.
     """
 
     def __init__(self, root: Path, token: str, publish: Callable[[list[Any]], None], usable: Plugins) -> None:
@@ -172,7 +172,8 @@ class WorkerSession:
                 with suppress(Empty):
                     while (task := self._inbox.get(timeout=0.0 if supervisor.running else _LOOK)) is not None:
                         supervisor.start(task)
-                for outcome in supervisor.wait() if supervisor.running else ():
+                # No longer than until the next events are due: a task or the end of the session may come meanwhile.
+                for outcome in supervisor.wait(_BETWEEN_EVENTS) if supervisor.running else ():
                     self._replies.pop(outcome.task.name).put(outcome)
                 self._events.publish_if_due()
         finally:
