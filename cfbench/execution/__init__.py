@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from cfbench.errors import RunError, StoreError, UsageError
     from cfbench.execution.contract import Executor, Outcome, RunDescription, RunEvents, Task, TaskQueue
     from cfbench.execution.fit_and_predict import perform
-    from cfbench.execution.outcome_file import answers_in, read_outcome, saved_in, seal_of, tail_of, write_outcome
+    from cfbench.execution.outcome_file import (
+        answers_in,
+        most_bytes,
+        read_outcome,
+        saved_in,
+        seal_of,
+        tail_of,
+        write_outcome,
+    )
     from cfbench.execution.supervisor import Supervisor
     from cfbench.files.atomic import room
     from cfbench.files.locks import remove_folder
@@ -35,6 +43,7 @@ __all__ = [
     "UsageError",
     "answers_in",
     "figure_name",
+    "most_bytes",
     "perform",
     "read_outcome",
     "remove_folder",
@@ -49,7 +58,15 @@ _NAMES_OF_MODULES = {
     "errors": ("RunError", "StoreError", "UsageError"),
     "execution.contract": ("Executor", "Outcome", "RunDescription", "RunEvents", "Task", "TaskQueue"),
     "execution.fit_and_predict": ("perform",),
-    "execution.outcome_file": ("answers_in", "read_outcome", "saved_in", "seal_of", "tail_of", "write_outcome"),
+    "execution.outcome_file": (
+        "answers_in",
+        "most_bytes",
+        "read_outcome",
+        "saved_in",
+        "seal_of",
+        "tail_of",
+        "write_outcome",
+    ),
     "execution.supervisor": ("Supervisor",),
     "files.atomic": ("room",),
     "files.locks": ("remove_folder",),

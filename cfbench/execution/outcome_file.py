@@ -25,7 +25,15 @@ from numpy.typing import NDArray
 from cfbench.errors import CfbenchError
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.process_tree import how_ended
-from cfbench.files.guarded_reading import MEBIBYTE, ArrayHeader, open_plain, parse_json, plain_files
+from cfbench.files.guarded_reading import (
+    LARGEST_MODEL,
+    LONGEST_HEADER,
+    MEBIBYTE,
+    ArrayHeader,
+    open_plain,
+    parse_json,
+    plain_files,
+)
 from cfbench.files.locks import remove_folder
 from cfbench.inference.output import FORMS, ModelOutput, OutputSizes
 from cfbench.records.record import Epoch, Status
@@ -33,7 +41,7 @@ from cfbench.resources.cost import Cost
 
 _OUTCOME = "outcome.json"
 _NAMES = (_OUTCOME, *(f"{name}.npy" for name in FORMS))
-_LARGEST = 8 * MEBIBYTE  # the longest learning curve has one
+_LARGEST = 8 * MEBIBYTE  # the longest learning curve has one, and the log of two attempts less than five
 _LONGEST_REASON = 1000
 _QUOTED = 200  # characters of a log that a reason quotes
 _LINES, _CHARACTERS = 20, 2000  # of the tail of a log
@@ -59,6 +67,17 @@ def answers_in(task: Task) -> Path:
 def saved_in(task: Task) -> Path:
     """Return the folder of a model that saved itself; it is removed with ``task.folder`` unless it is moved."""
     return Path(task.folder) / "saved"
+
+
+def most_bytes(task: Task) -> dict[str, int]:
+    """Return how many bytes a task's ``answers``, its ``log`` and its ``saved`` model may have at most."""
+    answers = _sizes_of(task).most_bytes + len(FORMS) * LONGEST_HEADER + _LARGEST
+    return {"answers": answers, "log": _LARGEST, "saved": LARGEST_MODEL if task.save else 0}
+
+
+def _sizes_of(task: Task) -> OutputSizes:
+    facts = json.loads((Path(task.inputs) / "inputs.json").read_bytes())
+    return OutputSizes(**{**facts["sizes"], "length": task.list_length})
 
 
 def write_outcome(outcome: Outcome) -> None:
@@ -160,8 +179,7 @@ class _AnswerFiles(AbstractContextManager["_AnswerFiles"]):
 
     @cached_property
     def _sizes(self) -> OutputSizes:
-        facts = json.loads((Path(self._task.inputs) / "inputs.json").read_bytes())
-        return OutputSizes(**{**facts["sizes"], "length": self._task.list_length})
+        return _sizes_of(self._task)
 
     def array(self, name: str) -> NDArray[Any] | None:
         """Read an array, None where there is none."""

@@ -25,16 +25,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 MEBIBYTE = 1 << 20
+LARGEST_MODEL = 16_384 * MEBIBYTE
+"""Bytes that the files of a saved model may have together."""
+
+LONGEST_HEADER = 10_000
+"""Bytes that describe an array in its file, at most."""
+
 Require: TypeAlias = Callable[[str, np.dtype[Any], tuple[int, ...]], None]
 
 _DEEPEST = 30  # lists and objects inside one another, of which ours are 8 deep; folders of a saved model
-_LARGEST_MODEL, _MOST_FILES = 16_384 * MEBIBYTE, 10_000
+_MOST_FILES = 10_000
 _LARGEST = 2**63 - 1
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 _MAGIC = b"\x93NUMPY"
 _LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4}  # bytes of the header's length, by version of the format
-_LONGEST_HEADER = 10_000
 _HEADER = re.compile(
     rb"\{'descr': '(?P<type>[<>|=][?biufcSUmM]\d{0,6}(?:\[\w{1,8}\])?)', "
     rb"'fortran_order': (?P<order>True|False), 'shape': \((?P<shape>[\d, ]*)\), \} *\n"
@@ -96,8 +101,8 @@ def plain_files(folder: Path) -> list[Path]:
             raise ValueError(f"{path} is no plain file; a saved model has nothing else")
         if len(found) + len(waiting) > _MOST_FILES or len(path.parts) - len(folder.parts) > _DEEPEST:
             raise ValueError(f"{folder} holds more than {_MOST_FILES:,} files, or folders {_DEEPEST} deep")
-    if size > _LARGEST_MODEL:
-        raise ValueError(f"{folder} has {size // MEBIBYTE:,} MiB, more than {_LARGEST_MODEL // MEBIBYTE:,}")
+    if size > LARGEST_MODEL:
+        raise ValueError(f"{folder} has {size // MEBIBYTE:,} MiB, more than {LARGEST_MODEL // MEBIBYTE:,}")
     return found
 
 
@@ -214,7 +219,7 @@ class ArrayHeader:
         if not start.startswith(_MAGIC) or size is None:
             raise ValueError(f"{name} is no array")
         length = int.from_bytes(stream.read(size), "little")
-        header = _HEADER.fullmatch(stream.read(length) if length <= _LONGEST_HEADER else b"")
+        header = _HEADER.fullmatch(stream.read(length) if length <= LONGEST_HEADER else b"")
         if header is None:
             raise ValueError(f"{name} is no array of plain numbers or text")
         shape = tuple(int(part) for part in header["shape"].split(b",") if part.strip())

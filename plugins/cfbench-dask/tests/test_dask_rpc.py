@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cfbench.execution.outcome_file import saved_in
+from cfbench.execution.outcome_file import most_bytes, saved_in
 from cfbench.resources.cost import Cost
-from cfbench_dask.file_transfer import pack, piece_of
+from cfbench_dask.file_transfer import PIECE, pack, piece_of
 from cfbench_dask.rpc import WorkerFaultError, WorkerGoneError, events_in, received, value_in
 
 JSON = st.recursive(
@@ -26,7 +26,7 @@ JSON = st.recursive(
 
 @pytest.fixture
 def task(make_task):
-    task = make_task("a", "bias")
+    task = make_task("a", "bias", save=True)
     Path(task.folder).parent.mkdir()
     Path(task.inputs).mkdir(parents=True)
     sizes = {"pairs": 2, "lists": 1, "length": 1, "items": 1, "checked": 0}
@@ -38,7 +38,7 @@ def task(make_task):
 def send(tmp_path, task):
     """Send files, a file with facts of the outcome, and a reply, as a worker would; return what comes of it."""
 
-    def send(sent, replied=None, **facts):
+    def send(sent, replied=None, asked=None, **facts):
         told = {key: facts.pop(key) for key in ("status", "log_tail") if key in facts}
         ok = told.get("status", "ok") == "ok"
         kept = {"status": "ok" if ok else "failed", "answers": [] if ok else None, "reason": ""}
@@ -51,7 +51,7 @@ def send(tmp_path, task):
             path.write_bytes(content) if isinstance(content, bytes) else np.save(path, content)
         archive = tmp_path / "there.zip"
         reply = {"status": "ok", "reason": kept["reason"], "size": pack(archive, {"": tmp_path / "there"})} | told
-        return received(task, reply | (replied or {}), lambda position: piece_of(archive, position))
+        return received(asked or task, reply | (replied or {}), lambda position: piece_of(archive, position))
 
     return send
 
@@ -98,10 +98,27 @@ def test_what_is_no_answer_is_refused_with_what_is_wrong(send, files, facts, wro
         send(files, **facts)
 
 
-@pytest.mark.parametrize("piece", [b"", b"too long for it", None, "text"])
-def test_pieces_that_do_not_fit_are_refused(task, piece):
-    with pytest.raises(ValueError, match="came to an end too early"):
-        received(task, {"status": "ok", "size": 4}, lambda position: piece)
+@pytest.mark.parametrize(
+    ("size", "piece"), [(4, b""), (4, b"too long for it"), (2 * PIECE, bytes(PIECE + 1)), (4, None), (4, "text")]
+)
+def test_pieces_that_do_not_fit_are_refused(task, size, piece):
+    with pytest.raises(ValueError, match="came in pieces that do not fit"):
+        received(task, {"status": "ok", "size": size}, lambda position: piece)
+
+
+@pytest.mark.parametrize("save", [True, False])
+def test_what_no_cell_of_these_questions_leaves_is_not_even_fetched(task, save):
+    most = sum(most_bytes(replace(task, save=save)).values())
+    assert (1 << 34 if save else 0) < most < (1 << 34) + (3 << 30)
+    with pytest.raises(ValueError, match="bytes, more than any to this cell's questions"):
+        received(replace(task, save=save), {"status": "ok", "size": most + (65 << 20)}, pytest.fail)
+
+
+def test_no_part_is_larger_than_that_of_a_local_cell(send, task):
+    with pytest.raises(ValueError, match="'log' and its like have more than 8,388,608 bytes"):
+        send({"log": bytes((8 << 20) + 1)})
+    with pytest.raises(ValueError, match="'saved/model' and its like have more than 0 bytes"):
+        send({"saved/model": b"unasked", "log": b""}, asked=replace(task, save=False))
 
 
 def test_altered_answers_are_refused(task):

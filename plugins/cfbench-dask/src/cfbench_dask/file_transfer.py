@@ -39,18 +39,18 @@ def piece_of(archive: Path, position: int) -> bytes:
         return file.read(PIECE)
 
 
-def unpack(archive: Path, root: Path, expected: str = ".*") -> list[str]:
-    """Write the files of an archive, whose names match the pattern ``expected``, below ``root``, and remove it;
-    return the names.
+def unpack(archive: Path, root: Path, most: Mapping[str, int] | None = None) -> list[str]:
+    """Write the files of an archive below ``root``, and remove it; return their names.
 
-    Raises ValueError where it is damaged, or made to lead elsewhere or to become larger than it is.
+    ``most`` says, by patterns of names, which files are expected, and how many bytes those of a pattern may have.
+    Raises ValueError for others, and where the archive is damaged, or made to lead elsewhere or to become larger than
+    it is.
     """
     try:
         with zipfile.ZipFile(archive) as file:
             entries = {os.fsdecode(unquote_to_bytes(entry.filename)): entry for entry in file.infolist()}
             _require_harmless(entries, len(file.infolist()), archive.stat().st_size)
-            if not all(re.fullmatch(expected, name, re.DOTALL) for name in entries):
-                raise ValueError("a cell's answers hold other files than answers")
+            _require_expected(entries, {".*": archive.stat().st_size} if most is None else most)
             for name, entry in entries.items():
                 path = root / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +62,17 @@ def unpack(archive: Path, root: Path, expected: str = ".*") -> list[str]:
         raise ValueError(f"arrived damaged: {error}") from error
     archive.unlink()
     return list(entries)
+
+
+def _require_expected(entries: Mapping[str, zipfile.ZipInfo], most: Mapping[str, int]) -> None:
+    left = dict(most)
+    for name, entry in entries.items():
+        pattern = next((one for one in left if re.fullmatch(one, name, re.DOTALL)), None)
+        if pattern is None:
+            raise ValueError("a cell's answers hold other files than answers")
+        left[pattern] -= entry.file_size
+        if left[pattern] < 0:
+            raise ValueError(f"{name!r:.50} and its like have more than {most[pattern]:,} bytes")
 
 
 def _require_harmless(entries: Mapping[str, zipfile.ZipInfo], count: int, size: int) -> None:

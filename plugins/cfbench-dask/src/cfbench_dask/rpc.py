@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from distributed import CancelledError, Client, KilledWorker, wait
 
-from cfbench.execution import Outcome, Status, Task, read_outcome
+from cfbench.execution import Outcome, Status, Task, most_bytes, read_outcome
 from cfbench.model import EpochReport
 from cfbench_dask import worker_session
 from cfbench_dask.file_transfer import PIECE, piece_of, unpack
@@ -25,6 +25,7 @@ _SHOWN = 300  # characters of an error
 _LONGEST_EVENT, _LONGEST_TAIL = 500, 2000  # characters of a text
 _LONGEST_NAME, _MOST_NAMES = 30, 10  # of protections
 _MOST = 1 << 63  # a number that displays can count with
+_DIRECTORY = 64 << 20  # bytes of what an archive holds beside files: the names of the most that a model may save
 _ATTEMPTS = 3  # to reach a worker that the scheduler has, and this run has not
 _LOOK = 1.0  # seconds between looks at whether a result is still wanted, and between attempts
 _SILENT = "has not answered yet"
@@ -92,7 +93,7 @@ class PoolWorker:
                 match self._call("open", versions, needs, str(token_file)):
                     case {"token": str(token), "misfits": [*reasons], "shares": shares} if len(reasons) == len(needs):
                         self.token, self.shares = token, shares is True
-                        self.misfits = dict(zip(needs, map(str, reasons), strict=True))
+                        self.misfits = {need: str(one)[:_SHOWN] for need, one in zip(needs, reasons, strict=True)}
                         self.unusable = _UNSEEN if must_share and not self.shares else ""
                     case _:
                         self.unusable = "did not say what it has"
@@ -180,14 +181,16 @@ def received(task: Task, facts: object, fetch: Callable[[int], object]) -> Outco
     """
     if not isinstance(facts, dict) or not isinstance(size := facts.get("size"), int):
         raise ValueError("it described no cell")
-    archive, output = Path(f"{task.folder}.zip"), Path(task.folder)
+    most, archive, output = most_bytes(task), Path(f"{task.folder}.zip"), Path(task.folder)
+    if size > sum(most.values()) + _DIRECTORY:
+        raise ValueError(f"its answers have {size:,} bytes, more than any to this cell's questions")
     with archive.open("wb") as file:
         while (missing := size - file.tell()) > 0:
             piece = fetch(file.tell())
-            if not isinstance(piece, bytes) or not 0 < len(piece) <= missing:
-                raise ValueError("its answers came to an end too early")
+            if not isinstance(piece, bytes) or not 0 < len(piece) <= min(missing, PIECE):
+                raise ValueError("its answers came in pieces that do not fit")
             file.write(piece)
-    unpack(archive, output, "log|(answers|saved)/.+")
+    unpack(archive, output, {"log": most["log"], "answers/.+": most["answers"], "saved/.+": most["saved"]})
     if (output / "log").exists():
         (output / "log").replace(task.log)
     if (status := facts.get("status")) not in get_args(Status) or status == "skipped":

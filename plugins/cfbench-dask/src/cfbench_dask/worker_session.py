@@ -158,7 +158,9 @@ class WorkerSession:
         remove_folder(folder / "answers" if ok else folder)  # a model may have left there what is not to be sent
         # The file knows of success or failure alone, as a cell's process reports them.
         write_outcome(outcome if ok else replace(outcome, status="failed"))
-        kept = {"log": Path(task.log), "answers": folder / "answers", "saved": folder / "saved"}
+        kept = {"log": Path(task.log), "answers": folder / "answers"}
+        if task.save:
+            kept["saved"] = folder / "saved"
         size = pack(self._cells / f"{task.name}.zip", kept)
         remove_folder(folder)
         Path(task.log).unlink(missing_ok=True)
