@@ -30,7 +30,8 @@ def unnamed(source: str) -> Iterator[int]:
         bare = name == "open" and len(call.args) == (0 if isinstance(call.func, ast.Attribute) else 1)
         of_path = name in BEFORE_ENCODING and len(call.args) <= BEFORE_ENCODING[name]
         program = any(getattr(named.get(one), "value", None) is True for one in ("text", "universal_newlines"))
-        if "encoding" not in named and (of_path or program or bare or (name in ("open", "fdopen") and modes)):
+        known = named.keys() & {"encoding", "force_zip64"}  # the latter of a member of a zip file, which takes bytes
+        if not known and (of_path or program or bare or (name in ("open", "fdopen") and modes)):
             yield call.lineno
 
 
@@ -38,7 +39,7 @@ def test_the_check_finds_what_it_is_for():
     found = unnamed(
         "path.read_text()\npath.write_text(text)\nopen(name)\npath.open('w')\nrun(command, text=True)\n"
         "path.read_text('utf-8')\nopen(name, 'rb')\npath.write_text(text, encoding='utf-8')\n"
-        "path.open('rb')\nos.open(name, flags)\n"
+        "path.open('rb')\nos.open(name, flags)\narchive.open(name, 'w', force_zip64=True)\n"
     )
     assert sorted(found) == [1, 2, 3, 4, 5]
 
