@@ -21,7 +21,7 @@ LIST_LENGTH = 10  # places of the lists
 _DAMPING = 5.0  # ratings at which a bias is halved
 _ROUNDS = 3  # alternations of the biases: they have converged to 1 % of the error by then
 _RANK = 8
-# Penalties per rating, of which one suits, from ratings without noise to very noisy ones, with their alternations: fewer
+# Penalties per rating, of which one suits, from ratings without noise to very noisy ones, and their alternations: few
 # where they go on from the penalty before.
 _PENALTIES = {0.01: 10, 0.03: 3, 0.1: 3, 0.3: 3}
 _MOST_ROWS = 2_000_000  # training rows that factors are fitted on: seconds
