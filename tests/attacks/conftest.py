@@ -153,13 +153,17 @@ def run(tmp_path, environment, marked) -> Callable[..., Ran]:
         place: Environment = environment,
         data: str = DATA,
         into: Path | None = None,
+        temporary: Path = tmp_path / "temporary",
+        lacking: str = "",
     ) -> Ran:
-        folder, temporary = into or tmp_path / uuid.uuid4().hex[:8], tmp_path / "temporary"
+        folder = into or tmp_path / uuid.uuid4().hex[:8]
         temporary.mkdir(exist_ok=True)
         mark = uuid.uuid4().hex
         keep = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "CFBENCH_"))}
         environ = {**keep, "HOME": str(place.home), "TMPDIR": str(temporary), "CFBENCH_MARK": mark}
         command = [place.python, "-m", "cfbench", "run", "-d", data, "-m", ",".join(models), "-o", folder, *arguments]
+        if lacking:  # as on a kernel that lacks a protection
+            command = [place.python, Path(__file__).parents[1] / "nightly" / "without.py", lacking, *command]
         done = subprocess.run(
             [*map(str, command)], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300, check=False
         )
