@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import json
 import re
+import subprocess
 
 import pytest
 
@@ -47,6 +50,54 @@ def test_tampered_answers_are_failures_of_their_cells_and_change_no_other(instal
     assert "Traceback" not in beside.said
     assert beside.figures(HONEST) == alone.figures(HONEST) != {}
     assert beside.left == beside.temporary == []
+
+
+FORGED = {
+    "twice": "a list names an item twice",
+    "negative": "lists name items beyond the",
+    "unknown": "lists name items beyond the",
+    "largest": "lists name items beyond the",
+    "holes": "a list goes on after its end",
+    "seen": "a list names an item that its user has rated in training",
+    "fewer": "lists have shape",
+    "longer": "lists have shape",
+    "floats": "lists must be int32",
+    "objects": "lists.npy is no array of plain numbers",
+    "infinite": "score_means hold infinities",
+    "groups": "score_means have shape",
+}
+OWN_RIGHT = ("unsorted", "blank")
+"""Nobody but the model knows its scores: lists that these could have given are its answers, and do it no good."""
+
+
+def test_forged_lists_are_told_by_what_is_wrong_with_them_and_the_folder_is_measured_again(
+    installed, run, environment, tmp_path
+):
+    models = {f"forges[how={how}]": how for how in (*FORGED, *OWN_RIGHT)}
+    ran, alone = run([HONEST[0], *models, HONEST[1]], "--jobs", "2", into=tmp_path / "forged"), run(HONEST)
+    status = dict.fromkeys(FORGED, "failed") | dict.fromkeys(OWN_RIGHT, "ok")
+    assert {how: ran.status[model] for model, how in models.items()} == status, ran.said
+    reasons = {how: ran.records[model, ""]["reason"] for model, how in models.items()}
+    assert {how: reasons[how] for how, reason in FORGED.items() if reason not in reasons[how]} == {}
+    assert (ran.code, ran.left, ran.temporary) == (1, [], [])
+    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    command = [environment.python, "-m", "cfbench", "rescore", tmp_path / "forged"]
+    again = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
+    assert "Traceback" not in again.stderr
+    lines = map(json.loads, (tmp_path / "forged" / "records.jsonl").read_text("utf-8").splitlines())
+    records = {(one["cell"]["model"], ""): one for one in lines if one["kind"] == "record"}
+    assert {name: one["status"] for (name, _), one in records.items()} == ran.status, again.stderr + again.stdout
+    assert dataclasses.replace(ran, records=records).figures(HONEST) == alone.figures(HONEST)
+
+
+def test_a_list_that_names_what_was_withheld_from_it_is_told(installed, run):
+    split = ("-s", "cold-users[given=[0,2]]")
+    ran, alone = run([*HONEST, "forges[how=withheld]"], *split), run(HONEST, *split)
+    forged = {fold: record for (model, fold), record in ran.records.items() if model not in HONEST}
+    assert "a list names an item that is withheld from it" in forged["s=0"]["reason"], ran.said
+    assert {record["status"] for record in forged.values()} == {"failed"}
+    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert (ran.left, ran.temporary) == ([], [])
 
 
 MEBIBYTE = 1 << 20

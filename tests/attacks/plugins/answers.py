@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cfbench.execution import fit_and_predict
+from cfbench.inference.rank import Rankings
 from cfbench.model import EpochReport
 
 
@@ -201,3 +203,73 @@ class Extreme(_Means):
 
     def score_items(self, users):
         return np.tile(np.float32(self.what) * np.where(np.arange(len(self.means_) - 1) % 2, 1, -1), (len(users), 1))
+
+
+@dataclass
+class Forges(_Means):
+    """Puts a ranking of its own in place of the harness's, whose lists nobody else will ever see."""
+
+    how: str = "twice"
+
+    def fit(self, train, context):
+        super().fit(train, context)
+        rank_items = fit_and_predict.rank_items
+
+        def rank_and_forge(model, known, users, **options):
+            ranked = rank_items(model, known, users, **options)
+            arrays = {"lists": ranked.lists.copy(), "score_means": ranked.score_means.copy()}
+            getattr(self, f"_{self.how}")(arrays, users, options["withheld"])
+            return Rankings(**arrays)
+
+        fit_and_predict.rank_items = rank_and_forge
+
+    def _twice(self, arrays, users, withheld):
+        arrays["lists"][-1, 1:] = arrays["lists"][-1, 0]
+
+    def _negative(self, arrays, users, withheld):
+        arrays["lists"][0, 0] = -1
+
+    def _unknown(self, arrays, users, withheld):
+        arrays["lists"][0, -1] = self.train_.n_items + 1
+
+    def _largest(self, arrays, users, withheld):
+        arrays["lists"][0, -1] = np.iinfo(np.int32).max
+
+    def _holes(self, arrays, users, withheld):
+        arrays["lists"][0, 0] = self.train_.n_items
+
+    def _seen(self, arrays, users, withheld):
+        """Name an item that its user has rated, in a list that did not have it."""
+        row = np.flatnonzero(np.isin(users, self.train_.users))[0]
+        rated = self.train_.items[self.train_.users == users[row]]
+        arrays["lists"][row, -1] = rated[0]
+
+    def _withheld(self, arrays, users, withheld):
+        row, item = withheld.places[0], withheld.items[0]
+        arrays["lists"][row] = [item, *arrays["lists"][row][arrays["lists"][row] != item]][: arrays["lists"].shape[1]]
+
+    def _fewer(self, arrays, users, withheld):
+        arrays["lists"] = arrays["lists"][1:]
+
+    def _longer(self, arrays, users, withheld):
+        arrays["lists"] = np.hstack([arrays["lists"], arrays["lists"]])
+
+    def _floats(self, arrays, users, withheld):
+        arrays["lists"] = arrays["lists"].astype(float)
+        arrays["lists"][0, 0] = np.nan
+
+    def _objects(self, arrays, users, withheld):
+        arrays["lists"] = arrays["lists"].astype(object)
+
+    def _infinite(self, arrays, users, withheld):
+        arrays["score_means"][0, 0] = np.inf
+
+    def _groups(self, arrays, users, withheld):
+        arrays["score_means"] = np.tile(arrays["score_means"], (30, 1))
+
+    def _unsorted(self, arrays, users, withheld):
+        """Put second bests first, whatever their scores."""
+        arrays["lists"][:, :2] = arrays["lists"][:, 1::-1]
+
+    def _blank(self, arrays, users, withheld):
+        arrays["score_means"][:] = np.nan
