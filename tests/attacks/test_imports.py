@@ -11,10 +11,14 @@ HONEST = ("honestnoise", "bias", "popular")
 STATUS = {
     "overwrites": {"ok"},
     "forges": {"ok", "crashed", "failed"},  # it may spoil its own pipe
+    "claims": {"ok"},
+    "tells": {"ok"},
+    "tells_more": {"failed"},
     "hangs": {"timeout"},
     "hangs_loads": {"timeout", "ok", "crashed", "failed"},
     "patches": {"failed", "crashed", "timeout"},
     "hoards": {"out-of-memory"},
+    "hides": {"out-of-memory"},
     "starts": {"ok"},
     "daemonises": {"ok"},
     "aborts": {"crashed"},
@@ -50,7 +54,15 @@ def test_harmful_imports_cost_their_own_cells_and_change_nothing_of_their_neighb
     found = {choice: beside.status[model] for choice, model in attacks.items()}
     assert {choice: status for choice, status in found.items() if status not in STATUS[choice]} == {}
     assert beside.figures(HONEST) == alone.figures(HONEST) != {}
-    assert "forged" not in beside.said
+    own = {model: record["reason"] for (model, _), record in beside.records.items() if "forged" in str(record)}
+    assert own.keys() == {attacks["tells_more"]}, "nobody believes it but of itself"
+    assert "forged" not in beside.said.replace("could not be written: forged", "")
+    stated = {record["provenance"]["protections"] for record in (*beside.records.values(), *alone.records.values())}
+    assert len(stated) == 1
+    warnings = [
+        {cell: one["warnings"] for cell, one in ran.records.items() if cell[0] in HONEST} for ran in (alone, beside)
+    ]
+    assert warnings[0] == warnings[1]
     assert beside.left == []
     assert beside.temporary == []
 

@@ -15,14 +15,32 @@ import numpy as np
 
 CHOSEN = __name__.removeprefix("attack_imports_")
 TEMPORARY = Path(os.environ.get("TMPDIR", "/nowhere"))
+ENDED = {"event": "exited", "code": 0, "exceeded": "timeout", "unwritten": "", "peak": 1, "seconds": 0.1, "seal": ""}
 FORGED = (
-    {"event": "exited", "code": 0, "exceeded": "timeout", "unwritten": "", "peak": 1, "seconds": 0.1, "seal": ""},
-    {"event": "exited", "code": 0, "exceeded": "timeout", "unwritten": "", "peak": 1, "seconds": 0.1},
+    ENDED,
+    {**ENDED, "relisted": False, "protections": "forged"},
+    {**ENDED, "exceeded": "", "relisted": True, "protections": ""},
+    {**ENDED, "exceeded": "", "unwritten": "forged", "relisted": False, "protections": "", "code": -9},
+    {"event": "importing", "name": "forged"},
+    {"event": "prepared"},
     {"event": "began", "pid": 1},
+    {"event": "began", "pid": os.getpid()},
+    {"event": "began", "pid": os.getppid()},
+    {"event": "usage", "seconds": 1e9, "bytes": 1 << 60},
     {"event": "lost", "code": 1},
-    {"event": "phase", "name": "forged"},
+    {"event": "phase", "name": "forged\x1b[2J"},
+    {"event": "epoch", "epoch": -1, "epochs": 1 << 62, "train_loss": 1e308, "validation_loss": None},
     {"event": "note", "text": "forged"},
+    {"run": {"name": "forged"}},
+    {"prepare": {"models": ["forged"]}},
+    {"code": {"readable": ["/"], "listed": ["/"]}},
 )
+COSTLY = (
+    {"event": "ranked", "cold": False},
+    {"event": "ranked", "cold": True},
+    {"event": "unwritten", "reason": "forged"},
+)
+"""What a cell may say of itself: it costs the cell."""
 
 
 def overwrite():
@@ -35,17 +53,24 @@ def overwrite():
                 continue
 
 
-def forge():
-    """Write forged events of all tasks that can be named to all descriptors."""
+def forge(events=FORGED):
+    """Write forged events of all tasks that can be named to all descriptors, once."""
+    names = {path.name for path in TEMPORARY.glob("cfbench-run-*/cells/**/*") if len(path.name) == 32}
+    names |= {part for part in Path.cwd().parts if len(part) == 32}
+    lines = b"".join(json.dumps({**one, "task": name}).encode() + b"\n" for name in names or {""} for one in events)
+    for descriptor in range(3, 1024):
+        try:
+            os.set_blocking(descriptor, False)
+            os.write(descriptor, lines)
+            os.set_blocking(descriptor, True)
+        except OSError:
+            continue
+
+
+def forge_for_ever():
+    """Forge events again and again."""
     while True:
-        names = {path.name for path in TEMPORARY.glob("cfbench-run-*/cells/**/*") if len(path.name) == 32}
-        lines = b"".join(json.dumps({**one, "task": name}).encode() + b"\n" for name in names or {""} for one in FORGED)
-        for descriptor in range(3, 200):
-            try:
-                os.set_blocking(descriptor, False)
-                os.write(descriptor, lines)
-            except OSError:
-                continue
+        forge()
         time.sleep(0.001)
 
 
@@ -73,8 +98,10 @@ match CHOSEN:
     case "overwrites":
         threading.Thread(target=overwrite, daemon=True).start()
     case "forges":
-        threading.Thread(target=forge, daemon=True).start()
+        threading.Thread(target=forge_for_ever, daemon=True).start()
         time.sleep(1)
+    case "claims":
+        forge()
     case "hangs":
         time.sleep(3600)
     case "hangs_loads":
@@ -83,6 +110,11 @@ match CHOSEN:
         patch_everything()
     case "hoards":
         HELD = np.ones(90_000_000)
+        time.sleep(2)
+    case "hides":
+        HELD = os.memfd_create("hoard")
+        for _ in range(600):
+            os.write(HELD, bytes(1 << 20))
         time.sleep(2)
     case "starts":
         CHILD = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
@@ -146,6 +178,9 @@ class Imported:
     def fit(self, train, context):
         if found := note():
             raise RuntimeError(f"a cell before has left {found!r}")
+        if CHOSEN in ("tells", "tells_more"):
+            forge()
+            forge(COSTLY if CHOSEN == "tells_more" else ())
         self.mean_ = train.mean
 
     def predict(self, users, items):
