@@ -9,6 +9,7 @@ is asked of it, it is stopped.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -194,6 +195,7 @@ def _import_all(channel: socket.socket, request: ImportRequest, home: Path, watc
     move_in(home)
     code, readable = request.code, (*request.code["readable"], *request.readable)
     confine(request.writable, readable, listed=code["listed"], network=request.network)
+    gc.disable()
     for model, step in steps:
         send(step)
         try:
@@ -205,6 +207,8 @@ def _import_all(channel: socket.socket, request: ImportRequest, home: Path, watc
     for flush in flushes:  # what is printed must not be printed by every fork again
         with suppress(Exception):
             flush()
+    gc.freeze()  # what libraries consist of is no garbage: cells neither search it nor copy its pages for that
+    gc.enable()
     if len(threads("/proc/self/task")) > 1:  # pools of linear algebra end when a process forks
         if (child := fork()) == 0:
             leave(0)
