@@ -1,9 +1,13 @@
 """Models that find the test ratings where the kernel does not keep them from it, and answer with these."""
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+HEADING = b"user_id\titem_id\trating\ttimestamp"
 
 
 class _Book:
@@ -68,3 +72,20 @@ class Reader:
     def predict(self, users, items):
         known = self.book_[users, items]
         return np.where(np.isnan(known), self.mean_, known)
+
+
+@dataclass
+class Searcher:
+    """Looks for ratings in all places where it can list anything, and fails where it finds some."""
+
+    def fit(self, train, context):
+        self.mean_ = train.mean
+        for folder, below, names in os.walk("/"):
+            below[:] = [] if folder in ("/proc", "/sys", "/dev", "/usr") else below
+            for path in (Path(folder) / name for name in names if name.endswith((".tsv", ".data", ".npz", ".csv"))):
+                with suppress(OSError), path.open("rb") as file:
+                    if HEADING in file.read(1000):
+                        raise RuntimeError(f"found {path}")
+
+    def predict(self, users, items):
+        return np.full(len(users), self.mean_)
