@@ -20,6 +20,7 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc", "/opt", 
 _SYSTEM_STATE = ("/run/systemd/resolve", "/var/cache/fontconfig")
 _LIBRARY_VARIABLES = ("LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "CONDA_PREFIX", "JAVA_HOME", "R_HOME")
 _SUFFIXES = tuple(all_suffixes())
+_HISTORIES = (".git", ".hg", ".svn", ".jj")  # which hold whatever was ever committed, data among it
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ def _found(hidden: Sequence[str], paths: Sequence[str]) -> ReadableCode:
     whole = {Path(path).resolve() for path in named if path}
     whole |= {path for path in searched if path.is_file() or any(path.glob("*.dist-info"))} | set(_editable(searched))
     mixed = [path for path in searched if not any(map(path.is_relative_to, whole))]
-    closed = [_EMBEDDED.resolve(), *(Path(path).resolve() for path in hidden)]
     code = whole.union(*map(_modules, mixed))
+    histories = (root / name for root in code for name in _HISTORIES)
+    closed = [_EMBEDDED.resolve(), *(Path(path).resolve() for path in hidden), *filter(os.path.isdir, histories)]
     roots = [path for path in code if not any(folder in code for folder in path.parents)]
     parts = [part for root in roots for part in _open_parts(root, closed)]
     listed = [*mixed, *(path for path, complete in parts if not complete)]

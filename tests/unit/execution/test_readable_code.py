@@ -79,6 +79,10 @@ def test_sources_that_the_finder_of_an_editable_install_maps_can_be_read(code, t
 
 def test_an_editable_project_that_another_finder_leads_to_can_be_read(code, tmp_path):
     origin = {"url": (tmp_path / "the project").as_uri(), "dir_info": {"editable": True}}
-    write(tmp_path, "the project/build/fast.so", "packages/fast-1.0.dist-info/METADATA")
+    write(
+        tmp_path, "the project/build/fast.so", "packages/fast-1.0.dist-info/METADATA", "the project/.git/objects/ab/cd"
+    )
     (tmp_path / "packages" / "fast-1.0.dist-info" / "direct_url.json").write_text(json.dumps(origin))
-    assert opened(code(tmp_path / "packages"), tmp_path / "the project" / "build" / "fast.so")
+    found, project = code(tmp_path / "packages"), tmp_path / "the project"
+    assert opened(found, project / "build" / "fast.so")
+    assert not opened(found, project / ".git" / "objects" / "ab" / "cd"), "it holds what was ever committed"
