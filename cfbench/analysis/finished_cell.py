@@ -26,8 +26,9 @@ from cfbench.inference.predict import predict_ratings
 from cfbench.inference.rank import rank_items
 from cfbench.model.protocols import FitContext, PredictsRatings
 from cfbench.model.ratings import Ratings
+from cfbench.records.cell import Cell
 from cfbench.records.kept_models import ModelFolder
-from cfbench.records.record import Cell, Record
+from cfbench.records.record import Record
 from cfbench.records.store import RunFolder
 from cfbench.registry.loading import instantiate
 from cfbench.registry.registry import Plugin, Registry

@@ -17,7 +17,8 @@ from cfbench.execution.contract import RunEvents, Task
 from cfbench.files.printable import printable, printable_line
 from cfbench.model.protocols import EpochReport
 from cfbench.monitoring.timing import MODELS_OWN, Forecast, RunningCell, Spent, TimeLeft, Times
-from cfbench.records.record import Cell, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Record
 
 _STATUS_WIDTH = len("out-of-memory")
 _BAR_WIDTH = 24

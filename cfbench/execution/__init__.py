@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from cfbench.execution.supervisor import Supervisor
     from cfbench.files.atomic import room
     from cfbench.files.locks import remove_folder
-    from cfbench.records.record import Cell, Record, Status, figure_name
+    from cfbench.records.cell import Cell
+    from cfbench.records.record import Record, Status, figure_name
     from cfbench.registry.registry import Registry
 
 __all__ = [
@@ -70,7 +71,8 @@ _NAMES_OF_MODULES = {
     "execution.supervisor": ("Supervisor",),
     "files.atomic": ("room",),
     "files.locks": ("remove_folder",),
-    "records.record": ("Cell", "Record", "Status", "figure_name"),
+    "records.cell": ("Cell",),
+    "records.record": ("Record", "Status", "figure_name"),
     "registry.registry": ("Registry",),
 }
 

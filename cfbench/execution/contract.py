@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from cfbench.inference.output import ModelOutput
 from cfbench.model.protocols import EpochReport
-from cfbench.records.record import Cell, Epoch, Record, Status
+from cfbench.records.cell import Cell
+from cfbench.records.record import Epoch, Record, Status
 from cfbench.resources.cost import Cost
 from cfbench.spec import Value
 

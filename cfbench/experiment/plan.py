@@ -15,7 +15,8 @@ from cfbench.errors import PluginError, SpecError, UsageError
 from cfbench.evaluation.metrics.metric import Contract, Metric, length_needed
 from cfbench.experiment.split_plans import Splits, call_plugin, create_plugin, split_plans
 from cfbench.experiment.suite import Suite
-from cfbench.records.record import Cell, GroupKey, SanityWarning
+from cfbench.records.cell import Cell, GroupKey
+from cfbench.records.record import SanityWarning
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.resources.cost import Clock
 from cfbench.spec import Spec, Value, derived_seed, seed_of

@@ -16,7 +16,7 @@ from cfbench.data.sources.source import Storage
 from cfbench.data.splits.split import Fold, Split
 from cfbench.errors import CfbenchError, DataError, PluginError, SpecError, UnknownNameError, UsageError
 from cfbench.experiment.suite import Suite
-from cfbench.records.record import Cell
+from cfbench.records.cell import Cell
 from cfbench.registry.registry import Kind, Registry
 from cfbench.resources.cost import Clock
 from cfbench.spec import Spec, derived_seed

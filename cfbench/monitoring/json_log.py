@@ -17,7 +17,8 @@ from typing import Self, TextIO
 from cfbench.errors import UsageError
 from cfbench.execution.contract import RunDescription, RunEvents, Task
 from cfbench.model.protocols import EpochReport
-from cfbench.records.record import Cell, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Record
 
 
 @dataclass

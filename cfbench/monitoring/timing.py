@@ -17,7 +17,8 @@ from typing import NamedTuple
 from cfbench.execution.contract import RunEvents, Task
 from cfbench.files.atomic import write_text
 from cfbench.model.protocols import EpochReport
-from cfbench.records.record import Cell, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Record
 from cfbench.resources.cost import Clock
 
 MODELS_OWN = ("fit", "add_cold_entities", "predict")

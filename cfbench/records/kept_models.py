@@ -23,7 +23,7 @@ from cfbench.errors import StoreError
 from cfbench.files.atomic import confined, unwritable, write_text
 from cfbench.files.guarded_reading import MEBIBYTE, parse_json, plain_files, read_plain
 from cfbench.model.saving import file_sha256
-from cfbench.records.record import Cell
+from cfbench.records.cell import Cell
 from cfbench.registry.registry import Plugin
 
 _SCHEMA = 2

@@ -38,7 +38,8 @@ from cfbench.files.guarded_reading import MEBIBYTE, open_plain, parse_json, read
 from cfbench.files.locks import LockFile
 from cfbench.inference.output import ModelOutput, OutputSizes
 from cfbench.inference.output_rules import mistakes_in, sizes_of
-from cfbench.records.record import SCHEMA, Cell, Line, Record, Standing
+from cfbench.records.cell import SCHEMA, Cell
+from cfbench.records.record import Line, Record, Standing
 from cfbench.resources.cost import machine_bytes
 
 _LARGEST_RECORD = 64 * MEBIBYTE  # the longest learning curve has one

@@ -8,17 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from cfbench.evaluation.metrics.metric import family_rank
-from cfbench.records.record import (
-    Comparison,
-    Definition,
-    Figure,
-    GroupKey,
-    Line,
-    RunConditions,
-    Standing,
-    Summary,
-    figure_name,
-)
+from cfbench.records.cell import GroupKey
+from cfbench.records.record import Comparison, Definition, Figure, Line, RunConditions, Standing, Summary, figure_name
 from cfbench.reporting.table import BETTER, Column, Mark, Table, TableCell
 
 COMPARED = ("accuracy", "ranking")

@@ -14,7 +14,8 @@ from cfbench.evaluation.metrics.strata import held_by_most_active
 from cfbench.evaluation.sanity_checks import split_warnings
 from cfbench.evaluation.statistics.bootstrap import RESAMPLES
 from cfbench.experiment.plan import Study
-from cfbench.records.record import Cell, Definition, Record, RunConditions
+from cfbench.records.cell import Cell
+from cfbench.records.record import Definition, Record, RunConditions
 
 
 def definitions(study: Study) -> list[Definition]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from cfbench.data.splits.split import Split
 from cfbench.evaluation.simple_predictors import SimplePredictors
 from cfbench.experiment.split_plans import Splits
-from cfbench.records.record import Cell, SanityWarning, Summary
+from cfbench.records.cell import Cell
+from cfbench.records.record import SanityWarning, Summary
 
 _FEWEST_OTHERS = 3  # distributions whose models are better than biases: fewer may just be weak
 # Of the best RMSE that others reach. On data that many have worked on for years, all methods together span 5 % (Rendle,

@@ -30,18 +30,8 @@ from cfbench.evaluation.statistics.significance import (
     wilcoxon_p,
 )
 from cfbench.experiment.plan import Study
-from cfbench.records.record import (
-    Cell,
-    Comparison,
-    Figure,
-    GroupKey,
-    Line,
-    Record,
-    Standing,
-    StrataTable,
-    Summary,
-    figure_name,
-)
+from cfbench.records.cell import Cell, GroupKey
+from cfbench.records.record import Comparison, Figure, Line, Record, Standing, StrataTable, Summary, figure_name
 from cfbench.results.conditions import definitions, run_conditions
 from cfbench.results.group_checks import with_warnings_of_group
 

@@ -30,8 +30,9 @@ from cfbench.inference.output import ModelOutput
 from cfbench.inference.output_rules import mistakes_in
 from cfbench.inference.pair_order import PairOrder
 from cfbench.model.ratings import Codes
+from cfbench.records.cell import Cell
 from cfbench.records.kept_models import ModelFolder
-from cfbench.records.record import Cell, Line, Record
+from cfbench.records.record import Line, Record
 from cfbench.records.store import CellLocks, RunFolder, first_mistake
 from cfbench.registry.code_identity import HARNESS, REMARKS
 from cfbench.resources.cost import Clock

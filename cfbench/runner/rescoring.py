@@ -20,7 +20,8 @@ from cfbench.experiment.plan import Study, chosen_metrics
 from cfbench.experiment.split_plans import SplitPlan, Splits, split_plans
 from cfbench.experiment.suite import Suite
 from cfbench.inference.output import ModelOutput
-from cfbench.records.record import Cell, Line, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Line, Record
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 from cfbench.results.summary import consolidated

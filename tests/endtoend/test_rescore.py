@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cfbench.cli import main
-from cfbench.records.record import Cell
+from cfbench.records.cell import Cell
 from cfbench.records.store import RunFolder
 
 HERE = Path(__file__).parent

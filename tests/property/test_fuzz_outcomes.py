@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from cfbench.execution.contract import Outcome, Task
 from cfbench.execution.outcome_file import answers_in, concluded, read_outcome, seal_of, write_outcome
 from cfbench.inference.output import ModelOutput
-from cfbench.records.record import Cell, Epoch, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Epoch, Record
 from cfbench.records.store import RunFolder
 from cfbench.resources.cost import Cost
 

@@ -21,9 +21,9 @@ from cfbench.errors import CfbenchError, StoreError
 from cfbench.files.guarded_reading import read_arrays
 from cfbench.inference.output import ModelOutput
 from cfbench.model.saving import load_parts, save_parts
+from cfbench.records.cell import Cell
 from cfbench.records.kept_models import ModelFolder
 from cfbench.records.record import (
-    Cell,
     Comparison,
     Definition,
     Figure,

@@ -12,7 +12,8 @@ import pytest
 
 from cfbench.execution.contract import RunDescription
 from cfbench.monitoring.broadcast import Broadcast, TrackerThread
-from cfbench.records.record import Cell, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Record
 from cfbench.registry.registry import group_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "running.md").read_text()

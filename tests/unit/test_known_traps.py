@@ -18,7 +18,8 @@ from cfbench.evaluation.statistics.bootstrap import PerUser, percentile_interval
 from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
 from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.rank import rank_items
-from cfbench.records.record import Cell, Comparison, Figure, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Comparison, Figure, Record
 from cfbench.registry.registry import Registry
 from cfbench.resources.cost import Clock
 from cfbench.results.summary import GroupSamples, summary

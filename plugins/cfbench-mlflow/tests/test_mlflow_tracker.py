@@ -10,7 +10,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from cfbench.execution import RunDescription
-from cfbench.records.record import Cell, Epoch, Figure, Record, StrataTable
+from cfbench.records.cell import Cell
+from cfbench.records.record import Epoch, Figure, Record, StrataTable
 from cfbench.registry.registry import Registry
 from cfbench.resources.cost import Cost
 from cfbench.spec import Spec

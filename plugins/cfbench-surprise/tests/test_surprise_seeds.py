@@ -3,7 +3,7 @@
 import pytest
 
 from cfbench.experiment.plan import model_seed
-from cfbench.records.record import Cell
+from cfbench.records.cell import Cell
 from cfbench.registry.registry import Registry
 from cfbench.spec import Spec
 

@@ -4,7 +4,8 @@ import pytest
 
 from cfbench.analysis.finished_cell import select_record
 from cfbench.errors import UnknownNameError, UsageError
-from cfbench.records.record import Cell, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Record
 
 
 def record(model: str, fold: str = "", status: str = "ok", dataset: str = "ml-100k") -> Record:

@@ -10,7 +10,8 @@ from cfbench.analysis.finished_cell import FinishedCell, fitted_model, note_diff
 from cfbench.inference.inputs import Queries
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.pair_order import PairOrder
-from cfbench.records.record import Cell, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Record
 
 
 class Says:

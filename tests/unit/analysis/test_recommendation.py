@@ -13,7 +13,8 @@ from cfbench.errors import UsageError
 from cfbench.inference.output import ModelOutput
 from cfbench.model.features import Features
 from cfbench.model.protocols import FitContext
-from cfbench.records.record import Cell, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Record
 from cfbench.records.store import RunFolder
 from cfbench.registry.registry import Registry
 

@@ -9,7 +9,8 @@ from cfbench.analysis import finished_cell
 from cfbench.analysis.finished_cell import FinishedCell, plugin_of
 from cfbench.errors import ModelError, UsageError
 from cfbench.experiment.plan import model_seed
-from cfbench.records.record import Cell, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Record
 from cfbench.registry.registry import Plugin, Registry
 from cfbench.spec import derived_seed
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from cfbench.cli.display import LiveDisplay, PlainDisplay, clock_time, display_on
 from cfbench.execution.contract import Task
 from cfbench.model.protocols import EpochReport
-from cfbench.records.record import Cell, Figure, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Figure, Record
 from cfbench.resources.cost import Cost
 
 CELL = Cell("data", "holdout", "", "f" * 64, "dot[a=[1]]", {}, "plugin", "1", "c", 0, 0, 10)

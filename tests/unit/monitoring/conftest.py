@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from cfbench.execution.contract import RunDescription, Task
-from cfbench.records.record import Cell, Figure, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Figure, Record
 from cfbench.resources.cost import Cost
 
 _CELL = Cell("data", "holdout", "", "f" * 64, "dot", {}, "plugin", "1", "c", 0, 0, 10)

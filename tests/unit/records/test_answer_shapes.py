@@ -12,7 +12,7 @@ from cfbench.errors import StoreError
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.output_rules import mistakes_in
 from cfbench.inference.rank import rank_items
-from cfbench.records.record import Cell
+from cfbench.records.cell import Cell
 from cfbench.records.store import require_output_of
 from cfbench.resources.cost import Clock
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from cfbench.errors import PluginError, StoreError
+from cfbench.records.cell import Cell
 from cfbench.records.kept_models import ModelFolder
-from cfbench.records.record import Cell
 from cfbench.registry.registry import Plugin
 
 CELL = Cell("d", "holdout", "", "f", "kept", {"n": 1}, "plugin", "1", "c", 0, 0, 10)

@@ -11,7 +11,8 @@ import pytest
 
 from cfbench.errors import StoreError
 from cfbench.inference.output import ModelOutput
-from cfbench.records.record import Cell, Figure, Record
+from cfbench.records.cell import Cell
+from cfbench.records.record import Figure, Record
 from cfbench.records.store import RunFolder
 
 CELL = Cell("d", "s", "", "f" * 64, "m", {}, "x", "1", "c", 0, 0, list_length=2)

@@ -13,7 +13,8 @@ import pytest
 from cfbench.errors import StoreError
 from cfbench.files.atomic import replacing, write_text
 from cfbench.inference.output import ModelOutput
-from cfbench.records.record import Cell, Comparison, Epoch, Figure, MissingMetric, Record, StrataTable
+from cfbench.records.cell import Cell
+from cfbench.records.record import Comparison, Epoch, Figure, MissingMetric, Record, StrataTable
 from cfbench.records.store import RunFolder, read_lines
 from cfbench.resources.cost import Cost
 
@@ -157,7 +158,7 @@ def test_a_foreign_line_is_refused_with_its_number(folder, text, complaint):
 
 
 def test_a_cell_of_an_earlier_schema_is_refused_and_says_what_to_do(folder, monkeypatch):
-    monkeypatch.setattr("cfbench.records.record.SCHEMA", 2)
+    monkeypatch.setattr("cfbench.records.cell.SCHEMA", 2)
     with monkeypatch.context() as earlier:
         earlier.setattr("cfbench.records.store.SCHEMA", 2)
         folder.save(replace(RECORD, schema_version=2), ANSWERS)
