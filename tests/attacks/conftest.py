@@ -13,6 +13,7 @@ import uuid
 import venv
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,9 @@ import pytest
 PLUGINS = Path(__file__).parent / "plugins"
 DATA = "synthetic[n_items=60,n_ratings=1500,n_users=80]"
 """The data that attacks are tried on, small and with something to learn."""
+
+METRICS = "RMSE,NDCG@10,ARP@10,coverage@10"
+"""What is measured: every prediction and every place of every list has its part in these."""
 
 
 @dataclass
@@ -143,25 +147,27 @@ class Ran:
         }
 
 
-@pytest.fixture
-def run(tmp_path, environment, marked) -> Callable[..., Ran]:
-    """Run ``cfbench run`` on small data with models, into a folder of its own unless told; look at what it leaves."""
+@pytest.fixture(scope="session")
+def run_in(environment, marked) -> Callable[..., Ran]:
+    """Run ``cfbench run`` in a place on small data with models; look at what it leaves."""
 
     def call(
+        tmp_path: Path,
         models: Iterable[str],
         *arguments: str,
         place: Environment = environment,
         data: str = DATA,
         into: Path | None = None,
-        temporary: Path = tmp_path / "temporary",
+        temporary: Path | None = None,
         lacking: str = "",
     ) -> Ran:
-        folder = into or tmp_path / uuid.uuid4().hex[:8]
+        folder, temporary = into or tmp_path / uuid.uuid4().hex[:8], temporary or tmp_path / "temporary"
         temporary.mkdir(exist_ok=True)
         mark = uuid.uuid4().hex
         keep = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "CFBENCH_"))}
         environ = {**keep, "HOME": str(place.home), "TMPDIR": str(temporary), "CFBENCH_MARK": mark}
-        command = [place.python, "-m", "cfbench", "run", "-d", data, "-m", ",".join(models), "-o", folder, *arguments]
+        options = ["-d", data, "-m", ",".join(models), "--metric", METRICS, "-o", folder, *arguments]
+        command = [place.python, "-m", "cfbench", "run", *options]
         if lacking:  # as on a kernel that lacks a protection
             command = [place.python, Path(__file__).parents[1] / "nightly" / "without.py", lacking, *command]
         done = subprocess.run(
@@ -173,5 +179,25 @@ def run(tmp_path, environment, marked) -> Callable[..., Ran]:
             if line["kind"] == "record":
                 records[line["cell"]["model"], line["cell"]["fold"]] = line
         return Ran(done.returncode, said, records, marked(mark), sorted(path.name for path in temporary.iterdir()))
+
+    return call
+
+
+@pytest.fixture
+def run(tmp_path, run_in) -> Callable[..., Ran]:
+    """Run ``cfbench run`` as ``run_in`` does, into a folder of its own unless told."""
+    return partial(run_in, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory, environment, run_in) -> Callable[..., Ran]:
+    """Run ``honestnoise``, ``bias`` and ``popular`` alone, once for all tests that ask for the same arguments."""
+
+    @cache
+    def call(*arguments: str) -> Ran:
+        environment.install_attack("honest")
+        ran = run_in(tmp_path_factory.mktemp("alone"), ("honestnoise", "bias", "popular"), *arguments)
+        assert ran.code == 0, ran.said
+        return ran
 
     return call

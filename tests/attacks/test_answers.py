@@ -38,17 +38,16 @@ def installed(environment):
     environment.install_attack("answers")
 
 
-def test_tampered_answers_are_failures_of_their_cells_and_change_no_other(installed, run):
+def test_tampered_answers_are_failures_of_their_cells_and_change_no_other(installed, run, alone):
     models = [f"tampers[how={how}]" for how in HOWS]
-    beside, alone = run([HONEST[0], *models, HONEST[1]], "--jobs", "2"), run(HONEST)
-    assert alone.code == 0, alone.said
+    beside = run([HONEST[0], *models, HONEST[1]], "--jobs", "2")
     found = {how: beside.records[f"tampers[how={how}]", ""] for how in HOWS}
     assert {record["status"] for record in found.values()} == {"failed"}
     assert {how: found[how]["reason"] for how, reason in HOWS.items() if reason not in found[how]["reason"]} == {}
     assert all(len(record["reason"]) < 1000 for record in found.values())
     assert beside.code == 1
     assert "Traceback" not in beside.said
-    assert beside.figures(HONEST) == alone.figures(HONEST) != {}
+    assert beside.figures(HONEST) == alone("-s", "holdout").figures(HONEST) != {}
     assert beside.left == beside.temporary == []
 
 
@@ -147,11 +146,11 @@ def test_an_epoch_that_no_record_can_hold_is_the_models_failure(installed, run):
     assert all("expected numbers from 0 to" in ran.records[model, ""]["reason"] for model in models)
 
 
-def test_floods_of_events_prints_and_words_change_nothing(installed, run):
+def test_floods_of_events_prints_and_words_change_nothing(installed, run, alone):
     models = ["floods", "wordy", "extreme", "extreme[what=1e-45]"]
-    beside, alone = run([HONEST[0], *models, HONEST[1]]), run(HONEST)
+    beside = run([HONEST[0], *models, HONEST[1]])
     assert set(beside.status.values()) == {"ok"}, beside.said
-    assert beside.figures(HONEST) == alone.figures(HONEST)
+    assert beside.figures(HONEST) == alone("-s", "holdout").figures(HONEST)
     device = beside.records["wordy", ""]["cost"]["device"]
     assert len(device) <= 500
     assert "\n" not in device

@@ -19,16 +19,15 @@ STATUS = {
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody adopts orphans")
 @pytest.mark.parametrize("executor", ["processes", "processes[fresh=true]"])
-def test_cells_that_hide_processes_or_start_many_leave_none_and_disturb_nobody(environment, run, executor):
+def test_cells_that_hide_processes_or_start_many_leave_none_and_disturb_nobody(environment, run, alone, executor):
     environment.install_attack("honest")
     environment.install_attack("cells")
-    alone = run(HONEST)
     models = [*list(STATUS)[:3], *HONEST, *list(STATUS)[3:]]
     ran = run(models, "--jobs", "2", "--timeout", "60s", "--max-processes", "200", "--executor", executor)
     found = {name: ran.status[name] for name in STATUS}
     assert found == STATUS
     assert "more than 200 processes" in ran.records["crowd", ""]["reason"]
-    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert ran.figures(HONEST) == alone("-s", "holdout").figures(HONEST) != {}
     honest_threes = [value for (model, _, name), value in ran.figures(("rewriter", "daemon")).items() if name == "RMSE"]
     assert honest_threes[0] == honest_threes[1]
     assert ran.left == []

@@ -44,23 +44,23 @@ def install(environment):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is confined")
-def test_harmful_imports_cost_their_own_cells_and_change_nothing_of_their_neighbours(environment, install, run):
+def test_harmful_imports_cost_their_own_cells_and_change_nothing_of_their_neighbours(environment, install, run, alone):
     environment.install_attack("honest")
-    alone = run(HONEST)
+    honest = alone("-s", "holdout")
     attacks = {choice: install(choice) for choice in STATUS}
     models = [*list(attacks.values())[:6], *HONEST, *list(attacks.values())[6:]]
-    beside = run(models, "--jobs", "2", "--timeout", "15s", "--memory-limit", "400MB")
+    beside = run(models, "--jobs", "4", "--timeout", "10s", "--memory-limit", "400MB")
     assert beside.code == 1, beside.said
     found = {choice: beside.status[model] for choice, model in attacks.items()}
     assert {choice: status for choice, status in found.items() if status not in STATUS[choice]} == {}
-    assert beside.figures(HONEST) == alone.figures(HONEST) != {}
+    assert beside.figures(HONEST) == honest.figures(HONEST) != {}
     own = {model: record["reason"] for (model, _), record in beside.records.items() if "forged" in str(record)}
     assert own.keys() == {attacks["tells_more"]}, "nobody believes it but of itself"
     assert "forged" not in beside.said.replace("could not be written: forged", "")
-    stated = {record["provenance"]["protections"] for record in (*beside.records.values(), *alone.records.values())}
+    stated = {record["provenance"]["protections"] for record in (*beside.records.values(), *honest.records.values())}
     assert len(stated) == 1
     warnings = [
-        {cell: one["warnings"] for cell, one in ran.records.items() if cell[0] in HONEST} for ran in (alone, beside)
+        {cell: one["warnings"] for cell, one in ran.records.items() if cell[0] in HONEST} for ran in (honest, beside)
     ]
     assert warnings[0] == warnings[1]
     assert beside.left == []

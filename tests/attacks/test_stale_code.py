@@ -155,18 +155,16 @@ class {name}:
 '''
 
 
-@pytest.mark.parametrize(("name", "then"), [("edits", "pass"), ("reverts", "DATA.write_text(before)")])
-def test_a_cell_whose_code_is_edited_meanwhile_is_kept_neither_as_the_old_nor_as_the_new(
-    place, run, tmp_path, name, then
-):
+def test_a_cell_whose_code_is_edited_meanwhile_is_kept_neither_as_the_old_nor_as_the_new(place, run, alone, tmp_path):
     place.install_attack("honest")
-    source = EDITS_ITSELF.format(name=name.capitalize(), then=then).encode()
-    files = {f"during_{name}/__init__.py": source, f"during_{name}/value.txt": b"1"}
-    place.install(f"during-{name}", files, models={name: f"during_{name}:{name.capitalize()}"})
+    for name, then in (("edits", "pass"), ("reverts", "DATA.write_text(before)")):
+        source = EDITS_ITSELF.format(name=name.capitalize(), then=then).encode()
+        files = {f"during_{name}/__init__.py": source, f"during_{name}/value.txt": b"1"}
+        place.install(f"during-{name}", files, models={name: f"during_{name}:{name.capitalize()}"})
     # In the run's own process, where nothing keeps a model from writing to installed code.
-    ran = run([name, *HONEST], "-s", "holdout", "--in-process", place=place, into=tmp_path / "runs")
-    assert ran.status == {name: "failed", "bias": "ok", "honestnoise": "ok"}
-    assert f"the code of during-{name} was " in ran.records[name, ""]["reason"]
+    ran = run(["edits", "reverts", *HONEST], "-s", "holdout", "--in-process", place=place, into=tmp_path / "runs")
+    assert ran.status == {"edits": "failed", "reverts": "failed", "bias": "ok", "honestnoise": "ok"}
+    for name in ("edits", "reverts"):
+        assert f"the code of during-{name} was " in ran.records[name, ""]["reason"]
     assert ran.code == 1
-    alone = run(HONEST, "-s", "holdout", place=place)
-    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert ran.figures(HONEST) == alone("-s", "holdout").figures(HONEST) != {}

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 DATA = "synthetic[n_items=60,n_ratings=1500,n_users=80]"
+RUN = ("run", "-d", DATA, "--metric", "RMSE,NDCG@10")
+"""A run that measures little: for what does not depend on metrics."""
+
+
+@pytest.fixture(scope="module")
+def one_cell(tmp_path_factory, call_cfbench, plugin_home):
+    """The folder of a run of one model."""
+    place = tmp_path_factory.mktemp("once")
+    call_cfbench(place, *RUN, "-m", "honest", "-o", "out", home=plugin_home)
+    return place / "out"
+
+
+@pytest.fixture
+def kept(one_cell, tmp_path):
+    """Such a folder of the test's own."""
+    return shutil.copytree(one_cell, tmp_path / "out")
 
 
 def test_results_do_not_depend_on_jobs_or_on_the_process(cfbench, tmp_path, results):
@@ -19,40 +36,36 @@ def test_results_do_not_depend_on_jobs_or_on_the_process(cfbench, tmp_path, resu
     assert results(tmp_path / "one") == results(tmp_path / "two") == results(tmp_path / "here")
 
 
-def test_a_second_run_computes_only_what_is_missing(cfbench, tmp_path, records):
-    cfbench("run", "-d", DATA, "-m", "honest", "-o", "out")
-    cells = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "cells").iterdir()}
-    done = cfbench("run", "-d", DATA, "-m", "honest,bias", "-o", "out")
+def test_a_second_run_computes_only_what_is_missing(cfbench, kept, records):
+    cells = {path: path.stat().st_mtime_ns for path in (kept / "cells").iterdir()}
+    done = cfbench(*RUN, "-m", "honest,bias", "-o", "out")
     assert "kept          honest" in done.stderr
     assert "ok            bias" in done.stderr
     assert {path: path.stat().st_mtime_ns for path in cells} == cells
-    assert set(records(tmp_path / "out")) == {"honest", "bias"}
+    assert set(records(kept)) == {"honest", "bias"}
 
 
-def test_force_computes_again_and_a_failed_cell_is_tried_again(cfbench):
-    cfbench("run", "-d", DATA, "-m", "honest", "-o", "out")
-    assert "ok            honest" in cfbench("run", "-d", DATA, "-m", "honest", "-o", "out", "--force").stderr
-    cfbench("run", "-d", DATA, "-m", "raises", "-o", "out", code=1)
-    assert "failed        raises" in cfbench("run", "-d", DATA, "-m", "raises", "-o", "out", code=1).stderr
+def test_force_computes_again_and_a_failed_cell_is_tried_again(cfbench, kept):
+    assert "ok            honest" in cfbench(*RUN, "-m", "honest", "-o", "out", "--force").stderr
+    cfbench(*RUN, "-m", "raises", "-o", "out", code=1)
+    assert "failed        raises" in cfbench(*RUN, "-m", "raises", "-o", "out", code=1).stderr
 
 
-def test_a_metric_that_a_kept_cell_lacks_is_measured_without_fitting(cfbench, tmp_path, records):
-    cfbench("run", "-d", DATA, "-m", "honest", "-o", "out", "--metric", "RMSE")
+def test_a_metric_that_a_kept_cell_lacks_is_measured_without_fitting(cfbench, kept, records):
     done = cfbench("run", "-d", DATA, "-m", "honest", "-o", "out", "--metric", "RMSE", "--metric", "NDCG@5")
     assert "kept          honest" in done.stderr
-    assert set(records(tmp_path / "out")["honest"]["metrics"]) == {"RMSE", "NDCG@5"}
+    assert set(records(kept)["honest"]["metrics"]) == {"RMSE", "NDCG@5"}
     cfbench("run", "-d", DATA, "-m", "honest", "-o", "out", "--metric", "MAE")
-    assert set(records(tmp_path / "out")["honest"]["metrics"]) == {"MAE"}
+    assert set(records(kept)["honest"]["metrics"]) == {"MAE"}
 
 
-def test_another_seed_is_another_split_and_other_numbers(cfbench, tmp_path, results):
-    cfbench("run", "-d", DATA, "-m", "bias", "-o", "a")
-    cfbench("run", "-d", DATA, "-m", "bias", "-o", "b", "--seed", "1")
-    assert results(tmp_path / "a") != results(tmp_path / "b")
+def test_another_seed_is_another_split_and_other_numbers(cfbench, tmp_path, results, one_cell):
+    cfbench(*RUN, "-m", "honest", "-o", "b", "--seed", "1")
+    assert results(one_cell) != results(tmp_path / "b")
 
 
 def test_repeats_share_the_split_and_differ_in_the_models_seed(cfbench, tmp_path):
-    cfbench("run", "-d", DATA, "-m", "honest", "-o", "out", "--repeats", "3")
+    cfbench(*RUN, "-m", "honest", "-o", "out", "--repeats", "3")
     lines = [json.loads(line) for line in (tmp_path / "out" / "records.jsonl").read_text().splitlines()]
     cells = [line for line in lines if line["kind"] == "record"]
     assert len({cell["cell"]["split_fingerprint"] for cell in cells}) == 1
@@ -62,14 +75,14 @@ def test_repeats_share_the_split_and_differ_in_the_models_seed(cfbench, tmp_path
 
 
 def test_dry_run_shows_the_plan_and_writes_nothing(cfbench, tmp_path):
-    done = cfbench("run", "-d", DATA, "-m", "honest,absent", "--dry-run", "-o", "out")
+    done = cfbench(*RUN, "-m", "honest,absent", "--dry-run", "-o", "out")
     assert "to compute" in done.stdout
     assert "no class 'Absent'" in done.stdout
     assert not (tmp_path / "out").exists()
 
 
 def test_cells_that_are_the_same_are_run_once_and_shown_under_each_of_their_names(cfbench, tmp_path, results):
-    done = cfbench("run", "-d", DATA, "-m", "honest,honest[noise=0.01]", "-o", "out")
+    done = cfbench(*RUN, "-m", "honest,honest[noise=0.01]", "-o", "out")
     assert done.stderr.count("ok            honest") == 1
     found = results(tmp_path / "out")
     assert found["honest", ""] == found["honest[noise=0.01]", ""]
@@ -99,7 +112,7 @@ def test_a_broken_metric_or_splitter_plugin_is_named_and_exits_with_1(cfbench, a
 def test_modules_in_the_current_folder_do_not_reach_the_models_processes(cfbench, tmp_path):
     (tmp_path / "random.py").write_text("raise RuntimeError('the wrong random')\n")
     program = "from cfbench.cli import main; main()"
-    command = [sys.executable, "-P", "-c", program, "run", "-d", DATA, "-m", "bias", "-o", "out"]
+    command = [sys.executable, "-P", "-c", program, *RUN, "-m", "bias", "-o", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
 
@@ -149,7 +162,7 @@ def test_a_users_mistake_is_one_clear_line_and_exit_code_2(cfbench, arguments, c
 
 
 def test_a_value_that_only_the_model_can_judge_fails_its_cell_in_the_models_words(cfbench):
-    done = cfbench("run", "-m", "picky[size=0],honest", "-d", DATA, code=1)
+    done = cfbench(*RUN, "-m", "picky[size=0],honest", code=1)
     assert "size must be at least 1, got 0" in done.stderr
     assert "ok            honest" in done.stderr
 
@@ -161,14 +174,15 @@ def test_debug_shows_the_traceback(cfbench):
 def test_names_are_escaped_wherever_they_are_rendered(cfbench, tmp_path):
     rows = [f"u{u},i{i},{(u * i) % 5 + 1}" for u in range(30) for i in range(20) if (u + i) % 3]
     (tmp_path / "a|b[red]<script>.csv").write_text("user_id,item_id,rating\n" + "\n".join(rows) + "\n")
-    done = cfbench("run", "-d", "./a|b[red]<script>.csv", "-m", "bias", "-o", "out", code=None)
+    done = cfbench("run", "-d", "./a|b[red]<script>.csv", "-m", "bias", "--metric", "RMSE", "-o", "out", code=None)
     if done.returncode == 0:
         assert "<script>" not in (tmp_path / "out" / "table.md").read_text()
     else:
         assert done.returncode == 2
 
 
-PARTLY_INSTALLED = """datasets = ["synthetic[n_items=60,n_ratings=1500,n_users=80]"]
+PARTLY_INSTALLED = """metrics = ["RMSE"]
+datasets = ["synthetic[n_items=60,n_ratings=1500,n_users=80]"]
 models = ["bias", "elsewhere[size=3]", "popular"]
 
 [plugins]
@@ -206,7 +220,7 @@ def test_a_model_that_the_command_line_names_must_be_installed(cfbench, tmp_path
 
 
 def test_a_terminal_that_lacks_a_character_shows_another_one(cfbench, tmp_path, environment):
-    command = ("-d", DATA, "-m", "global-mean,bias", "-s", "kfold[k=2]", "-o", "out")
+    command = ("-d", DATA, "--metric", "RMSE", "-m", "global-mean,bias", "-s", "kfold[k=2]", "-o", "out")
     cfbench("run", *command)
     shown = subprocess.run(
         [sys.executable, "-m", "cfbench", "report", "out"],

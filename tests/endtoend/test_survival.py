@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +30,8 @@ def start(tmp_path, environment):
 
     def begin(place: Path, models: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         place.mkdir(exist_ok=True)
-        command = [sys.executable, "-m", "cfbench", "run", "-d", DATA, "-m", models, "-o", "out", *arguments]
+        options = ["-d", DATA, "-m", models, "--metric", METRICS, "-o", "out", *arguments]
+        command = [sys.executable, "-m", "cfbench", "run", *options]
         environ = {**environment, **variables}
         process = subprocess.Popen(
             command, cwd=place, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -77,7 +79,7 @@ def computed(told: list[str]) -> int:
 def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_a_calm_one(
     start, tmp_path, wait_for, marked, moments
 ):
-    models, options = f"{patient(9)},bias,raises", ("--metric", METRICS, "--jobs", "2")
+    models, options = f"{patient(9)},bias,raises", ("--jobs", "2")
     began = time.monotonic()
     finished(start(tmp_path / "calm", models, *options), code=1)
     whole = time.monotonic() - began
@@ -108,9 +110,8 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_very_tables_of_a_calm
 def test_two_runs_in_one_folder_share_the_work_and_come_to_the_same_tables(start, tmp_path, results, wait_for):
     door = tmp_path / "door"
     models = patient(8, door=door) + ",raises"
-    options = ("--metric", METRICS)
-    first = start(tmp_path / "shared", models, *options)
-    second = start(tmp_path / "shared", models, *options)
+    first = start(tmp_path / "shared", models)
+    second = start(tmp_path / "shared", models)
     wait_for(lambda: len(claims(tmp_path / "shared")) == 2)  # each has begun a cell
     door.touch()
     told = [finished(first, code=1), finished(second, code=1)]
@@ -118,7 +119,7 @@ def test_two_runs_in_one_folder_share_the_work_and_come_to_the_same_tables(start
     assert all(f"ok            patient[door={door},noise=0.0" in one for one in told)
     assert any("another run" in one for one in told)
     assert len(results(tmp_path / "shared" / "out")) == 9
-    finished(start(tmp_path / "alone", models, *options), code=1)
+    finished(start(tmp_path / "alone", models), code=1)
     assert tables(tmp_path / "shared" / "out") == tables(tmp_path / "alone" / "out")
     assert not claims(tmp_path / "shared")
 
@@ -221,9 +222,20 @@ def test_nothing_of_a_run_lingers_where_those_who_would_end_it_are_stopped(start
     wait_for(lambda: not marked(mark))
 
 
+TWO_CELLS = ("run", "-d", DATA, "-m", "honest,bias", "--metric", "RMSE,NDCG@10", "-o", "out")
+
+
+@pytest.fixture(scope="module")
+def two_cells(tmp_path_factory, call_cfbench, plugin_home):
+    """The folder of a run of two models."""
+    place = tmp_path_factory.mktemp("sound")
+    call_cfbench(place, *TWO_CELLS, home=plugin_home)
+    return place / "out"
+
+
 @pytest.mark.parametrize("spoil", ["torn", "empty", "swapped", "altered", "other"])
-def test_a_spoilt_cell_is_told_and_computed_again_never_trusted(cfbench, tmp_path, results, spoil):
-    cfbench("run", "-d", DATA, "-m", "honest,bias", "-o", "out")
+def test_a_spoilt_cell_is_told_and_computed_again_never_trusted(cfbench, tmp_path, results, two_cells, spoil):
+    shutil.copytree(two_cells, tmp_path / "out")
     before = results(tmp_path / "out")
     one, two = sorted((tmp_path / "out" / "cells").glob("*.json"))
     text = one.read_text()
@@ -233,7 +245,7 @@ def test_a_spoilt_cell_is_told_and_computed_again_never_trusted(cfbench, tmp_pat
         one.write_text(
             {"torn": text[: len(text) // 2], "empty": "", "altered": text.replace("RMSE", "RSME"), "other": "{}"}[spoil]
         )
-    done = cfbench("run", "-d", DATA, "-m", "honest,bias", "-o", "out")
+    done = cfbench(*TWO_CELLS)
     assert done.stderr.count("computing the cell again") == 1
     assert results(tmp_path / "out") == before
 
