@@ -27,8 +27,8 @@ _PATIENCE = 120.0  # seconds for a process to come up on a slow and busy machine
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory) -> Path:
-    """A folder with distributions of models for these tests, which workers and command lines have on their path."""
-    home = models_for_executors(tmp_path_factory.mktemp("site"))
+    """A folder with a distribution of models for these tests, which workers and command lines have on their path."""
+    home = tmp_path_factory.mktemp("site")
     (home / "patient_models.py").write_text((HERE / "patient.py").read_text())
     info = home / "patient_models-1.0.dist-info"
     info.mkdir()
@@ -41,9 +41,9 @@ def home(tmp_path_factory) -> Path:
 class Cluster:
     """A scheduler, and the workers that tests start and kill."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, path: str) -> None:
         self._folder = folder
-        self._environ = {**os.environ, "PYTHONPATH": str(home), "TMPDIR": str(folder)}
+        self._environ = {**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)}
         self._number = 0
         self._all: list[subprocess.Popen[bytes]] = []
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
@@ -106,10 +106,13 @@ def _said(log: Path, pattern: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def start_cluster(home) -> Callable[[Path], Cluster]:
+def start_cluster(home, tmp_path_factory) -> Callable[[Path], Cluster]:
+    # Of the models of executor checks, this process has a copy of its own, and remembers where it found a module.
+    path = f"{home}{os.pathsep}{models_for_executors(tmp_path_factory.mktemp('models'))}"
+
     @contextmanager
     def start(folder: Path) -> Iterator[Cluster]:
-        cluster = Cluster(folder, home)
+        cluster = Cluster(folder, path)
         try:
             cluster.start_scheduler()
             yield cluster
