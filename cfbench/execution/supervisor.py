@@ -39,6 +39,8 @@ THREAD_VARIABLES = (
 # Cells are forked from no process with threads; pyarrow, which pandas imports, starts one for its memory otherwise.
 _NO_THREADS_OF_THEIR_OWN = {"JE_ARROW_MALLOC_CONF": "background_thread:false"}
 _HIDDEN_VARIABLE = "CFBENCH_DATA"  # models must not read the true test ratings
+# Compiled modules that say that they need not be held against their sources are held against them all the same.
+_INTERPRETER = (sys.executable, "-P", "--check-hash-based-pycs", "always")
 _END_SECONDS = 10.0
 _LOOK = 1.0  # seconds between looks at watchdogs that have died or say nothing
 _SILENCE = 60.0  # seconds; a watchdog reports the usage of its cells every second
@@ -69,7 +71,7 @@ class WatchdogClient:
         self.events, write = os.pipe()
         with Path(task.log).open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "cfbench.execution.watchdog", str(write), str(self._home)],
+                [*_INTERPRETER, "-m", "cfbench.execution.watchdog", str(write), str(self._home)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

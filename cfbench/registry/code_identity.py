@@ -15,7 +15,6 @@ whether it was installed as a wheel or is imported from its sources.
 from __future__ import annotations
 
 import hashlib
-import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,17 +24,17 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TypeAlias
 
-from cfbench.errors import PluginError
 from cfbench.files.digests import FileDigests, State, state_of, written_before
 from cfbench.files.user_folders import cache_folder
-from cfbench.registry.declaration import source_of
 from cfbench.registry.distributions import Copy, Listed, copies_on_path, files_below, hidden_copies
+from cfbench.registry.hidden_code import hiding_modules, unlisted_code
 from cfbench.registry.look_alikes import FIRST_PARTY, look_alike, normalised
 
 HARNESS = "cfbench"
 # A plugin may derive from what is in these; the rest of cfbench is not asked, or sees answers when they are written.
 _IN_CELLS = ("cfbench/model/", "cfbench/inference/", "cfbench/execution/fit_and_predict.py", "cfbench/spec.py")
-_NEVER_RUN = re.compile(r"\.(h|hpp|cuh|pyi|cmake)$|/tests/").search
+_NEVER_RUN = (".h", ".hpp", ".cuh", ".pyi", ".cmake")
+_IN_PLACE_OF = "in place of "  # begins the names of files that hide a distribution's own
 _NAMED = 3  # files that one remark names
 
 Remark: TypeAlias = tuple[str, str]
@@ -55,6 +54,8 @@ class DistributionCode:
         files: path and state of the files that were looked at, by name.
         edited: the listed files whose content is not the listed one.
         foreign: files in its own packages that it does not list.
+        hidden: its modules that importing would not find, others being ahead of them on the import path; of a plugin's
+            own distribution, those of Python's library too.
         required: whether it was read as what another one requires.
     """
 
@@ -63,6 +64,7 @@ class DistributionCode:
     files: Mapping[str, tuple[str, State | None]]
     edited: tuple[str, ...]
     foreign: tuple[str, ...]
+    hidden: tuple[str, ...]
     required: bool
 
     @classmethod
@@ -71,27 +73,28 @@ class DistributionCode:
         memory = hashlib.sha256(str(copy.info).encode()).hexdigest()[:32]
         digests = FileDigests(cache_folder() / "digests" / f"{memory}.json")
         listed = {} if copy.roots else copy.listed or {}
-        files, record = _files(copy, required), state_of(copy.info / "RECORD")
-        list_written = record[2] if record else 0
+        list_written, hidden = _list_written(copy), hiding_modules(copy, python=not required)
+        files = _files(copy, required, hidden)
         contents, edited, foreign = dict[str, str](), list[str](), list[str]()
         for name, (path, state) in files.items():
-            entry = listed.get(name)
-            if required and entry is not None and _as_listed(entry, state, list_written):
-                contents[name] = entry.sha256
+            entry = listed.get(name, "")
+            if required and state is not None and _as_listed(entry, state, list_written):
+                contents[name] = entry[7:].partition(",")[0]
                 continue
             contents[name] = _content(digests, path)
-            if entry is None and copy.own_folders:
+            if not entry and copy.own_folders and not (copy.roots or name.startswith(_IN_PLACE_OF)):
                 foreign.append(name)
-            elif entry is not None and entry.sha256 not in ("", contents[name]):
+            elif entry.startswith("sha256=") and not entry.startswith(f"sha256={contents[name]},"):
                 edited.append(name)
         digests.save()
         text = "".join(f"{name}\0{content}\n" for name, content in sorted(contents.items()))
         digest = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
-        return cls(copy, digest, files, tuple(edited), tuple(foreign), required)
+        return cls(copy, digest, files, tuple(edited), tuple(foreign), tuple(hidden), required)
 
     def untouched(self) -> bool:
         """Return whether its files are still in the very states that they were read in, as the kernel tells."""
-        return _files(self.copy, self.required) == self.files
+        hidden = hiding_modules(self.copy, python=not self.required)
+        return _files(self.copy, self.required, hidden) == self.files
 
     @property
     def origin(self) -> str:
@@ -128,10 +131,14 @@ class CodeIdentity:
             if one.edited:
                 text = f"files of {one.copy.name}, which {name} requires, were changed since it was installed"
                 found.append(("edited-code", f"{text}: {_some(one.edited)}"))
+            if one.foreign:
+                text = f"in packages of {one.copy.name}, which {name} requires, lie files that are not its own"
+                found.append(("foreign-files", f"{text}: {_some(one.foreign)}"))
         for one in (self.own, *self.required):
-            if hidden := [module for module in one.copy.modules if _is_hidden(module, one.copy)]:
-                text = f"modules of {one.copy.name} are hidden by others of the same name, earlier on the import path"
-                found.append(("hidden-code", f"{text}: {_some(hidden)}"))
+            if one.hidden:
+                whose = f"{name} or of Python" if one is self.own else one.copy.name
+                text = f"modules of {whose} are hidden by others of the same name, earlier on the import path"
+                found.append(("hidden-code", f"{text}: {_some(one.hidden)}"))
         return found
 
     def untouched(self) -> bool:
@@ -228,9 +235,11 @@ class Installation:
     def _required(self, copy: Copy) -> set[str]:
         """Return the names of what a distribution requires, and of what that requires, numpy included.
 
-        What cfbench requires is left out: in cells it needs numpy alone.
+        So does what its extras ask for: nobody knows which of them were wanted, and it uses what it finds. What cfbench
+        requires is left out: in cells it needs numpy alone.
         """
-        names, left, seen = {"numpy"}, [(copy, "")], set[tuple[str, str]]()
+        names, seen = {"numpy"}, set[tuple[str, str]]()
+        left = [(copy, extra) for extra in ("", *copy.extras)]
         while left:
             current, extra = left.pop()
             for requirement in current.requirements(extra):
@@ -243,36 +252,44 @@ class Installation:
         return names - {normalised(copy.name)}
 
 
-def _files(copy: Copy, required: bool) -> dict[str, tuple[str, State | None]]:
+def _files(copy: Copy, required: bool, hidden: Mapping[str, Path]) -> dict[str, tuple[str, State | None]]:
     """Return path and state of the files that are a distribution's code, by name; no state where one is missing.
 
-    Of what is ``required``, files that are listed and never run are left out, and those that are not listed.
+    Of what is ``required``, files that are listed and never run are left out, and those that are not listed and that
+    nothing would load. What hides modules counts with them.
     """
-    paths: dict[str, str] = {}
+    paths, folder = dict[str, str](), f"{copy.folder}/"
     if not copy.roots:
         # Texts, not paths: of large libraries there are ten thousand.
-        paths = {name: f"{copy.folder}/{name}" for name in copy.listed or () if not required or not _NEVER_RUN(name)}
-        for folder in () if required else copy.own_folders:
-            parent = folder.rpartition("/")[0]
-            paths |= {f"{parent}/{name}".lstrip("/"): path for name, path in files_below(f"{copy.folder}/{folder}")}
+        paths = {
+            name: f"{folder}{name}"
+            for name in copy.listed or ()
+            if not (required and (name.endswith(_NEVER_RUN) or "/tests/" in name))
+        }
+        for own in () if required else copy.own_folders:
+            parent = own.rpartition("/")[0]
+            paths |= {f"{parent}/{name}".lstrip("/"): path for name, path in files_below(f"{folder}{own}")}
+        paths |= dict(unlisted_code(copy, paths, _list_written(copy))) if required else {}
     for root in copy.roots:
-        paths |= dict(files_below(str(root)))
+        for name, path in files_below(str(root)):
+            # Of modules with one name, from several folders, each counts.
+            paths.setdefault(name if paths.get(name, path) == path else f"{root.parent.name}/{name}", path)
     counting = _IN_CELLS if required and normalised(copy.name) == HARNESS else ""
-    return {name: (path, state_of(path)) for name, path in paths.items() if name.startswith(counting)}
+    paths = {name: path for name, path in paths.items() if name.startswith(counting)}
+    for module, root in hidden.items():
+        paths |= {f"{_IN_PLACE_OF}{module}/{name}": path for name, path in files_below(str(root))}
+    return {name: (path, state_of(path)) for name, path in paths.items()}
 
 
-def _is_hidden(module: str, copy: Copy) -> bool:
-    """Whether importing a distribution's ``module`` would import another's; not asked of modules that are no source."""
-    with suppress(PluginError):
-        return not copy.holds(source_of(module))
-    return False
+def _list_written(copy: Copy) -> int:
+    """Return when a distribution's list of files was last touched (ns), zero where it has none."""
+    record = state_of(copy.info / "RECORD")
+    return record[2] if record else 0
 
 
-def _as_listed(entry: Listed, state: State | None, list_written: int) -> bool:
+def _as_listed(entry: Listed, state: State, list_written: int) -> bool:
     """Whether a file has the listed size, and nobody has touched it since its installer wrote the list, at the end."""
-    return (
-        state is not None and entry.size == str(state[0]) and entry.sha256 != "" and written_before(state, list_written)
-    )
+    return entry.startswith("sha256=") and entry.endswith(f",{state[0]}") and written_before(state, list_written)
 
 
 def _content(digests: FileDigests, path: str) -> str:

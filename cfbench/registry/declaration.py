@@ -106,7 +106,7 @@ def source_of(module: str) -> Path:
 
     Raises PluginError where there is no such module, or none of Python source.
     """
-    origin = _located(module)[0]
+    origin = located(module)[0]
     if origin is None or not origin.endswith(".py"):
         raise PluginError(f"module {module!r} has no Python source file to read ({origin})")
     return Path(origin)
@@ -117,13 +117,13 @@ def folder_of(package: str) -> Path:
 
     Raises PluginError where there is no such package.
     """
-    folders = _located(package)[1]
+    folders = located(package)[1]
     if not folders:
         raise PluginError(f"{package!r} is a module, expected a package: a folder")
     return Path(folders[0])
 
 
-def _located(module: str) -> tuple[str | None, list[str]]:
+def located(module: str) -> tuple[str | None, list[str]]:
     """Return the file of ``module``, None for a package without ``__init__.py``, and the folders of the package."""
     origin, search, name = None, sys.path, ""
     for part in module.split("."):

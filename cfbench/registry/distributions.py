@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
 from importlib import metadata
+from importlib.machinery import all_suffixes
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -26,25 +27,21 @@ Origin: TypeAlias = Literal["release", "direct URL", "editable", "unlisted"]
 imported from its sources, which may change at any time; ``unlisted``: the installer has left no list of its files.
 """
 
-_IMPORTED = (".py", ".so", ".pyd", ".pyc")
-_NO_CODE = re.compile(  # of a source tree: what is beside a package in a checkout, or made by tools
+_IMPORTED = tuple(all_suffixes())
+NO_CODE = re.compile(  # of a source tree: what is beside a package in a checkout, or made by tools
     r"tests?|testing|docs?|examples?|benchmarks?|scripts?|tools?|build|dist|results?|runs?|venv|env|node_modules"
     r"|setup\.py|conftest\.py|noxfile\.py|tasks\.py|.*\.(md|rst|txt|toml|cfg|ini|lock|ya?ml|log)|[A-Z]+"
 )
+_TOOLS = re.compile(r"(tests?|testing|dev|develop|doc(s|umentation)?|lint|typing|types|benchmarks?|build|ci)([-_.].*)?")
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
-_MADE = re.compile(r"\..*|.*~|.*\.swp|__pycache__|.*\.(egg|dist)-info|.*\.egg-link|.*\.pth")
+MADE = re.compile(  # by tools; other hidden files may be a package's data
+    r"\.(git|hg|svn|tox|nox|idea|vscode|DS_Store|ipynb_checkpoints|coverage|nfs|#|.*_cache|.*\.sw[a-p]).*|__pycache__"
+    r"|.*\.(egg|dist)-info|.*\.egg-link|.*\.pth"
+)
 
 
-class Listed(NamedTuple):
-    """A file as the installer has listed it in RECORD.
-
-    Attributes:
-        sha256: in URL-safe base64 without padding, as RECORD has it; empty where none is stated.
-        size: bytes, empty where none are stated.
-    """
-
-    sha256: str
-    size: str
+Listed: TypeAlias = str
+"""What an installer has listed of a file in RECORD, ``sha256=DIGEST,SIZE``: URL-safe base64 without padding, bytes."""
 
 
 class Copy:
@@ -82,6 +79,11 @@ class Copy:
         """Its version."""
         return next(iter(self._headers.get("version", ())), "")
 
+    @property
+    def extras(self) -> list[str]:
+        """The extras that it provides to who uses it; those for tests, documentation and the like are left out."""
+        return [one for one in self._headers.get("provides-extra", ()) if not _TOOLS.fullmatch(one)]
+
     def requirements(self, extra: str = "") -> Iterator[Requirement]:
         """Yield what it requires here, and what ``extra`` adds; what cannot be read is passed over."""
         for text in self._headers.get("requires-dist", ()):
@@ -102,14 +104,16 @@ class Copy:
         text = self.distribution.read_text("RECORD")
         if text is None:
             return None
-        lines = text.split("\n")
-        # Names with a comma or a quote are rare, and the fast way halves what libraries of ten thousand files take.
-        rows = csv.reader(lines) if '"' in text else (line.rsplit(",", 2) for line in lines)
-        info, found = f"{self.info.name}/", dict[str, Listed]()
-        for name, digest, size in (row for row in rows if len(row) == 3):
-            if not (name.startswith(info) or "__pycache__/" in name or (name.startswith("../") and _is_program(name))):
-                found[name] = Listed(digest[7:] if digest.startswith("sha256=") else "", size)
-        return found
+        lines = (line for line in text.split("\n") if "__pycache__/" not in line)
+        rows = (line.partition(",")[::2] for line in lines)
+        if '"' in text:  # a name with a comma is rare, and the fast way is a third of what ten thousand files take
+            rows = ((row[0], ",".join(row[1:])) for row in csv.reader(lines) if row)
+        info = f"{self.info.name}/"
+        return {
+            name: entry
+            for name, entry in rows
+            if entry and not (name.startswith(info) or (name.startswith("../") and _is_program(name)))
+        }
 
     @cached_property
     def origin(self) -> Origin:
@@ -127,8 +131,10 @@ class Copy:
         """The packages (folders) and modules (files) that it is imported from, whole, where no list says its files.
 
         Of an editable install these are the packages that its ``.pth`` files and finders lead to; a checkout's other
-        folders are none. They are empty where all of its files are listed.
+        folders are none. Of an archive it is the archive. They are empty where all of its files are listed.
         """
+        if self.folder.is_file():  # an archive on the import path
+            return (self.folder,)
         if self.origin in ("release", "direct URL"):
             return ()
         if self.origin == "unlisted":
@@ -165,21 +171,33 @@ class Copy:
 
     @cached_property
     def modules(self) -> list[str]:
-        """The packages and modules that it is imported by; of those that are called ``tests``, many have one."""
-        names = [root.name for root in self.roots] if self.roots else self.listed or ()
-        tops = (name.removesuffix("/__init__.py").removesuffix(".py") for name in names if not _NO_CODE.fullmatch(name))
-        return sorted({name for name in tops if name.isidentifier() and not _NO_CODE.fullmatch(name)})
+        """The outermost packages and modules that it is imported by; of those that are called ``tests``, many have one.
+
+        A module in a folder that several distributions may share has a name with dots.
+        """
+        within = tuple(f"{folder}/" for folder in self.own_folders)
+        names = [*self.own_folders]
+        if self.roots and not self.folder.is_file():
+            names += [root.name.partition(".")[0] for root in self.roots]
+        else:
+            files = (name for name in self.listed or () if name.endswith(_IMPORTED) and not name.startswith(within))
+            names += [name.partition(".")[0] for name in files if "." not in name.rpartition("/")[0]]
+        split = (name.split("/") for name in {*names})
+        ours = (parts for parts in split if parts[0].isupper() or not NO_CODE.fullmatch(parts[0]))
+        return sorted(".".join(parts) for parts in ours if all(map(str.isidentifier, parts)))
 
     def holds(self, file: Path) -> bool:
         """Whether ``file`` is among its files."""
-        path = os.path.realpath(file)
-        if self.listed is not None:
-            inside = os.path.relpath(path, os.path.realpath(self.folder)).replace(os.sep, "/")
-            if inside in self.listed:
-                return True
+        path, folder = os.path.realpath(file), self._real_folder
+        if self.listed is not None and os.path.relpath(path, folder).replace(os.sep, "/") in self.listed:
+            return True
         return any(Path(path).is_relative_to(os.path.realpath(root)) for root in self.roots)
 
-    @property
+    @cached_property
+    def _real_folder(self) -> str:
+        return os.path.realpath(self.folder)
+
+    @cached_property
     def own_folders(self) -> list[str]:
         """The outermost folders in which RECORD lists an ``__init__.py``: what lies there is imported as its.
 
@@ -223,7 +241,7 @@ def hidden_copies(copies: list[Copy]) -> list[Copy]:
 def files_below(root: str) -> Iterator[tuple[str, str]]:
     """Yield the files of a package or module by their path from its parent; what tools have made there is left out."""
     name = root.rpartition("/")[2]
-    if not Path(root).is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112 - as in state_of
         yield name, root
         return
     left, seen = [(name, root)], set()
@@ -235,7 +253,7 @@ def files_below(root: str) -> Iterator[tuple[str, str]]:
         seen.add(place)
         with suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
-                if _MADE.fullmatch(entry.name):
+                if MADE.fullmatch(entry.name):
                     continue
                 if entry.is_dir():
                     left.append((f"{prefix}/{entry.name}", entry.path))
@@ -263,11 +281,11 @@ def _packages_in(folder: Path, names: frozenset[str]) -> Iterator[Path]:
         entries = sorted(folder.iterdir())
         is_project = any((folder / name).exists() for name in _PROJECT)
         installed = folder.name in ("site-packages", "dist-packages")
-        modules = any(entry.suffix in _IMPORTED and not _NO_CODE.fullmatch(entry.name) for entry in entries)
+        modules = any(entry.suffix in _IMPORTED and not NO_CODE.fullmatch(entry.name) for entry in entries)
         for entry in entries:
             known = entry.name.partition(".")[0] in names
-            if _MADE.fullmatch(entry.name) or (
-                not known and (installed or (is_project and _NO_CODE.fullmatch(entry.name)))
+            if MADE.fullmatch(entry.name) or (
+                not known and (installed or (is_project and NO_CODE.fullmatch(entry.name)))
             ):
                 continue
             if entry.is_dir():
@@ -293,5 +311,5 @@ def _named_in(finder: Path, names: frozenset[str]) -> Iterator[Path]:
                 path = path.parent if path.name == "__init__.py" else path
                 if any((path / name).exists() for name in _PROJECT):
                     yield from _packages_in(path, names)
-                elif path.exists():
-                    yield path
+                else:  # finders of setuptools state modules without their suffix
+                    yield from filter(Path.exists, (Path(f"{path}{end}") for end in ("", *_IMPORTED)))

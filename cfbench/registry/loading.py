@@ -5,6 +5,7 @@ Worker processes import this module, so it needs the standard library alone.
 
 from __future__ import annotations
 
+import _imp
 import importlib
 import re
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ def load_class(value: str, who: str) -> type[Any]:
         who: whose class it is, for messages.
     """
     module, _, attribute = value.partition(":")
+    # Compiled modules that say that they need not be held against their sources are held against them all the same.
+    _imp.check_hash_based_pycs = "always"
     try:
         loaded = getattr(importlib.import_module(module), attribute)
     except (Exception, SystemExit) as error:  # a plugin may fail in any way; the run must go on

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import py_compile
+import zipfile
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,14 @@ VICTIMS = {
     "reinstalled-library": "stale_reinstalled.VALUE",
     "copied-source": "1",
     "other-class": "1",
+    "unchecked-module": "stale_unchecked.VALUE",
+    "module-ahead": "stale_hidden.VALUE",
+    "module-beside": "stale_beside.VALUE",
+    "archive": "stale_archive.VALUE",
+    "extra": "stale_extra.VALUE",
 }
+TOLD = {"library-of-a-library": "edited-code", "module-ahead": "hidden-code", "module-beside": "foreign-files"}
+EXTRA = {"Requires_Dist": "stale_extra; extra == 'more'", "Provides_Extra": "more"}
 HONEST = ("bias", "honestnoise")
 
 
@@ -64,16 +73,25 @@ def install_all(place, folder: Path) -> None:
         elif name == "flat-sibling":
             files["stale_flat_sibling.py"], package = b"VALUE = 1\n", "plugin_flat_model"
         elif imports:
-            more = {"Requires_Dist": imports[0]}
+            more = EXTRA if name == "extra" else {"Requires_Dist": imports[0]}
         path = f"{package}.py" if name == "flat-sibling" else f"{package}/__init__.py"
         files[path] = model(value, *imports)
         place.install(f"stale-plugin-{name}", files, models={name: f"{package}:Model"}, **more)
-    for name in ("edited_release", "reinstalled"):
+    for name in ("edited_release", "reinstalled", "unchecked", "hidden", "extra"):
         place.install(f"stale-{name}", {f"stale_{name}.py": b"VALUE = 1\n"}, models={})
     place.install(
         "stale-upper", {"stale_upper.py": b"from stale_lower import VALUE\n"}, models={}, Requires_Dist="stale-lower"
     )
     place.install("stale-lower", {"stale_lower/__init__.py": b"VALUE = 1\n"}, models={})
+    beside = {"stale_beside/__init__.py": b"from .core import VALUE\n", "stale_beside/core.py": b"VALUE = 1\n"}
+    place.install("stale-beside", beside, models={})
+    py_compile.compile(
+        str(place.packages / "stale_unchecked.py"), invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH
+    )
+    (folder / "ahead").mkdir()
+    archive = folder / "stale_archive.egg"
+    write_archive(archive, 1)
+    (place.packages / "aa_ahead.pth").write_text(f"import sys; sys.path[:0] = [{str(folder / 'ahead')!r}]\n{archive}\n")
     source = folder / "checkout" / "src" / "stale_editable_library"
     source.mkdir(parents=True)
     (source / "__init__.py").write_text("VALUE = 1\n")
@@ -82,6 +100,15 @@ def install_all(place, folder: Path) -> None:
     direct = {"url": (folder / "checkout").as_uri(), "dir_info": {"editable": True}}
     (info,) = place.packages.glob("stale_editable_library-*.dist-info")
     (info / "direct_url.json").write_text(json.dumps(direct))
+
+
+def write_archive(file: Path, value: int) -> None:
+    """Write an egg with a module in it, always of the same size and times."""
+    metadata = "Metadata-Version: 2.1\nName: stale-archive\nVersion: 1.0\n"
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, text in {"stale_archive.py": f"VALUE = {value}\n", "EGG-INFO/PKG-INFO": metadata}.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    os.utime(file, (1, 1))
 
 
 def edit_all(place, folder: Path) -> None:
@@ -93,6 +120,15 @@ def edit_all(place, folder: Path) -> None:
     (folder / "checkout" / "src" / "stale_editable_library" / "__init__.py").write_text("VALUE = 2\n")
     (site / "stale_lower" / "__init__.py").write_text("VALUE = 2\n")
     (site / "stale_edited_release.py").write_text("VALUE = 2\n")
+    (site / "stale_unchecked.py").write_text("VALUE = 2\n")
+    compiled = Path(cache_from_source(str(site / "stale_unchecked.py")))
+    while compiled.stat().st_ctime_ns <= (site / "stale_unchecked.py").stat().st_ctime_ns:
+        os.utime(compiled)  # newer than the source that it is not made of
+    (site / "stale_extra.py").write_text("VALUE = 2\n")
+    (folder / "ahead" / "stale_hidden.py").write_text("VALUE = 2\n")
+    (site / "stale_beside" / "core").mkdir()  # Python prefers a package to a module
+    (site / "stale_beside" / "core" / "__init__.py").write_text("VALUE = 2\n")
+    write_archive(folder / "stale_archive.egg", 2)
     place.install("stale-reinstalled", {"stale_reinstalled.py": b"VALUE = 2\n"}, models={})
     # An installer has compiled it; the copy has the size and the time of what it replaces.
     source = site / "plugin_copied_source" / "__init__.py"
@@ -128,8 +164,8 @@ def test_code_that_was_edited_is_run_again_and_nothing_else_is(place, run, tmp_p
     for ran in (first, again, edited):
         assert ran.left == []
         assert ran.temporary == []
-    told = {warning["code"] for warning in twos["library-of-a-library"]["warnings"]}
-    assert "edited-code" in told
+    told = {name: {warning["code"] for warning in twos[name]["warnings"]} for name in TOLD}
+    assert {name: code for name, code in TOLD.items() if code not in told[name]} == {}
     assert "edited release" in twos["packaged-data"]["provenance"]["plugin-code"]
 
 

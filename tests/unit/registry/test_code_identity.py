@@ -10,6 +10,8 @@ import os
 import py_compile
 import shutil
 import sys
+import zipfile
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
@@ -129,7 +131,7 @@ def test_an_editable_install_is_its_packages_whole_and_never_the_checkout(make_s
     site, root = make_site(), tmp_path / "checkout"
     home = root / "src" if layout in ("src", "nothing", "egg") else root
     project(root, "pyproject.toml", "README.md", "tests/test_mine.py", "docs/conf.py", "runs/log.txt", "conftest.py")
-    project(home, "mine/__init__.py", "mine/data/table.bin", "mine/native.so", "mine/deep/er.py")
+    project(home, "mine/__init__.py", "mine/data/table.bin", "mine/native.so", "mine/deep/er.py", "mine/.table~")
     files = {
         "src": {"_mine.pth": f"{home}\n".encode()},
         "flat": {"__editable__.mine.pth": f"# a comment\n{home}\n".encode()},
@@ -145,7 +147,7 @@ def test_an_editable_install_is_its_packages_whole_and_never_the_checkout(make_s
         monkeypatch.syspath_prepend(str(home))
     else:
         editable(site, "mine", root, files)
-    names = {"mine/__init__.py", "mine/data/table.bin", "mine/native.so", "mine/deep/er.py"}
+    names = {"mine/__init__.py", "mine/data/table.bin", "mine/native.so", "mine/deep/er.py", "mine/.table~"}
     assert set(identity("mine").own.files) == names
     for name in sorted(names):
         before = identity("mine").digest
@@ -155,7 +157,7 @@ def test_an_editable_install_is_its_packages_whole_and_never_the_checkout(make_s
     project(
         root, "README.md", "tests/test_mine.py", "docs/conf.py", "runs/log.txt", "conftest.py", content=b"# edited\n"
     )
-    project(home, "mine/__pycache__/deep.cpython-311.pyc", "mine/.cache/x", "mine/notes.py~")
+    project(home, "mine/__pycache__/deep.cpython-311.pyc", "mine/.mypy_cache/x", "mine/.er.py.swp")
     assert identity("mine").digest == before
     (home / "mine" / "added.csv").write_text("1")
     assert identity("mine").digest != before
@@ -315,7 +317,8 @@ def test_a_copy_earlier_on_the_path_and_a_file_of_somebody_else_are_told(make_si
 
 def test_packages_without_init_files_may_be_shared(site):
     site.install("one", {"shared/one/__init__.py": b""})
-    site.install("two", {"shared/two/__init__.py": b""})
+    site.install("two", {"shared/two/__init__.py": b""}, "one")
+    assert identity("two").remarks == []
     assert Installation().remarks("one") == Installation().remarks("two") == []
 
 
@@ -339,15 +342,94 @@ def test_a_list_of_files_that_makes_no_sense_is_no_error(site, record):
     assert isinstance(Installation().remarks("mine"), list)
 
 
-def test_a_module_that_hides_one_of_a_library_is_told(make_site):
-    later = make_site("later")
+HIDING = {
+    "module": "library.py",
+    "package": "library/__init__.py",
+    "compiled": f"library{EXTENSION_SUFFIXES[0]}",
+    "without-source": "library.pyc",
+    "of-a-shared-folder": "shared/__init__.py",
+    "of-python": "statistics.py",
+    "helper": "mine_helper.so",
+}
+
+
+@pytest.mark.parametrize("name", HIDING.values(), ids=HIDING)
+def test_what_hides_a_module_counts_in_its_place_and_is_told(make_site, name):
+    later, place = make_site("later"), make_site("earlier").folder
     later.install("mine", {"mine/__init__.py": MODULE, "mine_helper.py": b""}, "library")
-    later.install("library", {"library/__init__.py": b"1", "tests/__init__.py": b"", "_native.so": b""})
-    assert identity("mine").remarks == []
-    project(make_site("earlier").folder, "library.py", "mine_helper.py", "tests.py")
-    source_of.cache_clear()
-    text = "are hidden by others of the same name, earlier on the import path"
-    assert identity("mine").remarks == [
-        ("hidden-code", f"modules of mine {text}: mine_helper"),
-        ("hidden-code", f"modules of library {text}: library"),
-    ]
+    later.install("library", {"library/__init__.py": b"1", "shared/part/__init__.py": b"", "tests/__init__.py": b""})
+    project(place, "tests.py", "neighbour.py", "library/no/package.py")
+    one = identity("mine")
+    assert one.remarks == []
+    project(place, name, content=b"1")
+    two, difference = identity("mine"), one.difference(identity("mine"))
+    assert [code for code, _ in two.remarks] == ["hidden-code"]
+    assert difference.startswith("the code of ")
+    assert not one.untouched()
+    project(place, name, content=b"2")
+    assert not two.untouched()
+    (place / name).unlink()
+    assert len({one.digest, two.digest}) == 2
+    assert identity("mine").digest == one.digest
+
+
+@pytest.mark.parametrize("name", [f"core{EXTENSION_SUFFIXES[0]}", "core.pyc", "core/__init__.py", "deep/__init__.py"])
+@pytest.mark.parametrize("owner", ["mine", "library"])
+def test_what_is_put_beside_the_modules_of_a_release_counts_and_is_told(site, owner, name):
+    for one in ("mine", "library"):
+        files = {
+            f"{one}/__init__.py": MODULE,
+            f"{one}/core.py": b"",
+            f"{one}/deep/er/leaf.py": b"",
+            f"{one}.libs/a.so": b"",
+        }
+        site.install(one, files, *(["library"] if one == "mine" else []))
+    before = identity("mine")
+    project(site.folder, "library/notes.txt", "library/__pycache__/core.cpython-311.pyc")
+    assert identity("mine").digest == before.digest
+    project(site.folder, f"{owner}/{name}")
+    after = identity("mine")
+    assert after.digest != before.digest
+    told = [*after.remarks, *Installation().remarks("mine")]
+    assert [(code, name in text) for code, text in told] == [("foreign-files", True)]
+
+
+def test_a_library_that_the_linker_finds_beside_those_of_a_release_counts(site):
+    site.install("mine", {"mine.py": MODULE}, "library")
+    site.install("library", {"library.py": b"", "library.libs/one.so.1": b""})
+    before = identity("mine").digest
+    project(site.folder, "library.libs/libc.so.6")
+    assert identity("mine").digest != before
+
+
+@pytest.mark.parametrize("metadata", ["library-1.0.dist-info/METADATA", "EGG-INFO/PKG-INFO"])
+def test_an_archive_on_the_import_path_counts_whole(site, tmp_path, monkeypatch, metadata):
+    site.install("mine", {"mine.py": MODULE}, "library")
+    archive = tmp_path / "library.egg"
+
+    def write(value: int) -> None:
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("library/__init__.py", f"VALUE = {value}")
+            file.writestr(metadata, "Metadata-Version: 2.1\nName: library\nVersion: 1.0\n")
+            if "dist-info" in metadata:
+                file.writestr("library-1.0.dist-info/RECORD", "library/__init__.py,,\n")
+        os.utime(archive, (1, 1))
+
+    write(1)
+    monkeypatch.syspath_prepend(str(archive))
+    before = identity("mine")
+    write(2)
+    assert not before.untouched()
+    assert identity("mine").digest != before.digest
+    assert before.remarks == []
+
+
+def test_modules_beside_a_package_that_a_finder_leads_to_count(site, tmp_path):
+    root = project(tmp_path / "checkout", "src/mine/__init__.py", "src/helper.py", "src/other/mine/__init__.py")
+    mapping = {"mine": str(root / "src/mine"), "helper": str(root / "src/helper"), "x": str(root / "src/other/mine")}
+    finder = FINDER.format(mapping=mapping).encode()
+    editable(site, "mine", root, {"__editable___mine_finder.py": finder})
+    for name in ("mine/__init__.py", "helper.py", "other/mine/__init__.py"):
+        before = identity("mine")
+        (root / "src" / name).write_bytes(b"# edited")
+        assert identity("mine").digest != before.digest, name
