@@ -37,6 +37,7 @@ try:
 except ImportError:
     threadpool_limits = nullcontext
 
+_MOST_CAUSES = 100  # of an error that are looked at
 _LONGEST_REASON = 500  # characters of a failure's reason that records and tables keep
 _ALLOCATION_REFUSED = ("can't allocate memory", "cannot allocate memory", "out of memory")
 
@@ -76,11 +77,13 @@ def perform(
             output, cost = _fit_and_query(task, clock, curve.add, hand_over or partial(_pairs_of, task))
         status: Status = "ok"
         reason = ""
-    except (Exception, SystemExit) as error:  # whatever a plugin raises loses its own cell only
+    except BaseException as error:  # whatever a plugin raises loses its own cell only
+        if isinstance(error, KeyboardInterrupt):
+            raise
         traceback.print_exc()
         output, cost = None, Cost(clock.wall, clock.cpu, peak_bytes())
         status = "out-of-memory" if _lacks_memory(error) else "failed"
-        message = str(error) if isinstance(error, CfbenchError) else f"{type(error).__name__}: {error}"
+        message = _words_of(error) if isinstance(error, CfbenchError) else f"{type(error).__name__}: {_words_of(error)}"
         reason = " ".join(message.encode("utf-8", "replace").decode().split())  # one printable line
         if len(reason) > _LONGEST_REASON:
             reason = f"{reason[:_LONGEST_REASON]} ..."
@@ -227,11 +230,21 @@ class _LearningCurve:
         return (*self._kept, *(one for one in (self._last,) if one is not None and one is not self._kept[-1]))
 
 
+def _words_of(error: BaseException) -> str:
+    """Return the message of an error, whose class a plugin may have written."""
+    try:
+        return str(error)
+    except Exception as problem:
+        return f"its message cannot be told ({type(problem).__name__})"
+
+
 def _lacks_memory(error: BaseException | None) -> bool:
     """Whether an allocation was refused; libraries have errors of their own for it, known by name or by words."""
-    while error is not None:
+    for _ in range(_MOST_CAUSES):  # which may lead back to the first one
+        if error is None:
+            break
         refused = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        if refused or any(words in str(error).lower() for words in _ALLOCATION_REFUSED):
+        if refused or any(words in _words_of(error).lower() for words in _ALLOCATION_REFUSED):
             return True
         error = error.__cause__
     return False

@@ -162,3 +162,15 @@ def test_folders_in_one_another_without_end_are_removed_and_end_no_run(installed
     ran = run(["tampers[how=deep]", *HONEST])
     assert set(ran.status.values()) == {"ok"}, ran.said
     assert ran.temporary == []
+
+
+@pytest.mark.parametrize("executor", ["processes", "in-process"])
+def test_errors_that_are_hard_to_report_cost_their_own_cells_alone(installed, run, executor):
+    told = {"mute": "_Mute: its message cannot be told", "own": "_Own: own", "circle": "ValueError: round"}
+    told["leaves"] = "GeneratorExit"
+    models = {f"raises[what={what}]": what for what in told}
+    ran, alone = run([HONEST[0], *models, HONEST[1]], "--executor", executor), run(HONEST, "--executor", executor)
+    assert ran.status == {**dict.fromkeys(models, "failed"), **dict.fromkeys(HONEST, "ok")}, ran.said
+    assert all(told[what] in ran.records[model, ""]["reason"] for model, what in models.items()), ran.said
+    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert (ran.code, ran.left, ran.temporary) == (1, [], [])
