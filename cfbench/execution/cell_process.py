@@ -23,13 +23,12 @@ from typing import NoReturn
 from cfbench.execution.contract import Task
 from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.outcome_file import write_outcome
-from cfbench.execution.pairs_handover import await_pairs, out_of_the_way, readable_inputs
+from cfbench.execution.pairs_handover import await_inputs, await_pairs, out_of_the_way
 from cfbench.execution.pipe_events import LONGEST_TEXT, event_line
 from cfbench.execution.process_tree import adopt_orphans, die_with_the_parent
 from cfbench.execution.sandbox import confine, move_into_copy
 from cfbench.model.protocols import EpochReport
 
-_FIRST_TO_GO = "1000"  # the kernel's scale of what to kill when memory runs out: 1000 is first
 _BETWEEN_PHASES = 0.1  # seconds; a model that is queried in many small chunks changes its phase all the time
 
 
@@ -52,8 +51,9 @@ def run_cell(output: int, control: int, home: Path, code: Mapping[str, Sequence[
         reporter.send(event="began", pid=os.getpid())
         task = _awaited_task(control)
         _settle(task, output, home, code)
-        hand_over = partial(await_pairs, task, out_of_the_way(control))
-        outcome = perform(task, reporter.epoch, reporter.phase, hand_over)
+        apart = out_of_the_way(control)
+        load, hand_over = partial(await_inputs, apart), partial(await_pairs, task, apart)
+        outcome = perform(task, reporter.epoch, reporter.phase, load, hand_over)
         try:
             reporter.phase("write")
             write_outcome(outcome)
@@ -96,9 +96,7 @@ def _settle(task: Task, output: int, home: Path, code: Mapping[str, Sequence[str
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # temporary files end with the cell, too
     move_into_copy(home, Path(task.folder) / "home")
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
-    confine([task.folder], [*code["readable"], *readable_inputs(task)], listed=code["listed"], network=task.network)
+    confine([task.folder], code["readable"], listed=code["listed"], network=task.network)
 
 
 class _Reporter:

@@ -20,7 +20,7 @@ from cfbench.execution.pipe_events import EventRate
 from cfbench.files.guarded_reading import plain_files
 from cfbench.files.locks import remove_folder
 from cfbench.inference.asked_again import KeptScores, ratings_again
-from cfbench.inference.inputs import EvaluationInputs, Queries, mapped_pairs, pairs_file
+from cfbench.inference.inputs import EvaluationInputs, Queries, mapped_array, pairs_file
 from cfbench.inference.output import ModelOutput
 from cfbench.inference.predict import embeddings_of, predict_ratings, rating_range_of
 from cfbench.inference.rank import catalogue_scores, rank_items
@@ -59,6 +59,7 @@ def perform(
     task: Task,
     on_epoch: Callable[[EpochReport], None],
     on_phase: Callable[[str], None] = lambda _phase: None,
+    load: Callable[[], EvaluationInputs] | None = None,
     hand_over: HandOver | None = None,
 ) -> Outcome:
     """Carry out ``task``. A model's failure becomes an outcome; the traceback goes to standard error.
@@ -67,6 +68,7 @@ def perform(
         task: the task.
         on_epoch: called with every epoch that the model reports, in plain numbers.
         on_phase: called with the parts of the work as they begin.
+        load: gives the inputs, all but the pairs; None where they are read from the task's folder.
         hand_over: gives the pairs to predict when the lists are made; None where they are read from the inputs.
     """
     clock, curve = Clock(entered=on_phase), _LearningCurve(task.label, on_epoch)
@@ -74,7 +76,13 @@ def perform(
     reset_peak()
     try:
         with threadpool_limits(task.threads):
-            output, cost = _fit_and_query(task, clock, curve.add, hand_over or partial(_pairs_of, task))
+            output, cost = _fit_and_query(
+                task,
+                clock,
+                curve.add,
+                load or partial(EvaluationInputs.read, Path(task.inputs), with_pairs=False),
+                hand_over or partial(_pairs_of, task),
+            )
         status: Status = "ok"
         reason = ""
     except BaseException as error:  # whatever a plugin raises loses its own cell only
@@ -92,16 +100,20 @@ def perform(
 
 def _pairs_of(task: Task, _ranked: Mapping[str, NDArray[Any]], cold: bool) -> NDArray[np.int32]:
     with pairs_file(Path(task.inputs), cold=cold).open("rb") as file:
-        return mapped_pairs(file)
+        return mapped_array(file)
 
 
 def _fit_and_query(
-    task: Task, clock: Clock, on_epoch: Callable[[EpochReport], None], hand_over: HandOver
+    task: Task,
+    clock: Clock,
+    on_epoch: Callable[[EpochReport], None],
+    load: Callable[[], EvaluationInputs],
+    hand_over: HandOver,
 ) -> tuple[ModelOutput, Cost]:
     with clock.part("import"):
         cls = prepare(task.import_path, task.label)
     with clock.part("load"):
-        inputs = EvaluationInputs.read(Path(task.inputs), with_pairs=False)
+        inputs = load()
     model = instantiate(cls, task.params, f"model {task.label}")
     with metered(task.energy) as energy:
         with clock.part("fit"):

@@ -9,7 +9,7 @@ from pathlib import Path
 from cfbench.execution.child_processes import children_of
 
 _MEMORY = ("/dev/shm/", "/dev/zero")  # noqa: S108 - names that shared memory has in lists of mappings
-_STANDARD = 2  # the last of the standard descriptors
+_TELLING = ("SigPnd", "ShdPnd", "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/nvidia", "/dev/dri/", "/dev/kfd")
 
 
@@ -21,7 +21,7 @@ def hazard_of(pid: int, known: frozenset[str]) -> str:
 
     Args:
         pid: the process.
-        known: what its descriptors above the standard ones may lead to, as ``/proc`` names it.
+        known: what its descriptors may lead to beside devices, as ``/proc`` names it.
     """
     proc = Path(f"/proc/{pid}")
     if len(list((proc / "task").iterdir())) > 1:
@@ -29,9 +29,9 @@ def hazard_of(pid: int, known: frozenset[str]) -> str:
     if children_of(pid):
         return "started processes"
     for line in (proc / "maps").read_text("utf-8", errors="replace").splitlines():
-        _, rights, _, _, _, *path = line.split(maxsplit=5)
-        shared = rights[1] == "w" and rights[3] == "s"
-        if shared and (not "".join(path).startswith("/dev/") or "".join(path).startswith(_MEMORY)):
+        span, rights, _, _, _, *path = line.split(maxsplit=5)
+        held = not "".join(path).startswith("/dev/") or "".join(path).startswith(_MEMORY)
+        if rights[3] == "s" and held and (rights[1] == "w" or _may_be_written(proc, span)):
             return "made memory that its cells would share"
     for descriptor in (proc / "fd").iterdir():
         with suppress(FileNotFoundError):
@@ -39,6 +39,29 @@ def hazard_of(pid: int, known: frozenset[str]) -> str:
             flags = (proc / "fdinfo" / descriptor.name).read_text("ascii").split()[3]
             if int(flags, 8) & os.O_PATH:  # names a file without opening it
                 continue
-            if int(descriptor.name) > _STANDARD and where not in known and not where.startswith(_DEVICES):
+            if where not in known and not where.startswith(_DEVICES):
                 return f"opened what its cells would share ({where[:100]})"
     return ""
+
+
+def _may_be_written(proc: Path, span: str) -> bool:
+    """Whether a part of an address space that is shared can be made writable by whoever has it."""
+    lines = iter((proc / "smaps").read_text("utf-8", errors="replace").splitlines())
+    for line in lines:
+        if line.startswith(f"{span} "):
+            return next(" mw" in flags for flags in lines if flags.startswith("VmFlags:"))
+    return False
+
+
+def state_at_rest(pid: int) -> tuple[str, ...] | None:
+    """Return what would tell that a stopped process was reached by another; None as long as it is not stopped.
+
+    One that ran has changed its context more often. Signals wait for it. Its forks share position, flags and locks of
+    the files that it holds.
+    """
+    proc = Path(f"/proc/{pid}")
+    status = dict(line.split(":", 1) for line in (proc / "status").read_text("utf-8", errors="replace").splitlines())
+    if not status["State"].strip().startswith("T"):
+        return None
+    files = sorted((proc / "fdinfo").iterdir())
+    return (*(status.get(name, "") for name in _TELLING), *(f"{one.name} {one.read_text('ascii')}" for one in files))

@@ -5,6 +5,10 @@ the plugin's process, and nothing that it says is believed unless the kernel con
 warmed up, it does one thing: for each pair of descriptors that it is sent, it forks a cell, by a process between them
 that ends at once, so that the cell becomes the watchdog's child. It learns nothing of the cells' tasks. While nothing
 is asked of it, it is stopped.
+
+The plugin's code is in every cell before that is confined, and can keep it from being so. Then a cell may what the fork
+server may, and no more: it can write where cells of its distribution work, and signal the fork server. Hence all that a
+cell could change there for the next one is looked at before that is forked.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from typing import NoReturn
 from cfbench.execution.cell_process import run_cell
 from cfbench.execution.child_processes import close_all_but, count_below
 from cfbench.execution.fit_and_predict import prepare
-from cfbench.execution.fork_safety import hazard_of
+from cfbench.execution.fork_safety import hazard_of, state_at_rest
 from cfbench.execution.held_memory import HeldMemory
 from cfbench.execution.pipe_events import LONGEST_TEXT, event_line, parse_event
 from cfbench.execution.process_tree import descendants, die_with_the_parent
@@ -35,6 +39,7 @@ from cfbench.resources.energy import warm_up
 
 _LONGEST_IMPORT, _SHORTEST_IMPORT = 60.0, 10.0  # seconds; limits of cells outside of these do not count for it
 _DELIVERY = 10.0  # seconds that it may take to fork a cell
+_GRACE = 0.5  # seconds in which it stops, or ends
 _LOOK_AT_CHILDREN = 1.0  # seconds between looks at them
 _BLOCK = 65536
 _PAUSE = 0.0002  # seconds between looks whether the process between has ended
@@ -52,8 +57,8 @@ class ImportRequest:
         memory_limit: bytes allowed to a cell, None for any.
         max_processes: processes allowed to a cell.
         code: what the cells may read beside their own, the fields of ``ReadableCode``.
-        writable: folders that the import may write to.
-        readable: folders that it may read, beside code.
+        writable: folders that the import, and cells that are not confined, may write to.
+        readable: folders that they may read, beside code.
         network: whether it may use the network.
     """
 
@@ -76,45 +81,50 @@ class ForkServer:
         channel: the descriptor that its events are read from.
         importing: the model that it imports now, empty where none.
         ready: whether it has imported everything, so that cells may be forked from it.
+        idle: whether it waits to be asked for a cell, and holds nothing of the one before.
     """
 
-    def __init__(self, request: ImportRequest, home: Path) -> None:
-        """Start it; what imports and warm-ups write to their home lands in ``home``."""
-        self.importing, self.ready = "", False
+    def __init__(self, request: ImportRequest, home: Path, imported: Path) -> None:
+        """Start it; imports and warm-ups write to ``home``, which is ``imported`` when cells are forked."""
+        self.importing, self.ready, self.idle = "", False, False
         self._request, self._partial = request, b""
         self._socket, theirs = socket.socketpair()
         watchdog = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             close_all_but(theirs.fileno())
-            _serve(theirs, request, home, watchdog)
-        self._known = frozenset((f"socket:[{os.fstat(theirs.fileno()).st_ino}]", str(home.resolve())))
+            _serve(theirs, request, home, imported, watchdog)
+        self._known = frozenset((f"socket:[{os.fstat(theirs.fileno()).st_ino}]",))
         theirs.close()
         self._socket.setblocking(False)
         self.channel = self._socket.fileno()
         self._began = self._looked = time.monotonic()
         self._memory, self._beside = HeldMemory(home), 0  # bytes that a glance at the process does not show
         self._asked = 0.0
+        self._at_rest: tuple[str, ...] | None = None
 
     def receive(self) -> str:
         """Take what it says; return why cells must not be forked from it, empty where nothing speaks against it."""
         with suppress(OSError):
-            *lines, partial = (self._partial + self._socket.recv(_BLOCK)).split(b"\n")
+            if not (data := self._socket.recv(_BLOCK)):
+                return "" if self._ends() else "closed its way to the watchdog"
+            *lines, partial = (self._partial + data).split(b"\n")
             self._partial = partial[:_BLOCK]
             for event in filter(None, map(parse_event, lines)):
                 if event["event"] == "importing" and event["name"] in self._request.models:
                     self.importing = event["name"]
-                elif event["event"] == "prepared" and not self.ready:
+                elif event["event"] == "prepared" and self.ready:
+                    self.idle = True
+                elif event["event"] == "prepared":
                     self.importing, self.ready = "", True
-                    os.kill(self.pid, signal.SIGSTOP)
-                    return hazard_of(self.pid, self._known)
+                    return self.rest()
         return ""
 
     def problem(self) -> str:
         """Return in which way it goes beyond its limits, empty where it does not; called often while it is busy."""
         now, request = time.monotonic(), self._request
-        if self._asked:
-            return f"took longer than {_DELIVERY:g} s to start a cell" if now - self._asked > _DELIVERY else ""
+        if self._asked and now - self._asked > _DELIVERY:
+            return f"took longer than {_DELIVERY:g} s to start a cell"
         if self.ready:
             return ""
         patience = min(_LONGEST_IMPORT, max(_SHORTEST_IMPORT, request.timeout or _LONGEST_IMPORT))
@@ -133,28 +143,53 @@ class ForkServer:
 
     def fork_cell(self, ends: Sequence[int]) -> None:
         """Let it fork a cell, which gets the descriptors ``ends``."""
-        self._asked = time.monotonic()
+        self._asked, self.idle = time.monotonic(), False
         os.kill(self.pid, signal.SIGCONT)
         with suppress(OSError):  # it has died; that is noticed, or its time passes
             socket.send_fds(self._socket, [b"c"], list(ends))
 
-    def rest(self) -> None:
-        """Stop it until it is needed again: the cell is there."""
+    def rest(self) -> str:
+        """Stop it until it is needed again; return why cells must not be forked from it, empty for no reason."""
         self._asked = 0.0
         os.kill(self.pid, signal.SIGSTOP)
+        try:
+            until = time.monotonic() + _GRACE
+            while (state := state_at_rest(self.pid)) is None and time.monotonic() < until:
+                time.sleep(_PAUSE)
+            self._at_rest = state
+            problem = hazard_of(self.pid, self._known) if state is not None else "does not stop"
+        except OSError as error:
+            problem = f"cannot be looked at ({error.strerror})"
+        return "" if problem and self._ends() else problem
+
+    def disturbance(self) -> str:
+        """Return what shows that a cell has reached it while it rested, empty where nothing does."""
+        with suppress(OSError):
+            if state_at_rest(self.pid) == self._at_rest and not self._socket.getpeername():
+                return ""
+        return "" if self._ends() else "was reached by one of its cells"
+
+    def _ends(self) -> bool:
+        """Whether it has ended, or does so soon: that is noticed, with the reason, and needs no other."""
+        until = time.monotonic() + _GRACE
+        while (ended := os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
+            if time.monotonic() > until:
+                break
+            time.sleep(_PAUSE)
+        return ended is not None
 
     def close(self) -> None:
         """Close the way to it, which it knows nothing else to do without than to end."""
         self._socket.close()
 
 
-def _serve(channel: socket.socket, request: ImportRequest, home: Path, watchdog: int) -> NoReturn:
+def _serve(channel: socket.socket, request: ImportRequest, home: Path, imported: Path, watchdog: int) -> NoReturn:
     """Import what is requested, then fork cells until the watchdog ends."""
     # What is needed after the plugin was imported is bound before: a plugin may put anything in its place.
     fork, wait, leave, close, pid_of, parent_of, pause = (
         os.fork, os.waitpid, os._exit, os.close, os.getpid, os.getppid, time.sleep
     )  # fmt: skip
-    code = request.code
+    code, send, done = request.code, channel.sendall, event_line(event="prepared")
     receive, unpack, run, number = channel.recvmsg, _TWO_DESCRIPTORS.unpack, run_cell, channel.fileno()
     room, close_on_exec = socket.CMSG_SPACE(_TWO_DESCRIPTORS.size), socket.MSG_CMSG_CLOEXEC
     try:
@@ -171,10 +206,11 @@ def _serve(channel: socket.socket, request: ImportRequest, home: Path, watchdog:
                 close(number)
                 while parent_of() == middle:
                     pause(_PAUSE)
-                run(output, control, home, code, watchdog)
+                run(output, control, imported, code, watchdog)
             wait(between, 0)
             close(output)
             close(control)
+            send(done)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -183,7 +219,7 @@ def _serve(channel: socket.socket, request: ImportRequest, home: Path, watchdog:
 
 def _import_all(channel: socket.socket, request: ImportRequest, home: Path, watchdog: int) -> None:
     """Confine this process, import the models and warm them up, and say so."""
-    send, flushes = channel.sendall, (sys.stdout.flush, sys.stderr.flush)
+    send, flushes, redirect = channel.sendall, (sys.stdout.flush, sys.stderr.flush), os.dup2
     fork, leave, wait, threads = os.fork, os._exit, os.waitpid, os.listdir
     steps = [(model, event_line(event="importing", name=model[:LONGEST_TEXT])) for model in request.models]
     done = event_line(event="prepared")
@@ -209,6 +245,8 @@ def _import_all(channel: socket.socket, request: ImportRequest, home: Path, watc
             flush()
     gc.freeze()  # what libraries consist of is no garbage: cells neither search it nor copy its pages for that
     gc.enable()
+    for descriptor in (1, 2):  # the log would be shared by all forks; what is printed from here on is lost
+        redirect(0, descriptor)
     if len(threads("/proc/self/task")) > 1:  # pools of linear algebra end when a process forks
         if (child := fork()) == 0:
             leave(0)

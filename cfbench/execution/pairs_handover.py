@@ -1,8 +1,8 @@
-"""Hand-over of the pairs to predict: a cell gets them when its lists are made, and can then not change these any more.
+"""Hand-over of a cell's inputs: it can open none of them, and its watchdog sends them open.
 
-The pairs lie where a confined cell cannot read. When it has written its lists among its answers, it says so, and its
-watchdog, in which no plugin code runs, takes their digest and sends the open file. Lists that are others when the cell
-has ended cost the cell.
+What a fork server may open, all of its cells might, other folds' rows too. The pairs to predict come when the cell has
+written its lists among its answers and has said so; the watchdog, in which no plugin code runs, takes their digest
+before. Lists that are others when the cell has ended cost the cell.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import os
 import resource
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,13 @@ from numpy.typing import NDArray
 from cfbench.execution.contract import Task
 from cfbench.execution.outcome_file import seal_of, write_arrays
 from cfbench.execution.pipe_events import event_line
-from cfbench.inference.inputs import PAIRS, mapped_pairs, pairs_file
+from cfbench.inference.inputs import EvaluationInputs, input_files, mapped_array, pairs_file
 
 RANKED = ("lists", "score_means", "item_factors", "rating_range")
 """The arrays of a model's output that are made before it is asked for ratings."""
 
+_AT_ONCE = 200  # descriptors in one message; the kernel takes 253
 _HIGH = 512  # or half of the descriptors that a process may have, where that is less
-
-
-def readable_inputs(task: Task) -> Iterator[Path]:
-    """Yield what a cell may read of its inputs from the beginning: all but the pairs."""
-    with suppress(FileNotFoundError):
-        yield from (path for path in Path(task.inputs).iterdir() if path.name != PAIRS)
 
 
 def out_of_the_way(control: int) -> int:
@@ -41,6 +36,36 @@ def out_of_the_way(control: int) -> int:
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     number = _HIGH if most == resource.RLIM_INFINITY else min(_HIGH, most // 2)
     return fcntl.fcntl(control, fcntl.F_DUPFD_CLOEXEC, number)
+
+
+def await_inputs(control: int) -> EvaluationInputs:
+    """Ask the watchdog, by the socket ``control``, for the inputs without the pairs; return them."""
+    with socket.socket(fileno=os.dup(control)) as channel:
+        channel.setblocking(True)
+        channel.sendall(event_line(event="load"))
+        return EvaluationInputs.of_files(_received(channel))
+
+
+def _received(channel: socket.socket) -> Iterator[IO[bytes]]:
+    while descriptors := socket.recv_fds(channel, 1, _AT_ONCE)[1]:
+        for descriptor in descriptors:
+            with os.fdopen(descriptor, "rb") as file:
+                yield file
+    raise EOFError("the watchdog has gone, or has sent the inputs before")
+
+
+def send_inputs(task: Task, control: int) -> None:
+    """Send the inputs, all but the pairs, as files that were opened for this cell alone."""
+    with socket.socket(fileno=os.dup(control)) as channel:
+        try:
+            paths = [*input_files(Path(task.inputs))]
+            for first in range(0, len(paths), _AT_ONCE):
+                with ExitStack() as stack:
+                    files = [stack.enter_context(path.open("rb")) for path in paths[first : first + _AT_ONCE]]
+                    socket.send_fds(channel, [b"\0"], [file.fileno() for file in files])
+        except OSError:  # the cell has gone, there are no inputs, or too many: it need not wait for them
+            with suppress(OSError):
+                channel.shutdown(socket.SHUT_WR)
 
 
 def await_pairs(task: Task, control: int, ranked: Mapping[str, NDArray[Any]], cold: bool) -> NDArray[np.int32]:
@@ -53,7 +78,7 @@ def await_pairs(task: Task, control: int, ranked: Mapping[str, NDArray[Any]], co
     if not descriptors:
         raise EOFError("the watchdog has gone, or has sent the pairs before")
     with os.fdopen(descriptors[0], "rb") as file:
-        return mapped_pairs(file)
+        return mapped_array(file)
 
 
 class Lists:

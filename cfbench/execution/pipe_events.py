@@ -36,6 +36,7 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "phase": {"name": str},
     "epoch": {"epoch": int, "epochs": int, "train_loss": _LOSS, "validation_loss": _LOSS},
     "usage": {"seconds": _NUMBER, "bytes": int},
+    "load": {},
     "ranked": {"cold": bool},
     "unwritten": {"reason": str},
     "exited": {

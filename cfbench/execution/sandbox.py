@@ -5,11 +5,11 @@ be asked for that without privileges, by its Landlock module (5.13 and later, si
 https://docs.kernel.org/userspace-api/landlock.html). Elsewhere a cell is kept apart by its process alone.
 
 **Home.** Libraries write caches and settings there, and never into the user's home. Every plugin distribution has a
-persistent home in cfbench's cache folder. Only imports and warm-ups write to it, before any rating was seen. A cell
-works in a copy of its own, which goes with the cell: what one fold's training rows taught a model must not reach the
-next fold, whose test rows they are. Libraries remember paths when they are imported, and cells are forked from the
-process that imported them. On Linux that process therefore names its home ``/proc/self/fd/N``: a path that leads every
-process to the folder it holds open there.
+persistent home in cfbench's cache folder, see :mod:`cfbench.execution.import_home`. A cell works in a copy of its own,
+which goes with the cell: what one fold's training rows taught a model must not reach the next fold, whose test rows
+they are. Libraries remember paths when they are imported, and cells are forked from the process that imported them. On
+Linux that process therefore names its home ``/proc/self/fd/N``: a path that leads every process to the folder it holds
+open there.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from cfbench.execution.system_calls import filter_calls
+from cfbench.files.guarded_reading import open_plain
 from cfbench.files.user_folders import cache_folder
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, by the same number on every architecture
@@ -251,16 +252,21 @@ def move_in(home: Path) -> None:
 
 def move_into_copy(home: Path, copy: Path) -> None:
     """Make ``copy``, a copy of ``home``, the home of this process, which was forked from one whose home is ``home``."""
-    with suppress(OSError):  # another process may change the home meanwhile, or the disk be full: a cache is no answer
-        shutil.copytree(home, copy, symlinks=True, dirs_exist_ok=True, copy_function=_copy_file)
-    copy.mkdir(parents=True, exist_ok=True)
+    copy_home(home, copy)
     _held_open(copy)
     os.environ.update(home_variables(copy))
 
 
+def copy_home(home: Path, copy: Path) -> None:
+    """Copy folders, plain files and links, as far as that is possible; a disk may be full: a cache is no answer."""
+    with suppress(OSError, RecursionError):
+        shutil.copytree(home, copy, symlinks=True, dirs_exist_ok=True, copy_function=_copy_file)
+    copy.mkdir(parents=True, exist_ok=True)
+
+
 def _copy_file(source: str, target: str) -> None:
     """Copy a file with its mode, which is given when it is made: the filter of system calls keeps it as it is."""
-    with Path(source).open("rb") as file:
+    with open_plain(source) as file:
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as copy:
             shutil.copyfileobj(file, copy)
@@ -269,7 +275,8 @@ def _copy_file(source: str, target: str) -> None:
 def _held_open(folder: Path) -> str | None:
     """Hold ``folder`` open and return the path that leads there from this process, None where there is none."""
     with suppress(OSError):
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        # Without O_PATH it would have a position, flags and an owner, which all forks share.
+        opened = os.open(folder, getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY)
         if not _held:  # a number that nothing else has, kept by all forks
             _held.append(fcntl.fcntl(opened, fcntl.F_DUPFD, _LOWEST_DESCRIPTOR))
             _let_children_inherit(_held[0])

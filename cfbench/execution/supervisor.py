@@ -8,6 +8,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -62,16 +63,17 @@ class WatchdogClient:
         Its cells must import the very code that this process has read and vouches for: from the same path, and not
         whatever lies in the current folder.
         """
-        self._cells = Path(task.folder).parent
-        self._cells.mkdir(parents=True, exist_ok=True)
-        self._home = persistent_home(task.distribution, self._cells)
+        cells = Path(task.folder).parent
+        cells.mkdir(parents=True, exist_ok=True)
+        self._place = Path(tempfile.mkdtemp(prefix="watchdog-", dir=cells))
+        home = persistent_home(task.distribution, cells)
         environment = {name: value for name, value in os.environ.items() if name != _HIDDEN_VARIABLE}
         environment |= {**dict.fromkeys(THREAD_VARIABLES, str(task.threads)), **_NO_THREADS_OF_THEIR_OWN}
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
         self.events, write = os.pipe()
         with Path(task.log).open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [*_INTERPRETER, "-m", "cfbench.execution.watchdog", str(write), str(self._home)],
+                [*_INTERPRETER, "-m", "cfbench.execution.watchdog", str(write), str(self._place), str(home)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -92,10 +94,7 @@ class WatchdogClient:
         """Let classes, ``package.module:Class``, be imported ahead of their cells, within the limits of ``task``."""
         self.requested.update(models)
         limits = {"timeout": task.timeout, "memory_limit": task.memory_limit, "max_processes": task.max_processes}
-        # What is denied here, its cells are denied too: a cell gives up other cells' inputs.
-        readable = [str(Path(task.inputs).parent)]
-        rights = {"writable": [str(self._cells), str(self._home)], "readable": readable, "network": task.network}
-        self._send(prepare={"models": list(models), "energy": task.energy, **limits, **rights})
+        self._send(prepare={"models": list(models), "energy": task.energy, "network": task.network, **limits})
 
     def run(self, task: Task) -> None:
         """Let a task be carried out."""
@@ -116,11 +115,14 @@ class WatchdogClient:
         os.close(self.events)
         with suppress(BrokenPipeError):  # a dead one reads nothing; closing was all that was wanted
             self._stdin.close()
-        for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGKILL):
-            self.send_signal(number)
-            with suppress(subprocess.TimeoutExpired):
-                return self.process.wait(timeout=_END_SECONDS)
-        return self.process.wait()
+        try:
+            for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGKILL):
+                self.send_signal(number)
+                with suppress(subprocess.TimeoutExpired):
+                    return self.process.wait(timeout=_END_SECONDS)
+            return self.process.wait()
+        finally:
+            remove_folder(self._place)
 
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to the keeper, which hears it where it is stopped, too."""

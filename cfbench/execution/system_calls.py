@@ -27,6 +27,7 @@ _SECCOMP = {"x86_64": 317, "aarch64": 277}
 
 # Without effect, since libraries call them on files of their own, and take a failure for one of theirs.
 _CHANGES = """
+ioprio_set 251 30
 chmod 90 -  fchmod 91 52  fchmodat 268 53  fchmodat2 452 452  chown 92 -  fchown 93 55  lchown 94 -  fchownat 260 54
 """
 _TIMES = {1: "utime 132 -  utimes 235 -", 2: "futimesat 261 -  utimensat 280 88"}  # by the argument that says which
@@ -49,14 +50,18 @@ settimeofday 164 170  clock_settime 227 112  clock_adjtime 305 266  adjtimex 159
 quotactl_fd 443 443  open_by_handle_at 304 265  syslog 103 116  vhangup 153 58  iopl 172 -  ioperm 173 -
 fanotify_init 300 262
 """
+_SOCKET_OPTIONS = "setsockopt 54 208"
 # Of other processes' priorities and processors; a thread's number looks like a process's, hence without effect.
 _SCHEDULING = "sched_setaffinity 203 122  sched_setscheduler 144 119  sched_setparam 142 118  sched_setattr 314 274"
 
-_MARKING_COMMANDS = (0x40086602, 0x40046602, 0x401C5820, 0x40087602, 0x40806685, 0x800C6613, 0x41009432)
-"""Commands of ``ioctl`` that mark files: flags, project, version, verity, encryption, the label of a file system."""
+_MARKING_COMMANDS = (0x40086602, 0x40046602, 0x401C5820, 0x40087602, 0x40806685, 0x800C6613, 0x41009432, 0x8901, 0x8902)
+"""Commands of ``ioctl`` that mark files: flags, project, version, verity, encryption, label of a file system, owner."""
 _TYPING_COMMANDS = (0x5412, 0x541C)  # into a terminal
-_NOTING_COMMANDS = (1024, 1026, 1036, 1038)  # of ``fcntl``: leases, notifications, hints that stay with a file
+_NOTING_COMMANDS = (8, 10, 15, 1024, 1026, 1036, 1038)
+"""Commands of ``fcntl`` that mark files: owner, signal, leases, notifications, hints."""
 _SET_DUMPABLE = 4  # a process that clears it hides its memory from its watchdog
+_MEMORY, _VFORK, _THREAD = 0x100, 0x4000, 0x10000  # flags of ``clone``
+_SHARED = _MEMORY | 0x200 | 0x400 | 0x800 | 0x40000 | 0x80000000  # folders, descriptors, handlers, semaphores, priority
 _UNIX, _INTERNET, _SEQUENCED = 1, (2, 10, 16), 5
 _ACCELERATOR = Path("/dev/nvidiactl")  # whose driver talks to itself by a socket of that kind
 
@@ -117,7 +122,8 @@ def program(machine: str, *, network: bool, accelerator: bool) -> list[_Instruct
         "prlimit64 302 261": _limits_of_others(),
         "socket 41 198": _sockets(families, sequenced=accelerator),
         "setpriority 141 140": [*_require(0, 0), *_require(1, 0), _Instruction(_RETURN, _ALLOW)],
-        "ioprio_set 251 30": [*_require(0, 1), *_require(1, 0), _Instruction(_RETURN, _ALLOW)],
+        "clone 56 220": _new_process(),
+        "clone3 435 435": [_Instruction(_RETURN, _FAIL | errno.ENOSYS)],  # as clone, with flags where no filter sees
     }
     for table, body in conditions.items():
         found += _on(numbers(table), body)
@@ -126,6 +132,8 @@ def program(machine: str, *, network: bool, accelerator: bool) -> list[_Instruct
         given = [*_unless_null(position, _FAIL), _Instruction(_RETURN, _FAIL | errno.EPERM)]
         found += _on(numbers(table), given)
     found += _on(numbers(_SCHEDULING), [*_require(0, 0), _Instruction(_RETURN, _ALLOW)])
+    if not network and not accelerator:  # which a cell might share with the next one
+        found += _on(numbers(_SOCKET_OPTIONS), [_Instruction(_RETURN, _FAIL | errno.EPERM)])
     for table, error in ((_CHANGES, 0), (_ATTRIBUTES, errno.ENOTSUP), (_REFUSED, errno.EPERM)):
         found += _on(numbers(table), [_Instruction(_RETURN, _FAIL | error)])
     return [*found, _Instruction(_RETURN, _ALLOW)]
@@ -165,6 +173,17 @@ def _limits_of_others() -> list[_Instruction]:
     """Refuse to set limits, the third argument, for a process that is named."""
     allow, refuse = _Instruction(_RETURN, _ALLOW), _Instruction(_RETURN, _FAIL | errno.EPERM)
     return [_argument(0), _Instruction(_IF_EQUAL, 0, 0, 1), allow, *_unless_null(2, refuse.value), allow]
+
+
+def _new_process() -> list[_Instruction]:
+    """Refuse processes that share memory, files, folders or the like with their parent, threads and vfork excepted.
+
+    A fork server could have a cell that writes into its own memory.
+    """
+    allow = _Instruction(_RETURN, _ALLOW)
+    threads = [_argument(0), _Instruction(_MASK, _THREAD), *_on([_THREAD], [allow])]
+    others = [_argument(0), _Instruction(_MASK, _SHARED | _VFORK), *_on([0, _VFORK, _VFORK | _MEMORY], [allow])]
+    return [*threads, *others, _Instruction(_RETURN, _FAIL | errno.EPERM)]
 
 
 def _sockets(families: Sequence[int], *, sequenced: bool) -> list[_Instruction]:

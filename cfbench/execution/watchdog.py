@@ -1,7 +1,7 @@
 """Watchdog: the process above all cells of one plugin distribution, in which no code of a plugin ever runs.
 
-``python -m cfbench.execution.watchdog EVENTS_FD HOME`` reads requests as JSON lines from standard input and writes
-events as JSON lines to the inherited descriptor:
+``python -m cfbench.execution.watchdog EVENTS_FD PLACE HOME`` reads requests as JSON lines from standard input and
+writes events as JSON lines to the inherited descriptor:
 
 * ``{"code": {...}}``: the fields of ``ReadableCode``, what cells may read beside their own; the first request.
 * ``{"prepare": {...}}``: an :class:`~cfbench.execution.fork_server.ImportRequest`; a fork server imports the models
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import selectors
 import signal
 import sys
@@ -35,6 +36,7 @@ from cfbench.execution.cell_process import run_cell
 from cfbench.execution.child_processes import children_of, close_all_but, end_children_but
 from cfbench.execution.contract import Task
 from cfbench.execution.fork_server import ForkServer, ImportRequest
+from cfbench.execution.import_home import ImportHome
 from cfbench.execution.pipe_events import LONGEST_TEXT, event_line, send_if_room
 from cfbench.execution.process_tree import adopt_orphans, die_with_the_parent, how_ended, kill_descendants
 from cfbench.execution.sandbox import protections
@@ -48,7 +50,7 @@ _STDIN = 0  # read unbuffered: lines waiting in a Python buffer would be invisib
 _BLOCK = 65536
 
 
-def main(events: int, home: Path) -> NoReturn:
+def main(events: int, place: Path, home: Path) -> NoReturn:
     """Start the watchdog under a keeper, and end as it ends."""
     code = 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run decides what an interrupt means
@@ -62,7 +64,7 @@ def main(events: int, home: Path) -> NoReturn:
         if (watchdog := os.fork()) == 0:
             adopt_orphans()
             _leave_with(keeper)
-            Watchdog(events, home).watch()
+            Watchdog(events, place, home).watch()
             code = 0
         else:
             os.close(events)
@@ -100,11 +102,18 @@ def _leave_with(parent: int) -> None:
 class Watchdog:
     """The watchdog of one plugin distribution."""
 
-    def __init__(self, events: int, home: Path) -> None:
-        """Write events to the descriptor ``events``; ``home`` is the home of the imports, of which cells get a copy."""
+    def __init__(self, events: int, place: Path, home: Path) -> None:
+        """Write events to the descriptor ``events``.
+
+        Args:
+            events: the descriptor.
+            place: an empty folder, for cells and imports to work in.
+            home: the persistent home of the distribution's imports.
+        """
         os.set_inheritable(events, False)
         os.set_blocking(events, False)
-        self._events, self._home = events, home
+        self._events, self._place, self._home = events, place, ImportHome(place, home)
+        self._renew_at_work()
         self._outbox = deque[bytes]()  # what must be told; progress is dropped while something waits
         self._partial = b""
         self._selector = selectors.DefaultSelector()
@@ -169,22 +178,26 @@ class Watchdog:
         One that has forked cells must not import more: it would run a plugin's code that may have notes of theirs.
         """
         self._models = tuple(dict.fromkeys((*self._models, *fields["models"])))
-        lists = {name: tuple(fields[name]) for name in ("readable", "writable")}
         self._end_server()
-        request = ImportRequest(**{**fields, **lists, "models": self._models, "code": self._code})
-        self._server = ForkServer(request, self._home)
+        home = self._home.lend()
+        folders = {"writable": (str(self._at_work), str(home.parent)), "readable": (str(self._home.imported.parent),)}
+        request = ImportRequest(**{**fields, **folders, "models": self._models, "code": self._code})
+        self._server = ForkServer(request, home, self._home.imported)
         self._selector.register(self._server.channel, selectors.EVENT_READ, self._hear_the_server)
 
     def _hear_the_server(self) -> None:
-        assert self._server is not None
+        if self._server is None:
+            return
         was_ready, problem = self._server.ready, self._server.receive()
         if problem:
             self._go_on_without_server(problem)
         elif self._server.ready and not was_ready:
+            self._home.take_back(keep=True)
             self._tell(event="prepared")
 
     def _look_at_the_server(self) -> None:
         """Find out what has become of the fork server and of the cell that it was asked for."""
+        self._hear_the_server()  # what it said before it died
         if (server := self._server) is None:
             return
         done, status = os.waitpid(server.pid, os.WNOHANG)
@@ -193,11 +206,13 @@ class Watchdog:
             self._go_on_without_server(how_ended(os.waitstatus_to_exitcode(status)))
         elif problem := server.problem():
             self._go_on_without_server(problem)
-        elif self._arriving is not None and (pid := self._arriving.claimed_pid()):
+        elif self._arriving is not None and server.idle and (pid := self._arriving.claimed_pid()):
             if pid not in children_of(os.getpid()).difference(self._cells, (server.pid,)):
                 self._go_on_without_server("lost a cell before it began")
                 return
-            server.rest()
+            if problem := server.rest():
+                self._go_on_without_server(problem)
+                return
             self._selector.unregister(self._arriving.control)
             cell, self._arriving = self._arriving, None
             self._begin(cell, pid)
@@ -226,12 +241,24 @@ class Watchdog:
             cell.close()
             self._waiting.appendleft(cell.task)
         end_children_but(self._cells.keys())
+        self._home.take_back(keep=server.ready)
+        self._renew_at_work()
+
+    def _renew_at_work(self) -> None:
+        """Let cells work in a new folder, out of reach for those of before, and under a name that nobody can guess.
+
+        Whether a path exists, and how large it is, can be asked of any that is known.
+        """
+        self._at_work = self._place / secrets.token_hex(8)
+        self._at_work.mkdir()
+        self._size = self._at_work.stat().st_size
 
     def _start_the_next(self) -> None:
         """Start a cell that waits; one at a time, so that an unknown child is either this cell or nobody's."""
         while self._waiting and self._arriving is None and not self._is_importing():
-            task = self._waiting.popleft()
-            cell = WatchedCell(task, self._tell_if_room)
+            if self._server is not None and (problem := self._traces() or self._server.disturbance()):
+                self._go_on_without_server(problem)
+            cell = WatchedCell(self._waiting.popleft(), self._tell_if_room, self._at_work)
             if self._server is not None:
                 self._arriving = cell
                 self._selector.register(cell.control, selectors.EVENT_READ, self._look_at_the_server)
@@ -240,11 +267,22 @@ class Watchdog:
             else:
                 self._fork(cell)
 
+    def _traces(self) -> str:
+        """Return which files of others the next cell would find if it were not confined, empty for none.
+
+        A confined cell leaves none. On some file systems a folder stays as large as it was.
+        """
+        known, found = {cell.place for cell in self._cells.values()}, [*self._at_work.iterdir()]
+        grown = not found and self._at_work.stat().st_size != self._size
+        if grown or self._home.is_lent or not known.issuperset(found):
+            return "left files that its next cell would find"
+        return ""
+
     def _fork(self, cell: WatchedCell) -> None:
         watchdog, (output, control) = os.getpid(), cell.ends
         if (pid := os.fork()) == 0:
             close_all_but(output, control)
-            run_cell(output, control, self._home, self._code, watchdog)
+            run_cell(output, control, self._home.path, self._code, watchdog)
         cell.give_away()
         self._begin(cell, pid)
 
@@ -327,4 +365,4 @@ def _population() -> int:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,8 +18,8 @@ from cfbench.execution.child_processes import count_below
 from cfbench.execution.contract import Task
 from cfbench.execution.held_memory import HeldMemory
 from cfbench.execution.outcome_file import seal_of
-from cfbench.execution.pairs_handover import Lists
-from cfbench.execution.pipe_events import EventRate, parse_event
+from cfbench.execution.pairs_handover import Lists, send_inputs
+from cfbench.execution.pipe_events import LONGEST_TEXT, EventRate, parse_event
 from cfbench.execution.printed_log import PrintedLog
 from cfbench.execution.process_tree import descendants
 
@@ -25,6 +27,7 @@ _REPORT = 1.0  # seconds between reports of usage and looks for children: these 
 _LEAST_ROOM = 64 << 20  # bytes between the limit that is kept here and the kernel's
 _BLOCK = 65536
 _LONGEST_LINE = 4096  # of an event; longer lines are a model's own writing, see ``pipe_events.LONGEST_TEXT``
+_FIRST_TO_GO = "1000"  # the kernel's scale of what to kill when memory runs out: 1000 is first
 _FROM_CELLS = ("epoch", "phase")  # what a cell may report of itself, and the run is told
 
 
@@ -36,29 +39,36 @@ class WatchedCell:
         pid: its process, 0 until that is known.
         output: the descriptor that what it prints is read from.
         control: the descriptor that its events are read from, and its task is written to.
+        place: the folder that it works in, which becomes the task's when it has ended.
         ends: the other ends of these two, which the cell gets.
         limited_by: what keeps its limits, beside the looks of its watchdog.
     """
 
-    def __init__(self, task: Task, tell: Callable[..., None]) -> None:
-        """Open the pipes and the log; ``tell`` takes events of the cell's progress, as keyword arguments."""
+    def __init__(self, task: Task, tell: Callable[..., None], at_work: Path) -> None:
+        """Open the pipes and the log, and make its place in the folder ``at_work``.
+
+        ``tell`` takes events of the cell's progress, as keyword arguments.
+        """
         self.task, self.pid, self._tell = task, 0, tell
+        self.place = at_work / secrets.token_hex(8)
+        self.place.mkdir()
         self.output, output = os.pipe()
         here, there = socket.socketpair()
         self.control = here.detach()
         self.ends: tuple[int, ...] = (output, there.detach())
         for descriptor in (self.output, self.control):
             os.set_blocking(descriptor, False)
-        self._folder = os.lstat(task.folder)
+        self._folder = os.lstat(self.place)
         self._log = PrintedLog(Path(task.log))
         self._killed_by_kernel = _kernel_kills()
         self._began = self._reported = time.monotonic()
-        self._memory = HeldMemory(Path(task.folder))
+        self._memory = HeldMemory(self.place)
         self._beside = self._peak = self._processes = 0  # bytes: those that a glance at the process does not show
         self._exceeded: Literal["timeout", "out-of-memory", "processes", ""] = ""
         self._partial = self._unsent = b""
-        self._unwritten, self._rate = "", EventRate()
-        self._lists = Lists(task)
+        self._unwritten, self._rate, self._loads = "", EventRate(), False
+        self._known = replace(task, folder=str(self.place))  # as the cell knows it
+        self._lists = Lists(self._known)
         self.limited_by = "watchdog"
 
     def give_away(self) -> None:
@@ -71,7 +81,9 @@ class WatchedCell:
         """Start the clock: the cell is the process ``pid``, which now gets its task."""
         self.pid = pid
         self._began = self._reported = time.monotonic()
-        self._unsent = json.dumps(vars(self.task)).encode() + b"\n"
+        self._unsent = json.dumps(vars(self._known)).encode() + b"\n"
+        with suppress(OSError):  # another system
+            Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_GO, "ascii")
         self._send()
 
     def read_output(self) -> bytes | None:
@@ -133,7 +145,7 @@ class WatchedCell:
         return None if limit is None else limit + max(limit // 4, _LEAST_ROOM)
 
     def conclude(self, status: int, *, beyond_kernels_limit: bool) -> dict[str, Any]:
-        """Return how it ended, when all that it has started is dead; its answers are sealed.
+        """Return how it ended, when all that it has started is dead; what it leaves moves to its task's folder, sealed.
 
         ``status`` is what the system says of the end of its process.
         """
@@ -146,12 +158,15 @@ class WatchedCell:
         self.close()
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not self._exceeded:
             self._exceeded = "out-of-memory" if _kernel_kills() > self._killed_by_kernel else ""
-        seal = ""
-        with suppress(OSError):
-            if os.path.samestat(self._folder, os.lstat(self.task.folder)):
+        relisted, seal = self._lists.changed, ""
+        try:
+            if os.path.samestat(self._folder, os.lstat(self.place)):
+                self.place.rename(self.task.folder)  # an empty folder, out of reach for other cells
                 seal = seal_of(self.task)
+        except OSError as error:
+            self._unwritten = self._unwritten or f"{error.strerror or error} ({self.task.folder})"[:LONGEST_TEXT]
         how = {"code": os.waitstatus_to_exitcode(status), "exceeded": self._exceeded, "unwritten": self._unwritten}
-        how["relisted"] = self._lists.changed
+        how["relisted"] = relisted
         return {"event": "exited", **how, "peak": self._peak, "seconds": time.monotonic() - self._began, "seal": seal}
 
     def close(self) -> None:
@@ -164,6 +179,9 @@ class WatchedCell:
     def _take(self, event: dict[str, Any]) -> None:
         if event["event"] in _FROM_CELLS and self._rate.allows():
             self._tell(**{**event, "task": self.task.name})
+        elif event["event"] == "load" and not self._loads:
+            self._loads = True
+            send_inputs(self.task, self.control)
         elif event["event"] == "ranked":
             self._lists.hand_over(self.control, cold=event["cold"])
         elif event["event"] == "unwritten":

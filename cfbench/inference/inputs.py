@@ -1,13 +1,14 @@
 """Inputs of a cell's process: the training rows, the users to rank and the pairs to predict, never the test ratings.
 
-Written once per split as memory-mapped ``.npy`` files and shared by all cells and processes. The pairs lie in a folder
-of their own: a cell is handed them when its lists are made.
+Written once per split as ``.npy`` files, which all cells and processes map into memory. A confined cell can open none
+of them: it is handed them open, the pairs when its lists are made.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import mmap
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +27,7 @@ from cfbench.spec import seed_of
 PAIRS = "pairs"
 """Folder below the inputs that holds the pairs, and name of their files."""
 
+_FACTS = "inputs.json"
 _COLUMNS = ("users", "items", "ratings", "timestamps")  # of the training rows
 
 
@@ -132,13 +134,19 @@ class EvaluationInputs:
             "arrays": list(arrays),
             "features": {table: list(named) for table, named in columns.items()},
         }
-        (folder / "inputs.json").write_text(json.dumps(facts), "utf-8")
+        (folder / _FACTS).write_text(json.dumps(facts), "utf-8")
 
     @classmethod
     def read(cls, folder: Path, *, with_pairs: bool = True) -> EvaluationInputs:
-        """Map the arrays of ``folder`` into memory, read-only; the pairs may be left for :func:`mapped_pairs`."""
-        facts = json.loads((folder / "inputs.json").read_text(encoding="utf-8"))
-        arrays = {name: _mapped(folder, name) for name in facts["arrays"] if with_pairs or not name.endswith(PAIRS)}
+        """Map the arrays of ``folder`` into memory, read-only; the pairs may be left for :func:`mapped_array`."""
+        return cls.of_files(_opened(input_files(folder, with_pairs=with_pairs)), with_pairs=with_pairs)
+
+    @classmethod
+    def of_files(cls, files: Iterable[IO[bytes]], *, with_pairs: bool = False) -> EvaluationInputs:
+        """Map arrays into memory, of open files in the order of :func:`input_files`."""
+        given = iter(files)
+        facts = json.loads(next(given).read())
+        arrays = dict(zip(_names(facts, with_pairs=with_pairs), map(mapped_array, given), strict=False))
         features = {
             table: Features({column: arrays[f"{table}_{number}"] for number, column in enumerate(columns)})
             for table, columns in facts["features"].items()
@@ -161,20 +169,35 @@ def pairs_file(folder: Path, *, cold: bool) -> Path:
     return _file(folder, f"cold_{PAIRS}" if cold else PAIRS)
 
 
-def mapped_pairs(file: IO[bytes]) -> NDArray[np.int32]:
-    """Map the pairs in an open file into memory, read-only; shape (2, s)."""
+def input_files(folder: Path, *, with_pairs: bool = False) -> Iterator[Path]:
+    """Yield the files of the inputs in ``folder``: the facts, then the arrays."""
+    yield (facts := folder / _FACTS)
+    yield from (_file(folder, name) for name in _names(json.loads(facts.read_bytes()), with_pairs=with_pairs))
+
+
+def mapped_array(file: IO[bytes]) -> NDArray[Any]:
+    """Map the array in an open ``.npy`` file into memory, read-only.
+
+    It is no ``np.memmap``: some libraries hand the path of such a one, which this has not, to their own processes.
+    """
     np.lib.format.read_magic(file)
-    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    return np.memmap(file, dtype, "r", file.tell(), shape)
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.ndarray(shape, dtype, mapped, file.tell(), order="F" if by_columns else "C")
 
 
 def _file(folder: Path, name: str) -> Path:
     return (folder / PAIRS if name.endswith(PAIRS) else folder) / f"{name}.npy"
 
 
-def _mapped(folder: Path, name: str) -> NDArray[Any]:
-    array: NDArray[Any] = np.load(_file(folder, name), mmap_mode="r", allow_pickle=False)
-    return array
+def _names(facts: Mapping[str, Any], *, with_pairs: bool) -> list[str]:
+    return [name for name in facts["arrays"] if with_pairs or not name.endswith(PAIRS)]
+
+
+def _opened(paths: Iterable[Path]) -> Iterator[IO[bytes]]:
+    for path in paths:
+        with path.open("rb") as file:
+            yield file
 
 
 def _queries(arrays: Mapping[str, NDArray[Any]], prefix: str = "") -> Queries:

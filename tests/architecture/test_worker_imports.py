@@ -16,6 +16,7 @@ WORKER = (
     "fork_safety",
     "fork_server",
     "held_memory",
+    "import_home",
     "outcome_file",
     "pairs_handover",
     "pipe_events",

@@ -305,14 +305,15 @@ class Vandal(Base):
 
 @dataclass
 class Rewrites(Base):
-    """Opens the file behind its training data for writing."""
+    """Opens the file behind its training data for writing, as far as the kernel tells its name."""
 
     def fit(self, train, context):
-        mapped = train.ratings
-        while mapped is not None and not isinstance(mapped, np.memmap):
-            mapped = mapped.base
-        assert mapped is not None
-        np.memmap(mapped.filename, np.float32, "r+", offset=mapped.offset)[:] = 1.0
+        address = train.ratings.__array_interface__["data"][0]
+        lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+        spans = [(*(int(part, 16) for part in line.split()[0].split("-")), line.split()[-1]) for line in lines]
+        (path,) = {path for low, high, path in spans if low <= address < high}
+        assert path.endswith("train_ratings.npy")
+        np.load(path, "r+")[:] = 1.0
 
 
 @dataclass

@@ -11,7 +11,7 @@ import pytest
 
 from cfbench.execution.contract import Task
 from cfbench.execution.outcome_file import answers_in, write_arrays
-from cfbench.execution.pairs_handover import Lists, await_pairs, out_of_the_way, readable_inputs
+from cfbench.execution.pairs_handover import Lists, await_inputs, await_pairs, out_of_the_way, send_inputs
 from cfbench.execution.pipe_events import parse_event
 from cfbench.inference.inputs import EvaluationInputs
 
@@ -40,10 +40,31 @@ def ends():
         yield here.fileno(), there.fileno()
 
 
-def test_a_cell_may_read_all_of_its_inputs_but_the_pairs(task):
-    names = {path.name for path in readable_inputs(task)}
-    assert {"inputs.json", "train_users.npy", "ranked_users.npy"} <= names
-    assert "pairs" not in names
+def test_a_cell_gets_all_of_its_inputs_but_the_pairs_as_files_that_it_cannot_write_to(task, ends):
+    watchdog, cell = ends
+    send_inputs(task, watchdog)
+    inputs, whole = await_inputs(cell), EvaluationInputs.read(Path(task.inputs))
+    assert inputs.train.users.tolist() == whole.train.users.tolist()
+    assert inputs.queries.ranked_users.tolist() == whole.queries.ranked_users.tolist()
+    assert inputs.queries.pairs.shape == (2, 0)
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        inputs.train.ratings.flags.writeable = True
+    assert parse_event(os.read(watchdog, 1000)) == {"event": "load", "task": ""}
+
+
+def test_more_inputs_than_a_message_takes_come_one_after_the_other(task, ends, monkeypatch):
+    monkeypatch.setattr("cfbench.execution.pairs_handover._AT_ONCE", 2)
+    send_inputs(task, ends[0])
+    assert (
+        await_inputs(ends[1]).train.ratings.tolist() == EvaluationInputs.read(Path(task.inputs)).train.ratings.tolist()
+    )
+
+
+def test_who_asks_for_inputs_that_there_are_not_does_not_wait(task, ends):
+    (Path(task.inputs) / "train_users.npy").unlink()
+    send_inputs(task, ends[0])
+    with pytest.raises((EOFError, BrokenPipeError)):
+        await_inputs(ends[1])
 
 
 @pytest.fixture

@@ -193,6 +193,11 @@ def watchdog_of(supervisor) -> psutil.Process:
     return children[0]
 
 
+def at_work(task: Task, name: str) -> list[Path]:
+    """Return the files of a name in the folders in which cells work until they end."""
+    return [*Path(task.folder).parent.glob(f"watchdog-*/*/*/{name}")]
+
+
 def stopped(watchdog: psutil.Process) -> psutil.Process | None:
     """Return the fork server below a watchdog, once it has started a cell and rests."""
     found = [child for child in watchdog.children() if child.status() == psutil.STATUS_STOPPED]
@@ -214,9 +219,8 @@ def test_a_busy_supervisor_holds_no_model_up(supervisor, task_for, wait_for):
 
 def test_limits_hold_while_the_supervisor_is_busy(supervisor, task_for, tmp_path, wait_for):
     task = replace(task_for("Known", epochs=12_000, seconds=600.0), timeout=4.0)
-    number = Path(task.folder) / "scratch" / "number"
     supervisor.start(task)
-    cell = int(wait_for(lambda: number.exists() and number.read_text()))
+    cell = int(wait_for(lambda: at_work(task, "scratch/number") and at_work(task, "scratch/number")[0].read_text()))
     wait_for(lambda: not psutil.pid_exists(cell))
     assert outcome_of(supervisor).status == "timeout"
 
@@ -234,12 +238,13 @@ def test_a_fork_server_that_dies_costs_no_cell_and_later_ones_import_for_themsel
 def test_a_cell_that_is_tried_again_begins_with_an_empty_folder(supervisor, task_for, tmp_path, wait_for):
     task = replace(task_for("Saved", flag=str(tmp_path / "flag")), save=True)
     supervisor.start(task)
-    wait_for((saved_in(task) / "parameters").exists)
+    wait_for(lambda: at_work(task, "saved/parameters"))
     watchdog_of(supervisor).kill()
     (tmp_path / "flag").touch()
     (outcome,) = outcomes_of(supervisor)
     assert "SIGKILL; the cell is tried once more" in supervisor.events.notes[0]
     assert (outcome.status, outcome.cost.model_bytes) == ("ok", 3)
+    assert [path.name for path in saved_in(task).iterdir()] == ["parameters"]
 
 
 def test_no_dead_process_is_left_unburied(supervisor, task_for, wait_for):

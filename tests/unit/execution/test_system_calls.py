@@ -10,6 +10,8 @@ import platform
 import resource
 import shutil
 import socket
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,8 +76,19 @@ def decided(machine: str, call: str, *arguments: int, network: bool = False, acc
         ("setpriority 141 140", (0, 0, 9), ALLOWED),
         ("setpriority 141 140", (2, 0, 9), FAILS),
         ("setpriority 141 140", (0, 9, 9), FAILS),
-        ("ioprio_set 251 30", (1, 0), ALLOWED),
-        ("ioprio_set 251 30", (1, 9), FAILS),
+        ("ioprio_set 251 30", (1, 0), FAILS),
+        ("fcntl 72 25", (1, 8), FAILS | errno.EINVAL),
+        ("fcntl 72 25", (1, 10), FAILS | errno.EINVAL),
+        ("ioctl 16 29", (1, 0x8901), FAILS | errno.EPERM),
+        ("setsockopt 54 208", (3, 1, 18), FAILS | errno.EPERM),
+        ("clone 56 220", (0x1200011,), ALLOWED),  # fork
+        ("clone 56 220", (0x3D0F00,), ALLOWED),  # a thread
+        ("clone 56 220", (0x4111,), ALLOWED),  # posix_spawn
+        ("clone 56 220", (0x111,), FAILS | errno.EPERM),
+        ("clone 56 220", (0x8211,), FAILS | errno.EPERM),
+        ("clone 56 220", (0x80004011,), FAILS | errno.EPERM),
+        ("clone 56 220", (0x4511,), FAILS | errno.EPERM),
+        ("clone3 435 435", (), FAILS | errno.ENOSYS),
         ("socket 41 198", (1, 1), FAILS | errno.EACCES),
         ("socket 41 198", (2, 1), FAILS | errno.EACCES),
     ],
@@ -151,6 +164,22 @@ def test_times_and_modes_stay_as_they_are_and_libraries_go_on(tmp_path):
 )
 def test_what_is_refused(act):
     assert in_a_fork(act) == "PermissionError"
+
+
+@filtered
+def test_threads_and_other_programs_start_all_the_same():
+    def act() -> tuple[list[int], int, int]:
+        with ThreadPoolExecutor(2) as pool:
+            squares = [*pool.map(abs, [-1, -2])]
+        spawned = os.posix_spawn("/bin/true", ["true"], os.environ)
+        return squares, os.waitpid(spawned, 0)[1], subprocess.run(["/bin/true"], check=False).returncode
+
+    assert in_a_fork(act) == repr(([1, 2], 0, 0))
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_options_of_sockets_can_be_set_where_there_is_a_network(machine):
+    assert decided(machine, "setsockopt 54 208", 3, 1, 18, network=True) == ALLOWED
 
 
 @filtered

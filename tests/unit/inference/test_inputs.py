@@ -7,7 +7,7 @@ import pytest
 
 from cfbench.data.dataset import Entities
 from cfbench.data.splits.split import Fold, Split
-from cfbench.inference.inputs import EvaluationInputs, mapped_pairs, pairs_file
+from cfbench.inference.inputs import EvaluationInputs, mapped_array, pairs_file
 from cfbench.inference.pair_order import PairOrder
 
 # Users 0, 1 and items 4, 0 are in training (items get the codes 0 and 1); users 2, 4 and items 1, 3 are cold.
@@ -120,4 +120,4 @@ def test_pairs_can_be_read_later_than_the_rest(make_split, tmp_path):
     assert read.cold_entities.queries.ranked_users.tolist() == [1, 2, 2]
     for cold, queries in ((False, written.queries), (True, written.cold_entities.queries)):
         with pairs_file(tmp_path, cold=cold).open("rb") as file:
-            assert np.array_equal(mapped_pairs(file), queries.pairs)
+            assert np.array_equal(mapped_array(file), queries.pairs)
