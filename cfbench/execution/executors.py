@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import math
+import time
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +14,8 @@ from cfbench.execution.contract import Outcome, Task, TaskQueue
 from cfbench.execution.fit_and_predict import perform
 from cfbench.execution.supervisor import Supervisor
 from cfbench.model.limits import require_whole
+
+_WINDOW = 2  # tasks for each job, of which the next one is chosen
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,13 @@ class ProcessExecutor:
 
     def __call__(self, tasks: Sequence[Task], queue: TaskQueue) -> Generator[Outcome]:
         """Yield outcomes as cells end; the next cell starts before an outcome is handed out."""
-        waiting = iter(tasks)
+        waiting = _Waiting(list(tasks), 1 if self.jobs == 1 else _WINDOW * self.jobs)
         with closing(Supervisor(queue.events, tasks, fresh=self.fresh)) as supervisor:
             self._fill(supervisor, waiting, queue)
             while supervisor.running:
                 ended = supervisor.wait()
+                for outcome in ended:
+                    waiting.has_ended(outcome.task)
                 try:
                     self._fill(supervisor, waiting, queue)
                 except Exception:  # no room for the next cell, say: what these have computed must not go with it
@@ -46,12 +52,38 @@ class ProcessExecutor:
                     raise
                 yield from ended
 
-    def _fill(self, supervisor: Supervisor, waiting: Iterator[Task], queue: TaskQueue) -> None:
+    def _fill(self, supervisor: Supervisor, waiting: _Waiting, queue: TaskQueue) -> None:
         """Start tasks until ``jobs`` of them run or none is left."""
-        while len(supervisor.running) < self.jobs and (task := next(waiting, None)) is not None:
+        while len(supervisor.running) < self.jobs and waiting.tasks:
+            task = waiting.next()
             if queue.acquire(task):
                 queue.events.cell_started(task)
                 supervisor.start(task)
+
+
+class _Waiting:
+    """Tasks that wait, of which models that have taken long before come a little earlier.
+
+    So the last job does not begin the longest cell when all others are done. No task is begun much earlier than its
+    turn, since the inputs of a split are there from its first cell to its last.
+    """
+
+    def __init__(self, tasks: list[Task], window: int) -> None:
+        """Take the tasks in order, and out of how many the next one is chosen."""
+        self.tasks, self._window = tasks, window
+        self._began: dict[str, float] = {}
+        self._seconds: dict[str, float] = {}
+
+    def next(self) -> Task:
+        """Take the one that is to be begun; models that have not run yet come first."""
+        task = max(self.tasks[: self._window], key=lambda one: self._seconds.get(one.label, math.inf))
+        self.tasks.remove(task)
+        self._began[task.name] = time.monotonic()
+        return task
+
+    def has_ended(self, task: Task) -> None:
+        """Take note of how long a task has taken."""
+        self._seconds[task.label] = time.monotonic() - self._began[task.name]
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
 from cfbench.execution.child_processes import children_of
 
 _MEMORY = ("/dev/shm/", "/dev/zero")  # noqa: S108 - names that shared memory has in lists of mappings
+_SHARED = re.compile(r"^(\S+) .(.).s \S+ \S+ \S+ *(.*)$", re.M)  # span, right to write, path
 _TELLING = ("SigPnd", "ShdPnd", "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/nvidia", "/dev/dri/", "/dev/kfd")
 
@@ -28,10 +30,9 @@ def hazard_of(pid: int, known: frozenset[str]) -> str:
         return "started threads"
     if children_of(pid):
         return "started processes"
-    for line in (proc / "maps").read_text("utf-8", errors="replace").splitlines():
-        span, rights, _, _, _, *path = line.split(maxsplit=5)
-        held = not "".join(path).startswith("/dev/") or "".join(path).startswith(_MEMORY)
-        if rights[3] == "s" and held and (rights[1] == "w" or _may_be_written(proc, span)):
+    for span, right, path in _SHARED.findall((proc / "maps").read_text("utf-8", errors="replace")):
+        held = not path.startswith("/dev/") or path.startswith(_MEMORY)
+        if held and (right == "w" or _may_be_written(proc, span)):
             return "made memory that its cells would share"
     for descriptor in (proc / "fd").iterdir():
         with suppress(FileNotFoundError):

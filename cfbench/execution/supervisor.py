@@ -154,6 +154,7 @@ class Supervisor:
     running: dict[str, Task] = field(default_factory=dict)
     _watchdogs: dict[str, WatchdogClient] = field(default_factory=dict)
     _opened: set[str] = field(default_factory=set)
+    _importing: set[str] = field(default_factory=set)
     _retried: set[str] = field(default_factory=set)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
@@ -163,6 +164,8 @@ class Supervisor:
         self.events.cell_phase(task, "waiting")
         if task.distribution not in self._watchdogs:
             self._open(task)
+        elif task.distribution in self._importing:  # it waits, with others, and leaves its core to what comes next
+            self._open_ahead()
         watchdog = self._watchdogs[task.distribution]
         if not self.fresh and task.import_path not in watchdog.requested:
             watchdog.prepare([task.import_path], task)
@@ -175,7 +178,7 @@ class Supervisor:
         ended: list[Outcome | None] = []
         for name in ready:
             received = self._watchdogs[name].receive()
-            ended += self._lost(name) if received is None else map(self._handle, received)
+            ended += self._lost(name) if received is None else (self._handle(name, event) for event in received)
         for name in dead.difference(ready):  # something holds its pipe open
             ended += self._lost(name)
         for name in {task.distribution for task in self.running.values()}:
@@ -197,17 +200,24 @@ class Supervisor:
         if not self.fresh:
             same = [task, *(one for one in self.expected if one.distribution == task.distribution)]
             watchdog.prepare(dict.fromkeys(one.import_path for one in same), task)
+            self._importing.add(task.distribution)
 
-    def _handle(self, event: dict[str, Any]) -> Outcome | None:
+    def _open_ahead(self) -> None:
+        """Start the watchdog of the next distribution that had none, once."""
+        ahead = next((one for one in self.expected if one.distribution not in self._opened), None)
+        if ahead is not None:
+            self._open(ahead)
+
+    def _handle(self, distribution: str, event: dict[str, Any]) -> Outcome | None:
         """Take note of an event; return the outcome of the task that it ends, if any."""
         task = self.running.get(event["task"])
         match event["event"]:
             case "prepared":
                 # Later cells' libraries are imported while earlier cells run; one plugin after another, since all at
-                # once they would take the cores from the cells. A watchdog is opened ahead only once.
-                ahead = next((one for one in self.expected if one.distribution not in self._opened), None)
-                if ahead is not None:
-                    self._open(ahead)
+                # once they would take the cores from the cells.
+                self._importing.discard(distribution)
+                if not self._importing:
+                    self._open_ahead()
             case "note":
                 self.events.note(event["text"])
             case "phase" if task is not None:
@@ -242,5 +252,6 @@ class Supervisor:
     def _drop(self, distribution: str) -> int:
         """End a watchdog with all that it started; return its exit code."""
         watchdog = self._watchdogs.pop(distribution)
+        self._importing.discard(distribution)
         self._selector.unregister(watchdog.events)
         return watchdog.close()

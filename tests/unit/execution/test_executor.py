@@ -63,3 +63,55 @@ def test_what_ended_is_not_lost_where_the_next_cell_finds_no_room(outcomes_of_tw
 def test_an_interrupt_is_raised_at_once_so_that_no_consumer_can_lose_it(outcomes_of_two):
     with pytest.raises(KeyboardInterrupt):
         next(outcomes_of_two(KeyboardInterrupt()))
+
+
+class Timed(Clockwork):
+    """A supervisor whose tasks take as long as their models are said to: the one that ends first is waited for."""
+
+    def __init__(self, events, tasks, *, fresh):
+        super().__init__(events, tasks, fresh=fresh)
+        self.now, self.ends = 0.0, {}
+
+    def start(self, task):
+        super().start(task)
+        self.ends[task.name] = self.now + {"quick": 1.0, "slow": 5.0, "middle": 2.0}[task.label]
+
+    def wait(self):
+        first = min(self.running, key=self.ends.__getitem__)
+        self.now = self.ends[first]
+        return [Outcome(self.running.pop(first), "ok")]
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """The order in which tasks are begun, by their models, for a number of jobs."""
+
+    def order(jobs, *models):
+        timed = Timed(None, (), fresh=False)
+        monkeypatch.setattr(executors, "Supervisor", lambda *_, **__: timed)
+        monkeypatch.setattr(executors.time, "monotonic", lambda: timed.now)
+        tasks = [
+            Task(f"{model} {number}", "home", model, "module:Class", {}, "questions", "output", "log", 0, 1, "cpu", 1)
+            for number, model in enumerate(models)
+        ]
+        queue = FullQueue(None)
+        queue.acquire = lambda task: queue.acquired.append(task.name) or True
+        assert {one.task.name for one in ProcessExecutor(jobs=jobs)(tasks, queue)} == {task.name for task in tasks}
+        return [name.partition(" ")[0] for name in queue.acquired]
+
+    return order
+
+
+def test_with_several_jobs_models_that_take_long_begin_a_little_earlier(begun):
+    fold = ("quick", "middle", "slow")
+    assert begun(1, *fold, *fold) == [*fold, *fold]
+    assert begun(2, *fold, *fold) == [*fold, "slow", "middle", "quick"]
+    assert begun(2, *fold, *fold, *fold)[-1] == "quick"
+
+
+def test_no_task_waits_for_ever_behind_longer_ones(begun):
+    order = begun(2, "slow", "middle", "quick", *["slow"] * 20)
+    assert order.index("quick") < 8
+    order = begun(2, "slow", "quick", "quick", "quick", "quick", *["slow"] * 20)
+    assert order[:2] == ["slow", "quick"]
+    assert order.count("quick") == 4

@@ -328,6 +328,18 @@ def test_a_model_that_nobody_expected_is_imported_before_its_first_cell(supervis
     assert supervisor.events.notes == []
 
 
+def test_who_waits_for_an_import_that_runs_leaves_its_core_to_the_next_one(supervisor, task_for, wait_for):
+    first, second, quick = map(task_for, ("Hanging", "Orphans", "Quick"))
+    supervisor.expected = [first, second, *(replace(quick, distribution=name) for name in ("b", "c"))]
+    supervisor.start(first)
+    assert list(supervisor._watchdogs) == ["tests"]
+    supervisor.start(second)
+    assert list(supervisor._watchdogs) == ["tests", "b"]
+    while "b" in supervisor._importing:
+        supervisor.wait()
+    assert list(supervisor._watchdogs) == ["tests", "b"], "one after another, as long as one imports"
+
+
 def test_a_cell_is_in_a_control_group_of_its_own_where_groups_can_be_made(supervisor, task_for, wait_for):
     if (groups := ControlGroups.make()) is None:
         pytest.skip("the kernel lets us make no control groups here")
