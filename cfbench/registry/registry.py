@@ -18,11 +18,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
 from cfbench.registry.code_identity import CodeIdentity, Installation, Remark
 from cfbench.registry.declaration import Declaration, declaration_of, folder_of, source_of
+from cfbench.registry.distributions import Copy
 from cfbench.registry.loading import instantiate, load_class
 from cfbench.registry.look_alikes import look_alike, normalised
 from cfbench.spec import Spec, Value
@@ -247,34 +246,30 @@ def installed_entries(
         yield from ((entry, (first.name, first.version)) for entry in entries)
 
 
+@cache  # many ask, again and again
+def _installed(distribution: str) -> Copy | None:
+    with suppress(metadata.PackageNotFoundError):
+        found = metadata.distribution(distribution)
+        return Copy(found, Path(str(getattr(found, "_path", ""))))
+    return None
+
+
 @cache
-def _requirements(distribution: str) -> list[tuple[Requirement, str | None]]:
-    """Return what ``distribution`` requires here, extras apart, with the installed versions, None where there is none.
+def missing_packages(distribution: str) -> tuple[str, ...]:
+    """Return the requirements of ``distribution`` (extras apart) that the environment does not meet.
 
     A requirement that cannot be read is passed over.
     """
-    found = []
-    with suppress(metadata.PackageNotFoundError):
-        for text in metadata.requires(distribution) or ():
-            with suppress(InvalidRequirement):
-                requirement = Requirement(text)
-                if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                    found.append((requirement, installed_version(requirement.name)))
-    return found
-
-
-def missing_packages(distribution: str) -> list[str]:
-    """Return the requirements of ``distribution`` (extras apart) that the environment does not meet."""
-    return [
+    copy = _installed(distribution)
+    needed = [(one, installed_version(one.name)) for one in (copy.requirements() if copy else ())]
+    return tuple(
         f"{requirement.name}{requirement.specifier} ({f'found {version}' if version else 'not installed'})"
-        for requirement, version in _requirements(distribution)
+        for requirement, version in needed
         if version is None or not requirement.specifier.contains(version, prereleases=True)
-    ]
+    )
 
 
-@cache  # reading a distribution's metadata takes a millisecond, and many ask
 def installed_version(distribution: str) -> str | None:
     """Return the version of an installed distribution, None where it is not installed."""
-    with suppress(metadata.PackageNotFoundError):
-        return metadata.version(distribution)
-    return None
+    copy = _installed(distribution)
+    return copy.version if copy else None
