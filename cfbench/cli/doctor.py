@@ -32,8 +32,8 @@ def doctor(
 ) -> int:
     """Check the installation and the machine: what is wrong, and how to fix it.
 
-    Plugins are really imported, each distribution's in a process of its own that may crash or hang. The exit code is
-    1 where there is a problem; warnings leave it 0.
+    Plugins are really imported, each distribution's in a confined process of its own that may crash or hang. The
+    exit code is 1 where there is a problem; warnings leave it 0.
 
     Parameters
     ----------

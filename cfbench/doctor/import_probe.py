@@ -1,38 +1,32 @@
-"""Test imports of the plugins of every distribution, in processes of their own that may crash or hang.
-
-``python -m cfbench.doctor.import_probe RESULTS CACHE [DATA]`` is the program of these processes. It reads what to
-import as JSON from standard input and writes each result to the file ``RESULTS`` at once, one JSON object a line: a
-plugin without a line at the end ended the process, or was never reached. ``CACHE`` and ``DATA`` are the folders where
-data sets are looked for.
-"""
+"""Test imports of the plugins of every distribution, each in a confined process that may crash or hang."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cfbench.data.sources.source import Storage, named_folder
-from cfbench.errors import CfbenchError
-from cfbench.execution.process_tree import how_ended
+from cfbench.doctor.confined_import import Assignment
+from cfbench.execution.process_tree import kill_descendants
+from cfbench.execution.readable_code import readable_code
+from cfbench.execution.supervisor import THREAD_VARIABLES
 from cfbench.files.locks import owned_folder
 from cfbench.files.user_folders import cache_folder
-from cfbench.registry.loading import instantiate, load_class
 from cfbench.registry.registry import Plugin
+from cfbench.resources.cost import machine_bytes
 
 _PROCESSES = 4  # at a time; most of their time goes into reading files
-_RESULTS, _PRINTED = "results.jsonl", "printed"
-_MAX_PRINTED = 300  # bytes of a process's last output that a finding shows
+_HOMES = "homes"
+_SHARE_OF_MEMORY, _MAX_PROCESSES = 0.9, 512  # as runs allow to cells, unless they are told
+_GRACE = 60.0  # seconds for the start of an interpreter, and for ending what plugins have started
 
 
 @dataclass(frozen=True)
@@ -97,75 +91,59 @@ def probe_imports(groups: Sequence[Sequence[Plugin]], options: DoctorOptions) ->
 
 def _probe(plugins: Sequence[Plugin], options: DoctorOptions) -> ImportProbe:
     """Import ``plugins`` in order; where one ends the process, those behind it are imported in another."""
-    probe, left, deadline = ImportProbe(plugins), list(plugins), time.monotonic() + options.time_limit
-    while left and time.monotonic() < deadline:
-        with owned_folder(options.temporary, "cfbench-doctor-", (_RESULTS, _PRINTED)) as folder:
-            (folder / _RESULTS).touch()
-            ending = _run(left, options, deadline, folder)
-            for line in (folder / _RESULTS).read_text(encoding="utf-8").splitlines():
-                facts = json.loads(line)
-                if "torch" in facts:
-                    probe.cuda = facts["torch"]
-                    continue
-                plugin = left.pop(0)
-                probe.seconds += facts["seconds"]
-                if "problem" in facts:
-                    probe.problems[plugin] = facts["problem"]
-                if "whereabouts" in facts:
-                    probe.whereabouts[plugin] = facts["whereabouts"]
-            if left:
-                last = " ".join((folder / _PRINTED).read_bytes()[-_MAX_PRINTED:].decode(errors="replace").split())
-                probe.endings[left.pop(0)] = f"{ending}; it last printed: {last}" if last else ending
-    probe.n_untried = len(left)
+    probe = ImportProbe(plugins)
+    with owned_folder(options.temporary, "cfbench-doctor-", (_HOMES,)) as folder:
+        (folder / _HOMES).mkdir()
+        answer = _ask(_assignment(plugins, options, folder / _HOMES))
+    for plugin, facts in zip(plugins, answer["found"], strict=False):
+        probe.seconds += facts.get("seconds", 0.0)
+        for name, kept in (
+            ("problem", probe.problems), ("whereabouts", probe.whereabouts), ("ending", probe.endings)
+        ):  # fmt: skip
+            if name in facts:
+                kept[plugin] = facts[name]
+    probe.n_untried, probe.cuda = len(plugins) - len(answer["found"]), answer["torch"]
     return probe
 
 
-def _run(plugins: Sequence[Plugin], options: DoctorOptions, deadline: float, folder: Path) -> str:
-    """Run the program on ``plugins`` until ``deadline``; return how it ended, in words."""
+def _assignment(plugins: Sequence[Plugin], options: DoctorOptions, homes: Path) -> Assignment:
     # Only a data set that can be made without parameters can say where its data are.
     needing = [one for one in plugins if any(field.required for field in one.declaration.parameters.values())]
     askable = [one for one in plugins if one.kind == "dataset" and one not in needing]
-    request = [(one.value, f"{one.kind} {one.name!r}", one in askable) for one in plugins]
-    paths = (folder / _RESULTS, options.storage.cache_dir, options.storage.data_dir)
-    command = [sys.executable, "-P", "-m", "cfbench.doctor.import_probe", *(str(path) for path in paths if path)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    with (
-        (folder / _PRINTED).open("wb") as out,
-        subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=subprocess.PIPE, stdout=out, stderr=out, env=environment, start_new_session=True
-        ) as process,
-    ):
+    storage = options.storage
+    hidden = (options.runs, storage.cache_dir, storage.data_dir)
+    return Assignment(
+        plugins=[(one.value, f"{one.kind} {one.name!r}", one in askable) for one in plugins],
+        time_limit=options.time_limit,
+        memory_limit=int(_SHARE_OF_MEMORY * machine_bytes()),
+        max_processes=_MAX_PROCESSES,
+        code=vars(readable_code(tuple(str(path.absolute()) for path in hidden if path is not None))),
+        homes=str(homes),
+        cache=str(storage.cache_dir.absolute()),
+        data=str(storage.data_dir.absolute()) if storage.data_dir else "",
+        parent=os.getpid(),
+    )
+
+
+def _ask(assignment: Assignment) -> dict[str, Any]:
+    """Run the program and return what it has printed; a plugin can at most have ended it."""
+    left_out = ("CFBENCH_DATA", *THREAD_VARIABLES)  # as for cells
+    environment = {name: value for name, value in os.environ.items() if name not in left_out}
+    environment |= {**dict.fromkeys(THREAD_VARIABLES, "1"), "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    command = [sys.executable, "-P", "--check-hash-based-pycs", "always", "-m", "cfbench.doctor.confined_import"]
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
+        start_new_session=True,  # an interrupt at the terminal reaches this process alone
+    ) as process:  # fmt: skip
         try:
-            process.communicate(json.dumps(request).encode(), timeout=max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            return f"had not ended after {options.time_limit:g} s"
+            asked = json.dumps(vars(assignment)).encode()
+            printed, _ = process.communicate(asked, timeout=assignment.time_limit + _GRACE)
+            answer: dict[str, Any] = json.loads(printed)
+        except (subprocess.TimeoutExpired, ValueError):
+            answer = {"found": [{"ending": "ended or stopped the process that watches it"}], "torch": None}
         finally:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)  # processes that it started must not stay either
-    return how_ended(process.returncode)
-
-
-def main(results: Path, cache: Path, data: Path | None = None) -> None:
-    """Import the plugins named on standard input; report torch's CUDA where an import loaded torch."""
-    with results.open("a", encoding="utf-8") as file:
-        for value, who, askable in json.load(sys.stdin):
-            facts, started = dict[str, object](), time.monotonic()
-            try:
-                cls = load_class(value, who)
-                if askable:
-                    facts["whereabouts"] = str(instantiate(cls, {}, who).whereabouts(Storage(data, cache)))
-            except CfbenchError as error:
-                facts["problem"] = str(error)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin's own code may raise anything
-                facts["problem"] = f"{who} does not say where its data are: {type(error).__name__}: {error}"
-            print(json.dumps({"seconds": time.monotonic() - started, **facts}), file=file, flush=True)
-        torch = sys.modules.get("torch")
-        if torch is not None:
-            numbers = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
-            devices = [torch.cuda.get_device_name(number) for number in numbers]
-            facts = {"version": str(torch.__version__), "cuda": torch.version.cuda, "devices": devices}
-            print(json.dumps({"torch": facts}), file=file, flush=True)
-
-
-if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+            if process.poll() is None:
+                kill_descendants(process.pid)
+                process.kill()
+    return answer

@@ -111,7 +111,8 @@ ORDINARY_WORDS = {"bias", "dot", "popular", "random"}
 KNOWS_LIBRARIES = {
     "execution/sandbox.py": {"jax", "numba", "surprise", "torch"},  # variables of libraries that write to the home
     "execution/supervisor.py": {"numba"},  # variables that set the number of threads
-    "doctor/import_probe.py": {"torch"},  # the accelerator check asks the library that uses the accelerator
+    "doctor/confined_import.py": {"torch"},  # the accelerator check asks the library that uses the accelerator
+    "doctor/import_probe.py": {"torch"},  # the accelerator check
     "doctor/checks.py": {"torch"},  # the accelerator check
     "registry/look_alikes.py": {  # distributions that others must not be taken for
         *("dask", "implicit", "mlflow", "myfm", "numba", "surprise", "torch", "cfbench-baselines", "cfbench-dask"),

@@ -8,12 +8,18 @@ from importlib.metadata import version
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def joblib_does_not_warn(monkeypatch):
+    """Keep joblib, which Surprise imports, from its warning that semaphores cannot be made: no cell can make any."""
+    monkeypatch.setenv("JOBLIB_MULTIPROCESSING", "0")
+
+
 @pytest.fixture(scope="module")
 def sick_home(tmp_path_factory):
     """A folder on the path with a distribution whose model ends the process that imports it."""
     home = tmp_path_factory.mktemp("sick")
     (home / "sick_models.py").write_text(
-        "import os\nif 'cfbench.doctor.import_probe' in __import__('sys').orig_argv:\n    os._exit(5)\n"
+        "import os\nif 'cfbench.doctor.confined_import' in __import__('sys').orig_argv:\n    os._exit(5)\n"
         "class Model:\n    '''Ends its process.'''\n    def fit(self, train, context): ...\n"
     )
     info = home / "sick_models-0.3.dist-info"

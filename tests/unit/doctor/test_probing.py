@@ -18,6 +18,10 @@ SOURCES = {
     "exits": "import os\nprint('last words', flush=True)\nos._exit(3)\n",
     "killed": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n",
     "hangs": f"{SLEEPER}import time\ntime.sleep(600)\n",
+    "hoards": "HELD = bytearray(b'1') * (600 << 20)\nimport time\ntime.sleep(600)\n",
+    "forks": f"{SLEEPER * 9}import time\ntime.sleep(600)\n",
+    "forges": "import os\nfor number in range(3, 99):\n    try:\n        os.write(number, FORGED)\n"
+    "    except OSError: pass\n",
     "other_numpy": "raise ImportError('numpy.dtype size changed, may indicate binary incompatibility')\n",
 }
 
@@ -69,6 +73,42 @@ def test_an_import_that_hangs_is_ended_with_all_that_it_started(plugin, options,
     (finding,) = findings_of([plugin("hangs")], hasty)
     assert "importing model 'hangs' had not ended after 2 s" in finding.text
     wait_for(lambda: not any(str(tmp_path) in command for command in commands()))
+
+
+def test_an_import_is_held_to_memory_and_number_of_processes(plugin, options, monkeypatch):
+    monkeypatch.setattr("cfbench.doctor.import_probe.machine_bytes", lambda: 500 << 20)
+    monkeypatch.setattr("cfbench.doctor.import_probe._MAX_PROCESSES", 5)
+    hoards, forks = probe_imports([[plugin("hoards")], [plugin("forks")]], options)
+    assert "MiB, more than the 450 MiB allowed" in hoards.endings[plugin("hoards")]
+    assert "started more than 5 processes" in forks.endings[plugin("forks")]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        b"[" * 100_000,
+        b'{"seconds": 1e999}',
+        b'{"seconds": "x"}',
+        b'{"torch": {"version": 1}}',
+        b"\xff{}",
+        b"null",
+        b"7" * 9999,
+    ],
+)
+def test_what_an_import_forges_is_no_result(plugin, options, tmp_path, forged):
+    source = (tmp_path / "site" / "probed_forges.py").read_text()
+    (tmp_path / "site" / "probed_forges.py").write_text(f"FORGED = {forged + bytes([10])!r}\n{source}")
+    (probe,) = probe_imports([[plugin("forges")]], options)
+    assert (probe.problems, probe.endings, probe.n_untried, probe.cuda) == ({}, {}, 0, None)
+
+
+def test_a_forged_text_is_shown_as_text(plugin, options, tmp_path):
+    source = (tmp_path / "site" / "probed_forges.py").read_text()
+    forged = b'{"seconds": 1, "problem": "\\ud800' + b"x" * 100_000 + b'"}\n'
+    (tmp_path / "site" / "probed_forges.py").write_text(f"FORGED = {forged!r}\n{source}")
+    (probe,) = probe_imports([[plugin("forges")]], options)
+    (problem,) = probe.problems.values()
+    assert len(problem.encode()) <= 2000
 
 
 def commands() -> list[str]:
