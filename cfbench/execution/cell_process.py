@@ -50,10 +50,10 @@ def run_cell(output: int, control: int, home: Path, code: Mapping[str, Sequence[
         reporter = _Reporter(control)
         reporter.send(event="began", pid=os.getpid())
         task = _awaited_task(control)
-        _settle(task, output, home, code)
+        held = _settle(task, output, home, code)
         apart = out_of_the_way(control)
         load, hand_over = partial(await_inputs, apart), partial(await_pairs, task, apart)
-        outcome = perform(task, reporter.epoch, reporter.phase, load, hand_over)
+        outcome = perform(task, reporter.epoch, reporter.phase, load, hand_over, held)
         try:
             reporter.phase("write")
             write_outcome(outcome)
@@ -81,8 +81,8 @@ def _awaited_task(control: int) -> Task:
     return Task.of(json.loads(line))
 
 
-def _settle(task: Task, output: int, home: Path, code: Mapping[str, Sequence[str]]) -> None:
-    """Give this process its own output, folders and home, and take from it what is not its own."""
+def _settle(task: Task, output: int, home: Path, code: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Give this process its own output, folders and home; take from it what is not its own, and return what holds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for one in (signal.SIGTERM, signal.SIGCONT):  # the watchdog has handlers of its own
         signal.signal(one, signal.SIG_DFL)
@@ -96,7 +96,7 @@ def _settle(task: Task, output: int, home: Path, code: Mapping[str, Sequence[str
     os.chdir(scratch)
     os.environ["TMPDIR"] = tempfile.tempdir = str(scratch)  # temporary files end with the cell, too
     move_into_copy(home, Path(task.folder) / "home")
-    confine([task.folder], code["readable"], listed=code["listed"], network=task.network)
+    return confine([task.folder], code["readable"], listed=code["listed"], network=task.network)
 
 
 class _Reporter:

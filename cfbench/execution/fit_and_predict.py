@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 import traceback
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,8 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cfbench.errors import CfbenchError, ModelError
+from cfbench.errors import ModelError
 from cfbench.execution.contract import Outcome, Task
+from cfbench.execution.failure_reasons import lacks_memory, reason_of, refusal
 from cfbench.execution.outcome_file import saved_in
 from cfbench.execution.pipe_events import EventRate
 from cfbench.files.guarded_reading import plain_files
@@ -37,10 +39,6 @@ try:
 except ImportError:
     threadpool_limits = nullcontext
 
-_MOST_CAUSES = 100  # of an error that are looked at
-_LONGEST_REASON = 500  # characters of a failure's reason that records and tables keep
-_ALLOCATION_REFUSED = ("can't allocate memory", "cannot allocate memory", "out of memory")
-
 
 def prepare(model: str, label: str) -> type[Any]:
     """Import the class ``package.module:Class`` and let it do its one-off start-up work."""
@@ -61,6 +59,7 @@ def perform(
     on_phase: Callable[[str], None] = lambda _phase: None,
     load: Callable[[], EvaluationInputs] | None = None,
     hand_over: HandOver | None = None,
+    held: Collection[str] = (),
 ) -> Outcome:
     """Carry out ``task``. A model's failure becomes an outcome; the traceback goes to standard error.
 
@@ -70,6 +69,8 @@ def perform(
         on_phase: called with the parts of the work as they begin.
         load: gives the inputs, all but the pairs; None where they are read from the task's folder.
         hand_over: gives the pairs to predict when the lists are made; None where they are read from the inputs.
+        held: what the kernel keeps this process from, as ``Outcome.protections`` names it; a failure that comes of it
+            says so.
     """
     clock, curve = Clock(entered=on_phase), _LearningCurve(task.label, on_epoch)
 
@@ -89,12 +90,14 @@ def perform(
         if isinstance(error, KeyboardInterrupt):
             raise
         traceback.print_exc()
-        output, cost = None, Cost(clock.wall, clock.cpu, peak_bytes())
-        status = "out-of-memory" if _lacks_memory(error) else "failed"
-        message = _words_of(error) if isinstance(error, CfbenchError) else f"{type(error).__name__}: {_words_of(error)}"
-        reason = " ".join(message.encode("utf-8", "replace").decode().split())  # one printable line
-        if len(reason) > _LONGEST_REASON:
-            reason = f"{reason[:_LONGEST_REASON]} ..."
+        output, cost = None, Cost()
+        with suppress(ModelError):  # clocks that the model has replaced may be what failed it
+            cost = _cost(clock, peak_bytes())
+        status = "out-of-memory" if lacks_memory(error) else "failed"
+        reason = reason_of(error, task.import_path.partition(":")[0].partition(".")[0])
+        if status == "failed" and (refused := refusal(error, held)):
+            print(f"cfbench: {refused}", file=sys.stderr)  # noqa: T201 - its log
+            reason = f"{reason}; {refused}"
     return Outcome(task, status, reason, output, cost, curve.points(), library_versions(task.distribution))
 
 
@@ -129,7 +132,18 @@ def _fit_and_query(
             traceback.print_exc()
             remove_folder(saved_in(task))
     device = " ".join(str(model.device_).split())[:LONGEST_TEXT] if isinstance(model, protocols.RunsOnDevice) else "cpu"
-    return output, Cost(clock.wall, clock.cpu, peak, device, model_bytes, energy.kwh, energy.method)
+    return output, _cost(clock, peak, device, model_bytes, energy.kwh, energy.method)
+
+
+def _cost(clock: Clock, *figures: Any) -> Cost:
+    """Return the cost, raising ModelError for times that no cell can have taken."""
+    try:
+        return Cost(clock.wall, clock.cpu, *figures)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"its process told a cost that no cell can have had ({error}); a model leaves the clocks of Python's time "
+            "module as they are"
+        ) from error
 
 
 def save_model(model: protocols.Saveable, folder: Path) -> int:
@@ -240,23 +254,3 @@ class _LearningCurve:
         if self._distance > 1:
             print(f"cfbench: of {self._reported:,} epochs, the record holds one in {self._distance}")  # noqa: T201 - its log
         return (*self._kept, *(one for one in (self._last,) if one is not None and one is not self._kept[-1]))
-
-
-def _words_of(error: BaseException) -> str:
-    """Return the message of an error, whose class a plugin may have written."""
-    try:
-        return str(error)
-    except Exception as problem:
-        return f"its message cannot be told ({type(problem).__name__})"
-
-
-def _lacks_memory(error: BaseException | None) -> bool:
-    """Whether an allocation was refused; libraries have errors of their own for it, known by name or by words."""
-    for _ in range(_MOST_CAUSES):  # which may lead back to the first one
-        if error is None:
-            break
-        refused = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        if refused or any(words in _words_of(error).lower() for words in _ALLOCATION_REFUSED):
-            return True
-        error = error.__cause__
-    return False

@@ -12,6 +12,7 @@ ROOT = Path(cfbench.__file__).parents[1]
 WORKER = (
     "cell_process",
     "child_processes",
+    "failure_reasons",
     "fit_and_predict",
     "fork_safety",
     "fork_server",
