@@ -208,7 +208,9 @@ def _left(forecast: Forecast) -> str:
 
 def timing_table(times: Times) -> RenderableType:
     """Show a run's times: its own parts, then those of its cells together, with their share of the whole."""
-    summary = f"{times.computed} cells computed, {times.kept} kept, in {times.wall:.1f} s"
+    summary = (
+        f"{times.computed} cell{'' if times.computed == 1 else 's'} computed, {times.kept} kept, in {times.wall:.1f} s"
+    )
     table = Table(box=None, pad_edge=False)
     table.add_column("where the time went")
     for heading in ("seconds", "CPU seconds", "share"):

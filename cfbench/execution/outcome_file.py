@@ -229,12 +229,17 @@ def concluded(task: Task, event: Mapping[str, Any]) -> Outcome:
     held = f"{peak / 2**20:,.0f} MiB"
     status: Status
     if event["exceeded"] == "timeout":
-        status, reason = "timeout", f"took longer than the {task.timeout:g} s allowed and was ended"
+        status, reason = "timeout", f"took longer than the {task.timeout:g} s allowed by --timeout and was ended"
     elif event["exceeded"] == "processes":
-        status, reason = "failed", f"started more than {task.max_processes} processes and was ended"
+        status, reason = (
+            "failed",
+            f"started more than the {task.max_processes} processes allowed by --max-processes and was ended",
+        )
     elif event["exceeded"] and task.memory_limit is not None and peak > task.memory_limit:
         status = "out-of-memory"
-        reason = f"held {held}, more than the {task.memory_limit / 2**20:,.0f} MiB allowed, and was ended"
+        reason = (
+            f"held {held}, more than the {task.memory_limit / 2**20:,.0f} MiB allowed by --memory-limit, and was ended"
+        )
     elif event["exceeded"]:
         status = "out-of-memory"
         reason = f"was ended by the kernel, which had no more memory; it held {held} when last looked at"

@@ -150,7 +150,11 @@ def summary(cells: Sequence[Cell], records: Sequence[Record], samples: GroupSamp
         samples: the figures of the group's models on the same bootstrap samples.
     """
     done = [record for record in records if record.status == "ok"]
-    failures = [f"{record.status}: {record.reason}" for record in records if record.status != "ok"]
+    failures = [
+        f"{record.status}: {record.reason}" + (f" (logs/{record.cell.key}.log)" if record.log_tail else "")
+        for record in records
+        if record.status != "ok"
+    ]
     if len(records) < len(cells):
         failures.append("not run: the run was cut off")
     names = dict.fromkeys(name for record in done for name in record.metrics)

@@ -232,4 +232,4 @@ def test_running_again_in_the_folder_computes_what_was_tampered_with(call, folde
     _, err = call("run", "-d", data, *models, "-o", str(folder))
     assert err.count("computing the cell again") == 1
     assert run.load(record.cell)[0].metrics == record.metrics
-    assert "1 cells computed" in err
+    assert "1 cell computed" in err

@@ -51,3 +51,7 @@ def test_cells_that_died_have_no_parts_and_say_so():
 
 def test_a_part_that_is_new_is_shown_under_its_own_name():
     assert "polish 1.0 50%" in shown(Times(2.0, 1, 0, {"polish": Spent(1.0, 0.0)}, {}))
+
+
+def test_one_cell_is_one():
+    assert shown(Times(1.0, 1, 0, {}, {}))[0] == "1 cell computed, 0 kept, in 1.0 s"
