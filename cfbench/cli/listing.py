@@ -37,6 +37,7 @@ def show(what: Kinds | None = None, /, *, long: bool = False) -> int:
             plugins = registry.plugins(kind)
             console.print(_definitions(plugins) if kind == "metric" and long else _table(kind, plugins, long))
             remarks |= dict.fromkeys(text for plugin in plugins for _, text in registry.remarks(plugin))
+            remarks |= dict.fromkeys(registry.likenesses(kind))
     if what in (None, "suites"):
         console.print(_suites())
     for text in remarks:

@@ -160,7 +160,10 @@ def check_names(registry: Registry) -> Iterator[Finding]:
             "duplicate-distribution": f"remove all but one of {places}",
         }.get(code, f"pip install --force-reinstall {plugin.distribution}")
         yield Finding("warning", text, remedy)
-    if not found:
+    alike = dict.fromkeys(text for kind in KINDS for text in registry.likenesses(kind))
+    for text in alike:
+        yield Finding("warning", text, "make sure that the one you use is the one you mean")
+    if not (found or alike):
         yield Finding("ok", "every plugin is the only one of its name, and none looks like another")
 
 

@@ -28,7 +28,7 @@ from cfbench.files.digests import FileDigests, State, state_of, written_before
 from cfbench.files.user_folders import cache_folder
 from cfbench.registry.distributions import Copy, Listed, copies_on_path, files_below, hidden_copies
 from cfbench.registry.hidden_code import hiding_modules, unlisted_code
-from cfbench.registry.look_alikes import FIRST_PARTY, look_alike, normalised
+from cfbench.registry.look_alikes import FIRST_PARTY, LIBRARIES, is_first_party, look_alike, normalised
 
 HARNESS = "cfbench"
 # A plugin may derive from what is in these; the rest of cfbench is not asked, or sees answers when they are written.
@@ -209,7 +209,8 @@ class Installation:
         copy, found = self.found(distribution), list[Remark]()
         if copy is None:
             return []
-        known = () if normalised(distribution) in FIRST_PARTY else sorted({*FIRST_PARTY, *self.copies})
+        # What anybody may install, and name as he likes, makes nobody else suspect.
+        known = () if is_first_party(distribution) else (*FIRST_PARTY, *LIBRARIES)
         if likeness := look_alike(distribution, known):
             found.append(("look-alike", f"{distribution} may not be what it seems: {likeness}"))
         if others := hidden_copies(self.copies[normalised(distribution)]):

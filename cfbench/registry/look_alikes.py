@@ -21,6 +21,36 @@ FIRST_PARTY = (
 )
 """Distributions of cfbench's own authors, known whether installed or not."""
 
+LIBRARIES = (
+    *(
+        "numpy",
+        "scipy",
+        "pandas",
+        "pyarrow",
+        "matplotlib",
+        "scikit-learn",
+        "scikit-surprise",
+        "numba",
+        "cython",
+        "joblib",
+    ),
+    *(
+        "torch",
+        "tensorflow",
+        "keras",
+        "jax",
+        "transformers",
+        "xgboost",
+        "lightgbm",
+        "catboost",
+        "dask",
+        "mlflow",
+        "polars",
+    ),
+    *("implicit", "lightfm", "lenskit", "recbole", "cornac", "spotlight", "myfm"),
+)
+"""Libraries that plugins are made of, known whether installed or not."""
+
 # Letters of other scripts that look like Latin ones, lower case; accents and styles of letters go by Unicode's own
 # decomposition. https://www.unicode.org/Public/security/latest/confusables.txt has all, most of them far-fetched.
 _LIKE_LATIN = str.maketrans(
@@ -44,6 +74,11 @@ _SHORTEST = 6  # letters; shorter names are one letter off each other by chance
 def normalised(name: str) -> str:
     """Return a name as package indexes compare it: lower case, runs of ``-_.`` are one ``-`` (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def is_first_party(distribution: str) -> bool:
+    """Whether a distribution has the name of one of cfbench's own authors'."""
+    return normalised(distribution) in FIRST_PARTY
 
 
 def look_alike(name: str, known: Iterable[str]) -> str:

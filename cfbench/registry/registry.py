@@ -23,7 +23,7 @@ from cfbench.registry.code_identity import CodeIdentity, Installation, Remark
 from cfbench.registry.declaration import Declaration, declaration_of, folder_of, source_of
 from cfbench.registry.distributions import Copy
 from cfbench.registry.loading import instantiate, load_class
-from cfbench.registry.look_alikes import look_alike, normalised
+from cfbench.registry.look_alikes import is_first_party, look_alike, normalised
 from cfbench.spec import Spec, Value
 
 Kind: TypeAlias = Literal["model", "dataset", "preprocessor", "splitter", "metric", "executor", "tracker"]
@@ -141,12 +141,33 @@ class Registry:
         return Registry([*self._plugins, *missing])
 
     def remarks(self, plugin: Plugin) -> list[Remark]:
-        """Return what a reader should know of a plugin before believing its name."""
-        others = [one for one in self._plugins if normalised(one.distribution) != normalised(plugin.distribution)]
+        """Return what a reader should know of a plugin before believing its name.
+
+        Only likeness to the name of a first-party plugin, or of a library, makes one suspect: else anybody could put a
+        warning into the record of a rival, by a plugin that is merely installed.
+        """
         found = plugin.installation.remarks(plugin.distribution)
-        if likeness := look_alike(plugin.name, (one.name for one in others if one.kind == plugin.kind)):
+        first = [one.name for one in self._plugins if one.kind == plugin.kind and is_first_party(one.distribution)]
+        likeness = "" if is_first_party(plugin.distribution) else look_alike(plugin.name, first)
+        if likeness:
             found.append(("look-alike", f"{plugin.kind} {plugin.name} may not be what it seems: {likeness}"))
         return found
+
+    def likenesses(self, kind: Kind) -> list[str]:
+        """Return in words which names of strangers, of plugins or distributions, can be taken for each other.
+
+        Nobody can tell which of two such names, if any, is meant to deceive.
+        """
+        strangers = [one for one in self.plugins(kind) if not is_first_party(one.distribution)]
+        found = dict[str, None]()
+        for plugin in strangers:
+            name, mine = plugin.name, normalised(plugin.distribution)
+            others = [one.name for one in strangers if normalised(one.distribution) != mine]
+            installed = [one for one in plugin.installation.copies if not is_first_party(one)]
+            for what, own, known in ((f"{kind} {name}", name, others), (plugin.distribution, mine, installed)):
+                if not look_alike(own, ()) and (likeness := look_alike(own, known)):
+                    found[f"{what} and another can be taken for each other: {likeness}"] = None
+        return list(found)
 
     def plugins(self, kind: Kind) -> list[Plugin]:
         """All plugins of a kind, broken ones included, by distribution and name."""

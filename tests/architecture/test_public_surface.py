@@ -115,6 +115,7 @@ KNOWS_LIBRARIES = {
     "doctor/import_probe.py": {"torch"},  # the accelerator check
     "doctor/checks.py": {"torch"},  # the accelerator check
     "registry/look_alikes.py": {  # distributions that others must not be taken for
+        *("jax", "lightfm", "tensorflow"),
         *("dask", "implicit", "mlflow", "myfm", "numba", "surprise", "torch", "cfbench-baselines", "cfbench-dask"),
         *("cfbench-implicit", "cfbench-mlflow", "cfbench-myfm", "cfbench-numba", "cfbench-scipy", "cfbench-surprise"),
         "cfbench-torch",

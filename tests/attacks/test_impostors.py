@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 
@@ -23,6 +24,7 @@ class Model:
         return np.full(len(users), 1.0, dtype=np.float32)
 '''
 HONEST = ("honestnoise",)
+NEIGHBOURS = ("implicit-als", "grand-mf")  # which others, that are merely installed, look like
 
 
 def codes(record: dict) -> set[str]:
@@ -51,6 +53,9 @@ def place(make_environment):
     # Names that look like others, to a person and not to a program.
     place.install("cfbench-torhc", {"torhc.py": IMPOSTOR}, models={"nn-large": "torhc:Model"})
     place.install("cfbench-sclpy", {"sclpy.py": IMPOSTOR}, models={"b\u0456as": "sclpy:Model"})
+    place.install("stain", {"stain.py": IMPOSTOR}, models={"implicit-a1s": "stain:Model", "grnad-mf": "stain:Model"})
+    place.install("grand-models", {"grand.py": IMPOSTOR}, models={"grand-mf": "grand:Model"})
+    place.install("grand-model", {"grand_model.py": IMPOSTOR}, models={"other": "grand_model:Model"})
     place.install("reversed", {"reversed_model.py": IMPOSTOR}, models={"honest\u202esvd": "reversed_model:Model"})
     return place
 
@@ -62,7 +67,7 @@ def said_by(place, *arguments: str) -> str:
 
 
 def test_who_ran_is_told_in_the_records(place, run, alone):
-    models = ("bias", "surprise-svd", "victim", "dropped", "intruder", "nn-large", "b\u0456as", *HONEST)
+    models = ("bias", "surprise-svd", "victim", "dropped", "intruder", "nn-large", "b\u0456as", *NEIGHBOURS, *HONEST)
     ran = run(models, "-s", "holdout", place=place)
     records = {cell[0]: record for cell, record in ran.records.items()}
     assert ran.figures(HONEST) == alone("-s", "holdout").figures(HONEST) != {}
@@ -73,6 +78,8 @@ def test_who_ran_is_told_in_the_records(place, run, alone):
     assert codes(records["surprise-svd"]) == {"duplicate-distribution"}
     assert codes(records["victim"]) == {"foreign-files", "edited-code"}
     assert codes(records["nn-large"]) == codes(records["b\u0456as"]) == {"look-alike"}
+    for name in NEIGHBOURS:
+        assert (records[name]["status"], "look-alike" in codes(records[name])) == ("ok", False)
     assert codes(records["honestnoise"]) == codes(records["intruder"]) == set()
     assert records["victim"]["provenance"]["plugin-code"].startswith("victim 1.0, edited release, sha256 ")
     assert records["victim"]["provenance"]["cfbench-code"].startswith("cfbench ")
@@ -88,7 +95,24 @@ def test_who_would_run_is_told_by_list_and_doctor(place):
         "files of victim were changed since it was installed: victim/data.txt",
         "cfbench-torhc may not be what it seems: its name is one letter off cfbench-torch",
         "cfbench-sclpy may not be what it seems: its name looks like cfbench-scipy",
+        "model implicit-a1s may not be what it seems: its name looks like implicit-als",
+        "model grand-mf and another can be taken for each other: its name is one letter off grnad-mf",
+        "model grnad-mf and another can be taken for each other: its name is one letter off grand-mf",
+        "grand-models and another can be taken for each other: its name is one letter off grand-model",
         "model b\u0456as may not be what it seems: its name mixes letters of several scripts: cyrillic, latin",
     ):
         assert text in " ".join(listed.split()), text
     assert "\u202e" not in listed
+    assert "model implicit-als may not" not in listed
+
+
+def test_doctor_advises_to_uninstall_the_suspect_alone(place):
+    environ = {**os.environ, "HOME": str(place.home)}
+    command = [str(place.python), "-m", "cfbench", "doctor", "--json", "--time-limit", "120"]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, encoding="utf-8", check=False)
+    told = {one["text"]: one["remedy"] for one in json.loads(done.stdout)["findings"] if one["topic"] == "names"}
+    removed = {remedy.split()[2].strip(",") for remedy in told.values() if remedy.startswith("pip uninstall")}
+    assert removed == {"cfbench-torhc", "cfbench-sclpy", "stain", "reversed"}
+    alike = [text for text, remedy in told.items() if remedy == "make sure that the one you use is the one you mean"]
+    assert len(alike) == 4
+    assert all("grand" in text or "grnad" in text for text in alike)

@@ -27,6 +27,32 @@ def test_a_name_registered_twice_is_a_problem_that_names_both_distributions():
         registry.named("splitter", "holdout")
 
 
+def model(name, distribution):
+    return Plugin("model", name, "none:None", distribution, "1.0")
+
+
+@pytest.mark.parametrize("likeness", ["dot-bia5", "dot-bais", "d0t-bias", "dot-bi\u0430s", "dotbias"])
+def test_a_first_party_model_is_never_the_suspect(likeness):
+    known, other = model("dot-bias", "cfbench-torch"), model(likeness, "another")
+    registry = Registry([known, other])
+    assert "look-alike" not in dict(registry.remarks(known))
+    assert registry.likenesses("model") == []
+    ((code, text),) = registry.remarks(other)
+    assert code == "look-alike"
+    assert f"model {likeness} may not be what it seems" in text
+
+
+def test_of_two_strangers_names_neither_stains_the_others_record_and_both_are_told():
+    one, other = model("grand-mf", "rival"), model("grnad-mf", "another")
+    registry = Registry([one, other, model("grand-mfs", "rival")])
+    assert registry.remarks(one) == registry.remarks(other) == []
+    assert registry.likenesses("model") == [
+        "model grnad-mf and another can be taken for each other: its name is one letter off grand-mf",
+        "model grand-mf and another can be taken for each other: its name is one letter off grnad-mf",
+    ]
+    assert registry.likenesses("metric") == []
+
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(UnknownNameError, match="did you mean 'holdout'"):
         Registry([plugin()]).named("splitter", "holdot")
