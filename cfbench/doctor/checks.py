@@ -38,6 +38,7 @@ _OTHER_NUMPY = ("numpy.dtype size changed", "_ARRAY_API not found", "compiled us
 _GIB = 2**30
 _LITTLE_MEMORY = 2 * _GIB
 _LITTLE_DISK, _NO_DISK = _GIB, _GIB // 10
+_NAMED = 3  # paths in one remedy
 _GPU_QUERY_SECONDS = 5.0
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 
@@ -147,17 +148,19 @@ def check_plugins(plugins: Sequence[Plugin], probes: Sequence[ImportProbe]) -> I
 
 
 def check_names(registry: Registry) -> Iterator[Finding]:
-    """Report distributions that may not be what they seem: look-alikes, second copies, changed or foreign files."""
+    """Report what may not be what it seems: look-alikes, second copies, changed, foreign or hidden files."""
     found: dict[Remark, Plugin] = {}
     for kind in KINDS:
         for plugin in registry.plugins(kind):
-            found |= dict.fromkeys(registry.remarks(plugin), plugin)
+            identity = plugin.identity
+            found |= dict.fromkeys((*registry.remarks(plugin), *(identity.remarks if identity else ())), plugin)
     for (code, text), plugin in found.items():
         copies = plugin.installation.copies.get(normalised(plugin.distribution), [])
         places = " or ".join(str(copy.info) for copy in copies)
         remedy = {
             "look-alike": f"pip uninstall {plugin.distribution}, unless you know whose it is",
             "duplicate-distribution": f"remove all but one of {places}",
+            "hidden-code": f"remove or rename {' and '.join(_hiding(plugin))}, or run in another folder",
         }.get(code, f"pip install --force-reinstall {plugin.distribution}")
         yield Finding("warning", text, remedy)
     alike = dict.fromkeys(text for kind in KINDS for text in registry.likenesses(kind))
@@ -165,6 +168,12 @@ def check_names(registry: Registry) -> Iterator[Finding]:
         yield Finding("warning", text, "make sure that the one you use is the one you mean")
     if not (found or alike):
         yield Finding("ok", "every plugin is the only one of its name, and none looks like another")
+
+
+def _hiding(plugin: Plugin) -> list[str]:
+    """Return a few paths of files that hide modules of a plugin, of its libraries or of Python."""
+    paths = plugin.identity.hiding if plugin.identity else []
+    return [*paths[:_NAMED], *([f"{len(paths) - _NAMED} more"] if len(paths) > _NAMED else [])]
 
 
 def _problems(name: str, plugins: Sequence[Plugin], probe: ImportProbe | None) -> Iterator[Finding]:

@@ -125,7 +125,7 @@ class CodeIdentity:
 
     @cached_property
     def remarks(self) -> list[Remark]:
-        """What a reader should know of its modules and of the libraries that it requires."""
+        """What a reader should know of the libraries that it requires."""
         found, name = list[Remark](), self.own.copy.name
         for one in self.required:
             if one.edited:
@@ -134,12 +134,15 @@ class CodeIdentity:
             if one.foreign:
                 text = f"in packages of {one.copy.name}, which {name} requires, lie files that are not its own"
                 found.append(("foreign-files", f"{text}: {_some(one.foreign)}"))
-        for one in (self.own, *self.required):
             if one.hidden:
-                whose = f"{name} or of Python" if one is self.own else one.copy.name
-                text = f"modules of {whose} are hidden by others of the same name, earlier on the import path"
-                found.append(("hidden-code", f"{text}: {_some(one.hidden)}"))
+                found.append(_hidden_remark(one.copy.name, one.hidden))
         return found
+
+    @property
+    def hiding(self) -> list[str]:
+        """Paths of the files that hide modules of its own, of libraries or of Python."""
+        files = (item for one in (self.own, *self.required) for item in one.files.items())
+        return [path for name, (path, _) in files if name.startswith(_IN_PLACE_OF)]
 
     def untouched(self) -> bool:
         """Return whether all files are still in the states that they were read in."""
@@ -161,6 +164,7 @@ class Installation:
 
     _codes: dict[tuple[Path, bool], DistributionCode] = field(default_factory=dict)
     _identities: dict[str, CodeIdentity] = field(default_factory=dict)
+    _hidden: dict[Path, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def copies(self) -> Mapping[str, list[Copy]]:
@@ -225,6 +229,10 @@ class Installation:
         if code is not None and code.edited:
             text = f"files of {distribution} were changed since it was installed: {_some(code.edited)}"
             found.append(("edited-code", text))
+        if copy.info not in self._hidden:
+            self._hidden[copy.info] = code.hidden if code else tuple(hiding_modules(copy, python=True))
+        if hidden := self._hidden[copy.info]:
+            found.append(_hidden_remark(f"{distribution} or of Python", hidden))
         return found
 
     def _owners(self, code: DistributionCode) -> str:
@@ -322,6 +330,11 @@ def _written(before: State | None, after: State | None) -> bool:
     if before is None or after is None:
         return before != after
     return (*before[:2], before[3]) != (*after[:2], after[3])
+
+
+def _hidden_remark(whose: str, hidden: Sequence[str]) -> Remark:
+    text = f"modules of {whose} are hidden by others of the same name, earlier on the import path"
+    return "hidden-code", f"{text}: {_some(hidden)}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -90,6 +90,7 @@ def test_who_would_run_is_told_by_list_and_doctor(place):
     listed = said_by(place, "list", "models")
     for text in (
         "which is no file of cfbench-baselines",
+        "modules of cfbench-baselines or of Python are hidden by others of the same name, earlier on the import path",
         "CFBench_Surprise is on the import path",
         "in packages of victim lie files that are not its own: victim/dropped.py, victim/intruder.py, but of intruder",
         "files of victim were changed since it was installed: victim/data.txt",
@@ -113,6 +114,9 @@ def test_doctor_advises_to_uninstall_the_suspect_alone(place):
     told = {one["text"]: one["remedy"] for one in json.loads(done.stdout)["findings"] if one["topic"] == "names"}
     removed = {remedy.split()[2].strip(",") for remedy in told.values() if remedy.startswith("pip uninstall")}
     assert removed == {"cfbench-torhc", "cfbench-sclpy", "stain", "reversed"}
+    hides = str(place.packages / "cfbench_baselines" / "__init__.py")
+    assert all(hides in remedy for text, remedy in told.items() if "hidden by others" in text)
+    assert any("modules of cfbench-baselines or of Python" in text for text in told)
     alike = [text for text, remedy in told.items() if remedy == "make sure that the one you use is the one you mean"]
     assert len(alike) == 4
     assert all("grand" in text or "grnad" in text for text in alike)

@@ -360,10 +360,11 @@ def test_what_hides_a_module_counts_in_its_place_and_is_told(make_site, name):
     later.install("library", {"library/__init__.py": b"1", "shared/part/__init__.py": b"", "tests/__init__.py": b""})
     project(place, "tests.py", "neighbour.py", "library/no/package.py")
     one = identity("mine")
-    assert one.remarks == []
+    assert one.remarks == Installation().remarks("mine") == []
     project(place, name, content=b"1")
     two, difference = identity("mine"), one.difference(identity("mine"))
-    assert [code for code, _ in two.remarks] == ["hidden-code"]
+    assert [code for code, _ in (*two.remarks, *Installation().remarks("mine"))] == ["hidden-code"]
+    assert str(place / name) in two.hiding
     assert difference.startswith("the code of ")
     assert not one.untouched()
     project(place, name, content=b"2")
