@@ -181,11 +181,13 @@ def _problems(name: str, plugins: Sequence[Plugin], probe: ImportProbe | None) -
     distribution = plugins[0].distribution
     reinstall = f"pip install --force-reinstall {distribution}, or tell its authors"
     rename = "pip uninstall one of them; their authors can rename their entry points"
+    import_another = "run cfbench doctor in another folder; what hides a plugin's own module must go"
     upgrade = f"a library of {distribution} was built for another numpy: install its latest version"
     for plugin in plugins:
         if plugin.problem:
             text = f"{plugin.kind} {plugin.name!r} of {name}: {plugin.problem}"
-            yield Finding("problem", text, rename if plugin.clash else reinstall)
+            elsewhere = "which is no file of" in plugin.problem
+            yield Finding("problem", text, rename if plugin.clash else import_another if elsewhere else reinstall)
     if probe is None:
         return
     for problem in probe.problems.values():

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal, TypeAlias, get_args
 
 from cfbench.errors import PluginError, SpecError, UnknownNameError, UsageError
@@ -70,10 +71,12 @@ class Plugin:
         except PluginError as error:
             return str(error)
         if copy is not None and not copy.holds(source):
-            owner = f"{self.distribution} {self.version}"
-            return (
-                f"its module {module} would be imported from {source}, which is no file of {owner}; remove one of them"
-            )
+            text = f"its module {module} would be imported from {source}, which is no file of {self.distribution}"
+            place = (source.parent if source.name == "__init__.py" else source).parents[module.count(".")]
+            project = next((one for one in (place, place.parent) if (one / "pyproject.toml").is_file()), None)
+            editable = f"`pip install -e {quote(str(project))}` if your own sources of it lie there, else "
+            text += f" {self.version}: {editable if project else ''}"
+            return f"{text}run in another folder, or rename or remove that module"
         return ""
 
     @property

@@ -299,8 +299,18 @@ def test_a_module_that_is_no_file_of_its_distribution_is_a_problem(make_site):
     source_of.cache_clear()
     plugin = Registry.discover().named("model", "m")
     assert "earlier/mine/model.py, which is no file of mine 1.0" in plugin.problem
+    assert plugin.problem.endswith("mine 1.0: run in another folder, or rename or remove that module")
     with pytest.raises(PluginError, match="no file of mine"):
         Registry.discover().create("model", Spec("m"))
+
+
+def test_who_runs_in_the_sources_of_an_installed_plugin_is_told_what_to_type(make_site):
+    make_site("later").install("mine", {"mine.py": MODULE}, entries="m = mine:Model")
+    sources = make_site("my sources").folder
+    project(sources, "mine/__init__.py", "pyproject.toml")
+    source_of.cache_clear()
+    problem = Registry.discover().named("model", "m").problem
+    assert f": `pip install -e '{sources}'` if your own sources of it lie there, else run in another" in problem
 
 
 def test_a_copy_earlier_on_the_path_and_a_file_of_somebody_else_are_told(make_site):
