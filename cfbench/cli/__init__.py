@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownOptionError
+from cyclopts.exceptions import UnusedCliTokensError
 
 from cfbench.errors import CfbenchError
 from cfbench.files.printable import printable, stand_in_for_what_streams_lack
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = _fail("interrupted", 130)
     except CycloptsError as error:
-        code = _fail(str(error), 2)
+        code = _fail(_advised(error), 2)
     except Exception as error:
         if "--debug" in given:
             raise
@@ -127,6 +128,19 @@ def _application() -> App:
         epilogue = {"help_epilogue": examples} if examples else {}
         app.command(target, name=name, help=summary, **epilogue)
     return app
+
+
+def _advised(error: CycloptsError) -> str:
+    """Return the message of a command line that cannot be read, with what to type instead where it does not say so."""
+    command = " ".join(("cfbench", *(error.command_chain or ())))
+    message = str(error)
+    if isinstance(error, UnusedCliTokensError):
+        message = f"`{command}` does not take {' '.join(error.unused_tokens or ())!r}."
+    if isinstance(error, MissingArgumentError) and error.argument is not None and error.argument.name.startswith("-"):
+        message += f" One that begins with '-' is written as {error.argument.name}=VALUE."
+    if isinstance(error, UnusedCliTokensError | UnknownOptionError | MissingArgumentError):
+        message += f" `{command} --help` shows its arguments and options, with examples."
+    return message
 
 
 def _fail(message: str, code: int) -> int:

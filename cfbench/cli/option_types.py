@@ -66,6 +66,10 @@ def size(option: str, text: str, whole: int) -> int:
         total = float(match[1]) * _BYTES[match[2] or ""]
     elif match := _SHARE.fullmatch(given):
         total = float(match[1]) / 100 * whole
+        if total > whole:
+            raise UsageError(
+                f"{option} {text!r}: there is no more than 100% of the memory; give less, such as 80%, or none"
+            )
     if total < _SMALLEST:
         raise UsageError(f"{option} {text!r}: expected a size of at least 1 MiB, such as 500MB, 4GiB, 80%")
     return int(total)

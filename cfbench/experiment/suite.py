@@ -298,7 +298,10 @@ def _content(path: Path, form: str, parse: Callable[[bytes], Any]) -> Any:
     try:
         return parse(read_plain(path, _LARGEST))
     except OSError as error:
-        raise UsageError(f"cannot read suite {path}: {error.strerror}") from error
+        raise UsageError(
+            f"cannot read suite {path}: {error.strerror}; give the path of a suite file, or the name of a "
+            "shipped one: `cfbench list suites` shows all"
+        ) from error
     except (ValueError, RecursionError) as error:  # tomllib's own error and those of decoding are ValueErrors
         raise SpecError(f"suite {path} is not valid {form}: {error}") from error
 

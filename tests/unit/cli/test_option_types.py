@@ -38,3 +38,13 @@ def test_what_is_no_duration_is_told_with_examples(text):
 def test_what_is_no_size_is_told_with_examples(text):
     with pytest.raises(UsageError, match=r"--memory-limit .*such as 500MB"):
         size("--memory-limit", text, 8_000_000_000)
+
+
+@pytest.mark.parametrize("text", ["101%", "200 %", "1000%"])
+def test_more_than_the_whole_is_refused(text):
+    with pytest.raises(UsageError, match=r"--memory-limit .*no more than 100% .* such as 80%"):
+        size("--memory-limit", text, 8_000_000_000)
+
+
+def test_all_of_it_is_allowed():
+    assert size("--memory-limit", "100%", 8_000_000_000) == 8_000_000_000
