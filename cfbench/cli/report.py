@@ -17,19 +17,20 @@ from cfbench.spec import Spec
 def report(folder: Path, /) -> int:
     """Render the tables of a run again from its records: nothing is fitted or measured.
 
-    The exit code is 1 where a record could not be read: the tables are made of the others then.
+    The exit code is 1 where a line could not be read, so that the tables are made of the others, or where one says
+    other than the sealed records of the run's cells.
 
     Parameters
     ----------
     folder: Path
         A run's folder, or a published suite's, with records.jsonl in it.
     """
-    left_out: list[str] = []
-    lines = stored_lines(folder, left_out.append)
-    show_report(folder, lines, output(), tell, len(left_out))
-    for reason in left_out:
+    noted: list[str] = []
+    lines = stored_lines(folder, noted.append)
+    show_report(folder, lines, output(), tell, len(noted))
+    for reason in noted:
         complain(reason)
-    return 1 if left_out else 0
+    return 1 if noted else 0
 
 
 def rescore(folder: Path, /, *, metric: list[str] | None = None, data_dir: Path | None = None) -> int:

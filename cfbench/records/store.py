@@ -159,6 +159,11 @@ class RunFolder:
             require_output_of(split, cell, output)
         return stored.record, output
 
+    def sealed_record(self, cell: Cell) -> Record | None:
+        """Return the record of ``cell`` without its output, None where there is none; raises StoreError as ``load``."""
+        path = self._path(cell, "json")
+        return _read_stored(path, cell.key).record if path.exists() else None
+
     def all_records(self, note: Callable[[str], None]) -> list[Record]:
         """Return every record in the folder that can be trusted, by key; for a run that was cut off.
 
@@ -241,6 +246,11 @@ def read_lines(path: Path, note: Callable[[str], None] | None = None) -> Sequenc
     Those that cannot be trusted are left out where there is ``note``, which is called with a message about each; else
     the first of them raises StoreError. So does a file that cannot be read.
     """
+    return [line for _, line in numbered_lines(path, note)]
+
+
+def numbered_lines(path: Path, note: Callable[[str], None] | None = None) -> Sequence[tuple[int, Line]]:
+    """Return the lines of a ``records.jsonl`` as :func:`read_lines` does, each with its number, from 1 on."""
     lines = []
     with _refusing(path, "cannot be read"):
         content = read_plain(path, _LARGEST_LINES).removesuffix(b"\n")
@@ -250,7 +260,7 @@ def read_lines(path: Path, note: Callable[[str], None] | None = None) -> Sequenc
                 _require_schema(parse_json(text))
                 line = _line_form().validate_json(text, strict=True)
                 _require_possible(line)
-            lines.append(line)
+            lines.append((number, line))
         except StoreError as error:
             if note is None:
                 raise

@@ -11,8 +11,9 @@ from rich.console import Console
 from cfbench.errors import UsageError
 from cfbench.files.atomic import clear_leftovers, write_text
 from cfbench.files.printable import until_the_reader_leaves
+from cfbench.records.agreement import disagreements
 from cfbench.records.record import Definition, Line, Record, RunConditions, Summary
-from cfbench.records.store import RunFolder, read_lines
+from cfbench.records.store import RunFolder, numbered_lines
 from cfbench.reporting.csv_files import csv_files
 from cfbench.reporting.group_tables import result_groups, standing_table, standings, tables_of
 from cfbench.reporting.metric_pages import definition_sentence
@@ -22,18 +23,18 @@ from cfbench.reporting.table import escaped, print_table, section, shown
 
 
 def show_report(
-    folder: Path, lines: Sequence[Line], console: Console, notify: Callable[[str], None], n_left_out: int = 0
+    folder: Path, lines: Sequence[Line], console: Console, notify: Callable[[str], None], n_noted: int = 0
 ) -> list[Path]:
     """Write the report of a run into ``folder`` and print it, also one that cannot be written; return the files.
 
-    ``notify`` is called with a message for each file, and one for pictures that cannot be drawn. The report says how
-    many lines of the run were left out, because they could not be read.
+    ``notify`` is called with a message for each file, and one for pictures that cannot be drawn. The report says of how
+    many lines ``stored_lines`` had a message.
     """
     try:
-        written = write_report(folder, lines, n_left_out)
+        written = write_report(folder, lines, n_noted)
     finally:
         with until_the_reader_leaves():
-            print_report(lines, console, n_left_out)
+            print_report(lines, console, n_noted)
     for file in written:
         notify(f"wrote {file}")
     if not can_draw() and has_pictures(lines):
@@ -41,14 +42,14 @@ def show_report(
     return written
 
 
-def write_report(folder: Path, lines: Sequence[Line], n_left_out: int = 0) -> list[Path]:
+def write_report(folder: Path, lines: Sequence[Line], n_noted: int = 0) -> list[Path]:
     """Write ``table.md``, titled as ``folder`` is called, CSV files and pictures into it; return their paths.
 
     Pictures that earlier tables had and these have not are removed, unless none can be drawn here.
     """
     drawn = pictures(lines)
     texts = {
-        "table.md": markdown_report(folder.resolve().name, lines, drawn, n_left_out),
+        "table.md": markdown_report(folder.resolve().name, lines, drawn, n_noted),
         **csv_files(lines),
         **{picture.file: picture.svg for picture in drawn},
     }
@@ -65,11 +66,15 @@ def write_report(folder: Path, lines: Sequence[Line], n_left_out: int = 0) -> li
 def stored_lines(folder: Path, note: Callable[[str], None]) -> Sequence[Line]:
     """Return the lines of a run or of a published suite; raises UsageError where the folder holds none.
 
-    ``note`` is called with a message about each line that cannot be read, which is left out.
+    ``note`` is called with a message about each line that cannot be read, which is left out, and about each that says
+    other than the records of its cells do.
     """
     run = RunFolder(folder)
     if run.records_path.exists():
-        lines = read_lines(run.records_path, note)
+        numbered = numbered_lines(run.records_path, note)
+        for message in disagreements(run, numbered):
+            note(message)
+        lines = [line for _, line in numbered]
         if not any(isinstance(line, Summary) for line in lines):
             raise UsageError(f"{run.records_path} holds no summaries, so no table; start the same `cfbench run` again")
         return lines
@@ -84,10 +89,10 @@ def stored_lines(folder: Path, note: Callable[[str], None]) -> Sequence[Line]:
     raise UsageError(f"{folder} holds no run: expected records.jsonl in it, as `cfbench run` writes to runs/<suite>/")
 
 
-def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] = (), n_left_out: int = 0) -> str:
+def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] = (), n_noted: int = 0) -> str:
     """Return all tables of a run as one Markdown document, with links to the pictures that are ``drawn`` beside it."""
     lines = list(lines)
-    parts = [f"# {escaped(title)}", *([f"**{_incomplete(n_left_out)}**"] if n_left_out else [])]
+    parts = [f"# {escaped(title)}", *([f"**{_doubtful(n_noted)}**"] if n_noted else [])]
     for group in result_groups(lines):
         parts.append(f"## {escaped(group.dataset)}, {escaped(group.split)}")
         parts += [escaped(sentence) for sentence in condition_sentences(group.conditions)]
@@ -104,11 +109,11 @@ def markdown_report(title: str, lines: Iterable[Line], drawn: Sequence[Picture] 
     return "\n\n".join(parts) + "\n"
 
 
-def print_report(lines: Iterable[Line], console: Console, n_left_out: int = 0) -> None:
+def print_report(lines: Iterable[Line], console: Console, n_noted: int = 0) -> None:
     """Print the tables of a run; those that only a page has space for are left out."""
     lines = list(lines)
-    if n_left_out:
-        console.print(shown(_incomplete(n_left_out), "bold"))
+    if n_noted:
+        console.print(shown(_doubtful(n_noted), "bold"))
     for group in result_groups(lines):
         console.rule(shown(f"{group.dataset}, {group.split}"))
         for sentence in condition_sentences(group.conditions):
@@ -120,8 +125,11 @@ def print_report(lines: Iterable[Line], console: Console, n_left_out: int = 0) -
         print_table(standing_table(standing), console)
 
 
-def _incomplete(n_left_out: int) -> str:
-    return f"Incomplete: {n_left_out} lines of records.jsonl could not be read, and what they hold is missing here."
+def _doubtful(n_noted: int) -> str:
+    return (
+        f"Not to be trusted: {n_noted} lines of records.jsonl could not be read, so that what they hold is missing "
+        "here, or say other than the records of their cells; `cfbench report` names them."
+    )
 
 
 def condition_sentences(conditions: Sequence[RunConditions]) -> list[str]:

@@ -273,8 +273,8 @@ def test_a_line_that_cannot_be_read_costs_no_other_and_the_report_says_that_it_i
     (small / "records.jsonl").write_bytes(line + before)
     done = call_cfbench(small, "report", ".", code=1)
     assert "line 1 is not a record" in done.stderr
-    assert "Incomplete: 1 lines" in done.stdout
-    assert "**Incomplete: 1 lines of records.jsonl could not be read" in (small / "table.md").read_text()
+    assert "Not to be trusted: 1 lines" in done.stdout
+    assert "**Not to be trusted: 1 lines of records.jsonl could not be read" in (small / "table.md").read_text()
     assert "honest" in (small / "table.md").read_text()
     assert "line 1 is not a record" in rescore(small, code=1)
     assert (small / "records.jsonl").read_bytes() == before
