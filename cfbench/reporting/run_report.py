@@ -161,7 +161,9 @@ def condition_sentences(conditions: Sequence[RunConditions]) -> list[str]:
         _activity_and_time(first.counts),
         f"Seed {first.seed}; {_times(first.folds, 'fold')}, {_times(first.repeats, 'fit')} of each model on "
         f"each; intervals from {first.resamples:,} resamples of users; cfbench {first.cfbench}.",
-        f"Protections that held while cells ran: {'; '.join(first.protections)}." if first.protections else "",
+        f"Protections that held while cells ran (docs/security.md explains each): {'; '.join(first.protections)}."
+        if first.protections
+        else "",
         f"Data: sha256 {first.fingerprint}; licence: {first.licence or 'not stated'}."
         + (f" Cite: {first.citation}" if first.citation else ""),
     ]

@@ -60,7 +60,7 @@ def run_conditions(study: Study, cells: Sequence[Cell], records: Mapping[Cell, R
 def _protections(provenances: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
     """Return under which protections cells ran, each combination once, with their number where there are several."""
     stated = Counter(
-        one["protections"] + (", network allowed" if one.get("network") == "allowed" else "")
+        ", ".join(one["protections"].split()) + (", network allowed" if one.get("network") == "allowed" else "")
         for one in provenances
         if "protections" in one
     )

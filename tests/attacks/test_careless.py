@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from cfbench.execution.sandbox import protections
+
 PROCESSES = "multiprocessing do not work in them"
 REFUSED = {
     "pools": PROCESSES,
@@ -40,6 +42,8 @@ def test_a_careless_model_is_told_what_refused_it_and_where_to_read_on(environme
         elif model in ELSEWHERE:
             assert re.fullmatch(ELSEWHERE[model], record["reason"]), record["reason"]
     assert "(logs/" in ran.said
+    held = ", ".join(protections(network=False))
+    assert f"Protections that held while cells ran (docs/security.md explains each): {held}, " in ran.said
     assert ran.figures(HONEST) == alone("-s", "kfold[k=2]").figures(HONEST)
     assert ran.left == ran.temporary == []
 
