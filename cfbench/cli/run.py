@@ -189,8 +189,9 @@ def execute(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal closes; nohup asks to go on all the same
         signal.signal(signal.SIGHUP, signal.default_int_handler)
-    # Tables are written with pandas and compared with scipy, whose imports take a second: it fits in while models run.
-    threading.Thread(target=_import_ahead, daemon=True).start()
+    # Metrics and comparisons of models need scipy, whose import takes a second: it fits in while models run.
+    ahead = ("scipy.sparse", "scipy.stats") if len(plan.suite.models) > 1 else ("scipy.sparse",)
+    threading.Thread(target=lambda: [*map(importlib.import_module, ahead)], daemon=True).start()
     with monitor.display(plan) as display:
         events = Broadcast((display, monitor.events))
         try:
@@ -198,11 +199,6 @@ def execute(
         except KeyboardInterrupt:
             events.note(f"interrupted; finished cells are kept in {folder}, the same command goes on from there")
             return None
-
-
-def _import_ahead() -> None:
-    for module in ("pandas", "scipy.sparse", "scipy.stats"):
-        importlib.import_module(module)
 
 
 def verdict(records: Sequence[Record], report: Callable[[str], None] = tell) -> int:
