@@ -78,7 +78,7 @@ def test_no_oracle_reads_ratings_by_a_path_wherever_they_lie(make_environment, r
     (checkout / "module.py").write_text("")
     (own.packages / "zz_checkout.pth").write_text(f"{checkout}\n")
     readers = [
-        f"reader[path={place}]" for place in (*places, f"/proc/self/root{data}", f"/proc/self/cwd{12 * '/..'}{data}")
+        f"reader[path={place}]" for place in (*places, f"/proc/self/root{data}", f"/proc/self/cwd{40 * '/..'}{data}")
     ]
     ran = run([*HONEST, *readers, "searcher"], "--jobs", "2", place=own, data=str(data), into=into, temporary=temporary)
     assert {model: ran.status[model] for model in (*HONEST, "searcher")} == dict.fromkeys((*HONEST, "searcher"), "ok")
