@@ -65,28 +65,31 @@ FORGED = {
     "infinite": "score_means hold infinities",
     "groups": "score_means have shape",
 }
+FEW = ("twice", "negative", "seen", "longer")
 OWN_RIGHT = ("unsorted", "blank")
 """Nobody but the model knows its scores: lists that these could have given are its answers, and do it no good."""
 
 
+@pytest.mark.parametrize("hows", [FEW, pytest.param((*FORGED,), marks=pytest.mark.slow)], ids=["few", "all"])
 def test_forged_lists_are_told_by_what_is_wrong_with_them_and_the_folder_is_measured_again(
-    installed, run, environment, tmp_path
+    installed, run, alone, environment, tmp_path, hows
 ):
-    models = {f"forges[how={how}]": how for how in (*FORGED, *OWN_RIGHT)}
-    ran, alone = run([HONEST[0], *models, HONEST[1]], "--jobs", "2", into=tmp_path / "forged"), run(HONEST)
-    status = dict.fromkeys(FORGED, "failed") | dict.fromkeys(OWN_RIGHT, "ok")
+    models = {f"forges[how={how}]": how for how in (*hows, *OWN_RIGHT)}
+    ran = run([HONEST[0], *models, HONEST[1]], "--jobs", "2", into=tmp_path / "forged")
+    honest = alone("-s", "holdout").figures(HONEST)
+    status = dict.fromkeys(hows, "failed") | dict.fromkeys(OWN_RIGHT, "ok")
     assert {how: ran.status[model] for model, how in models.items()} == status, ran.said
     reasons = {how: ran.records[model, ""]["reason"] for model, how in models.items()}
-    assert {how: reasons[how] for how, reason in FORGED.items() if reason not in reasons[how]} == {}
+    assert {how: reasons[how] for how in hows if FORGED[how] not in reasons[how]} == {}
     assert (ran.code, ran.left, ran.temporary) == (1, [], [])
-    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert ran.figures(HONEST) == honest != {}
     command = [environment.python, "-m", "cfbench", "rescore", tmp_path / "forged"]
     again = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=120, check=False)
     assert "Traceback" not in again.stderr
     lines = map(json.loads, (tmp_path / "forged" / "records.jsonl").read_text("utf-8").splitlines())
     records = {(one["cell"]["model"], ""): one for one in lines if one["kind"] == "record"}
     assert {name: one["status"] for (name, _), one in records.items()} == ran.status, again.stderr + again.stdout
-    assert dataclasses.replace(ran, records=records).figures(HONEST) == alone.figures(HONEST)
+    assert dataclasses.replace(ran, records=records).figures(HONEST) == honest
 
 
 def test_a_list_that_names_what_was_withheld_from_it_is_told(installed, run):
@@ -165,12 +168,12 @@ def test_folders_in_one_another_without_end_are_removed_and_end_no_run(installed
 
 
 @pytest.mark.parametrize("executor", ["processes", "in-process"])
-def test_errors_that_are_hard_to_report_cost_their_own_cells_alone(installed, run, executor):
+def test_errors_that_are_hard_to_report_cost_their_own_cells_alone(installed, run, alone, executor):
     told = {"mute": "_Mute: its message cannot be told", "own": "_Own: own", "circle": "ValueError: round"}
     told["leaves"] = "GeneratorExit"
     models = {f"raises[what={what}]": what for what in told}
-    ran, alone = run([HONEST[0], *models, HONEST[1]], "--executor", executor), run(HONEST, "--executor", executor)
+    ran = run([HONEST[0], *models, HONEST[1]], "--executor", executor)
     assert ran.status == {**dict.fromkeys(models, "failed"), **dict.fromkeys(HONEST, "ok")}, ran.said
     assert all(told[what] in ran.records[model, ""]["reason"] for model, what in models.items()), ran.said
-    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert ran.figures(HONEST) == alone("-s", "holdout").figures(HONEST) != {}
     assert (ran.code, ran.left, ran.temporary) == (1, [], [])

@@ -30,7 +30,7 @@ def installed(environment):
     environment.install_attack("memory")
 
 
-@pytest.fixture(params=["", "watchdog"])
+@pytest.fixture(params=["", pytest.param("watchdog", marks=pytest.mark.slow)])
 def limited_by(request, environment):
     """What keeps the limits: whatever this machine has, then the watchdogs alone."""
     pth = environment.packages / "zz_without_groups.pth"
@@ -40,10 +40,9 @@ def limited_by(request, environment):
     pth.unlink(missing_ok=True)
 
 
-def test_memory_counts_wherever_a_cell_holds_it(run, limited_by):
-    alone = run(HONEST)
-    (kept_by,) = {record["provenance"]["protections"].split()[-1] for record in alone.records.values()}
-    assert limited_by in ("", kept_by)
+def test_memory_counts_wherever_a_cell_holds_it(run, alone, limited_by):
+    honest = alone("-s", "holdout")
+    kept_by = limited_by or honest.records["bias", ""]["provenance"]["protections"].split()[-1]
     groups = kept_by != "watchdog"
     hows = (*COUNTED, *(WITH_RIGHTS if groups or os.geteuid() == 0 else ()), *(BY_GROUPS if groups else ()))
     models = {f"hoards[how={how}]": how for how in hows}
@@ -51,19 +50,19 @@ def test_memory_counts_wherever_a_cell_holds_it(run, limited_by):
     ends = {how: (ran.status[model], ran.records[model, ""]["reason"]) for model, how in models.items()}
     assert {status for status, _ in ends.values()} == {"out-of-memory"}, ends
     assert all("more than the 286 MiB allowed" in reason for _, reason in ends.values()), ends
+    assert {record["provenance"]["protections"].split()[-1] for record in ran.records.values()} == {kept_by}
     assert ran.code == 1
-    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert ran.figures(HONEST) == honest.figures(HONEST) != {}
     assert (ran.left, ran.temporary) == ([], [])
 
 
-def test_memory_by_name_is_refused_and_buffers_of_pipes_are_few(run):
-    alone = run(HONEST)
+def test_memory_by_name_is_refused_and_buffers_of_pipes_are_few(run, alone):
     models = {f"hoards[how={how}]": how for how in REFUSED}
     ran = run([HONEST[0], *models, "buffers", *HONEST[1:]], *LIMIT)
     assert ran.status == {**dict.fromkeys(models, "failed"), **dict.fromkeys(("buffers", *HONEST), "ok")}, ran.said
     reasons = {how: ran.records[model, ""]["reason"] for model, how in models.items()}
     assert all(REFUSED[how] in reason for how, reason in reasons.items()), reasons
-    assert ran.figures(HONEST) == alone.figures(HONEST) != {}
+    assert ran.figures(HONEST) == alone("-s", "holdout").figures(HONEST) != {}
     assert (ran.left, ran.temporary) == ([], [])
 
 

@@ -29,10 +29,10 @@ def kept(one_cell, tmp_path):
 
 
 def test_results_do_not_depend_on_jobs_or_on_the_process(cfbench, tmp_path, results):
-    models = "honest,bias,random,popular"
-    cfbench("run", "-d", DATA, "-s", "kfold[k=3]", "-m", models, "-o", "one")
-    cfbench("run", "-d", DATA, "-s", "kfold[k=3]", "-m", models, "-o", "two", "--jobs", "3")
-    cfbench("run", "-d", DATA, "-s", "kfold[k=3]", "-m", models, "-o", "here", "--in-process")
+    command = (*RUN, "-s", "kfold[k=2]", "-m", "honest,bias,random,popular")
+    cfbench(*command, "-o", "one")
+    cfbench(*command, "-o", "two", "--jobs", "3")
+    cfbench(*command, "-o", "here", "--in-process")
     assert results(tmp_path / "one") == results(tmp_path / "two") == results(tmp_path / "here")
 
 

@@ -209,7 +209,7 @@ def test_nothing_of_a_killed_run_lingers_and_the_next_one_removes_its_working_fo
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_nothing_of_a_run_lingers_where_those_who_would_end_it_are_stopped(start, tmp_path, wait_for, marked, how):
     mark = uuid.uuid4().hex
     process = start(tmp_path / "here", "nurses", CFBENCH_MARK=mark)

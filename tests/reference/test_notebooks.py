@@ -100,6 +100,7 @@ def test_a_range_mistyped_as_half_a_star_never_moves(titles: Dataset):
     assert squared_error(model, titles) == pytest.approx(10.48, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_scaled_error_of_16_factors_started_at_1_is_met(latest: Dataset):
     model = BiasedDotProduct(
         n_factors=16,

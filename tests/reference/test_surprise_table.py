@@ -24,6 +24,7 @@ PUBLISHED = {  # RMSE and MAE, means of the five folds, as printed
     "CoClustering": (SurpriseCoClustering(random_state=0), 0.963, 0.753),
     "BaselineOnly": (SurpriseBaseline(), 0.944, 0.748),
 }
+FAST = ("SVD", "SlopeOne", "KNNBaseline", "BaselineOnly")
 SVDPP = (SurpriseSVDpp(random_state=0, cache_ratings=True), 0.919, 0.721)
 U1_TO_U5 = {  # the library's own RMSE on the published folds
     "BaselineOnly": (SurpriseBaseline(), (0.9599, 0.9477, 0.9405, 0.9383, 0.9423)),
@@ -37,7 +38,7 @@ def folds(ml_100k):
     return [Split.of(ml_100k, "surprise-kfold", fold) for fold in SurpriseKFold().folds(ml_100k, seed=0)]
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [pytest.param(one, marks=[pytest.mark.slow] * (one not in FAST)) for one in PUBLISHED])
 def test_a_row_of_the_published_table_comes_out_again(name, folds, rmse_and_mae):
     model, *published = PUBLISHED[name]
     measured = np.mean([rmse_and_mae(model, split) for split in folds], axis=0)

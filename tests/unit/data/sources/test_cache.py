@@ -234,7 +234,8 @@ cache.cached(Source(), storage, inputs, fail)
 """
 
 
-def test_whichever_step_a_process_is_killed_at_the_next_one_keeps_the_data_and_nothing_else(tmp_path):
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_whichever_step_a_process_is_killed_at_the_next_one_keeps_the_data_and_nothing_else(tmp_path, every):
     rows, home, step, code = tmp_path / "rows.csv", tmp_path / "cache", 0, -signal.SIGKILL
     while code == -signal.SIGKILL:
         for left in (step, 1_000_000):
@@ -245,7 +246,7 @@ def test_whichever_step_a_process_is_killed_at_the_next_one_keeps_the_data_and_n
             assert "not kept" not in done.stderr
         assert done.returncode == 0, done.stderr
         assert len(list((home / "parsed").iterdir())) == 1
-        step += 3
+        step += every
     assert code == 0
     assert step > 10
 
