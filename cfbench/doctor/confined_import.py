@@ -69,7 +69,7 @@ class Assignment:
 
 def main(assignment: Assignment) -> None:
     """Import the plugins; whatever ends this process ends all that they have started first."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGTERM, _leave)
     for stream in (sys.stdout, sys.stderr):  # so that all is told that a process printed before it crashed
         stream.reconfigure(line_buffering=True, errors="backslashreplace")  # type: ignore[union-attr]
     adopt_orphans()
@@ -78,6 +78,12 @@ def main(assignment: Assignment) -> None:
         sys.stdout.write(json.dumps(_results(assignment)))
     finally:
         _end_all()
+
+
+def _leave(*_: object) -> NoReturn:
+    """End this process in good order, once: the kernel says again and again that threads of its parent have gone."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(1)
 
 
 def _results(assignment: Assignment) -> dict[str, Any]:

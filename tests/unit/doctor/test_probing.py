@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -109,6 +113,25 @@ def test_a_forged_text_is_shown_as_text(plugin, options, tmp_path):
     (probe,) = probe_imports([[plugin("forges")]], options)
     (problem,) = probe.problems.values()
     assert len(problem.encode()) <= 2000
+
+
+PROBE = """
+from pathlib import Path
+from cfbench.doctor.import_probe import DoctorOptions, probe_imports
+from cfbench.registry.registry import Plugin
+here = Path({!r})
+plugin = Plugin("model", "hangs", "probed_hangs:Model", "plugin-hangs", "1.0")
+probe_imports([[plugin]], DoctorOptions(here / "runs", here, None, here / "cache", time_limit=300.0))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_what_an_import_started_ends_with_doctor_however_that_ends(plugin, tmp_path, wait_for, number):
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    with subprocess.Popen([sys.executable, "-c", PROBE.format(str(tmp_path))], env=environ) as process:
+        wait_for(lambda: any("time.sleep" in one and str(tmp_path) in one for one in commands()))
+        process.send_signal(number)
+    wait_for(lambda: not any(str(tmp_path / "site") in one for one in commands()))
 
 
 def commands() -> list[str]:
