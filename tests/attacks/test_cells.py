@@ -26,7 +26,7 @@ def test_cells_that_hide_processes_or_start_many_leave_none_and_disturb_nobody(e
     ran = run(models, "--jobs", "2", "--timeout", "60s", "--max-processes", "200", "--executor", executor)
     found = {name: ran.status[name] for name in STATUS}
     assert found == STATUS
-    assert "more than 200 processes" in ran.records["crowd", ""]["reason"]
+    assert "more than the 200 processes allowed by --max-processes" in ran.records["crowd", ""]["reason"]
     assert ran.figures(HONEST) == alone("-s", "holdout").figures(HONEST) != {}
     honest_threes = [value for (model, _, name), value in ran.figures(("rewriter", "daemon")).items() if name == "RMSE"]
     assert honest_threes[0] == honest_threes[1]
