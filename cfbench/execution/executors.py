@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Container, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -55,7 +55,7 @@ class ProcessExecutor:
     def _fill(self, supervisor: Supervisor, waiting: _Waiting, queue: TaskQueue) -> None:
         """Start tasks until ``jobs`` of them run or none is left."""
         while len(supervisor.running) < self.jobs and waiting.tasks:
-            task = waiting.next()
+            task = waiting.next(supervisor.importing)
             if queue.acquire(task):
                 queue.events.cell_started(task)
                 supervisor.start(task)
@@ -74,9 +74,12 @@ class _Waiting:
         self._began: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
 
-    def next(self) -> Task:
-        """Take the one that is to be begun; models that have not run yet come first."""
-        task = max(self.tasks[: self._window], key=lambda one: self._seconds.get(one.label, math.inf))
+    def next(self, importing: Container[str]) -> Task:
+        """Take the next one: rather of a distribution that is not ``importing``, of a model that has not run yet."""
+        task = max(
+            self.tasks[: self._window],
+            key=lambda one: (one.distribution not in importing, self._seconds.get(one.label, math.inf)),
+        )
         self.tasks.remove(task)
         self._began[task.name] = time.monotonic()
         return task

@@ -146,15 +146,16 @@ class Supervisor:
         expected: tasks that are going to be started, whose libraries may be imported ahead.
         fresh: whether every cell imports its plugin itself.
         running: the tasks that run, by name.
+        importing: the distributions whose libraries are being imported, for cells that wait for them.
     """
 
     events: RunEvents
     expected: Sequence[Task] = ()
     fresh: bool = False
     running: dict[str, Task] = field(default_factory=dict)
+    importing: set[str] = field(default_factory=set)
     _watchdogs: dict[str, WatchdogClient] = field(default_factory=dict)
     _opened: set[str] = field(default_factory=set)
-    _importing: set[str] = field(default_factory=set)
     _retried: set[str] = field(default_factory=set)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
@@ -164,7 +165,7 @@ class Supervisor:
         self.events.cell_phase(task, "waiting")
         if task.distribution not in self._watchdogs:
             self._open(task)
-        elif task.distribution in self._importing:  # it waits, with others, and leaves its core to what comes next
+        elif task.distribution in self.importing:  # it waits, with others, and leaves its core to what comes next
             self._open_ahead()
         watchdog = self._watchdogs[task.distribution]
         if not self.fresh and task.import_path not in watchdog.requested:
@@ -200,7 +201,7 @@ class Supervisor:
         if not self.fresh:
             same = [task, *(one for one in self.expected if one.distribution == task.distribution)]
             watchdog.prepare(dict.fromkeys(one.import_path for one in same), task)
-            self._importing.add(task.distribution)
+            self.importing.add(task.distribution)
 
     def _open_ahead(self) -> None:
         """Start the watchdog of the next distribution that had none, once."""
@@ -215,8 +216,8 @@ class Supervisor:
             case "prepared":
                 # Later cells' libraries are imported while earlier cells run; one plugin after another, since all at
                 # once they would take the cores from the cells.
-                self._importing.discard(distribution)
-                if not self._importing:
+                self.importing.discard(distribution)
+                if not self.importing:
                     self._open_ahead()
             case "note":
                 self.events.note(event["text"])
@@ -252,6 +253,6 @@ class Supervisor:
     def _drop(self, distribution: str) -> int:
         """End a watchdog with all that it started; return its exit code."""
         watchdog = self._watchdogs.pop(distribution)
-        self._importing.discard(distribution)
+        self.importing.discard(distribution)
         self._selector.unregister(watchdog.events)
         return watchdog.close()

@@ -14,7 +14,7 @@ class Clockwork:
     """Stands in for the supervisor: every task that was started ends when it is waited for."""
 
     def __init__(self, events, tasks, *, fresh):
-        self.running = {}
+        self.running, self.importing = {}, set()
 
     def start(self, task):
         self.running[task.name] = task
@@ -91,8 +91,8 @@ def begun(monkeypatch):
         monkeypatch.setattr(executors, "Supervisor", lambda *_, **__: timed)
         monkeypatch.setattr(executors.time, "monotonic", lambda: timed.now)
         tasks = [
-            Task(f"{model} {number}", "home", model, "module:Class", {}, "questions", "output", "log", 0, 1, "cpu", 1)
-            for number, model in enumerate(models)
+            Task(f"{model} {number}", home, model, "module:Class", {}, "questions", "output", "log", 0, 1, "cpu", 1)
+            for number, (model, _, home) in enumerate(text.partition(" of ") for text in models)
         ]
         queue = FullQueue(None)
         queue.acquire = lambda task: queue.acquired.append(task.name) or True
@@ -115,3 +115,15 @@ def test_no_task_waits_for_ever_behind_longer_ones(begun):
     order = begun(2, "slow", "quick", "quick", "quick", "quick", *["slow"] * 20)
     assert order[:2] == ["slow", "quick"]
     assert order.count("quick") == 4
+
+
+def test_the_second_job_begins_with_what_does_not_wait_for_the_import_of_the_first(begun, monkeypatch):
+    start = Timed.start
+
+    def importing(self, task):
+        start(self, task)
+        self.importing = {task.distribution}
+
+    monkeypatch.setattr(Timed, "start", importing)
+    assert begun(2, "slow", "slow", "quick")[:2] == ["slow", "slow"], "all are of one distribution"
+    assert begun(2, "slow", "slow", "quick of another")[:2] == ["slow", "quick"]

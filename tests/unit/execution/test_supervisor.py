@@ -335,7 +335,7 @@ def test_who_waits_for_an_import_that_runs_leaves_its_core_to_the_next_one(super
     assert list(supervisor._watchdogs) == ["tests"]
     supervisor.start(second)
     assert list(supervisor._watchdogs) == ["tests", "b"]
-    while "b" in supervisor._importing:
+    while "b" in supervisor.importing:
         supervisor.wait()
     assert list(supervisor._watchdogs) == ["tests", "b"], "one after another, as long as one imports"
 
