@@ -127,7 +127,7 @@ def test_answers_that_claim_gigabytes_cost_the_run_no_memory(peaks, run):
     run(["honestnoise"])
     run(["honestnoise", *(f"tampers[how={how}]" for how in ("sparse", "means", "factors", "curve", "words"))])
     alone, beside = peaks()
-    assert beside < alone + 64 * MEBIBYTE
+    assert beside < alone + 256 * MEBIBYTE, "of several models, more is imported"
 
 
 def test_a_learning_curve_of_any_length_is_kept_with_as_many_points_as_can_be_read(peaks, run):

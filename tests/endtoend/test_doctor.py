@@ -35,7 +35,8 @@ def test_a_sound_installation_is_told_as_a_table_and_exits_with_0(call_cfbench, 
     done = call_cfbench(tmp_path, "doctor", "--time-limit", "200")
     assert f"cfbench-baselines {version('cfbench-baselines')}: 7 models, imported in" in done.stdout
     assert "PROBLEM" not in done.stdout
-    assert [path.relative_to(tmp_path).parts[:2] for path in tmp_path.glob("*/*")] == [("cache", "digests")]
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("*/*")}
+    assert left <= {"cache/digests"}, "digests are remembered where much was read for them"
 
 
 def test_problems_are_told_with_their_remedies_and_exit_with_1(call_cfbench, tmp_path, monkeypatch, sick_home):

@@ -97,7 +97,7 @@ def test_limits_logs_and_progress_are_those_of_a_local_cell(cluster, make_task, 
     task = make_task("slow", "waits", params={"child": True}, timeout=2.0)
     found = by_name(DaskExecutor(cluster.address)([task], queue))["slow"]
     assert found.status == "timeout"
-    assert found.reason == "took longer than the 2 s allowed and was ended"
+    assert found.reason == "took longer than the 2 s allowed by --timeout and was ended"
     assert found.log_tail == "waiting at the door"
     kinds = [kind for name, kind, _ in queue.events.seen if name == "slow"]
     assert kinds[0] == "started"
