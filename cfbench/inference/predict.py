@@ -119,6 +119,8 @@ def shaped_floats(array: object, shape: tuple[int, ...], who: str) -> Floats:
 def reject_infinities(values: Floats, who: str) -> None:
     """Raise ModelError if a value is infinite or lies beyond float32; NaN is allowed: it means "no prediction"."""
     limit = np.finfo(np.float32).max
+    if not values.size or (values.min() >= -limit and values.max() <= limit):  # the quick way, which NaN fails
+        return
     highest = np.fmax.reduce(values, axis=None, initial=0.0)
     lowest = np.fmin.reduce(values, axis=None, initial=0.0)
     if lowest >= -limit and highest <= limit:

@@ -26,7 +26,7 @@ LARGE_MEMORY_CAP = 256 << 20
 _BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pair of codes, and the checks
 _FEW_USERS = 64  # with fewer in a chunk, a product of factors spends its time on reading those of the catalogue
 _GROUP = 8  # columns whose maximum stands for them when a row's floor is estimated
-_FEW = 4  # times k: so many candidates a row are sorted as they are, more are first cut exactly
+_FEW = 4  # times k: where more groups of a row reach its floor, its equals are not all looked at
 _FIRST_DRAWS = 256  # of the drawn order of equals, tried before all of it
 _SCORES_PER_BLOCK = 1 << 17  # a block of this many scores stays in the processor's cache while it is cut
 _ROWS_AT_ONCE = 256  # of scores that are added up in single precision before they are added in double precision
@@ -159,13 +159,13 @@ class ScoreMeans:
         self._holes = np.zeros((groups, n_items), dtype=np.int64)
         self._next = 0
 
-    def add(self, scores: Floats, who: str) -> None:
+    def add(self, scores: Floats, who: str) -> bool:
         """Add the scores of the next users, shape (b, n_items), in the order of :attr:`turns`.
 
-        Raises ModelError, naming ``who``, where one is infinite. A sum shows whether there is NaN or an infinity
+        Returns whether one of them is NaN. Raises ModelError, naming ``who``, where one is infinite. A sum shows whether there is NaN or an infinity
         among its terms, so that scores are commonly read once.
         """
-        start = 0
+        start, holes = 0, False
         while start < len(scores):
             # A part has one group and a bounded number of rows.
             group = int(np.searchsorted(self._ends, self._next, side="right"))
@@ -181,9 +181,11 @@ class ScoreMeans:
             if not finite:
                 reject_infinities(part, who)
                 missing = np.isnan(part)
+                holes = holes or bool(missing.any())
                 self._holes[group] += missing.sum(axis=0)
                 sums = np.where(missing, 0, part).sum(axis=0, dtype=np.float64)
             self._sums[group] += sums
+        return holes
 
     def values(self) -> NDArray[np.float32]:
         """Return the means, shape (g, n_items); NaN where no user of a group has a score."""
@@ -215,10 +217,14 @@ def _top_k(
     lists = np.full((len(users), k), n_items, dtype=np.int32)
     drawn = np.argsort(tie_rank[:-1])  # the catalogue in the order in which equals are preferred
     rows = max(16, _SCORES_PER_BLOCK // n_items)
+    masked = np.empty((min(rows, len(users)), n_items), dtype=scores.dtype)
     for start in range(0, len(users), rows):
         raw = scores[start : start + rows]
-        means.add(raw, f"{who}.score_items")  # here, where the block comes into the cache
-        block = np.fmax(raw, -np.inf)  # a copy, with NaN turned into "never"
+        block = masked[: len(raw)]
+        if means.add(raw, f"{who}.score_items"):  # here, where the block comes into the cache
+            np.fmax(raw, -np.inf, out=block)  # NaN is turned into "never"
+        else:
+            np.copyto(block, raw)
         block.reshape(-1)[seen.cells(users[start : start + rows], n_items)] = -np.inf
         row, item = _candidates(block, k, drawn)
         order = np.lexsort((tie_rank[item], -block[row, item], row))
@@ -229,51 +235,64 @@ def _top_k(
 
 
 def _candidates(scores: Floats, k: int, drawn: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Find cells that hold the ``k`` best of each row and few others, as (row, item), by row; -inf is never one."""
-    # The floor of a row is a number that at least k of its scores reach and few more: the k-th best of the maxima over
-    # groups of columns. As many groups, so many different cells, reach it. That reads all scores once, where an exact
-    # cut would partition them.
-    width = scores.shape[1] // _GROUP
-    floor = np.full((len(scores), 1), np.finfo(scores.dtype).min, dtype=scores.dtype)
+    """Find cells that hold the ``k`` best of each row and few others, as (row, item); -inf is never one.
+
+    The floor of a row is a number that at least k of its scores reach and few more: the k-th best of the maxima over
+    groups of columns. As many groups, so many different cells, reach it. Only these are looked into, so that all scores
+    are read once, where an exact cut would partition them.
+    """
+    n_items = scores.shape[1]
+    group = _GROUP if k <= n_items // _GROUP else 1
+    width = n_items // group  # a group is every width-th column, the last few belong to none
+    maxima = scores[:, : group * width].reshape(-1, group, width).max(axis=1) if group > 1 else scores
+    floor = np.full(len(scores), np.finfo(scores.dtype).min, dtype=scores.dtype)
     if k <= width:
-        maxima = scores[:, : width * _GROUP].reshape(-1, _GROUP, width).max(axis=1)
         floor = np.maximum(_kth_best(maxima, k), floor)
-    reach = scores >= floor
-    crowded = np.flatnonzero(_true_per_row(reach) > _FEW * k)
-    if len(crowded) == len(scores):
-        return _true_cells(_without_surplus(scores, floor, k, drawn))
-    if len(crowded):
-        reach[crowded] = _without_surplus(scores[crowded], floor[crowded], k, drawn)
-    return _true_cells(reach)
+    reach = maxima >= floor[:, np.newaxis]
+    tied = _true_per_row(reach) > _FEW * k
+    if crowded := bool(tied.any()):  # of these, equals to the floor are taken as drawn
+        reach[tied] = maxima[tied] > floor[tied, np.newaxis]
+    rest, last = _true_cells(scores[:, group * width :] >= floor[:, np.newaxis])
+    row, first = _true_cells(reach)
+    row = np.concatenate([np.repeat(row, group), rest])
+    item = np.concatenate([np.add.outer(first, np.arange(group) * width).reshape(-1), last + group * width])
+    value = scores[row, item]
+    kept = value >= floor[row]
+    if crowded:
+        kept &= (value > floor[row]) | ~tied[row]
+    row, item = row[kept], item[kept]
+    if crowded:
+        room = np.where(tied, k - np.bincount(row, minlength=len(scores)), 0)
+        more = _drawn_equals(scores, floor, room, drawn)
+        row, item = np.concatenate([row, more[0]]), np.concatenate([item, more[1]])
+    return row, item
 
 
 def _kth_best(values: Floats, k: int) -> Floats:
-    """Return the ``k``-th best value of each row, shape (b, 1)."""
+    """Return the ``k``-th best value of each row, shape (b,)."""
     rank = values.shape[1] - k
-    return np.partition(values, rank, axis=1)[:, rank, np.newaxis]
+    return np.partition(values, rank, axis=1)[:, rank]
 
 
 def _true_per_row(mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     return np.asarray(np.add.reduce(mask, axis=1, dtype=np.int32))
 
 
-def _without_surplus(scores: Floats, floor: Floats, k: int, drawn: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark exactly the ``k`` best of each row, of which more than ``k`` reach ``floor``: equals as drawn."""
-    cut, reach = floor.copy(), scores > floor
-    too_low = np.flatnonzero(_true_per_row(reach) >= k)
-    if len(too_low):
-        cut[too_low] = _kth_best(scores[too_low], k)
-        reach[too_low] = scores[too_low] > cut[too_low]
-    room = k - _true_per_row(reach)
+def _drawn_equals(
+    scores: Floats, floor: Floats, room: NDArray[np.int64], drawn: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Find the first ``room`` cells of each row, in the order ``drawn``, that equal its ``floor``, as (row, item)."""
+    found, room = [], room.copy()
     # Rows of equals, as of a model that knows no items, are filled by the first few draws: search there first.
     for draws in np.split(drawn, [_FIRST_DRAWS]):
-        open_rows = np.flatnonzero(room)
-        row, draw = _true_cells(scores[np.ix_(open_rows, draws)] == cut[open_rows])
+        open_rows = np.flatnonzero(room > 0)
+        row, draw = _true_cells(scores[np.ix_(open_rows, draws)] == floor[open_rows, np.newaxis])
         slot = np.arange(len(row)) - np.searchsorted(row, row)
-        wins = slot < room[open_rows[row]]
-        reach[open_rows[row[wins]], draws[draw[wins]]] = True
-        room[open_rows] = k - _true_per_row(reach[open_rows])
-    return reach
+        row = open_rows[row]
+        wins = slot < room[row]
+        found.append((row[wins], draws[draw[wins]]))
+        room -= np.bincount(row[wins], minlength=len(room))
+    return np.concatenate([row for row, _ in found]), np.concatenate([item for _, item in found])
 
 
 def _true_cells(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
