@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ cfbench run --quick
 cfbench run my-suite.toml --jobs 2
 cfbench run -m 'MODEL[n_factors=20,weight_decay=0.1]' -m ANOTHER -d ml-100k -s predefined
 cfbench run -d path/to/ratings.csv -s 'kfold[k=5]' --dry-run"""
+
+_BETWEEN_COLLECTIONS = 50_000  # objects made between searches for garbage; importing makes many, and none is garbage
 
 _COMMANDS = {
     "run": ("cfbench.cli.run:run", "Run a suite: fit, predict, measure, and print the tables.", _RUN_EXAMPLES),
@@ -88,6 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Every failure becomes one line on standard error, unless ``--debug`` asks for its traceback.
     """
     stand_in_for_what_streams_lack()
+    gc.set_threshold(_BETWEEN_COLLECTIONS)
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         words = [word for word in given if word != "--debug"]
@@ -110,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             case _:
                 name = type(error).__name__
                 code = _fail(f"internal error, {name}: {error}; --debug shows where; please report it", 1)
+    gc.freeze()  # the interpreter searches what is left for garbage before it ends
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -56,6 +56,7 @@ class ProcessExecutor:
         """Start tasks until ``jobs`` of them run or none is left."""
         while len(supervisor.running) < self.jobs and waiting.tasks:
             task = waiting.next(supervisor.importing)
+            supervisor.make_ready(task)
             if queue.acquire(task):
                 queue.events.cell_started(task)
                 supervisor.start(task)

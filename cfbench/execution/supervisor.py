@@ -54,6 +54,7 @@ class WatchdogClient:
         process: the watchdog's keeper.
         events: the descriptor that its events are read from.
         requested: the models that are to be imported ahead of their cells.
+        awaited: whether a cell waits for their import, or began when it had begun before.
         heard: when it was last heard of, by the monotonic clock.
     """
 
@@ -85,7 +86,7 @@ class WatchdogClient:
         assert self.process.stdin is not None
         self._stdin = self.process.stdin
         widen(self.events)
-        self.requested = set[str]()
+        self.requested, self.awaited = set[str](), False
         self.heard = time.monotonic()
         self._partial = b""
         self._send(code=vars(readable_code(task.hidden)))
@@ -159,15 +160,20 @@ class Supervisor:
     _retried: set[str] = field(default_factory=set)
     _selector: selectors.BaseSelector = field(default_factory=selectors.DefaultSelector)
 
+    def make_ready(self, task: Task) -> None:
+        """Start the watchdog of a task's distribution where there is none: it imports while inputs are written."""
+        if task.distribution not in self._watchdogs:
+            self._open(task)
+
     def start(self, task: Task) -> None:
         """Hand a task to the watchdog of its distribution, starting one anew where it has died."""
         self.running[task.name] = task
         self.events.cell_phase(task, "waiting")
-        if task.distribution not in self._watchdogs:
-            self._open(task)
-        elif task.distribution in self.importing:  # it waits, with others, and leaves its core to what comes next
-            self._open_ahead()
+        self.make_ready(task)
         watchdog = self._watchdogs[task.distribution]
+        if task.distribution in self.importing and watchdog.awaited:  # it leaves its core to what comes next
+            self._open_ahead()
+        watchdog.awaited = True
         if not self.fresh and task.import_path not in watchdog.requested:
             watchdog.prepare([task.import_path], task)
         watchdog.run(task)
@@ -208,6 +214,7 @@ class Supervisor:
         ahead = next((one for one in self.expected if one.distribution not in self._opened), None)
         if ahead is not None:
             self._open(ahead)
+            self._watchdogs[ahead.distribution].awaited = True
 
     def _handle(self, distribution: str, event: dict[str, Any]) -> Outcome | None:
         """Take note of an event; return the outcome of the task that it ends, if any."""

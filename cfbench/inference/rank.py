@@ -162,8 +162,8 @@ class ScoreMeans:
     def add(self, scores: Floats, who: str) -> bool:
         """Add the scores of the next users, shape (b, n_items), in the order of :attr:`turns`.
 
-        Returns whether one of them is NaN. Raises ModelError, naming ``who``, where one is infinite. A sum shows whether there is NaN or an infinity
-        among its terms, so that scores are commonly read once.
+        Returns whether one of them is NaN. Raises ModelError, naming ``who``, where one is infinite. A sum shows
+        whether there is NaN or an infinity among its terms, so that scores are commonly read once.
         """
         start, holes = 0, False
         while start < len(scores):

@@ -14,7 +14,10 @@ class Clockwork:
     """Stands in for the supervisor: every task that was started ends when it is waited for."""
 
     def __init__(self, events, tasks, *, fresh):
-        self.running, self.importing = {}, set()
+        self.running, self.importing, self.ready = {}, set(), []
+
+    def make_ready(self, task):
+        self.ready.append(task.name)
 
     def start(self, task):
         self.running[task.name] = task
@@ -58,6 +61,15 @@ def test_what_ended_is_not_lost_where_the_next_cell_finds_no_room(outcomes_of_tw
     assert next(outcomes).task.name == "a"
     with pytest.raises(StoreError, match="full"):
         next(outcomes)
+
+
+def test_libraries_are_imported_while_the_inputs_of_a_cell_are_written(monkeypatch, outcomes_of_two):
+    made = []
+    monkeypatch.setattr(Clockwork, "make_ready", lambda _, task: made.append(task.name))
+    outcomes = outcomes_of_two(StoreError("the disk is full"))
+    monkeypatch.setattr(FullQueue, "acquire", lambda _, task: bool(made.append(f"inputs of {task.name}")))
+    assert list(outcomes) == []  # another run has them all
+    assert made == ["a", "inputs of a", "b", "inputs of b"]
 
 
 def test_an_interrupt_is_raised_at_once_so_that_no_consumer_can_lose_it(outcomes_of_two):
