@@ -123,6 +123,26 @@ def test_lists_equal_a_plain_sort_with_any_number_of_ties(k, levels):
     assert rank(Scores(table), train, users, k, tie_seed=7).tolist() == reference(table, train, users, k, 7)
 
 
+@pytest.mark.parametrize("k", [1, 5, 12, 130])
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_with_and_without_ties_may_lie_beside_one_another_in_any_layout(k, layout, dtype):
+    rng = np.random.default_rng(k)
+    pairs = sorted({(int(u), int(i)) for u, i in zip(rng.integers(0, 40, 900), rng.integers(0, 101, 900), strict=True)})
+    train = training(pairs, n_users=40, n_items=101)
+    table = rng.normal(size=(41, 101)).astype(dtype)
+    table[::3] = np.round(table[::3])  # many equals, some at the floor
+    table[1::6] = 0
+    table[2::8, 7:] = -3  # fewer than a list above the others
+
+    class Columns(Scores):
+        def score_items(self, users):
+            return np.asarray(super().score_items(users), order=layout)
+
+    users = rng.permutation(41).tolist()
+    assert rank(Columns(table, dtype), train, users, k, tie_seed=3).tolist() == reference(table, train, users, k, 3)
+
+
 def test_ties_are_broken_by_the_seed_and_not_by_code():
     train = training([(0, 0)], n_users=1, n_items=100)
     flat = Scores(np.ones((2, 100)))
