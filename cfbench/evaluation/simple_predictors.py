@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
+from itertools import tee
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,13 +50,27 @@ class SimplePredictors:
         users, items = _damped_biases(train)
         return (train.mean + users[test.users] + items[test.items]).clip(train.scale.low, train.scale.high)
 
-    @of_split
-    def low_rank(self) -> Floats:
-        """Predictions by biases and factors of rank 8, shape (m,); by biases alone where that errs less.
+    @property
+    def by_factors(self) -> Iterator[Floats]:
+        """Predictions by biases and factors of rank 8, shape (m,), ever better ones, computed as they are asked for.
 
-        The penalty is chosen by the test ratings: no model may do that, but a yardstick errs to the safe side.
-        NaN for users who are left out where training is large.
+        Some penalties are tried; one that errs more than the best before, at first the biases alone, is left out. The
+        mean of all is the last. That is chosen by the test ratings: no model may do so, but a yardstick errs to the
+        safe side. NaN for users who are left out where training is large.
         """
+        return copy(self._by_factors)
+
+    @property
+    def low_rank(self) -> Floats:
+        """The last of :attr:`by_factors`, shape (m,)."""
+        *_, best = self.by_factors
+        return best
+
+    @of_split
+    def _by_factors(self) -> Iterator[Floats]:
+        return tee(self._factored(), 1)[0]  # copies of it share what one of them has computed
+
+    def _factored(self) -> Iterator[Floats]:
         from scipy.sparse import csr_array  # noqa: PLC0415 - see the head of this module
 
         train, test = self.split.train, self.split.test
@@ -64,14 +80,19 @@ class SimplePredictors:
         pairs, shape = (train.users[taken], train.items[taken]), (train.n_users + 1, train.n_items + 1)
         left = (train.ratings - train.mean - users[train.users] - items[train.items])[taken]
         ones, errors = csr_array((np.ones(len(left)), pairs), shape=shape), csr_array((left, pairs), shape=shape)
-        predictions = [self.damped_biases]
-        for of_users, of_items in _factors(ones, errors):
-            moved = predictions[0] + np.einsum("rk,rk->r", of_users[test.users], of_items[test.items])
-            predictions.append(moved.clip(train.scale.low, train.scale.high))
-        predictions.append(np.mean(predictions[1:], axis=0))
         tested = (test.users % step == 0) | (test.users == train.n_users)
-        best = min(predictions, key=lambda one: np.square(one - test.ratings)[tested].sum())
-        return np.where(tested, best, np.nan)
+
+        def error(predicted: Floats) -> float:
+            return float(np.square(predicted - test.ratings)[tested].sum())
+
+        best, tried = self.damped_biases, list[Floats]()
+        for of_users, of_items in _factors(ones, errors):
+            moved = self.damped_biases + np.einsum("rk,rk->r", of_users[test.users], of_items[test.items])
+            tried.append(moved.clip(train.scale.low, train.scale.high))
+            if error(tried[-1]) < error(best):
+                best = tried[-1]
+                yield np.where(tested, best, np.nan)
+        yield np.where(tested, min(best, np.mean(tried, axis=0), key=error), np.nan)
 
     @of_split
     def rated_before(self) -> NDArray[np.bool_]:

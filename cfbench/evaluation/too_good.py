@@ -33,10 +33,19 @@ def too_good(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.output.predictions is not None:
         cheap = _Contradiction(evaluation, simple, simple.damped_biases)
         if cheap.left < _SUSPICIOUS * _LEFT or cheap.bold_error < _SUSPICIOUS * _BOLD_ERROR:
-            yield from _Contradiction(evaluation, simple, simple.low_rank).findings()
+            yield from _beside_factors(evaluation, simple)
         yield from _below_noise(evaluation, simple)
     if evaluation.output.lists is not None:
         yield from _list_findings(evaluation, simple)
+
+
+def _beside_factors(evaluation: Evaluation, simple: SimplePredictors) -> list[str]:
+    """Return what is too good in words, beside each of some predictors by factors: beside one, a model is plausible."""
+    findings: list[str] = []
+    for predicted in simple.by_factors:
+        if not (findings := [*_Contradiction(evaluation, simple, predicted).findings()]):
+            break
+    return findings
 
 
 class _Contradiction:
