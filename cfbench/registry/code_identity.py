@@ -19,7 +19,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import TypeAlias
@@ -269,12 +269,7 @@ def _files(copy: Copy, required: bool, hidden: Mapping[str, Path]) -> dict[str, 
     """
     paths, folder = dict[str, str](), f"{copy.folder}/"
     if not copy.roots:
-        # Texts, not paths: of large libraries there are ten thousand.
-        paths = {
-            name: f"{folder}{name}"
-            for name in copy.listed or ()
-            if not (required and (name.endswith(_NEVER_RUN) or "/tests/" in name))
-        }
+        paths = dict(_listed_code(copy, required))
         for own in () if required else copy.own_folders:
             parent = own.rpartition("/")[0]
             paths |= {f"{parent}/{name}".lstrip("/"): path for name, path in files_below(f"{folder}{own}")}
@@ -283,11 +278,22 @@ def _files(copy: Copy, required: bool, hidden: Mapping[str, Path]) -> dict[str, 
         for name, path in files_below(str(root)):
             # Of modules with one name, from several folders, each counts.
             paths.setdefault(name if paths.get(name, path) == path else f"{root.parent.name}/{name}", path)
-    counting = _IN_CELLS if required and normalised(copy.name) == HARNESS else ""
-    paths = {name: path for name, path in paths.items() if name.startswith(counting)}
+    if required and normalised(copy.name) == HARNESS:
+        paths = {name: path for name, path in paths.items() if name.startswith(_IN_CELLS)}
     for module, root in hidden.items():
         paths |= {f"{_IN_PLACE_OF}{module}/{name}": path for name, path in files_below(str(root))}
     return {name: (path, state_of(path)) for name, path in paths.items()}
+
+
+@cache
+def _listed_code(copy: Copy, required: bool) -> Mapping[str, str]:
+    """Return paths by name, as texts: of large libraries there are ten thousand, looked at after every cell."""
+    folder = f"{copy.folder}/"
+    return {
+        name: f"{folder}{name}"
+        for name in copy.listed or ()
+        if not (required and (name.endswith(_NEVER_RUN) or "/tests/" in name))
+    }
 
 
 def _list_written(copy: Copy) -> int:
