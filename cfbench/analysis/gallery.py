@@ -16,6 +16,7 @@ from cfbench.analysis import embedding_statistics as statistics
 from cfbench.analysis.embedding_statistics import map_items
 from cfbench.analysis.view import InspectedModel, NothingToShow, Plot, Values, View, ViewOptions, ViewTable, required
 from cfbench.errors import UnknownNameError
+from cfbench.evaluation.statistics.significance import mean_ranks
 from cfbench.reporting.plots import against_popularity, heatmap, histograms, loss_curves, title_map
 
 _NO_FACTORS = "shows no item factors"
@@ -171,9 +172,7 @@ def popularity(model: InspectedModel, _options: ViewOptions) -> View:
 
 def _spearman(x: NDArray[Any], y: NDArray[Any]) -> float:
     """Return the rank correlation, NaN where one of the two is constant."""
-    from scipy.stats import rankdata  # noqa: PLC0415 - half a second to import
-
-    x, y = (rankdata(column) - (len(column) + 1) / 2 for column in (x, y))
+    x, y = (mean_ranks(column) - (len(column) + 1) / 2 for column in (x, y))
     size = math.sqrt(float(x @ x) * float(y @ y))
     return float(x @ y) / size if size else math.nan
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cfbench.evaluation.metrics import Breakdown, Contract, CutOff, Evaluation, PerUser, Pooled, Single
 from cfbench.evaluation.metrics.metric import PROFILES, of_popularity
+from cfbench.evaluation.statistics.significance import mean_ranks
 
 _CONFIDENCE = 0.95
 
@@ -211,15 +212,13 @@ def _correlation(means: NDArray[np.float64], item_popularity: NDArray[np.int64])
 
     NaN scores do not count; the result is NaN where scores or popularities do not vary.
     """
-    from scipy.stats import rankdata  # noqa: PLC0415 - half a second to import
-
     known = ~np.isnan(means)
     counts = known.sum(axis=0)
     scored = counts > 0
     scores = np.where(known, means, 0).sum(axis=0)[scored] / counts[scored]
     if len(scores) < 2:
         return float("nan")
-    x, y = (np.asarray(rankdata(values), dtype=np.float64) for values in (scores, item_popularity[scored]))
+    x, y = (mean_ranks(values) for values in (scores, item_popularity[scored]))
     x, y = x - x.mean(), y - y.mean()
     scale = np.sqrt((x @ x) * (y @ y))
     return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else float("nan")

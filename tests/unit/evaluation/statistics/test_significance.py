@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cfbench.evaluation.statistics.bootstrap import PerUser, resampled
-from cfbench.evaluation.statistics.significance import bootstrap_p, holm, wilcoxon_p
+from cfbench.evaluation.statistics.significance import bootstrap_p, holm, mean_ranks, wilcoxon_p
 
 
 def values_of(drawn):
@@ -76,3 +76,18 @@ def test_wilcoxon_of_equal_models_is_one_and_of_nobody_unknown():
     values = np.array([1.0, 2.0])
     assert wilcoxon_p(values, values) == 1.0
     assert np.isnan(wilcoxon_p(values, np.full(2, np.nan)))
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 13, 14, 50, 51, 3000])
+@pytest.mark.parametrize("ties", [False, True])
+def test_wilcoxon_is_that_of_scipy_to_the_bit(n, ties):
+    rng = np.random.default_rng(n)
+    for shift in (0.0, 0.3, 3.0) if n < 13 else (0.3,):
+        differences = rng.normal(shift, 2, n)
+        differences = np.rint(differences) + (np.rint(differences) == 0) if ties else differences
+        assert wilcoxon_p(differences, np.zeros(n)) == stats.wilcoxon(differences).pvalue
+
+
+@given(st.lists(st.one_of(st.integers(-9, 9), st.floats(allow_nan=False))))
+def test_ranks_are_those_of_scipy_to_the_bit(values):
+    assert mean_ranks(np.array(values, dtype=np.float64)).tolist() == stats.rankdata(values).tolist()
