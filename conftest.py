@@ -6,24 +6,23 @@ import compileall
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from hypothesis import settings
 
-settings.register_profile("shared-machine", deadline=None)  # speed is judged by benchmarks, not by tests
-settings.load_profile("shared-machine")
+WRITES_NO_BYTECODE = sys.dont_write_bytecode
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let what tests start hear signals that this process ignores, as a background job of a script or by nohup does.
 
     Where Python is told to write no bytecode, the core and its plugins are compiled once: hundreds of tests start
-    processes that import them, and each would take a fifth of its time to compile them anew.
+    processes that import them, and each would take a fifth of its time to compile them anew. Modules of tests, whose
+    assertions take half of the collection to rewrite, are kept too.
     """
     for one in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(one) is signal.SIG_IGN:
@@ -32,6 +31,24 @@ def pytest_configure(config: pytest.Config) -> None:
         here = Path(__file__).parent
         for folder in (here / "cfbench", *here.glob("plugins/*/src")):
             compileall.compile_dir(folder, quiet=2)
+    if hasattr(config, "workerinput") or config.getoption("dist", "no") == "no":  # else it only deals out tests
+        sys.dont_write_bytecode = False
+        from hypothesis import settings  # noqa: PLC0415 - a second to import
+
+        settings.register_profile("shared-machine", deadline=None)  # speed is judged by benchmarks, not by tests
+        settings.load_profile("shared-machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Let every second worker collect from the other end, so that it finds rewritten what its neighbour has read."""
+    report = yield
+    worker = getattr(collector.config, "workerinput", {}).get("workerid", "gw0")
+    if isinstance(collector, pytest.Directory) and int(worker.removeprefix("gw")) % 2:
+        report.result.reverse()
+    return report
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,8 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, default=1, help="times as many examples of every property (hypothesis)")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Multiply the examples of properties, those that state how many they want included."""
+    """Put tests into one order for all workers; multiply the examples of properties, stated numbers included."""
+    sys.dont_write_bytecode = WRITES_NO_BYTECODE
+    items.sort(key=lambda item: item.path)
+    if config.getoption("--examples") > 1:
+        from hypothesis import settings  # noqa: PLC0415 - a second to import
     for item in items if config.getoption("--examples") > 1 else ():
         test = getattr(item, "obj", None)
         if hasattr(test, "hypothesis"):

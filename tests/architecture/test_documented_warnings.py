@@ -13,11 +13,11 @@ CORE = Path(cfbench.__file__).parent
 PAGE = CORE.parent / "docs" / "running.md"
 
 
-def test_the_page_lists_the_warnings_that_there_are():
+def test_the_page_lists_the_warnings_that_there_are(nodes_of):
     calls = [
         node
         for path in CORE.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in nodes_of(path)
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "SanityWarning"
     ]
     given = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-
-import pytest
 
 import cfbench
 
@@ -21,9 +19,9 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def unnamed(source: str) -> Iterator[int]:
+def unnamed(nodes: Iterable[ast.AST]) -> Iterator[int]:
     """Yield the lines that open a text, or start a program whose texts are read, without an encoding."""
-    for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
         named = {one.arg: one.value for one in call.keywords}
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))
         modes = {one.value for one in [*call.args, *named.values()] if isinstance(one, ast.Constant)} & TEXT_MODES
@@ -36,14 +34,14 @@ def unnamed(source: str) -> Iterator[int]:
 
 
 def test_the_check_finds_what_it_is_for():
-    found = unnamed(
+    source = (
         "path.read_text()\npath.write_text(text)\nopen(name)\npath.open('w')\nrun(command, text=True)\n"
         "path.read_text('utf-8')\nopen(name, 'rb')\npath.write_text(text, encoding='utf-8')\n"
         "path.open('rb')\nos.open(name, flags)\narchive.open(name, 'w', force_zip64=True)\n"
     )
-    assert sorted(found) == [1, 2, 3, 4, 5]
+    assert sorted(unnamed(ast.walk(ast.parse(source)))) == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_every_text_names_its_encoding(path):
-    assert list(unnamed(path.read_text("utf-8"))) == [], f"lines of {name_of(path)}: add encoding"
+def test_every_text_names_its_encoding(nodes_of):
+    found = [f"{name_of(path)}:{line}: add encoding" for path in SOURCES for line in unnamed(nodes_of(path))]
+    assert found == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,14 @@ WRITES_ITSELF = {  # each for a reason
 }
 
 
-def calls(path: Path) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+@pytest.fixture(scope="module")
+def calls(nodes_of) -> list[tuple[Path, ast.Call]]:
+    """All calls, each with the file that it stands in."""
+    return [(path, node) for path in SOURCES for node in nodes_of(path) if isinstance(node, ast.Call)]
+
+
+def places(found: list[tuple[Path, ast.Call]], is_wrong: Callable[[Path, ast.Call], object]) -> list[str]:
+    return [f"{name_of(path)}:{call.lineno}: {ast.unparse(call)}" for path, call in found if is_wrong(path, call)]
 
 
 def called(call: ast.Call) -> str:
@@ -60,62 +66,66 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def every_source():
-    return pytest.mark.parametrize("path", SOURCES, ids=name_of)
-
-
-def test_there_is_something_to_look_at():
+def test_there_is_something_to_look_at(calls):
     assert {"cfbench/spec.py", "plugins/cfbench-torch/src/cfbench_torch/dot.py"} <= set(map(name_of, SOURCES))
+    assert {"np.load", "np.save", "os.open"} <= {f"{library(call)}.{called(call)}" for _, call in calls}
 
 
-@every_source()
-def test_no_format_that_carries_code_is_imported(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        assert not CARRIERS & {name.split(".")[0] for name in names}
+def test_no_format_that_carries_code_is_imported(nodes_of):
+    found = set()
+    for path in SOURCES:
+        for node in nodes_of(path):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            found |= {(name_of(path), name) for name in names if name.split(".")[0] in CARRIERS}
+    assert found == set()
 
 
-@every_source()
-def test_nothing_is_evaluated_and_no_shell_is_started(path):
-    for call in calls(path):
-        if isinstance(call.func, ast.Name):
-            assert call.func.id not in RUNNERS, f"{name_of(path)}:{call.lineno}"
-        assert called(call) not in METHODS, f"{name_of(path)}:{call.lineno}: {METHODS[called(call)]}"
-        assert (library(call), called(call)) != ("os", "system"), f"{name_of(path)}:{call.lineno}: starts a shell"
-        assert keyword(call, "shell") in (None, False), f"{name_of(path)}:{call.lineno}: starts a shell"
+def test_nothing_is_evaluated_and_no_shell_is_started(calls):
+    def is_wrong(_: Path, call: ast.Call) -> bool:
+        evaluates = isinstance(call.func, ast.Name) and call.func.id in RUNNERS
+        shell = (library(call), called(call)) == ("os", "system") or keyword(call, "shell") not in (None, False)
+        return evaluates or shell or called(call) in METHODS
+
+    assert places(calls, is_wrong) == [], METHODS
 
 
-@every_source()
-def test_arrays_are_loaded_and_saved_without_objects(path):
-    for call in calls(path):
+def test_arrays_are_loaded_and_saved_without_objects(calls):
+    def is_wrong(_: Path, call: ast.Call) -> bool:
         if library(call) == "np" and called(call) in ("load", "save", "savez", "savez_compressed"):
-            assert keyword(call, "allow_pickle") is False, f"{name_of(path)}:{call.lineno}"
-        if library(call) == "torch" and called(call) == "load":
-            assert keyword(call, "weights_only") is True, f"{name_of(path)}:{call.lineno}"
+            return keyword(call, "allow_pickle") is not False
+        return (library(call), called(call)) == ("torch", "load") and keyword(call, "weights_only") is not True
+
+    assert places(calls, is_wrong) == []
 
 
-@every_source()
-def test_answers_and_models_are_read_with_their_sizes_checked(path):
+def test_answers_and_models_are_read_with_their_sizes_checked(calls):
     """``np.load`` believes what a header claims: it reads a run's own temporary files and shipped data alone."""
-    for call in calls(path):
-        if (library(call), called(call)) == ("np", "load"):
-            assert name_of(path).startswith(OWN_FILES), f"{name_of(path)}:{call.lineno}: use read_arrays"
+
+    def is_wrong(path: Path, call: ast.Call) -> bool:
+        return (library(call), called(call)) == ("np", "load") and not name_of(path).startswith(OWN_FILES)
+
+    assert places(calls, is_wrong) == [], "use read_arrays"
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if CORE in path.parents], ids=name_of)
-def test_what_lies_in_a_results_folder_is_replaced_and_never_written_through(path):
-    inside = path.relative_to(CORE)
-    if inside.parts[0] not in WRITES_RESULTS:
-        return
-    for call in calls(path):
-        excused = (inside.as_posix(), called(call)) in WRITES_ITSELF
+def test_what_lies_in_a_results_folder_is_replaced_and_never_written_through(calls):
+    def is_wrong(path: Path, call: ast.Call) -> bool:
+        inside = path.relative_to(CORE).as_posix()
         owner = call.func.value if isinstance(call.func, ast.Attribute) else None
         own_method = isinstance(owner, ast.Attribute | ast.Name) and ast.unparse(owner).endswith(("folder", "self"))
         is_method = isinstance(call.func, ast.Attribute) and not own_method
-        assert not (is_method and called(call) in WRITERS) or excused, f"{name_of(path)}:{call.lineno}: use atomic"
+        if is_method and called(call) in WRITERS and (inside, called(call)) not in WRITES_ITSELF:
+            return True
         if (library(call), called(call)) == ("os", "open"):
-            assert "O_NOFOLLOW" in ast.unparse(call), f"{name_of(path)}:{call.lineno}: follows links"
-        elif called(call) == "open" and keyword(call, "force_zip64") is None:  # else a member of an archive
-            modes = {one.value for one in call.args if isinstance(one, ast.Constant)}
-            assert modes <= {"r", "rb"}, f"{name_of(path)}:{call.lineno}: use atomic"
+            return "O_NOFOLLOW" not in ast.unparse(call)
+        if called(call) == "open" and keyword(call, "force_zip64") is None:  # else a member of an archive
+            return not {one.value for one in call.args if isinstance(one, ast.Constant)} <= {"r", "rb"}
+        return False
+
+    inside = [
+        (path, call)
+        for path, call in calls
+        if path.is_relative_to(CORE) and path.relative_to(CORE).parts[0] in WRITES_RESULTS
+    ]
+    assert {path.relative_to(CORE).parts[0] for path, _ in inside} == set(WRITES_RESULTS)
+    assert places(inside, is_wrong) == [], "use atomic, and follow no links"

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mlflow.tracking import MlflowClient
 
 from cfbench.execution import RunDescription
 from cfbench.records.cell import Cell
@@ -61,6 +60,8 @@ def tracked(home, store):
         tracker.cell_kept(OK)
         tracker.cell_finished(FAILED)
         tracker.run_finished([home / "table.md"], complete=True)
+    from mlflow.tracking import MlflowClient  # seconds to import
+
     client = MlflowClient(tracking_uri=store)
     runs = client.search_runs([client.get_experiment_by_name("films").experiment_id], "attributes.status != 'KILLED'")
     (suite,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
