@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cfbench.cli import main
+
 COMMAND = (sys.executable, "-m", "cfbench")
 
 
@@ -48,6 +50,23 @@ def call_cfbench() -> Callable[..., subprocess.CompletedProcess[str]]:
         assert done.returncode == code, done.stderr + done.stdout
         assert "Traceback" not in done.stderr
         return done
+
+    return call
+
+
+@pytest.fixture
+def refused(capsys, monkeypatch, plugin_home) -> Callable[..., str]:
+    """Run the command line in this process, for what ends before anything is computed; return standard error."""
+
+    def call(cwd: Path, *arguments: str, home: Path = plugin_home, code: int = 2) -> str:
+        monkeypatch.chdir(cwd)
+        monkeypatch.syspath_prepend(str(home))
+        with pytest.raises(SystemExit) as left:
+            main(arguments)
+        said = capsys.readouterr().err
+        assert left.value.code == code, said
+        assert "Traceback" not in said
+        return said
 
     return call
 

@@ -52,13 +52,19 @@ def test_tables_are_printed_and_written_into_the_runs_folder(inspect, finished):
     assert f"wrote {place / 'inspect.md'}" in err
 
 
-def test_inspecting_again_writes_the_same_bytes(inspect, finished, tmp_path):
-    for place in ("once", "twice"):
-        inspect(finished, "svd", "-o", str(tmp_path / place), "--min-ratings", "3")
-    files = sorted(path.name for path in (tmp_path / "once").iterdir())
+@pytest.fixture(scope="module")
+def refitted(finished, call_cfbench) -> Path:
+    """All that is seen of a model that was fitted again."""
+    call_cfbench(finished.parent, "inspect", "run", "svd", "-o", "refitted", "--min-ratings", "3")
+    return finished.parent / "refitted"
+
+
+def test_inspecting_again_writes_the_same_bytes(inspect, finished, refitted, tmp_path):
+    inspect(finished, "svd", "-o", str(tmp_path), "--min-ratings", "3")
+    files = sorted(path.name for path in refitted.iterdir())
     assert "components.csv" in files
     for name in files:
-        assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "twice" / name).read_bytes(), name
+        assert (refitted / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
 
 def test_a_model_without_factors_says_so_and_shows_the_rest(inspect, finished, tmp_path):
@@ -133,13 +139,12 @@ def saved(tmp_path_factory, call_cfbench) -> Path:
     return place / "run"
 
 
-def test_a_saved_model_is_loaded_and_shows_what_a_refit_shows(inspect, saved, finished, tmp_path):
-    _, err = inspect(saved, "-o", str(tmp_path / "loaded"))
+def test_a_saved_model_is_loaded_and_shows_what_a_refit_shows(inspect, saved, refitted, tmp_path):
+    _, err = inspect(saved, "-o", str(tmp_path), "--min-ratings", "3")
     assert "fitting" not in err
     assert "is not the one in" not in err
-    inspect(finished, "svd", "-o", str(tmp_path / "refitted"))
-    for path in (tmp_path / "refitted").glob("*.csv"):
-        assert (tmp_path / "loaded" / path.name).read_bytes() == path.read_bytes(), path.name
+    for path in refitted.glob("*.csv"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_a_saved_model_that_was_tampered_with_is_refused(inspect, saved, tmp_path):

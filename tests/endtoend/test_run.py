@@ -103,10 +103,10 @@ def test_a_metric_that_fails_costs_its_figure_and_the_exit_code_but_not_the_fit(
         (["-s", "stumbles"], "splitter stumbles of hostile-models failed: LookupError: no way"),
     ],
 )
-def test_a_broken_metric_or_splitter_plugin_is_named_and_exits_with_1(cfbench, arguments, complaint):
-    done = cfbench("run", "-d", DATA, "-m", "honest", *arguments, code=1)
-    assert complaint in done.stderr
-    assert "internal error" not in done.stderr
+def test_a_broken_metric_or_splitter_plugin_is_named_and_exits_with_1(refused, tmp_path, arguments, complaint):
+    said = refused(tmp_path, "run", "-d", DATA, "-m", "honest", *arguments, code=1)
+    assert complaint in said
+    assert "internal error" not in said
 
 
 def test_modules_in_the_current_folder_do_not_reach_the_models_processes(cfbench, tmp_path):
@@ -155,10 +155,8 @@ def test_report_renders_the_same_tables_from_the_records_alone(cfbench, tmp_path
         (["report", "nowhere"], "holds no run"),
     ],
 )
-def test_a_users_mistake_is_one_clear_line_and_exit_code_2(cfbench, arguments, complaint):
-    done = cfbench(*arguments, code=2)
-    assert complaint.lower() in done.stderr.lower()
-    assert "Traceback" not in done.stderr
+def test_a_users_mistake_is_one_clear_line_and_exit_code_2(refused, tmp_path, arguments, complaint):
+    assert complaint.lower() in refused(tmp_path, *arguments).lower()
 
 
 def test_a_value_that_only_the_model_can_judge_fails_its_cell_in_the_models_words(cfbench):

@@ -65,8 +65,9 @@ def test_dot_bias_reaches_rmse_915_on_average_within_ten_cpu_seconds_each(titles
     assert max(seconds) < 10
 
 
-def test_defaults_of_dot_bias_do_as_well_as_the_published_setting(titles: Dataset):
-    assert np.mean([squared_error(BiasedDotProduct(), titles, seed) for seed in range(3)]) ** 0.5 <= 0.915
+@pytest.mark.parametrize("seeds", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_defaults_of_dot_bias_do_as_well_as_the_published_setting(titles: Dataset, seeds: int):
+    assert np.mean([squared_error(BiasedDotProduct(), titles, seed) for seed in range(seeds)]) ** 0.5 <= 0.915
 
 
 @pytest.mark.parametrize(

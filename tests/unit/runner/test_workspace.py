@@ -115,9 +115,10 @@ while True:
 """
 
 
-def test_what_is_left_at_whatever_moment_runs_are_killed_goes_with_the_next_one(tmp_path):
-    rng = random.Random(0)
-    for _ in range(10):
+@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_what_is_left_at_whatever_moment_runs_are_killed_goes_with_the_next_one(tmp_path, rounds):
+    rng = random.Random(rounds)
+    for _ in range(rounds):
         command = [sys.executable, "-c", MAKES_AND_REMOVES, tmp_path]
         runs = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
         for run in runs:
