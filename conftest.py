@@ -56,18 +56,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, default=1, help="times as many examples of every property (hypothesis)")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put tests into one order for all workers; multiply the examples of properties, stated numbers included."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Put tests into one order for all workers, before they are shuffled; multiply the examples of properties."""
     sys.dont_write_bytecode = WRITES_NO_BYTECODE
     items.sort(key=lambda item: item.path)
     if config.getoption("--examples") > 1:
-        from hypothesis import settings  # noqa: PLC0415 - a second to import
-    for item in items if config.getoption("--examples") > 1 else ():
-        test = getattr(item, "obj", None)
+        _multiply_examples(items, config.getoption("--examples"))
+    return (yield)
+
+
+def _multiply_examples(items: list[pytest.Item], times: int) -> None:
+    """Multiply the examples of properties, of those too that state how many they want."""
+    from hypothesis import settings  # noqa: PLC0415 - a second to import
+
+    for test in (getattr(item, "obj", None) for item in items):
         if hasattr(test, "hypothesis"):
             usual = getattr(test, "_hypothesis_internal_use_settings", settings.default)
-            more = settings(usual, max_examples=usual.max_examples * config.getoption("--examples"))
+            more = settings(usual, max_examples=usual.max_examples * times)
             getattr(test, "__func__", test)._hypothesis_internal_use_settings = more
 
 
