@@ -190,7 +190,8 @@ def execute(
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # the terminal closes; nohup asks to go on all the same
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     # Metrics and comparisons of models need scipy, whose import takes a while: it fits in while models run.
-    ahead = ("scipy.sparse", "scipy.special") if len(plan.suite.models) > 1 else ("scipy.sparse",)
+    several, ranked = len(plan.suite.models) > 1, min(len(plan.suite.models), len(plan.suite.datasets)) > 2
+    ahead = ["scipy.sparse", *["scipy.special"] * several, *["scipy.stats"] * ranked]
     threading.Thread(target=lambda: [*map(importlib.import_module, ahead)], daemon=True).start()
     with monitor.display(plan) as display:
         events = Broadcast((display, monitor.events))

@@ -115,7 +115,7 @@ while True:
 """
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_what_is_left_at_whatever_moment_runs_are_killed_goes_with_the_next_one(tmp_path, rounds):
     rng = random.Random(rounds)
     for _ in range(rounds):
