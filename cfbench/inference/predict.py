@@ -89,8 +89,8 @@ def embeddings_of(model: HasEmbeddings, n_users: int, n_items: int) -> Embedding
             shape = (rows, array.shape[1] if isinstance(array, np.ndarray) and array.ndim == 2 else 1)
         elif array is None:
             continue
-        floats = shaped_floats(array, shape, f"{who}().{name}")
-        if not (np.abs(floats) <= np.finfo(np.float32).max).all():
+        floats, limit = shaped_floats(array, shape, f"{who}().{name}"), np.finfo(np.float32).max
+        if floats.size and not (floats.min() >= -limit and floats.max() <= limit):  # without another large array
             raise ModelError(
                 f"{who}().{name} must be finite; give a row of 0 to an entity about which nothing was learned"
             )
