@@ -182,7 +182,7 @@ def _query(model: object, inputs: EvaluationInputs, task: Task, clock: Clock, ha
         arrays["rating_range"] = stated
     if isinstance(model, protocols.HasEmbeddings):
         with clock.part("check"):
-            factors = embeddings_of(model, train.n_users, train.n_items).items.astype(np.float32)
+            factors = embeddings_of(model, train.n_users, train.n_items).items.astype(np.float32, copy=False)
         if factors.shape[1]:
             arrays["item_factors"] = factors
     again = np.full((2, 2), np.nan)
