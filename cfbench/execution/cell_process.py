@@ -18,7 +18,10 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cfbench.execution.contract import Task
 from cfbench.execution.fit_and_predict import perform
@@ -52,11 +55,16 @@ def run_cell(output: int, control: int, home: Path, code: Mapping[str, Sequence[
         task = _awaited_task(control)
         held = _settle(task, output, home, code)
         apart = out_of_the_way(control)
-        load, hand_over = partial(await_inputs, apart), partial(await_pairs, task, apart)
-        outcome = perform(task, reporter.epoch, reporter.phase, load, hand_over, held)
+        written: list[str] = []  # what was handed over must not be written again: embeddings can be large
+
+        def hand_over(ranked: Mapping[str, NDArray[Any]], cold: bool) -> NDArray[np.int32]:
+            written.extend(ranked)
+            return await_pairs(task, apart, ranked, cold)
+
+        outcome = perform(task, reporter.epoch, reporter.phase, partial(await_inputs, apart), hand_over, held)
         try:
             reporter.phase("write")
-            write_outcome(outcome)
+            write_outcome(outcome, written)
             exit_code = 0
         except OSError as error:
             reason = f"{error.strerror or error} ({error.filename or task.folder})"

@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
@@ -80,10 +80,10 @@ def _sizes_of(task: Task) -> OutputSizes:
     return OutputSizes(**{**facts["sizes"], "length": task.list_length})
 
 
-def write_outcome(outcome: Outcome) -> None:
-    """Write the outcome into the task's folder; the JSON comes last."""
+def write_outcome(outcome: Outcome, written: Collection[str] = ()) -> None:
+    """Write the outcome into the task's folder, all but the arrays that are ``written``; the JSON comes last."""
     arrays = outcome.output.arrays() if outcome.output is not None else None
-    write_arrays(outcome.task, arrays or {})
+    write_arrays(outcome.task, {name: array for name, array in (arrays or {}).items() if name not in written})
     facts = {
         "status": outcome.status,
         "answers": None if arrays is None else list(arrays),

@@ -111,11 +111,15 @@ class WatchdogClient:
         *lines, self._partial = (self._partial + data).split(b"\n")
         return [event for line in lines if (event := parse_event(line)) is not None]
 
+    def hang_up(self) -> None:
+        """Let the watchdog know that nothing more is asked of it, which it ends by."""
+        with suppress(BrokenPipeError):  # a dead one reads nothing; closing was all that was wanted
+            self._stdin.close()
+
     def close(self) -> int:
         """End the watchdog with all that it started; return its exit code."""
         os.close(self.events)
-        with suppress(BrokenPipeError):  # a dead one reads nothing; closing was all that was wanted
-            self._stdin.close()
+        self.hang_up()
         try:
             for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGKILL):
                 self.send_signal(number)
@@ -194,7 +198,9 @@ class Supervisor:
         return [outcome for outcome in ended if outcome is not None]
 
     def close(self) -> None:
-        """End all watchdogs and their cells."""
+        """End all watchdogs and their cells, which takes each a while."""
+        for watchdog in self._watchdogs.values():
+            watchdog.hang_up()
         for name in list(self._watchdogs):
             self._drop(name)
         self._selector.close()
