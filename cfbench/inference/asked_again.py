@@ -79,14 +79,14 @@ def ratings_again(
 
 
 def batches(n: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the numbers below ``n`` in random order, in batches of 1, 8, 64, 512 ...
+    """Yield the numbers below ``n`` in random order, in batches of 1, 64 and 4,096.
 
     Few are enough to tell answers that depend on the batch, and a model may take a while for every call.
     """
     order, start, size = np.random.default_rng([seed, n]).permutation(n), 0, 1
     while start < n:
         yield order[start : start + size]
-        start, size = start + size, 8 * size
+        start, size = start + size, 64 * size
 
 
 def changes(first: NDArray[np.float64], again: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
