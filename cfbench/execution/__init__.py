@@ -16,7 +16,6 @@ if TYPE_CHECKING:
         most_bytes,
         read_outcome,
         saved_in,
-        seal_of,
         tail_of,
         write_outcome,
     )
@@ -50,7 +49,6 @@ __all__ = [
     "remove_folder",
     "room",
     "saved_in",
-    "seal_of",
     "tail_of",
     "write_outcome",
 ]
@@ -64,7 +62,6 @@ _NAMES_OF_MODULES = {
         "most_bytes",
         "read_outcome",
         "saved_in",
-        "seal_of",
         "tail_of",
         "write_outcome",
     ),

@@ -43,14 +43,14 @@ class ProcessExecutor:
             self._fill(supervisor, waiting, queue)
             while supervisor.running:
                 ended = supervisor.wait()
-                for outcome in ended:
-                    waiting.has_ended(outcome.task)
+                for one in ended:
+                    waiting.has_ended(one.task)
                 try:
                     self._fill(supervisor, waiting, queue)
                 except Exception:  # no room for the next cell, say: what these have computed must not go with it
-                    yield from ended
+                    yield from (one.outcome() for one in ended)
                     raise
-                yield from ended
+                yield from (one.outcome() for one in ended)
 
     def _fill(self, supervisor: Supervisor, waiting: _Waiting, queue: TaskQueue) -> None:
         """Start tasks until ``jobs`` of them run or none is left."""

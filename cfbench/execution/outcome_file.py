@@ -111,19 +111,24 @@ def _parse() -> Callable[..., _OutcomeFile]:
     return TypeAdapter(_OutcomeFile).validate_json
 
 
-def seal_of(task: Task, arrays: Iterable[str] | None = None) -> str:
-    """Return a digest of the names and bytes of the task's answers; an empty text where they can be no answers.
+def digests_of(task: Task, arrays: Iterable[str] | None = None) -> dict[str, str]:
+    """Return the digests of the files of the task's answers by name; of what can be no answer there is none.
 
-    It is taken as soon as the cell has ended with all its processes: :func:`read_outcome` refuses what was changed
-    since. Where ``arrays`` are named, it is of these alone. It needs numpy and the standard library alone.
+    They are taken as soon as the cell has ended with all its processes: :func:`read_outcome` refuses what was changed
+    since. Where ``arrays`` are named, they are of these alone. It needs numpy and the standard library alone.
     """
-    try:
-        with _AnswerFiles(task) as files:
-            for name in _NAMES if arrays is None else (f"{array}.npy" for array in arrays):
+    digests = dict[str, str]()
+    with suppress(OSError), _AnswerFiles(task) as files:
+        digests = files.digests
+        for name in _NAMES if arrays is None else [f"{array}.npy" for array in arrays]:
+            with suppress(OSError, ValueError, TypeError, KeyError):  # read_outcome meets the same, and says what it is
                 files.read(name)
-            return files.seal
-    except (OSError, ValueError, TypeError, KeyError):  # read_outcome meets the same, and says what it is
-        return ""
+    return digests
+
+
+def seal_of(digests: Mapping[str, str]) -> str:
+    """Return a digest of the names and bytes of files whose ``digests`` are given by name."""
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
 def read_outcome(task: Task, seal: str | None = None) -> Outcome | None:
@@ -144,7 +149,7 @@ def read_outcome(task: Task, seal: str | None = None) -> Outcome | None:
             arrays = {name: array for name in FORMS if (array := files.array(name)) is not None}
             if facts.answers is not None and set(facts.answers) != set(arrays):
                 raise ValueError("it holds other answers than it names")
-            if seal not in (None, files.seal):
+            if seal not in (None, seal_of(files.digests)):
                 raise ValueError("it was changed after the cell had ended")
             output = None if facts.answers is None else ModelOutput.of(arrays)
     except (OSError, ValueError, TypeError, KeyError, MemoryError, CfbenchError) as error:
@@ -156,12 +161,16 @@ def read_outcome(task: Task, seal: str | None = None) -> Outcome | None:
 
 
 class _AnswerFiles(AbstractContextManager["_AnswerFiles"]):
-    """The files of a task's answers: each is opened once, and held against what the task asks for before it is read."""
+    """The files of a task's answers: each is opened once, and held against what the task asks for before it is read.
+
+    Attributes:
+        digests: of the bytes of what was read, by name.
+    """
 
     def __init__(self, task: Task) -> None:
         """Open the folder; it may be missing."""
         self._task = task
-        self._digests: dict[str, str] = {}
+        self.digests: dict[str, str] = {}
         self._folder: int | None = None
         with suppress(FileNotFoundError):
             # Another cell's answers, behind a link, are not this cell's own.
@@ -171,11 +180,6 @@ class _AnswerFiles(AbstractContextManager["_AnswerFiles"]):
         """Close the folder."""
         if self._folder is not None:
             os.close(self._folder)
-
-    @property
-    def seal(self) -> str:
-        """A digest of the names and bytes of what was read."""
-        return hashlib.sha256(json.dumps(self._digests, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def _sizes(self) -> OutputSizes:
@@ -208,7 +212,7 @@ class _AnswerFiles(AbstractContextManager["_AnswerFiles"]):
                 raise OSError(errno.EFBIG, f"{name} has more than {_LARGEST // MEBIBYTE} MiB")
             file.seek(0)
             data = file.read(size)
-        self._digests[name] = hashlib.sha256(data).hexdigest()
+        self.digests[name] = hashlib.sha256(data).hexdigest()
         return data
 
 

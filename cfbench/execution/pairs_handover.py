@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cfbench.execution.contract import Task
-from cfbench.execution.outcome_file import seal_of, write_arrays
+from cfbench.execution.outcome_file import digests_of, write_arrays
 from cfbench.execution.pipe_events import event_line
 from cfbench.inference.inputs import EvaluationInputs, input_files, mapped_array, pairs_file
 
@@ -82,16 +82,18 @@ def await_pairs(task: Task, control: int, ranked: Mapping[str, NDArray[Any]], co
 
 
 class Lists:
-    """What the watchdog knows of a cell's lists: their seal from the moment when it handed over the pairs."""
+    """What the watchdog knows of a cell's lists: their digests from the moment when it handed over the pairs."""
 
     def __init__(self, task: Task) -> None:
         """Begin with nothing handed over."""
-        self._task, self._seal = task, ""
+        self._task = task
+        self._sealed: dict[str, str] | None = None
 
     def hand_over(self, control: int, *, cold: bool) -> None:
         """Seal the lists and send the pairs, once; who asks again gets nothing, and need not wait for it."""
-        asked_before, path = bool(self._seal), pairs_file(Path(self._task.inputs), cold=cold)
-        self._seal = self._seal or seal_of(self._task, RANKED) or "none"
+        asked_before, path = self._sealed is not None, pairs_file(Path(self._task.inputs), cold=cold)
+        if self._sealed is None:
+            self._sealed = digests_of(self._task, RANKED)
         with suppress(OSError), socket.socket(fileno=os.dup(control)) as channel:  # the cell may have gone
             if asked_before or not path.is_file():
                 channel.shutdown(socket.SHUT_WR)
@@ -99,7 +101,7 @@ class Lists:
             with path.open("rb") as file:
                 socket.send_fds(channel, [b"\0"], [file.fileno()])
 
-    @property
-    def changed(self) -> bool:
-        """Whether they are others than those that were sealed."""
-        return bool(self._seal) and (seal_of(self._task, RANKED) or "none") != self._seal
+    def differ_from(self, digests: Mapping[str, str]) -> bool:
+        """Whether they were sealed, and are others than those of which ``digests`` tell, by name of file."""
+        names = [f"{array}.npy" for array in RANKED]
+        return self._sealed is not None and any(self._sealed.get(name) != digests.get(name) for name in names)

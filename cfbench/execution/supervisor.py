@@ -10,9 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,19 @@ class WatchdogClient:
             self._stdin.flush()
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A task that has ended.
+
+    Attributes:
+        task: the task.
+        outcome: returns how it ended. What its cell has left is read by then, which takes a while: start others first.
+    """
+
+    task: Task
+    outcome: Callable[[], Outcome]
+
+
 @dataclass
 class Supervisor:
     """Supervisor of the watchdogs, one per plugin distribution, and of the tasks that run below each.
@@ -182,11 +196,11 @@ class Supervisor:
             watchdog.prepare([task.import_path], task)
         watchdog.run(task)
 
-    def wait(self, seconds: float = _LOOK) -> list[Outcome]:
-        """Wait until something happens, so long at most; return the outcomes of the tasks that ended, if any."""
+    def wait(self, seconds: float = _LOOK) -> list[Ended]:
+        """Wait until something happens, so long at most; return the tasks that ended, if any."""
         dead = {name for name, watchdog in self._watchdogs.items() if watchdog.process.poll() is not None}
         ready = [key.data for key, _ in self._selector.select(seconds)]
-        ended: list[Outcome | None] = []
+        ended: list[Ended | None] = []
         for name in ready:
             received = self._watchdogs[name].receive()
             ended += self._lost(name) if received is None else (self._handle(name, event) for event in received)
@@ -195,7 +209,7 @@ class Supervisor:
         for name in {task.distribution for task in self.running.values()}:
             if time.monotonic() - self._watchdogs[name].heard > _SILENCE:
                 self._watchdogs[name].send_signal(signal.SIGTERM)  # its keeper ends it: noticed at the next look
-        return [outcome for outcome in ended if outcome is not None]
+        return [one for one in ended if one is not None]
 
     def close(self) -> None:
         """End all watchdogs and their cells, which takes each a while."""
@@ -222,8 +236,8 @@ class Supervisor:
             self._open(ahead)
             self._watchdogs[ahead.distribution].awaited = True
 
-    def _handle(self, distribution: str, event: dict[str, Any]) -> Outcome | None:
-        """Take note of an event; return the outcome of the task that it ends, if any."""
+    def _handle(self, distribution: str, event: dict[str, Any]) -> Ended | None:
+        """Take note of an event; return the task that it ends, if any."""
         task = self.running.get(event["task"])
         match event["event"]:
             case "prepared":
@@ -243,19 +257,19 @@ class Supervisor:
                 self.events.cell_epoch(task, EpochReport(event["epoch"], event["epochs"], *losses))
             case "exited" if task is not None:
                 del self.running[task.name]
-                return replace(concluded(task, event), protections=tuple(event["protections"].split()))
+                return Ended(task, partial(_outcome, task, event))
         return None
 
-    def _lost(self, distribution: str) -> list[Outcome | None]:
+    def _lost(self, distribution: str) -> list[Ended | None]:
         """Try the cells of a watchdog that has gone once more: as far as can be known, they are not to blame."""
         code = self._drop(distribution)
         tasks = [task for task in self.running.values() if task.distribution == distribution]
         return [self._try_again(task, f"the process that supervises it {how_ended(code)}") for task in tasks]
 
-    def _try_again(self, task: Task, how: str) -> Outcome | None:
+    def _try_again(self, task: Task, how: str) -> Ended | None:
         if task.name in self._retried:
             del self.running[task.name]
-            return Outcome(task, "crashed", f"{how}, twice", log_tail=tail_of(Path(task.log)))
+            return Ended(task, lambda: Outcome(task, "crashed", f"{how}, twice", log_tail=tail_of(Path(task.log))))
         self._retried.add(task.name)
         self.events.note(f"{task.label}: {how}; the cell is tried once more")
         remove_folder(Path(task.folder))  # what it has left is no beginning to go on from
@@ -269,3 +283,7 @@ class Supervisor:
         self.importing.discard(distribution)
         self._selector.unregister(watchdog.events)
         return watchdog.close()
+
+
+def _outcome(task: Task, event: dict[str, Any]) -> Outcome:
+    return replace(concluded(task, event), protections=tuple(event["protections"].split()))

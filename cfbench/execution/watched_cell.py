@@ -17,7 +17,7 @@ from typing import Any, Literal
 from cfbench.execution.child_processes import count_below
 from cfbench.execution.contract import Task
 from cfbench.execution.held_memory import HeldMemory
-from cfbench.execution.outcome_file import seal_of
+from cfbench.execution.outcome_file import digests_of, seal_of
 from cfbench.execution.pairs_handover import Lists, send_inputs
 from cfbench.execution.pipe_events import LONGEST_TEXT, EventRate, parse_event
 from cfbench.execution.printed_log import PrintedLog
@@ -158,16 +158,16 @@ class WatchedCell:
         self.close()
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not self._exceeded:
             self._exceeded = "out-of-memory" if _kernel_kills() > self._killed_by_kernel else ""
-        relisted, seal = self._lists.changed, ""
+        digests: dict[str, str] = {}
         try:
             if os.path.samestat(self._folder, os.lstat(self.place)):
                 self.place.rename(self.task.folder)  # an empty folder, out of reach for other cells
-                seal = seal_of(self.task)
+                digests = digests_of(self.task)
         except OSError as error:
             self._unwritten = self._unwritten or f"{error.strerror or error} ({self.task.folder})"[:LONGEST_TEXT]
         how = {"code": os.waitstatus_to_exitcode(status), "exceeded": self._exceeded, "unwritten": self._unwritten}
-        how["relisted"] = relisted
-        return {"event": "exited", **how, "peak": self._peak, "seconds": time.monotonic() - self._began, "seal": seal}
+        how |= {"relisted": self._lists.differ_from(digests), "seal": seal_of(digests)}
+        return {"event": "exited", **how, "peak": self._peak, "seconds": time.monotonic() - self._began}
 
     def close(self) -> None:
         """Close its pipes and its log."""

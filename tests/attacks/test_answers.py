@@ -14,7 +14,7 @@ HONEST = ("honestnoise", "bias")
 HOWS = {
     "sparse": "predictions have shape",
     "means": "lists were changed after it was given the pairs",
-    "factors": "lists were changed after it was given the pairs",
+    "factors": "item_factors have shape",
     "pipe": "no plain file",
     "device": "cannot be read",
     "folder": "cannot be read",

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from cfbench.errors import StoreError
 from cfbench.execution import executors
 from cfbench.execution.contract import Outcome, RunEvents, Task
 from cfbench.execution.executors import ProcessExecutor
+from cfbench.execution.supervisor import Ended
+
+
+def ended_well(task):
+    return Ended(task, partial(Outcome, task, "ok"))
 
 
 class Clockwork:
@@ -23,7 +30,7 @@ class Clockwork:
         self.running[task.name] = task
 
     def wait(self):
-        ended = [Outcome(task, "ok") for task in self.running.values()]
+        ended = [ended_well(task) for task in self.running.values()]
         self.running.clear()
         return ended
 
@@ -72,6 +79,19 @@ def test_libraries_are_imported_while_the_inputs_of_a_cell_are_written(monkeypat
     assert made == ["a", "inputs of a", "b", "inputs of b"]
 
 
+def test_the_next_cell_starts_before_what_the_last_one_left_is_read(begun, monkeypatch):
+    read = []
+    monkeypatch.setattr(Timed, "wait", lambda self: [slow_to_read(self, read)])
+    assert begun(1, "quick", "quick") == ["quick", "quick"]
+    assert read == [1, 0], "cells that run while an outcome is read"
+
+
+def slow_to_read(supervisor, read):
+    (task,) = supervisor.running.values()
+    supervisor.running.clear()
+    return Ended(task, lambda: read.append(len(supervisor.running)) or Outcome(task, "ok"))
+
+
 def test_an_interrupt_is_raised_at_once_so_that_no_consumer_can_lose_it(outcomes_of_two):
     with pytest.raises(KeyboardInterrupt):
         next(outcomes_of_two(KeyboardInterrupt()))
@@ -91,7 +111,7 @@ class Timed(Clockwork):
     def wait(self):
         first = min(self.running, key=self.ends.__getitem__)
         self.now = self.ends[first]
-        return [Outcome(self.running.pop(first), "ok")]
+        return [ended_well(self.running.pop(first))]
 
 
 @pytest.fixture

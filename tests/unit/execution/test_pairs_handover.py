@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from cfbench.execution.contract import Task
-from cfbench.execution.outcome_file import answers_in, write_arrays
+from cfbench.execution.outcome_file import answers_in, digests_of, write_arrays
 from cfbench.execution.pairs_handover import Lists, await_inputs, await_pairs, out_of_the_way, send_inputs
 from cfbench.execution.pipe_events import parse_event
 from cfbench.inference.inputs import EvaluationInputs
@@ -95,7 +95,7 @@ def test_the_pairs_come_when_the_lists_are_written_and_told(task, awaited):
     pairs, heard = awaited(lists)
     assert heard == [({"event": "ranked", "task": "", "cold": False}, LISTS.tolist())]
     assert np.array_equal(pairs, EvaluationInputs.read(Path(task.inputs)).queries.pairs)
-    assert not lists.changed
+    assert not lists.differ_from(digests_of(task))
 
 
 @pytest.mark.parametrize("after", [LISTS[::-1], None])
@@ -104,25 +104,25 @@ def test_lists_that_change_after_the_hand_over_are_noticed(task, ends, after):
     write_arrays(task, {"lists": LISTS})
     lists.hand_over(ends[0], cold=False)
     write_arrays(task, {"lists": LISTS, "predictions": np.zeros(5, dtype=np.float32)})
-    assert not lists.changed
+    assert not lists.differ_from(digests_of(task))
     if after is None:
         (answers_in(task) / "lists.npy").unlink()
     else:
         write_arrays(task, {"lists": after})
-    assert lists.changed
+    assert lists.differ_from(digests_of(task))
 
 
 def test_lists_that_are_written_after_the_hand_over_alone_are_noticed(task, ends):
     lists = Lists(task)
     lists.hand_over(ends[0], cold=False)
     write_arrays(task, {"lists": LISTS})
-    assert lists.changed
+    assert lists.differ_from(digests_of(task))
 
 
 def test_lists_of_a_ranker_which_is_handed_nothing_may_be_written_at_any_time(task):
     lists = Lists(task)
     write_arrays(task, {"lists": LISTS})
-    assert not lists.changed
+    assert not lists.differ_from(digests_of(task))
 
 
 def test_who_asks_twice_gets_nothing_and_does_not_wait(task, ends, awaited):

@@ -177,7 +177,7 @@ def outcomes_of(supervisor):
     ended = []
     while supervisor.running:
         ended += supervisor.wait()
-    return ended
+    return [one.outcome() for one in ended]
 
 
 def outcome_of(supervisor):

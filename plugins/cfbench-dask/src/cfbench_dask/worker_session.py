@@ -175,8 +175,8 @@ class WorkerSession:
                     while (task := self._inbox.get(timeout=0.0 if supervisor.running else _LOOK)) is not None:
                         supervisor.start(task)
                 # No longer than until the next events are due: a task or the end of the session may come meanwhile.
-                for outcome in supervisor.wait(_BETWEEN_EVENTS) if supervisor.running else ():
-                    self._replies.pop(outcome.task.name).put(outcome)
+                for ended in supervisor.wait(_BETWEEN_EVENTS) if supervisor.running else ():
+                    self._replies.pop(ended.task.name).put(ended.outcome())
                 self._events.publish_if_due()
         finally:
             self.closed.set()
