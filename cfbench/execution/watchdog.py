@@ -263,6 +263,8 @@ class Watchdog:
                 self._arriving = cell
                 self._selector.register(cell.control, selectors.EVENT_READ, self._look_at_the_server)
                 self._server.fork_cell(cell.ends)
+                if self._groups is not None:
+                    self._groups.make_ready()
                 cell.give_away()
             else:
                 self._fork(cell)

@@ -56,6 +56,8 @@ def test_version_1_has_a_group_for_each_controller(tree):
     assert groups == ControlGroups(
         "cgroup-v1", {"memory": root / "memory" / "job" / name, "pids": root / "pids" / name}
     )
+    groups.make_ready(root, membership)
+    assert read(root / "memory" / "job" / "cgroup.procs") == str(os.getpid())  # where it is
     assert groups.enter("cell", 123, memory=1000, processes=7)
     memory, pids = (root / "memory" / "job" / name / "cell", root / "pids" / name / "cell")
     assert [read(memory / file) for file in LIMITS[:2]] == ["1000", "1000"]
@@ -127,6 +129,12 @@ def real():
     yield groups
     groups.shut()
     assert not any(folder.exists() for folder in groups.folders.values())
+
+
+def test_a_process_that_gets_ready_stays_where_it_is(real):
+    before = Path("/proc/self/cgroup").read_text()
+    real.make_ready()
+    assert Path("/proc/self/cgroup").read_text() == before
 
 
 def test_the_kernel_ends_what_holds_more_than_its_group_may(real):
