@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Container, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -51,6 +52,7 @@ class ProcessExecutor:
                     yield from (one.outcome() for one in ended)
                     raise
                 yield from (one.outcome() for one in ended)
+                supervisor.keep(waiting.distributions())  # libraries hold memory
 
     def _fill(self, supervisor: Supervisor, waiting: _Waiting, queue: TaskQueue) -> None:
         """Start tasks until ``jobs`` of them run or none is left."""
@@ -60,6 +62,8 @@ class ProcessExecutor:
             if queue.acquire(task):
                 queue.events.cell_started(task)
                 supervisor.start(task)
+            else:
+                waiting.is_done(task)
 
 
 class _Waiting:
@@ -72,6 +76,7 @@ class _Waiting:
     def __init__(self, tasks: list[Task], window: int) -> None:
         """Take the tasks in order, and out of how many the next one is chosen."""
         self.tasks, self._window = tasks, window
+        self._left = Counter(task.distribution for task in tasks)
         self._began: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
 
@@ -88,6 +93,15 @@ class _Waiting:
     def has_ended(self, task: Task) -> None:
         """Take note of how long a task has taken."""
         self._seconds[task.label] = time.monotonic() - self._began[task.name]
+        self.is_done(task)
+
+    def is_done(self, task: Task) -> None:
+        """Take note that a task has ended, or that another run has it."""
+        self._left[task.distribution] -= 1
+
+    def distributions(self) -> set[str]:
+        """Return the distributions of tasks that wait or run."""
+        return {distribution for distribution, tasks in self._left.items() if tasks}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -211,12 +211,17 @@ class Supervisor:
                 self._watchdogs[name].send_signal(signal.SIGTERM)  # its keeper ends it: noticed at the next look
         return [one for one in ended if one is not None]
 
-    def close(self) -> None:
-        """End all watchdogs and their cells, which takes each a while."""
-        for watchdog in self._watchdogs.values():
-            watchdog.hang_up()
-        for name in list(self._watchdogs):
+    def keep(self, needed: Collection[str]) -> None:
+        """End the watchdogs of all distributions but those that are ``needed``, with their cells; it takes a while."""
+        ending = self._watchdogs.keys() - needed
+        for name in ending:
+            self._watchdogs[name].hang_up()
+        for name in ending:
             self._drop(name)
+
+    def close(self) -> None:
+        """End all watchdogs and their cells."""
+        self.keep(())
         self._selector.close()
 
     def _open(self, task: Task) -> None:

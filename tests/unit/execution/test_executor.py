@@ -34,6 +34,8 @@ class Clockwork:
         self.running.clear()
         return ended
 
+    def keep(self, needed): ...
+
     def close(self): ...
 
 
@@ -139,6 +141,13 @@ def test_with_several_jobs_models_that_take_long_begin_a_little_earlier(begun):
     assert begun(1, *fold, *fold) == [*fold, *fold]
     assert begun(2, *fold, *fold) == [*fold, "slow", "middle", "quick"]
     assert begun(2, *fold, *fold, *fold)[-1] == "quick"
+
+
+def test_a_plugin_of_which_no_task_is_left_holds_no_memory_any_more(begun, monkeypatch):
+    kept = []
+    monkeypatch.setattr(Timed, "keep", lambda _, needed: kept.append(sorted(needed)))
+    begun(1, "quick of a", "slow of a", "quick of b")
+    assert kept == [["a", "b"], ["b"], []]
 
 
 def test_no_task_waits_for_ever_behind_longer_ones(begun):
