@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from io import StringIO
 
 from cfbench.files.printable import printable_line
@@ -65,10 +66,13 @@ def inert(value: object) -> object:
     Text that a spreadsheet would take for a formula gets an apostrophe before it, unless it is a number; control
     characters, which a terminal would obey, become replacement characters.
     """
-    if not isinstance(value, str):
-        return value
-    formula = value.lstrip(" ").startswith(_BEGIN_FORMULAS)
+    return _inert_text(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=10_000)  # names of columns, models and metrics come in every row
+def _inert_text(text: str) -> str:
+    formula = text.lstrip(" ").startswith(_BEGIN_FORMULAS)
     with suppress(ValueError):
-        float(value)
+        float(text)
         formula = False
-    return printable_line(f"'{value}" if formula else value)
+    return printable_line(f"'{text}" if formula else text)

@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from cfbench.evaluation.measure import finite
 from cfbench.evaluation.metrics.metric import Metric
-from cfbench.evaluation.statistics.bootstrap import MetricSamples, RatioSamples, percentile_interval
+from cfbench.evaluation.statistics.bootstrap import (
+    Interval,
+    MetricSamples,
+    RatioSamples,
+    percentile_interval,
+    percentile_intervals,
+)
 from cfbench.evaluation.statistics.significance import (
     FEWEST_DATASETS,
     FEWEST_MODELS,
@@ -89,11 +95,19 @@ class GroupSamples:
         """By model and figure name, its value in every sample, mean over the cells, shape (resamples,)."""
         return {key: _mean_where_known(np.array([one.samples for one in cells])) for key, cells in self.draws.items()}
 
+    @cached_property
+    def _intervals(self) -> Mapping[_Name, Interval]:
+        """The interval of each of the samples; all that are whole at once, since each call takes a while."""
+        whole = [key for key, samples in self.samples.items() if np.isfinite(samples).all()]
+        at_once = percentile_intervals(np.array([self.samples[key] for key in whole])) if whole else []
+        others = {key: percentile_interval(self.samples[key]) for key in self.samples.keys() - whole}
+        return {**dict(zip(whole, at_once, strict=True)), **others}
+
     def figure(self, model: str, name: str, value: float | None, n: int) -> Figure:
         """Return ``value`` with its interval, where the figure can be resampled."""
         if (model, name) not in self.samples:
             return Figure(value, n=n)
-        interval = percentile_interval(self.samples[model, name])
+        interval = self._intervals[model, name]
         return Figure(value, finite(interval.low), finite(interval.high), n)
 
     def n_users(self, model: str, name: str) -> int:

@@ -302,11 +302,13 @@ def jackknife_deviation(metric: Pooled, seed: int) -> float:
 
 
 def percentile_interval(values: NDArray[np.float64], level: float = LEVEL) -> Interval:
-    """Return the central interval that holds ``level`` of ``values``."""
+    """Return the central interval that holds ``level`` of ``values``, shape (n,), of those that are finite."""
+    known = values[np.isfinite(values)]
+    return percentile_intervals(known[np.newaxis], level)[0] if len(known) else Interval(math.nan, math.nan)
+
+
+def percentile_intervals(values: NDArray[np.float64], level: float = LEVEL) -> list[Interval]:
+    """Return the central interval that holds ``level`` of each row of ``values``, shape (m, n), all of them finite."""
     if not 0 < level < 1:
         raise ValueError(f"a confidence level lies between 0 and 1, got {level}")
-    known = values[np.isfinite(values)]
-    if not len(known):
-        return Interval(float("nan"), float("nan"))
-    low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high))
+    return [Interval(*ends) for ends in np.quantile(values, [(1 - level) / 2, (1 + level) / 2], axis=1).T.tolist()]
