@@ -70,5 +70,6 @@ def test_honest_models_are_left_in_peace_and_oracles_are_not(tmp_path):
     print(rates, asked)
     assert rates["honest"] < 0.01
     assert rates["honest, of 80 users"] < 0.01
-    assert all(rates[name] > 0.95 for name in ORACLES), rates
-    assert rates["the truth, of 80 users"] > 0.99
+    assert rates["the truth"] == rates["the truth, of 80 users"] == 1
+    found = {"with noise": 0.95, "a quarter of the way": 0.9, "on a fifth of the pairs": 0.7}  # docs/security.md
+    assert [name for name, least in found.items() if rates[name] < least] == [], rates
