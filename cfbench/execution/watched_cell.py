@@ -156,7 +156,8 @@ class WatchedCell:
             while read():
                 pass
         self.close()
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not self._exceeded:
+        killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        if killed and not self._exceeded and self.limited_by == "watchdog":  # nobody counts for this cell alone
             self._exceeded = "out-of-memory" if _kernel_kills() > self._killed_by_kernel else ""
         digests: dict[str, str] = {}
         try:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cfbench.execution.contract import Outcome, Task
-from cfbench.execution.outcome_file import answers_in, concluded, read_outcome, seal_of, write_outcome
+from cfbench.execution.outcome_file import answers_in, concluded, digests_of, read_outcome, seal_of, write_outcome
 from cfbench.inference.output import ModelOutput
 from cfbench.records.cell import Cell
 from cfbench.records.record import Epoch, Record
@@ -54,7 +54,7 @@ def require_recordable(task: Task, folder: str) -> None:
         "relisted": False,
         "peak": 1,
         "seconds": 2.0,
-        "seal": seal_of(task),
+        "seal": seal_of(digests_of(task)),
     }
     outcome = concluded(task, event)
     assert outcome.status in ("ok", "failed", "out-of-memory", "crashed")
@@ -101,7 +101,7 @@ def test_an_outcome_of_any_bytes_is_a_failure(name, data):
 def test_one_changed_bit_breaks_the_seal(data):
     with tempfile.TemporaryDirectory() as folder:
         task = written(folder)
-        seal = seal_of(task)
+        seal = seal_of(digests_of(task))
         assert read_outcome(task, seal).status == "ok"
         path = answers_in(task) / data.draw(st.sampled_from(["outcome.json", "predictions.npy", "lists.npy"]))
         content = bytearray(path.read_bytes())
