@@ -212,16 +212,15 @@ class Supervisor:
         return [one for one in ended if one is not None]
 
     def keep(self, needed: Collection[str]) -> None:
-        """End the watchdogs of all distributions but those that are ``needed``, with their cells; it takes a while."""
-        ending = self._watchdogs.keys() - needed
-        for name in ending:
+        """Let the watchdogs of all distributions end but of those that are ``needed``; it does not wait for them."""
+        for name in self._watchdogs.keys() - needed:
             self._watchdogs[name].hang_up()
-        for name in ending:
-            self._drop(name)
 
     def close(self) -> None:
-        """End all watchdogs and their cells."""
+        """End all watchdogs and their cells, which takes each a while."""
         self.keep(())
+        for name in list(self._watchdogs):
+            self._drop(name)
         self._selector.close()
 
     def _open(self, task: Task) -> None:

@@ -253,6 +253,18 @@ def test_no_dead_process_is_left_unburied(supervisor, task_for, wait_for):
     wait_for(lambda: len(watchdog_of(supervisor).children(recursive=True)) == 1)  # the fork server
 
 
+def test_processes_that_nobody_needs_end_and_others_come_where_they_are_needed_again(supervisor, task_for, wait_for):
+    supervisor.start(task_for("Quick"))
+    watchdog = watchdog_of(supervisor)
+    supervisor.keep({"tests"})
+    assert outcome_of(supervisor).status == "ok"
+    supervisor.keep(())
+    wait_for(lambda: supervisor.wait() == [] and not supervisor._watchdogs)
+    assert gone(watchdog)
+    supervisor.start(task_for("Orphans"))
+    assert outcome_of(supervisor).status == "ok"
+
+
 def test_what_a_dying_watchdog_kept_ends_with_it_children_of_cells_included(supervisor, task_for, wait_for):
     supervisor.start(task_for("Parent"))
     watchdog = watchdog_of(supervisor)
