@@ -27,7 +27,7 @@ _BYTES_PER_SCORE = 32  # a float64 score of the model, its temporaries or the pa
 _FEW_USERS = 64  # with fewer in a chunk, a product of factors spends its time on reading those of the catalogue
 _GROUP = 8  # columns whose maximum stands for them when a row's floor is estimated
 _FEW = 4  # times k: where more groups of a row reach its floor, its equals are not all looked at
-_FIRST_DRAWS = 256  # of the drawn order of equals, tried before all of it
+_DRAWS = [64, 2048]  # first so many of the drawn order of equals are tried, then so many, then all
 _SCORES_PER_BLOCK = 1 << 17  # a block of this many scores stays in the processor's cache while it is cut
 _ROWS_AT_ONCE = 256  # of scores that are added up in single precision before they are added in double precision
 
@@ -283,8 +283,8 @@ def _drawn_equals(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Find the first ``room`` cells of each row, in the order ``drawn``, that equal its ``floor``, as (row, item)."""
     found, room = [], room.copy()
-    # Rows of equals, as of a model that knows no items, are filled by the first few draws: search there first.
-    for draws in np.split(drawn, [_FIRST_DRAWS]):
+    # Rows of equals, as of a model that knows no items, are filled by the first few draws; the best of few are rarer.
+    for draws in np.split(drawn, _DRAWS):
         open_rows = np.flatnonzero(room > 0)
         row, draw = _true_cells(scores[np.ix_(open_rows, draws)] == floor[open_rows, np.newaxis])
         slot = np.arange(len(row)) - np.searchsorted(row, row)
