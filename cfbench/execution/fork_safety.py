@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,12 +47,8 @@ def hazard_of(pid: int, known: frozenset[str]) -> str:
 
 
 def _may_be_written(proc: Path, span: str) -> bool:
-    """Whether a part of an address space that is shared can be made writable by whoever has it."""
-    lines = iter((proc / "smaps").read_text("utf-8", errors="replace").splitlines())
-    for line in lines:
-        if line.startswith(f"{span} "):
-            return next(" mw" in flags for flags in lines if flags.startswith("VmFlags:"))
-    return False
+    """Whether a part of an address space that is shared can be made writable: its file was open for writing."""
+    return bool((proc / "map_files" / span).lstat().st_mode & stat.S_IWUSR)
 
 
 def state_at_rest(pid: int) -> tuple[str, ...] | None:
