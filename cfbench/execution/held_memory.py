@@ -53,6 +53,7 @@ class HeldMemory:
         """
         if not _LINUX:
             return _by_psutil([pid])
+        pid = _living_thread(pid)
         own, mapped = _resident(pid)
         return own + max(mapped, sum(self._open_files([pid]).values()))
 
@@ -64,6 +65,7 @@ class HeldMemory:
         """
         if not _LINUX:
             return _by_psutil(pids)
+        pids = [_living_thread(pid) for pid in pids]
         own, shared = _resident(pids[0]) if pids else (0, 0)
         if len(pids) > 1:
             shares = [_shares(pid) for pid in pids]
@@ -117,6 +119,16 @@ def _by_psutil(pids: Sequence[int]) -> int:
             process = psutil.Process(pid)
             held += process.memory_full_info().uss if position else process.memory_info().rss
     return held
+
+
+def _living_thread(pid: int) -> int:
+    """Return a thread of a process that has not ended: of a main thread that has, ``/proc`` shows no memory."""
+    with suppress(OSError):
+        for thread in os.listdir(_PROC / str(pid) / "task"):  # noqa: PTH208 - twenty times a second
+            with suppress(OSError):
+                if (_PROC / thread / "stat").read_bytes().rpartition(b")")[2].split()[0] not in (b"Z", b"X"):
+                    return int(thread)
+    return pid
 
 
 def _resident(pid: int) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # from <linux/prctl.h>
 _ROUNDS = 20  # of killing; what survives them waits for a device and ends when that answers
 _ROUND_SECONDS, _LOOK = 1.0, 0.01
+_THREADS = 17  # which field of ``stat`` counts them, after the name
 _LINUX = sys.platform == "linux"
 _PROC = Path("/proc")
 
@@ -40,16 +41,19 @@ def adopt_orphans() -> None:
 
 
 def descendants(roots: Iterable[int]) -> set[int]:
-    """Return all living processes below ``roots``, these excepted; zombies do not count."""
+    """Return all living processes below ``roots``, these excepted; zombies do not count.
+
+    A process whose main thread has ended looks like a zombie, and lives as long as it has others.
+    """
     parent_of, zombies = dict[int, int](), set[int]()  # what a zombie has started may still live
     if _LINUX:
         for folder in _PROC.iterdir():
             with suppress(OSError):  # it has ended meanwhile
                 if folder.name.isdecimal():
                     # The second field, the name in parentheses, may hold anything.
-                    state, parent = (folder / "stat").read_bytes().rpartition(b")")[2].split()[:2]
-                    parent_of[int(folder.name)] = int(parent)
-                    if state in (b"Z", b"X"):
+                    fields = (folder / "stat").read_bytes().rpartition(b")")[2].split()
+                    parent_of[int(folder.name)] = int(fields[1])
+                    if fields[0] in (b"Z", b"X") and int(fields[_THREADS]) <= 1:
                         zombies.add(int(folder.name))
     else:
         psutil = import_module("psutil")

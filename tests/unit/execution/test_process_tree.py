@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -13,6 +14,12 @@ import pytest
 from cfbench.execution import process_tree
 from cfbench.execution.process_tree import descendants, held_bytes, how_ended, kill_descendants
 
+EXIT = {"x86_64": 60, "aarch64": 93}.get(platform.machine())  # the system call that ends one thread
+HEADLESS = f"""
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=[60]).start()
+ctypes.CDLL(None).syscall({EXIT}, 0)
+"""
 CHILD = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
 
 
@@ -42,6 +49,15 @@ def test_descendants_are_those_of_all_generations_and_no_zombies(family):
     os.waitid(os.P_PID, family.pid, os.WEXITED | os.WNOWAIT)
     assert family.pid not in descendants([os.getpid()])
     grandchild.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or EXIT is None, reason="elsewhere a main thread ends with its process")
+def test_a_process_whose_main_thread_has_ended_is_no_zombie(wait_for):
+    with subprocess.Popen([sys.executable, "-c", HEADLESS]) as process:
+        wait_for(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+        assert process.pid in descendants([os.getpid()])
+        kill_descendants(os.getpid(), spared=frozenset(descendants([os.getpid()]) - {process.pid}))
+        assert not psutil.pid_exists(process.pid)
 
 
 @pytest.mark.usefixtures("source")
