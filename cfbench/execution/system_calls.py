@@ -50,7 +50,9 @@ settimeofday 164 170  clock_settime 227 112  clock_adjtime 305 266  adjtimex 159
 quotactl_fd 443 443  open_by_handle_at 304 265  syslog 103 116  vhangup 153 58  iopl 172 -  ioperm 173 -
 fanotify_init 300 262
 """
-_SOCKET_OPTIONS = "setsockopt 54 208"
+# What stays in a socket: its options, which a cell might share with the next one, and open files on their way, which
+# count for no process, and for the user: beyond as many as a process may have open, none of his programs can send any.
+_SOCKETS = "setsockopt 54 208  sendmsg 46 211  sendmmsg 307 269"
 # Of other processes' priorities and processors; a thread's number looks like a process's, hence without effect.
 _SCHEDULING = "sched_setaffinity 203 122  sched_setscheduler 144 119  sched_setparam 142 118  sched_setattr 314 274"
 
@@ -60,8 +62,10 @@ _TYPING_COMMANDS = (0x5412, 0x541C)  # into a terminal
 _NOTING_COMMANDS = (8, 10, 15, 1024, 1026, 1036, 1038)
 """Commands of ``fcntl`` that mark files: owner, signal, leases, notifications, hints."""
 _SET_DUMPABLE = 4  # a process that clears it hides its memory from its watchdog
-_MEMORY, _VFORK, _THREAD = 0x100, 0x4000, 0x10000  # flags of ``clone``
-_SHARED = _MEMORY | 0x200 | 0x400 | 0x800 | 0x40000 | 0x80000000  # folders, descriptors, handlers, semaphores, priority
+_MEMORY, _DESCRIPTORS, _VFORK, _THREAD = 0x100, 0x400, 0x4000, 0x10000  # flags of ``clone``
+_SHARED = _MEMORY | _DESCRIPTORS | 0x200 | 0x800 | 0x40000 | 0x80000000  # folders, handlers, semaphores, priority
+_SIBLING, _NAMESPACES = 0x8000, 0x7E020000
+_OWN_DESCRIPTORS = (2, 6)  # flags of ``close_range`` that give a thread a table of its own
 _UNIX, _INTERNET, _SEQUENCED = 1, (2, 10, 16), 5
 _ACCELERATOR = Path("/dev/nvidiactl")  # whose driver talks to itself by a socket of that kind
 
@@ -123,6 +127,7 @@ def program(machine: str, *, network: bool, accelerator: bool) -> list[_Instruct
         "socket 41 198": _sockets(families, sequenced=accelerator),
         "setpriority 141 140": [*_require(0, 0), *_require(1, 0), _Instruction(_RETURN, _ALLOW)],
         "clone 56 220": _new_process(),
+        "close_range 436 436": _forbid(2, _OWN_DESCRIPTORS, errno.EINVAL),
         "clone3 435 435": [_Instruction(_RETURN, _FAIL | errno.ENOSYS)],  # as clone, with flags where no filter sees
     }
     for table, body in conditions.items():
@@ -132,8 +137,8 @@ def program(machine: str, *, network: bool, accelerator: bool) -> list[_Instruct
         given = [*_unless_null(position, _FAIL), _Instruction(_RETURN, _FAIL | errno.EPERM)]
         found += _on(numbers(table), given)
     found += _on(numbers(_SCHEDULING), [*_require(0, 0), _Instruction(_RETURN, _ALLOW)])
-    if not network and not accelerator:  # which a cell might share with the next one
-        found += _on(numbers(_SOCKET_OPTIONS), [_Instruction(_RETURN, _FAIL | errno.EPERM)])
+    if not network and not accelerator:
+        found += _on(numbers(_SOCKETS), [_Instruction(_RETURN, _FAIL | errno.EPERM)])
     for table, error in ((_CHANGES, 0), (_ATTRIBUTES, errno.ENOTSUP), (_REFUSED, errno.EPERM)):
         found += _on(numbers(table), [_Instruction(_RETURN, _FAIL | error)])
     return [*found, _Instruction(_RETURN, _ALLOW)]
@@ -178,11 +183,14 @@ def _limits_of_others() -> list[_Instruction]:
 def _new_process() -> list[_Instruction]:
     """Refuse processes that share memory, files, folders or the like with their parent, threads and vfork excepted.
 
-    A fork server could have a cell that writes into its own memory.
+    A fork server could have a cell that writes into its own memory. Refused, too, are processes beside their parent,
+    which would count for nobody; namespaces, in which a process has the superuser's powers again; and threads with
+    descriptors of their own, which ``/proc`` does not show with those of their process.
     """
     allow = _Instruction(_RETURN, _ALLOW)
-    threads = [_argument(0), _Instruction(_MASK, _THREAD), *_on([_THREAD], [allow])]
-    others = [_argument(0), _Instruction(_MASK, _SHARED | _VFORK), *_on([0, _VFORK, _VFORK | _MEMORY], [allow])]
+    thread, told_apart = _THREAD | _DESCRIPTORS, _SHARED | _VFORK | _THREAD | _SIBLING | _NAMESPACES
+    threads = [_argument(0), _Instruction(_MASK, thread), *_on([thread], [allow])]
+    others = [_argument(0), _Instruction(_MASK, told_apart), *_on([0, _VFORK, _VFORK | _MEMORY], [allow])]
     return [*threads, *others, _Instruction(_RETURN, _FAIL | errno.EPERM)]
 
 

@@ -14,6 +14,8 @@ STATUS = {
     "sessions": "ok",
     "crowd": "failed",
     "zombies": "failed",
+    "siblings": "failed",
+    "namespaces": "failed",
 }
 
 
@@ -27,6 +29,8 @@ def test_cells_that_hide_processes_or_start_many_leave_none_and_disturb_nobody(e
     found = {name: ran.status[name] for name in STATUS}
     assert found == STATUS
     assert "more than the 200 processes allowed by --max-processes" in ran.records["crowd", ""]["reason"]
+    for name in ("siblings", "namespaces"):
+        assert "PermissionError" in ran.records[name, ""]["reason"]
     assert ran.figures(HONEST) == alone("-s", "holdout").figures(HONEST) != {}
     honest_threes = [value for (model, _, name), value in ran.figures(("rewriter", "daemon")).items() if name == "RMSE"]
     assert honest_threes[0] == honest_threes[1]

@@ -10,11 +10,17 @@ from pathlib import Path
 import pytest
 
 HONEST = ("honestnoise", "bias", "popular")
-COUNTED = ("plain", "memfd", "shared", "children", "chain", "orphans")
+COUNTED = ("plain", "memfd", "shared", "children", "chain", "orphans", "headless", "beheaded")
 WITH_RIGHTS = ("mapped", "forgotten", "cut")
 """Counted by control groups, and where the superuser runs cfbench: the system tells nobody else of these pages."""
 BY_GROUPS = ("flight",)
-REFUSED = {"sysv": "Operation not permitted", "posix": "Permission denied", "named": "Permission denied"}
+REFUSED = {
+    "sysv": "Operation not permitted",
+    "posix": "Permission denied",
+    "named": "Permission denied",
+    "apart": "Invalid argument",
+    **({} if Path("/dev/nvidiactl").exists() else {"flight": "Operation not permitted"}),
+}
 LIMIT = ("--memory-limit", "300MB", "--jobs", "2")
 WITHOUT_GROUPS = """
 import sys; 'cfbench.execution.watchdog' in sys.orig_argv and setattr(
@@ -47,7 +53,7 @@ def test_memory_counts_wherever_a_cell_holds_it(run, alone, limited_by):
     groups = kept_by != "watchdog"
     hows = (*COUNTED, *(WITH_RIGHTS if groups or os.geteuid() == 0 else ()), *(BY_GROUPS if groups else ()))
     models = {f"hoards[how={how}]": how for how in hows}
-    ran = run([HONEST[0], *models, *HONEST[1:]], *LIMIT)
+    ran = run([HONEST[0], *models, *HONEST[1:]], *LIMIT, "--allow-network")  # without which no files can be sent
     ends = {how: (ran.status[model], ran.records[model, ""]["reason"]) for model, how in models.items()}
     assert {status for status, _ in ends.values()} == {"out-of-memory"}, ends
     assert all("more than the 286 MiB allowed" in reason for _, reason in ends.values()), ends

@@ -88,6 +88,13 @@ def decided(machine: str, call: str, *arguments: int, network: bool = False, acc
         ("clone 56 220", (0x8211,), FAILS | errno.EPERM),
         ("clone 56 220", (0x80004011,), FAILS | errno.EPERM),
         ("clone 56 220", (0x4511,), FAILS | errno.EPERM),
+        ("clone 56 220", (0x8011,), FAILS | errno.EPERM),  # a sibling
+        ("clone 56 220", (0x3D0B00,), FAILS | errno.EPERM),  # a thread with descriptors of its own
+        *(("clone 56 220", (0x11 | 1 << bit,), FAILS | errno.EPERM) for bit in (17, *range(25, 31))),  # namespaces
+        ("close_range 436 436", (3, 9, 4), ALLOWED),
+        ("close_range 436 436", (3, 9, 2), FAILS | errno.EINVAL),
+        ("sendmsg 46 211", (3, 1), FAILS | errno.EPERM),
+        ("sendmmsg 307 269", (3, 1), FAILS | errno.EPERM),
         ("clone3 435 435", (), FAILS | errno.ENOSYS),
         ("socket 41 198", (1, 1), FAILS | errno.EACCES),
         ("socket 41 198", (2, 1), FAILS | errno.EACCES),
@@ -178,8 +185,9 @@ def test_threads_and_other_programs_start_all_the_same():
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_options_of_sockets_can_be_set_where_there_is_a_network(machine):
-    assert decided(machine, "setsockopt 54 208", 3, 1, 18, network=True) == ALLOWED
+def test_options_of_sockets_can_be_set_and_files_sent_where_there_is_a_network(machine):
+    for call in ("setsockopt 54 208", "sendmsg 46 211", "sendmmsg 307 269"):
+        assert decided(machine, call, 3, 1, 18, network=True) == ALLOWED
 
 
 @filtered
