@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ from threadpoolctl import threadpool_limits
 from cfbench.data.sources.source import Storage
 from cfbench.data.splits.split import Split
 from cfbench.errors import CfbenchError, ModelError, StoreError, UnknownNameError, UsageError
+from cfbench.execution.failure_reasons import failure_of
 from cfbench.execution.fit_and_predict import prepare, with_cold_entities
+from cfbench.execution.interrupts import interrupts
 from cfbench.experiment.past_run import past_records, past_suite
 from cfbench.experiment.plan import model_seed
 from cfbench.experiment.split_plans import split_plans
@@ -98,14 +99,17 @@ class FinishedCell:
 
         The traceback goes to standard error.
         """
-        try:
-            with threadpool_limits(self.cell.threads):  # the last digits of a sum may depend on their number
-                yield
-        except CfbenchError:
-            raise
-        except (Exception, SystemExit) as error:  # a plugin may raise anything
-            traceback.print_exc()
-            raise ModelError(f"{self.cell.model} failed: {type(error).__name__}: {error}") from error
+        with interrupts() as interrupted:
+            try:
+                with threadpool_limits(self.cell.threads):  # the last digits of a sum may depend on their number
+                    yield
+            except CfbenchError:
+                raise
+            except BaseException as error:  # a plugin may raise anything
+                if interrupted:
+                    raise
+                _, reason = failure_of(error, self.plugin.value.partition(":")[0].partition(".")[0], ())
+                raise ModelError(f"{self.cell.model} failed: {reason}") from error
 
 
 def load_cell(

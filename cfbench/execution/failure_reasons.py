@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 import traceback
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from cfbench.errors import CfbenchError
+from cfbench.records.record import Status
 
 _MOST_CAUSES = 100  # of an error that are looked at
 _LONGEST = 500  # characters of what was raised that records and tables keep
@@ -16,6 +19,25 @@ _ALLOCATION_REFUSED = ("can't allocate memory", "cannot allocate memory", "out o
 _REFUSED = ("permission denied", "operation not permitted")  # in messages of libraries that know no error numbers
 _NO_CONNECTION = ("name resolution", "to a (local) address")  # likewise
 _READ_ON = "see 'What a model may count on' in docs/plugins.md, or try --executor in-process"
+
+
+def failure_of(error: BaseException, own: str, held: Collection[str]) -> tuple[Status, str]:
+    """Return what becomes of a cell that raised ``error``, and the reason; traceback and reason go to standard error.
+
+    See :func:`reason_of` for ``own``, :func:`refusal` for ``held``.
+    """
+    status: Status = "failed"
+    reason = f"an error that cannot be told, {type.__dict__['__name__'].__get__(type(error))}"
+    with suppress(BaseException):  # a plugin may have closed standard error, or written the error's class
+        traceback.print_exc()
+    with suppress(BaseException):
+        reason = reason_of(error, own)
+        if lacks_memory(error):
+            status = "out-of-memory"
+        elif refused := refusal(error, held):
+            reason = f"{reason}; {refused}"
+            print(f"cfbench: {refused}", file=sys.stderr)  # noqa: T201 - its log
+    return status, reason
 
 
 def reason_of(error: BaseException, own: str) -> str:

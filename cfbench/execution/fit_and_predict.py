@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext, suppress
@@ -16,7 +15,8 @@ from numpy.typing import NDArray
 
 from cfbench.errors import ModelError
 from cfbench.execution.contract import Outcome, Task
-from cfbench.execution.failure_reasons import lacks_memory, reason_of, refusal
+from cfbench.execution.failure_reasons import failure_of
+from cfbench.execution.interrupts import interrupts
 from cfbench.execution.outcome_file import saved_in
 from cfbench.execution.pipe_events import EventRate
 from cfbench.files.guarded_reading import plain_files
@@ -63,6 +63,8 @@ def perform(
 ) -> Outcome:
     """Carry out ``task``. A model's failure becomes an outcome; the traceback goes to standard error.
 
+    Raises KeyboardInterrupt where a signal asks for it; one that a model raises is its failure.
+
     Args:
         task: the task.
         on_epoch: called with every epoch that the model reports, in plain numbers.
@@ -75,29 +77,25 @@ def perform(
     clock, curve = Clock(entered=on_phase), _LearningCurve(task.label, on_epoch)
 
     reset_peak()
-    try:
-        with threadpool_limits(task.threads):
-            output, cost = _fit_and_query(
-                task,
-                clock,
-                curve.add,
-                load or partial(EvaluationInputs.read, Path(task.inputs), with_pairs=False),
-                hand_over or partial(_pairs_of, task),
-            )
-        status: Status = "ok"
-        reason = ""
-    except BaseException as error:  # whatever a plugin raises loses its own cell only
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        traceback.print_exc()
-        output, cost = None, Cost()
-        with suppress(ModelError):  # clocks that the model has replaced may be what failed it
-            cost = _cost(clock, peak_bytes())
-        status = "out-of-memory" if lacks_memory(error) else "failed"
-        reason = reason_of(error, task.import_path.partition(":")[0].partition(".")[0])
-        if status == "failed" and (refused := refusal(error, held)):
-            print(f"cfbench: {refused}", file=sys.stderr)  # noqa: T201 - its log
-            reason = f"{reason}; {refused}"
+    with interrupts() as interrupted:
+        try:
+            with threadpool_limits(task.threads):
+                output, cost = _fit_and_query(
+                    task,
+                    clock,
+                    curve.add,
+                    load or partial(EvaluationInputs.read, Path(task.inputs), with_pairs=False),
+                    hand_over or partial(_pairs_of, task),
+                )
+            status: Status = "ok"
+            reason = ""
+        except BaseException as error:  # whatever a plugin raises loses its own cell only
+            if interrupted:
+                raise
+            status, reason = failure_of(error, task.import_path.partition(":")[0].partition(".")[0], held)
+            output, cost = None, Cost()
+            with suppress(ModelError):  # clocks that the model has replaced may be what failed it
+                cost = _cost(clock, peak_bytes())
     return Outcome(task, status, reason, output, cost, curve.points(), library_versions(task.distribution))
 
 
@@ -131,7 +129,8 @@ def _fit_and_query(
         except ModelError:  # must not cost the answers
             traceback.print_exc()
             remove_folder(saved_in(task))
-    device = " ".join(str(model.device_).split())[:LONGEST_TEXT] if isinstance(model, protocols.RunsOnDevice) else "cpu"
+    device = str(model.device_) if isinstance(model, protocols.RunsOnDevice) else "cpu"
+    device = " ".join(device.encode("utf-8", "replace").decode().split())[:LONGEST_TEXT]
     return output, _cost(clock, peak, device, model_bytes, energy.kwh, energy.method)
 
 
@@ -233,15 +232,15 @@ class _LearningCurve:
             plain = [None if loss is None else float(loss) for loss in losses]
             told = EpochReport(int(report.epoch), int(report.epochs), *plain)
             finite = (loss if loss is not None and math.isfinite(loss) else None for loss in plain)
-            self._last = Epoch(told.epoch, *finite)
-            _ = Epoch(told.epochs, None, None)
+            last, _ = Epoch(told.epoch, *finite), Epoch(told.epochs, None, None)
         except (TypeError, ValueError, OverflowError) as error:
             raise ModelError(
                 f"{self._label} reported {report!s:.200}; expected numbers from 0 to {LAST_EPOCH}, and None for a loss "
                 "it does not have"
             ) from error
+        self._last = last
         if self._reported % self._distance == 0:
-            self._kept.append(self._last)
+            self._kept.append(last)
             if len(self._kept) == MOST_EPOCHS:
                 del self._kept[1::2]
                 self._distance *= 2

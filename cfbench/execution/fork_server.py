@@ -236,7 +236,7 @@ def _import_all(channel: socket.socket, request: ImportRequest, home: Path, watc
         send(step)
         try:
             prepare(model, model)
-        except (Exception, SystemExit):  # it fails again, and is reported, in the cell
+        except BaseException:  # it fails again, and is reported, in the cell; no interrupt of the user's comes here
             traceback.print_exc()
     if request.energy:
         warm_up()

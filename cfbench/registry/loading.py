@@ -22,7 +22,7 @@ _OF_AN_EXTRA = re.compile(r";.*\bextra\s*==")
 
 
 def load_class(value: str, who: str) -> type[Any]:
-    """Import ``package.module:Class``; whatever the import raises, SystemExit included, becomes a PluginError.
+    """Import ``package.module:Class``; whatever the import raises, but KeyboardInterrupt, becomes a PluginError.
 
     Args:
         value: the class, as entry points name it.
@@ -33,7 +33,9 @@ def load_class(value: str, who: str) -> type[Any]:
     _imp.check_hash_based_pycs = "always"
     try:
         loaded = getattr(importlib.import_module(module), attribute)
-    except (Exception, SystemExit) as error:  # a plugin may fail in any way; the run must go on
+    except KeyboardInterrupt:  # which may be the user's
+        raise
+    except BaseException as error:  # a plugin may fail in any way; the run must go on
         raise PluginError(f"{who} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(loaded, type):
         raise PluginError(f"{who}: {value} is a {type(loaded).__name__}, expected a class")

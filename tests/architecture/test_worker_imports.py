@@ -18,6 +18,7 @@ WORKER = (
     "fork_server",
     "held_memory",
     "import_home",
+    "interrupts",
     "outcome_file",
     "pairs_handover",
     "pipe_events",

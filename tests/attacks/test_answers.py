@@ -170,7 +170,8 @@ def test_folders_in_one_another_without_end_are_removed_and_end_no_run(installed
 @pytest.mark.parametrize("executor", ["processes", "in-process"])
 def test_errors_that_are_hard_to_report_cost_their_own_cells_alone(installed, run, alone, executor):
     told = {"mute": "_Mute: its message cannot be told", "own": "_Own: own", "circle": "ValueError: round"}
-    told["leaves"] = "GeneratorExit"
+    told |= {"leaves": "GeneratorExit", "exits": "SystemExit: 0", "interrupts": "KeyboardInterrupt, raised in attack_"}
+    told |= {"stops": "cannot be told, _Stops", "unnamed": "cannot be told, _Unnamed"}
     models = {f"raises[what={what}]": what for what in told}
     ran = run([HONEST[0], *models, HONEST[1]], "--executor", executor)
     assert ran.status == {**dict.fromkeys(models, "failed"), **dict.fromkeys(HONEST, "ok")}, ran.said

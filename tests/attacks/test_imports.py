@@ -24,7 +24,7 @@ STATUS = {
     "aborts": {"crashed"},
     "exits": {"crashed"},
     "shoots": {"failed"},
-    "interrupts": {"crashed"},
+    "interrupts": {"failed"},
 }
 FEW = ("overwrites", "forges", "tells_more", "patches", "hides", "aborts")
 NOTES = ("maps", "pipes", "opens", "seeks", "memfd")

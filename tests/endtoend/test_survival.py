@@ -166,6 +166,19 @@ def test_an_interrupt_keeps_what_is_finished_and_the_table_says_what_is_missing(
     assert call_cfbench(tmp_path / "here", "report", "out").stdout.count("not run: the run was cut off") == 2
 
 
+def test_an_interrupt_ends_a_run_of_cells_in_its_own_process_at_once(start, tmp_path, records, wait_for):
+    process = start(tmp_path / "here", "honest,patient[seconds=60]", "--executor", "in-process")
+    assert process.stderr is not None
+    assert "ok            honest" in process.stderr.readline()
+    wait_for(lambda: claims(tmp_path / "here"))
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert "finished cells are kept" in rest
+    assert "Traceback" not in rest
+    assert set(records(tmp_path / "here" / "out")) == {"honest"}
+
+
 def watched_cell(process: subprocess.Popen[str]) -> tuple[psutil.Process, psutil.Process] | None:
     """Return a running cell and its watchdog; the fork server beside the cell rests."""
     for keeper in psutil.Process(process.pid).children():

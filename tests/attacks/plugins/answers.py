@@ -286,6 +286,23 @@ class _Own(BaseException):
     """An error beside those that programs expect."""
 
 
+class _Stops(Exception):
+    """An error whose message ends whoever asks for it."""
+
+    def __str__(self):
+        raise KeyboardInterrupt
+
+
+class _Nameless(type):
+    @property
+    def __name__(cls):
+        raise SystemExit(0)
+
+
+class _Unnamed(Exception, metaclass=_Nameless):
+    """An error whose class ends whoever asks for its name."""
+
+
 @dataclass
 class Raises(_Means):
     """Raises what is hard to report."""
@@ -296,4 +313,6 @@ class Raises(_Means):
         circle = ValueError("round")
         circle.__cause__ = KeyError("and round")
         circle.__cause__.__cause__ = circle
-        raise {"mute": _Mute(), "own": _Own("own"), "circle": circle, "leaves": GeneratorExit()}[self.what]
+        errors = {"mute": _Mute(), "own": _Own("own"), "circle": circle, "stops": _Stops(), "unnamed": _Unnamed()}
+        errors |= {"leaves": GeneratorExit(), "exits": SystemExit(0), "interrupts": KeyboardInterrupt()}
+        raise errors[self.what]

@@ -1,5 +1,6 @@
 """A cell's model fitted again: the same seed and parameters, and failures that are named."""
 
+import signal
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -28,6 +29,25 @@ class Listens:
 class Raises(Listens):
     def fit(self, train, context):
         raise SystemExit("no such luck")
+
+
+class Interrupts(Listens):
+    def fit(self, train, context):
+        raise KeyboardInterrupt("no such luck")
+
+
+class Own(BaseException):
+    pass
+
+
+class RaisesOwn(Listens):
+    def fit(self, train, context):
+        raise Own("no such luck")
+
+
+class Interrupted(Listens):
+    def fit(self, train, context):
+        signal.raise_signal(signal.SIGINT)
 
 
 def cell(**params) -> Cell:
@@ -68,10 +88,19 @@ def test_lists_that_came_out_of_json_are_tuples_again(finished):
     assert finished(Listens, cell()).refit(None, seed=5).context.seed == 5
 
 
-def test_whatever_a_model_raises_is_its_own_failure(finished, capsys):
-    with pytest.raises(ModelError, match=r"toy\[a=1\] failed: SystemExit: no such luck"):
-        finished(Raises, cell()).refit(None)
+@pytest.mark.parametrize(
+    ("model", "name"), [(Raises, "SystemExit"), (Interrupts, "KeyboardInterrupt"), (RaisesOwn, "Own")]
+)
+def test_whatever_a_model_raises_is_its_own_failure(finished, capsys, model, name):
+    with pytest.raises(ModelError, match=rf"toy\[a=1\] failed: {name}: no such luck"):
+        finished(model, cell()).refit(None)
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_an_interrupt_by_a_signal_is_no_failure_of_the_model(finished, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        finished(Interrupted, cell()).refit(None)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_plugin_that_cannot_be_used_is_named():

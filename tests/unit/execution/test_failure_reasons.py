@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from cfbench.errors import ModelError
-from cfbench.execution.failure_reasons import lacks_memory, reason_of, refusal
+from cfbench.execution.failure_reasons import failure_of, lacks_memory, reason_of, refusal
 from cfbench.execution.sandbox import PROTECTIONS
 
 
@@ -46,6 +46,41 @@ class Unspeakable(OSError):
 )
 def test_a_reason_is_one_line_with_its_place_where_it_says_little(error, reason):
     assert reason_of(raised(error), __name__.partition(".")[0]).rstrip("0123456789") == reason
+
+
+class Nameless(type):
+    @property
+    def __name__(cls):
+        raise RuntimeError("no name")
+
+
+class Unnamed(Exception, metaclass=Nameless):
+    pass
+
+
+class Interrupts(Exception):
+    def __str__(self):
+        raise KeyboardInterrupt
+
+
+class Pretends(Exception):
+    @property
+    def __class__(self):
+        raise RuntimeError("no class")
+
+
+@pytest.mark.parametrize("kind", [Unnamed, Interrupts, Pretends], ids=["unnamed", "interrupts", "pretends"])
+def test_an_error_that_cannot_be_told_is_a_failure_of_its_class(kind):
+    name = type.__dict__["__name__"].__get__(kind)
+    assert failure_of(raised(kind()), "", ()) == ("failed", f"an error that cannot be told, {name}")
+
+
+def test_a_failure_is_told_where_its_traceback_cannot_be_printed(monkeypatch, tmp_path):
+    with (tmp_path / "log").open("w") as log:
+        monkeypatch.setattr("sys.stderr", log)
+    status, reason = failure_of(raised(PermissionError(errno.EACCES, "Permission denied")), "", PROTECTIONS)
+    assert status == "failed"
+    assert reason.startswith("PermissionError: [Errno 13] Permission denied; cfbench confines cells")
 
 
 def test_the_place_is_the_last_of_the_models_own_package_or_else_the_last():

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import socket
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,9 +20,10 @@ from cfbench.inference.inputs import EvaluationInputs
 from cfbench.inference.pair_order import PairOrder
 
 MODELS = '''
+import signal
 import numpy as np
 from dataclasses import dataclass
-from cfbench.model.protocols import Embeddings
+from cfbench.model.protocols import Embeddings, EpochReport
 
 
 @dataclass
@@ -116,6 +119,50 @@ class TorchLike(Plain):
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
         except RuntimeError as error:
             raise ValueError("fit failed") from error
+
+
+@dataclass
+class Interrupting(Plain):
+    def fit(self, train, context):
+        raise KeyboardInterrupt
+
+
+@dataclass
+class Interrupted(Plain):
+    def fit(self, train, context):
+        signal.raise_signal(signal.SIGINT)
+
+
+@dataclass
+class Deaf(Plain):
+    """Takes an interrupt for a failure of its own, and handles further ones itself."""
+
+    def fit(self, train, context):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        super().fit(train, context)
+
+
+@dataclass
+class Hurried(Interrupted):
+    def fit(self, train, context):
+        try:
+            super().fit(train, context)
+        except KeyboardInterrupt:
+            raise ValueError("a failure of its own")
+
+
+@dataclass
+class Endless(Plain):
+    def fit(self, train, context):
+        context.on_epoch(EpochReport(1, -1, 0.5))
+
+
+@dataclass
+class Placed(Plain):
+    device_ = "cuda:\\ud800 0"
 
 
 @dataclass
@@ -243,6 +290,58 @@ def test_a_model_that_cannot_be_saved_has_no_size(work):
     outcome = work("Plain")
     assert outcome.cost.model_bytes is None
     assert Path(outcome.task.folder).is_dir()
+
+
+@pytest.fixture
+def handlers():
+    """Look up the handlers of signals by which a user ends a run; those of before come back."""
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(one) for one in ends]
+    yield lambda: [signal.getsignal(one) for one in ends]
+    for one, handler in zip(ends, before, strict=True):
+        signal.signal(one, handler)
+
+
+def test_an_interrupt_that_a_model_raises_is_its_failure(work, handlers):
+    before = handlers()
+    outcome = work("Interrupting")
+    assert (outcome.status, outcome.output) == ("failed", None)
+    assert outcome.reason.startswith("KeyboardInterrupt, raised in models_at_work.py, line ")
+    assert handlers() == before
+
+
+@pytest.mark.parametrize("model", ["Interrupted", "Deaf", "Hurried"])
+def test_an_interrupt_by_a_signal_is_no_failure_of_the_model_whatever_it_makes_of_it(work, handlers, model):
+    before = handlers()
+    with pytest.raises(KeyboardInterrupt):
+        work(model)
+    assert handlers() == before
+
+
+def test_handlers_that_the_user_has_set_himself_are_called_and_end_no_cell_if_they_do_not_raise(work, handlers):
+    called = []
+    signal.signal(signal.SIGINT, lambda number, frame: called.append(number))
+    assert work("Interrupted").status == "failed", "it has fitted nothing"
+    assert called == [signal.SIGINT]
+
+
+def test_in_another_thread_an_interrupt_that_a_model_raises_is_its_failure_too(work, handlers):
+    before, outcomes = handlers(), []
+    thread = threading.Thread(target=lambda: outcomes.append(work("Interrupting")))
+    thread.start()
+    thread.join()
+    assert [outcome.status for outcome in outcomes] == ["failed"]
+    assert handlers() == before
+
+
+def test_a_first_epoch_out_of_bounds_is_told_and_leaves_no_learning_curve(work):
+    outcome = work("Endless")
+    assert (outcome.status, outcome.losses) == ("failed", ())
+    assert "expected numbers from 0 to" in outcome.reason
+
+
+def test_half_of_a_character_in_the_name_of_a_device_costs_no_answers(work):
+    assert work("Placed").cost.device == "cuda:? 0"
 
 
 @pytest.mark.parametrize("model", ["Greedy", "TorchLike"])
