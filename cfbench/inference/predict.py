@@ -109,6 +109,7 @@ def shaped_floats(array: object, shape: tuple[int, ...], who: str) -> Floats:
             f"{who} must return a plain numpy array of shape {shape}, got {type(array).__name__}; "
             "convert it (e.g. tensor.numpy()) and write NaN where the model has no prediction"
         )
+    array = np.asarray(array)  # np.matrix and the like have arithmetic of their own
     if array.shape != shape:
         raise ModelError(f"{who} must return an array of shape {shape}, got {array.shape}; return one value per query")
     if not np.issubdtype(array.dtype, np.floating):
@@ -125,7 +126,9 @@ def reject_infinities(values: Floats, who: str) -> None:
     lowest = np.fmin.reduce(values, axis=None, initial=0.0)
     if lowest >= -limit and highest <= limit:
         return
-    infinite = np.abs(values) > limit  # NaN compares false
+    infinite = np.abs(values) > limit  # NaN compares false; one that signals becomes the highest above
+    if not infinite.any():
+        return
     first = tuple(int(index) for index in np.argwhere(infinite)[0])
     raise ModelError(
         f"{who} must return finite values or NaN, got {np.count_nonzero(infinite)} of {values.size} that are "

@@ -222,7 +222,7 @@ def _top_k(
         raw = scores[start : start + rows]
         block = masked[: len(raw)]
         if means.add(raw, f"{who}.score_items"):  # here, where the block comes into the cache
-            np.fmax(raw, -np.inf, out=block)  # NaN is turned into "never"
+            np.copyto(block, np.where(np.isnan(raw), -np.inf, raw))  # "never"; np.fmax keeps NaN that signal
         else:
             np.copyto(block, raw)
         block.reshape(-1)[seen.cells(users[start : start + rows], n_items)] = -np.inf

@@ -49,6 +49,20 @@ def test_nan_is_an_answer():
     assert np.isnan(ask(lambda users, items: np.full(len(users), np.nan))).all()
 
 
+def test_nan_that_signals_is_an_answer():
+    signalling = np.array([0x7FA00001] * 5, dtype=np.uint32).view(np.float32)
+    assert np.isnan(ask(lambda users, items: signalling)).all()
+
+
+def test_what_a_subclass_says_of_its_values_counts_for_nothing():
+    class Calm(np.ndarray):
+        def __array_ufunc__(self, *arguments, **options):
+            return 0.0
+
+    with pytest.raises(ModelError, match="finite values or NaN"):
+        ask(lambda users, items: np.full(len(users), np.inf).view(Calm))
+
+
 def test_a_buffer_that_the_model_reuses_is_copied(monkeypatch):
     monkeypatch.setattr("cfbench.inference.predict.PAIRS_PER_CALL", 1)
     buffer = np.zeros(1)

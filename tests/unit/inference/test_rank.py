@@ -99,6 +99,23 @@ def test_items_of_score_nan_are_not_listed_and_a_row_of_nan_is_an_empty_list():
     assert rank(model, TRAIN, [0, 1, 2], k=3).tolist() == [[3, 4, 4], [4, 4, 4], [1, 0, 3]]
 
 
+def test_nan_that_signals_is_never_listed_and_costs_no_other_item_its_place():
+    table = np.array([[5, 1, 2, 3], [7, 1, 2, 0], [1, 2, 3, 0]], dtype=np.float32)
+    table.view(np.uint32)[:, 1] = 0x7FA00001
+    plain = np.where(np.isnan(table), np.float32(np.nan), table)
+    assert rank(Scores(table), TRAIN, [0, 1, 2], k=3).tolist() == rank(Scores(plain), TRAIN, [0, 1, 2], k=3).tolist()
+
+
+def test_a_matrix_of_numpy_ranks_like_the_array_that_it_is():
+    table = np.array([[5, 1, 2, 3], [7, 1, 2, 0], [1, 2, 3, 0]], dtype=np.float32)
+
+    class Matrix(Scores):
+        def score_items(self, users):
+            return super().score_items(users).view(np.matrix)
+
+    assert rank(Matrix(table), TRAIN, [0, 1, 2], k=3).tolist() == rank(Scores(table), TRAIN, [0, 1, 2], k=3).tolist()
+
+
 def test_the_lowest_finite_score_still_ranks():
     lowest = np.finfo(np.float32).min
     train = training([(0, 0)], n_users=1, n_items=3)
