@@ -34,6 +34,7 @@ _INVALID_IN_XML = re.compile("[\ufffe\uffff]")  # besides control characters, XM
 
 _BINS = 50
 _ACROSS = 2  # histograms side by side
+_LARGEST_DRAWN = 1e300  # of a loss; matplotlib finds no ticks where the span of an axis is nearly infinite
 _CROWD = 5_000  # more points than these would make an SVG of megabytes
 _FAINTEST = 5_000  # points without a title that are drawn at most
 
@@ -115,9 +116,10 @@ def histograms(parts: Mapping[str, NDArray[np.float64]], heading: str) -> Canvas
     for number, (name, values) in enumerate(parts.items(), start=1):
         axes = canvas.add_subplot(rows, _ACROSS, number)
         low, high = float(values.min()), float(values.max())
-        if high - low <= _BINS * float(np.spacing(max(abs(low), abs(high)))):
-            # Values that differ by rounding alone are too near for 50 bins: bins of 1 about them.
-            low, high = low - 0.5, high + 0.5
+        finest = _BINS * float(np.spacing(max(abs(low), abs(high))))
+        if high - low <= finest:
+            # Values that differ by rounding alone are too near for 50 bins: 50 about them, as wide as 1 at least.
+            low, high = low - max(0.5, finest), high + max(0.5, finest)
         axes.hist(values, bins=_BINS, range=(low, high))
         axes.set_title(name, fontsize=8)
         axes.ticklabel_format(axis="y", style="plain")
@@ -133,7 +135,8 @@ def loss_curves(epochs: Sequence[int], losses: Mapping[str, Sequence[float]], he
     canvas = new_canvas(6.0, 4.0)
     axes = canvas.add_subplot()
     for marker, (name, values) in zip("os^v", losses.items(), strict=False):
-        axes.plot(epochs, values, marker=marker, markersize=4, linewidth=1, label=name)
+        drawn = np.clip(values, -_LARGEST_DRAWN, _LARGEST_DRAWN)
+        axes.plot(epochs, drawn, marker=marker, markersize=4, linewidth=1, label=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss, as the model reports it")

@@ -88,3 +88,15 @@ def test_heatmaps_curves_and_histograms_are_drawn():
     assert {"Big", "Emma", "factors"} <= set(of_factors)
     assert {"training loss", "epoch", "1", "2"} <= set(of_losses)
     assert {"lengths", "biases", "spread"} <= set(of_spread)
+
+
+@pytest.mark.parametrize("losses", [[1e308, -1e308], [1.7e308, 1.0], [5e-324, 0.0], [np.nan, 1e308]])
+def test_losses_of_any_size_are_drawn(losses):
+    with style():
+        assert "training loss" in words(svg(loss_curves([1, 10**12], {"training loss": losses}, "losses")))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e16, 3e38, -3e38, 1e-45])
+def test_histograms_of_one_value_of_any_size_are_drawn(value):
+    with style():
+        assert "lengths" in words(svg(histograms({"lengths": np.full(5, value)}, "spread")))
